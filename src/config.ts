@@ -1,0 +1,286 @@
+// Settings: the only file that knows the names of environment variables. Reading them is pure, and every
+// problem is collected, so that an operator sees all that is missing at once, each with its remedy.
+import { readFileSync } from 'node:fs';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+
+export interface Config {
+  readonly production: boolean;
+  readonly port: number;
+  readonly host: string;
+  /** A listener of its own for /v1, /metrics and /docs; null: they share the main one. */
+  readonly adminPort: number | null;
+  readonly databaseUrl: string;
+  readonly publicUrl: string;
+  readonly authorizationServerIssuer: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'json' | 'pretty';
+  readonly trustProxy: readonly string[];
+  readonly logoutAliases: readonly string[];
+  readonly migrateOnStart: boolean;
+  readonly seedDemo: boolean;
+  readonly clockSkewSeconds: number;
+  readonly tokenLifetimeDaysMax: number;
+  readonly authFailuresPerMinuteMax: number;
+  readonly shutdownGraceMs: number;
+}
+
+type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** One line of the README's settings table; a test holds the two against each other. */
+interface Setting {
+  readonly name: string;
+  readonly default: string;
+  readonly means: string;
+  readonly secret?: true;
+}
+
+export const settings: readonly Setting[] = [
+  { name: 'PORT', default: '3000', means: 'port of the main listener' },
+  { name: 'HOST', default: '127.0.0.1; 0.0.0.0 in production', means: 'address to listen on' },
+  { name: 'ADMIN_PORT', default: 'none', means: 'moves /v1, /metrics and /docs to a listener of their own' },
+  {
+    name: 'DATABASE_URL',
+    default: 'sqlite:./data/revocation.sqlite',
+    means: '`sqlite:PATH` or `postgres://…`; required in production',
+    secret: true,
+  },
+  {
+    name: 'PUBLIC_URL',
+    default: 'http://HOST:PORT',
+    means: 'our identifier, and the namespace of tokens without `iss`; https and required in production',
+  },
+  { name: 'AUTHORIZATION_SERVER_ISSUER', default: 'PUBLIC_URL', means: 'the issuer that clients know' },
+  { name: 'NODE_ENV', default: 'development', means: '`production` refuses insecure defaults' },
+  { name: 'LOG_LEVEL', default: 'info', means: 'trace, debug (adds a line per request), info, warn, error, fatal, silent' },
+  { name: 'LOG_FORMAT', default: 'json; pretty on a terminal', means: '`json` or `pretty`' },
+  { name: 'TRUST_PROXY', default: 'none', means: 'CIDRs, comma-separated, whose X-Forwarded-For is believed' },
+  { name: 'LOGOUT_ALIASES', default: 'none', means: 'further paths, comma-separated, where /logout answers' },
+  {
+    name: 'MIGRATE_ON_START',
+    default: 'yes; no on Postgres in production',
+    means: '`yes` or `no`: bring the schema up to date before serving',
+  },
+  {
+    name: 'SEED_DEMO',
+    default: 'yes on SQLite on loopback outside production',
+    means: '`yes` or `no`: fill an empty database with demo data',
+  },
+  { name: 'CLOCK_SKEW_SECONDS', default: '60', means: "how far ahead an issuer's clock may be" },
+  { name: 'TOKEN_LIFETIME_DAYS_MAX', default: '400', means: 'longest life of a token that may be registered' },
+  {
+    name: 'AUTH_FAILURES_PER_MINUTE_MAX',
+    default: '30',
+    means: 'failed authentications per client and address before 429; per address ten times as many',
+  },
+  { name: 'SHUTDOWN_GRACE_SECONDS', default: '10', means: 'how long open requests may take after SIGTERM' },
+];
+
+export interface ConfigProblem {
+  readonly name: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ name, problem, remedy }) => `  ${name}: ${problem}. ${remedy}`);
+    super(`The configuration has ${problems.length} problem(s):\n${lines.join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Throws one ConfigError that lists every problem. */
+export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Config {
+  const reader = new Reader(env);
+  const production = env.NODE_ENV === 'production';
+  const port = reader.integer('PORT', 3000, 0, 65535);
+  const host = reader.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
+  const adminPort = reader.has('ADMIN_PORT') ? reader.integer('ADMIN_PORT', 0, 0, 65535) : null;
+  if (adminPort !== null && adminPort !== 0 && adminPort === port) {
+    reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');
+  }
+  const databaseUrl = reader.databaseUrl(production);
+  const publicUrl = reader.url('PUBLIC_URL', production, `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`);
+  const isSqlite = databaseUrl.startsWith('sqlite:');
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback && !production);
+  if (seedDemo && production) {
+    reader.report('SEED_DEMO', 'asks for demo clients in production', 'Remove it; make clients with `client create`.');
+  }
+  const config: Config = {
+    production,
+    port,
+    host,
+    adminPort,
+    databaseUrl,
+    publicUrl,
+    authorizationServerIssuer: reader.url('AUTHORIZATION_SERVER_ISSUER', false, publicUrl),
+    logLevel: reader.choice('LOG_LEVEL', logLevels, 'info'),
+    logFormat: reader.choice('LOG_FORMAT', ['json', 'pretty'], options.isTerminal && !production ? 'pretty' : 'json'),
+    trustProxy: reader.list('TRUST_PROXY', isCidr, 'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.'),
+    logoutAliases: reader.list('LOGOUT_ALIASES', isAlias, 'Give absolute paths such as /api/auth/logout.'),
+    migrateOnStart: reader.flag('MIGRATE_ON_START', isSqlite || !production),
+    seedDemo,
+    clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
+    tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
+    authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
+    shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
+  };
+  reader.reportMisspelt();
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  return config;
+}
+
+/** Reads single variables and collects what is wrong with them. */
+class Reader {
+  readonly problems: ConfigProblem[] = [];
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  report(name: string, problem: string, remedy: string): void {
+    this.problems.push({ name, problem, remedy });
+  }
+
+  has(name: string): boolean {
+    return (this.#env[name] ?? '') !== '';
+  }
+
+  text(name: string): string | undefined {
+    return this.has(name) ? this.#env[name] : undefined;
+  }
+
+  /** A secret, given directly or as the path of a file in the variable's `_FILE` twin. */
+  secret(name: string): string | undefined {
+    const path = this.text(`${name}_FILE`);
+    if (path === undefined) return this.text(name);
+    if (this.has(name)) {
+      this.report(name, `is given, and so is ${name}_FILE`, 'Keep one of them.');
+      return undefined;
+    }
+    try {
+      return readFileSync(path, 'utf8').trim();
+    } catch {
+      this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
+      return undefined;
+    }
+  }
+
+  integer(name: string, otherwise: number, min: number, max: number): number {
+    const text = this.text(name);
+    if (text === undefined) return otherwise;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    this.report(name, 'is no whole number in range', `Give one from ${min} to ${max}.`);
+    return otherwise;
+  }
+
+  flag(name: string, otherwise: boolean): boolean {
+    const words = { yes: true, true: true, '1': true, no: false, false: false, '0': false };
+    const text = this.text(name);
+    if (text === undefined) return otherwise;
+    const value = words[text.toLowerCase() as keyof typeof words];
+    if (value === undefined) this.report(name, 'is neither yes nor no', 'Give `yes` or `no`.');
+    return value ?? otherwise;
+  }
+
+  choice<T extends string>(name: string, choices: readonly T[], otherwise: T): T {
+    const text = this.text(name);
+    if (text === undefined) return otherwise;
+    const value = choices.find((choice) => choice === text);
+    if (value === undefined) this.report(name, 'is not one of its values', `Give one of: ${choices.join(', ')}.`);
+    return value ?? otherwise;
+  }
+
+  list(name: string, isValid: (item: string) => boolean, remedy: string): string[] {
+    const items = (this.text(name) ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+    if (!items.every(isValid)) this.report(name, 'has an entry of the wrong form', remedy);
+    return items;
+  }
+
+  /** An absolute URL without query and fragment; https where `strict`. */
+  url(name: string, strict: boolean, otherwise: string): string {
+    const text = this.text(name);
+    if (text === undefined) {
+      if (strict) this.report(name, 'is missing', 'Set it to the https URL under which this server is reached.');
+      return otherwise;
+    }
+    if (!URL.canParse(text) || /[?#\s]/.test(text) || !/^https?:$/.test(new URL(text).protocol)) {
+      this.report(name, 'is no http(s) URL without query and fragment', 'Set it to a URL such as https://id.example.com.');
+    } else if (strict && !text.startsWith('https:')) {
+      this.report(name, 'is not https', 'Set it to an https URL; terminate TLS in front of this server.');
+    }
+    return text;
+  }
+
+  databaseUrl(production: boolean): string {
+    const text = this.secret('DATABASE_URL');
+    if (text === undefined) {
+      if (production) {
+        const remedy = 'Set it to postgres://… or to sqlite:PATH on a disk that is backed up.';
+        this.report('DATABASE_URL', 'is missing', remedy);
+      }
+      return 'sqlite:./data/revocation.sqlite';
+    }
+    const isSqlite = /^sqlite:(?!:memory:$)./.test(text);
+    if (!isSqlite && !(/^postgres(ql)?:\/\//.test(text) && URL.canParse(text))) {
+      this.report('DATABASE_URL', 'is no database URL that is known', 'Set it to sqlite:PATH or to postgres://….');
+    }
+    return text;
+  }
+
+  /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
+  reportMisspelt(): void {
+    const known = settings.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name]));
+    for (const name of Object.keys(this.#env)) {
+      if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
+      const meant = known.find((other) => other.length > 5 && isNearly(name, other));
+      if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
+    }
+  }
+}
+
+/** At most one letter added, left out or changed, or two neighbours swapped. */
+function isNearly(name: string, other: string): boolean {
+  if (Math.abs(name.length - other.length) > 1) return false;
+  let head = 0;
+  while (head < name.length && name[head] === other[head]) head++;
+  let tail = 0;
+  const tailMax = Math.min(name.length, other.length) - head;
+  while (tail < tailMax && name.at(-1 - tail) === other.at(-1 - tail)) tail++;
+  const [left, right] = [name.slice(head, name.length - tail), other.slice(head, other.length - tail)];
+  if (left.length <= 1 && right.length <= 1) return true;
+  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
+}
+
+function isCidr(text: string): boolean {
+  const [address = '', bits] = text.split('/');
+  const widest = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  return widest > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest));
+}
+
+/** The peers whose word about a request's origin is believed. */
+export function trustedPeers(cidrs: readonly string[]): BlockList {
+  const peers = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = '', bits] = cidr.split('/');
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+    peers.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+  }
+  return peers;
+}
+
+function isAlias(text: string): boolean {
+  return /^\/[A-Za-z0-9._~/-]{1,200}$/.test(text) && !/^\/(v1|health|revoke|introspect|logout|metrics|docs)(\/|$)/.test(text);
+}

@@ -1,0 +1,62 @@
+// What is known of a token, wherever it is known from. Claims never change once known; whether the token
+// is dead is not among them (see verdict.ts).
+import { hash } from 'node:crypto';
+
+/** A SHA-256 digest as 64 lower-case hex digits. */
+export type Digest = string;
+
+export type TokenUse = 'access_token' | 'refresh_token';
+
+export interface Claims {
+  /** Namespace of every id below: the token's `iss`, or our own PUBLIC_URL when it names none. */
+  readonly issuer: string;
+  /** Names the token as a target; for a JWT the digest of what its signature covers. */
+  readonly tokenDigest: Digest;
+  readonly tokenUse: TokenUse;
+  readonly clientId: string | null;
+  readonly subject: string | null;
+  readonly grantId: string | null;
+  readonly sessionId: string | null;
+  readonly jti: string | null;
+  /** RFC 7638 thumbprint of the key that verified the token; null for registered opaque tokens. */
+  readonly keyThumbprint: string | null;
+  /** Milliseconds since the epoch; `beforeAllTime` when unknown, so that every cutoff covers it. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly notBefore: number | null;
+  readonly audience: readonly string[];
+  /** The members that introspection shows beside the standard ones, as registered or signed. */
+  readonly members: Readonly<Record<string, unknown>>;
+}
+
+/** A token that an issuer handed to us by POST /v1/tokens. Its row is never updated. */
+export interface RegisteredToken extends Claims {
+  /** Finds the row: the digest of the whole token string. */
+  readonly digest: Digest;
+  /** The client that registered it. */
+  readonly registrar: string;
+  readonly registeredAt: number;
+  /** The refresh token that this one replaced (rotation). */
+  readonly replacesDigest: Digest | null;
+}
+
+export const beforeAllTime = 0;
+
+/** Digest of a token string as it was presented. */
+export function digestOf(presentedToken: string): Digest {
+  return hash('sha256', presentedToken, 'hex');
+}
+
+/** How logs, answers and the audit trail name a token: the first 16 hex digits of its digest. */
+export function tokenRef(claims: Claims): string {
+  return claims.tokenDigest.slice(0, 16);
+}
+
+/**
+ * Issue time in milliseconds from an `iat` in seconds, fractions allowed: rounded up to the next whole
+ * millisecond, so that comparing it with a whole-millisecond cutoff is exact. The small term absorbs
+ * the error of doubles at this size.
+ */
+export function issuedAtOf(iat: number): number {
+  return Math.ceil(iat * 1000 - 0.001);
+}

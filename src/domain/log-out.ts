@@ -1,0 +1,191 @@
+// Logging out: whoever holds a token of a user ends its session, the user's other sessions, or all of them.
+// Idempotent, and never an error for a dead token. A user id that no token proves logs nobody out.
+import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
+import type { Claims, Digest } from './claims.ts';
+import { cutoffForName, finalForName, finalForToken, type NewRevocation, safeIatAfter } from './cutoffs.ts';
+import type { Policy } from './policy.ts';
+import { hasLivingBearer } from './remains.ts';
+import type { Session } from './sessions.ts';
+import type { Decision, Facts, Store } from './store.ts';
+import { type Target, targetKey, targetOf, tokenTarget, unitOf } from './targets.ts';
+import { isRevocable, type Standing } from './verdict.ts';
+import type { AuditAction, InactiveReason, Reason } from './vocabulary.ts';
+
+export type LogoutScope = 'current' | 'others' | 'all';
+
+export type LoggedOut =
+  | {
+      readonly status: 'logged_out';
+      /** What was done, which may be less than what was asked. */
+      readonly scope: LogoutScope;
+      readonly userId: string | null;
+      readonly revokedAt: number;
+      /** Registered sessions that this call ended, at most `sessionsMax`; null when none is known. */
+      readonly sessionsEnded: number | null;
+      readonly safeIatAfter: number | null;
+    }
+  | { readonly status: 'already_logged_out'; readonly reason: InactiveReason };
+
+export interface LogoutRequest {
+  /** Digests of the presented tokens: the refresh token acts, the bearer when that is unknown. */
+  readonly refreshDigest: Digest | null;
+  readonly bearerDigest: Digest | null;
+  readonly scope: LogoutScope;
+  /** The user id sent beside the token, unproven. */
+  readonly claimedUserId: string | null;
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+/** Logs out by possession of a token. Resolves to `token_not_found` without having written. */
+export async function logOut(store: Store, policy: Policy, request: LogoutRequest): Promise<LoggedOut> {
+  const presented = await store.ask((facts) =>
+    facts
+      .together(
+        () => (request.refreshDigest === null ? undefined : facts.token(request.refreshDigest)),
+        () => (request.bearerDigest === null ? undefined : facts.token(request.bearerDigest)),
+      )
+      .filter((token) => token !== undefined),
+  );
+  const [acting, other] = presented;
+  if (!acting) return { status: 'already_logged_out', reason: 'token_not_found' };
+  const sameUser = other !== undefined && other.issuer === acting.issuer && other.subject === acting.subject;
+  const proofs = sameUser ? [acting, other] : [acting];
+  const mismatch =
+    (other !== undefined && !sameUser) ||
+    (request.claimedUserId !== null && request.claimedUserId !== acting.subject);
+  return store.write((facts, now) => decide(facts, now, policy, request, proofs, mismatch));
+}
+
+export interface LogoutUserRequest {
+  readonly userId: string;
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+/** Logs a user of ours out everywhere, on the word of a caller who may revoke anything. */
+export async function logOutUser(store: Store, policy: Policy, request: LogoutUserRequest): Promise<LoggedOut> {
+  return store.write((facts, now) => {
+    const { userId, reason, reasonText, metadata, origin } = request;
+    const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
+    return {
+      outcome: {
+        status: 'logged_out',
+        scope: 'all',
+        userId,
+        revokedAt: now,
+        sessionsEnded: countLiving(facts, facts.sessionsOf(policy.publicUrl, userId), now),
+        safeIatAfter: safeIatAfter(now),
+      },
+      effects: {
+        revocations: [cutoffForName(subject, now, reason, policy.lifetimeDaysMax)],
+        events: [eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } })],
+      },
+    };
+  });
+}
+
+function decide(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  request: LogoutRequest,
+  proofs: readonly Claims[],
+  mismatch: boolean,
+): Decision<LoggedOut> {
+  const acting = proofs[0] as Claims;
+  const standings = facts.together(...proofs.map((claims) => () => facts.standing(claims)));
+  const units = proofs.flatMap(sharedUnits);
+  const living = proofs.some((claims, n) => isRevocable(claims, standings[n] as Standing, now));
+  const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
+    const { reason, reasonText } = request;
+    const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
+    const actor = { kind: 'user', id: acting.subject } as const;
+    return eventOf({ ...request.origin, actor }, action, { ...about(acting), reason, reasonText, metadata });
+  };
+  const events = mismatch ? [event('logout_user_mismatch')] : [];
+
+  if (!living && !hasLivingBearer(facts, units, now)) {
+    const dead = standings.some((standing) => standing.coveredBy.length > 0);
+    events.push(event(dead ? 'logout_already_revoked' : 'logout_expired_token'));
+    const reason = dead ? 'token_already_revoked' : 'token_expired';
+    return { outcome: { status: 'already_logged_out', reason }, effects: { events } };
+  }
+  const scope = scopeGranted(facts, request.scope, acting, living);
+  const { revocations, sessions } = plan(facts, now, policy, request.reason, proofs, scope);
+  const cutoff = scope === 'current' ? null : cutoffOf(proofs, now);
+  events.push(event('logout', scope));
+  return {
+    outcome: {
+      status: 'logged_out',
+      scope,
+      userId: acting.subject,
+      revokedAt: now,
+      sessionsEnded: sessions.length === 0 ? null : countLiving(facts, sessions, now),
+      safeIatAfter: cutoff === null ? null : safeIatAfter(cutoff),
+    },
+    effects: { revocations, events },
+  };
+}
+
+/** The grant and the session of a token: what `current` ends beside the token itself. */
+function sharedUnits(claims: Claims): Target[] {
+  return [targetOf(claims, 'grant'), targetOf(claims, 'session')].filter((target) => target !== undefined);
+}
+
+/**
+ * More than the current session is ended only where the token's client is registered for it, and only by
+ * a token that is alive: a stolen dead one must not log its user out everywhere.
+ */
+function scopeGranted(facts: Facts, asked: LogoutScope, acting: Claims, living: boolean): LogoutScope {
+  if (asked === 'current' || !living || acting.subject === null || acting.clientId === null) return 'current';
+  return facts.client(acting.clientId)?.logoutScope === 'all' ? asked : 'current';
+}
+
+/** A cutoff written on the proof of a token covers that token, also when its issuer's clock is ahead. */
+function cutoffOf(proofs: readonly Claims[], now: number): number {
+  return Math.max(now, ...proofs.map((claims) => claims.issuedAt));
+}
+
+function plan(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  reason: string,
+  proofs: readonly Claims[],
+  scope: LogoutScope,
+): { revocations: NewRevocation[]; sessions: readonly Session[] } {
+  const days = policy.lifetimeDaysMax;
+  const current = proofs.flatMap((claims) => [
+    finalForToken(tokenTarget(claims), reason, claims.expiresAt),
+    ...sharedUnits(claims).map((target) => finalForName(target, reason, now, days)),
+  ]);
+  const own = facts.together(
+    ...proofs.map((claims) => () => (claims.sessionId === null ? undefined : facts.session(claims.sessionId))),
+  );
+  const ownSessions = own.filter((session, n) => session !== undefined && own.indexOf(session) === n);
+  const acting = proofs[0] as Claims;
+  const subject = targetOf(acting, 'subject');
+  if (scope === 'current' || !subject) return { revocations: current, sessions: ownSessions as Session[] };
+
+  const cutoff = cutoffOf(proofs, now);
+  const sessions = facts.sessionsOf(subject.issuer, subject.id);
+  if (scope === 'all') {
+    return { revocations: [...current, cutoffForName(subject, cutoff, reason, days)], sessions };
+  }
+  const exceptKey = targetKey(unitOf(acting));
+  return {
+    revocations: [cutoffForName(subject, cutoff, reason, days, exceptKey)],
+    sessions: sessions.filter((session) => session.sessionId !== acting.sessionId),
+  };
+}
+
+function countLiving(facts: Facts, sessions: readonly Session[], now: number): number | null {
+  if (sessions.length === 0) return null;
+  const targets = sessions.map(({ issuer, sessionId }): Target => ({ kind: 'session', issuer, id: sessionId }));
+  return targets.filter((target) => hasLivingBearer(facts, [target], now)).length;
+}

@@ -1,0 +1,111 @@
+// Administration of clients: create, rotate the secret, suspend and resume. Each change and its audit
+// event are one decision. A secret leaves these functions once and is kept as a digest only.
+import { randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { eventOf, type Origin } from './audit.ts';
+import { digestOf } from './claims.ts';
+import type { Client, ClientSecret } from './clients.ts';
+import type { Decision, Store } from './store.ts';
+
+export const clientSecretLengthMin = 32;
+export const clientSecretLengthMax = 256;
+
+export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets'>;
+
+/** 256 random bits in `[A-Za-z0-9_-]`: needs no escaping wherever it is pasted. */
+export function generateClientSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+export type ClientCreated =
+  | { readonly status: 'created'; readonly client: Client; readonly clientSecret: string | null }
+  | { readonly status: 'client_exists' };
+
+/** `clientSecret` undefined: one is generated. Clients of method `none` have none. */
+export async function createClient(
+  store: Store,
+  origin: Origin,
+  fields: NewClient,
+  clientSecret: string = generateClientSecret(),
+): Promise<ClientCreated> {
+  const hasSecret = fields.authMethod !== 'none';
+  return store.write((facts, now): Decision<ClientCreated> => {
+    if (facts.client(fields.clientId)) return { outcome: { status: 'client_exists' }, effects: {} };
+    const secrets = hasSecret ? [toSecret(clientSecret, now)] : [];
+    const client: Client = { ...fields, createdAt: now, disabledAt: null, secrets };
+    return {
+      outcome: { status: 'created', client, clientSecret: hasSecret ? clientSecret : null },
+      effects: {
+        clients: [{ kind: 'insert', client }],
+        events: [eventOf(origin, 'client_created', { clientId: client.clientId, metadata: rights(client) })],
+      },
+    };
+  });
+}
+
+export type SecretRotated =
+  | { readonly status: 'rotated'; readonly clientSecret: string; readonly previousExpireAt: number }
+  | { readonly status: 'not_found' | 'has_no_secret' };
+
+/** Adds a secret; those before it stay valid for `overlapMs` more. */
+export async function rotateClientSecret(
+  store: Store,
+  origin: Origin,
+  clientId: string,
+  overlapMs: number,
+  clientSecret: string = generateClientSecret(),
+): Promise<SecretRotated> {
+  return store.write((facts, now): Decision<SecretRotated> => {
+    const client = facts.client(clientId);
+    if (!client) return { outcome: { status: 'not_found' }, effects: {} };
+    if (client.authMethod === 'none') return { outcome: { status: 'has_no_secret' }, effects: {} };
+    const secret = toSecret(clientSecret, now);
+    const at = now + overlapMs;
+    return {
+      outcome: { status: 'rotated', clientSecret, previousExpireAt: at },
+      effects: {
+        clients: [
+          { kind: 'insert_secret', clientId, secret },
+          { kind: 'expire_secrets', clientId, except: secret.secretId, at },
+        ],
+        events: [eventOf(origin, 'client_secret_rotated', { clientId })],
+      },
+    };
+  });
+}
+
+export type ClientSwitched =
+  | { readonly status: 'switched' | 'already_so'; readonly client: Client }
+  | { readonly status: 'not_found' };
+
+/** Suspends a client or lifts its suspension: its credentials are refused, its tokens are inactive meanwhile. */
+export async function switchClient(
+  store: Store,
+  origin: Origin,
+  clientId: string,
+  enabled: boolean,
+): Promise<ClientSwitched> {
+  return store.write((facts, now): Decision<ClientSwitched> => {
+    const client = facts.client(clientId);
+    if (!client) return { outcome: { status: 'not_found' }, effects: {} };
+    const at = enabled ? null : now;
+    if (enabled === (client.disabledAt === null)) return { outcome: { status: 'already_so', client }, effects: {} };
+    return {
+      outcome: { status: 'switched', client: { ...client, disabledAt: at } },
+      effects: {
+        clients: [{ kind: 'set_disabled', clientId, at }],
+        events: [eventOf(origin, enabled ? 'client_enabled' : 'client_disabled', { clientId })],
+      },
+    };
+  });
+}
+
+function toSecret(clientSecret: string, now: number): ClientSecret {
+  return { secretId: uuidv7(), digest: digestOf(clientSecret), createdAt: now, expiresAt: null };
+}
+
+/** What an auditor wants to know of a new client. */
+function rights(client: Client): Record<string, unknown> {
+  const { authMethod, permissions, audiences, issuers } = client;
+  return { token_endpoint_auth_method: authMethod, permissions, audiences, issuers };
+}

@@ -1,0 +1,12 @@
+// The settings that the rules depend on.
+
+export interface Policy {
+  /** Our identifier, and the namespace of tokens without `iss`. */
+  readonly publicUrl: string;
+  /** How far ahead of our clock an issuer's may be, in milliseconds. */
+  readonly clockSkewMs: number;
+  /** No token lives longer than this. */
+  readonly lifetimeDaysMax: number;
+}
+
+export const dayMs = 86_400_000;

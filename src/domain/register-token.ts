@@ -1,0 +1,212 @@
+// Registration: an issuer tells us of a token it is about to hand out, and of the refresh token that the
+// new one replaces (rotation, RFC 9700 §4.14.2). An issuer hands a token out only after this said yes.
+import { isDeepStrictEqual } from 'node:util';
+import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
+import { type Claims, type Digest, issuedAtOf, type RegisteredToken, type TokenUse } from './claims.ts';
+import { finalForName, finalForToken } from './cutoffs.ts';
+import type { Policy } from './policy.ts';
+import { dayMs } from './policy.ts';
+import type { Session } from './sessions.ts';
+import type { Decision, Facts, Store } from './store.ts';
+import { targetOf, tokenTarget } from './targets.ts';
+import { isSuperseded, type Standing, verdict } from './verdict.ts';
+
+/** What the issuer said, checked for shape. Times in seconds, as on the wire. */
+export interface Registration {
+  readonly digest: Digest;
+  /** For a JWT: digest of its signing input; otherwise the same as `digest`. */
+  readonly tokenDigest: Digest;
+  readonly tokenUse: TokenUse;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly subject: string | null;
+  readonly grantId: string | null;
+  readonly sessionId: string | null;
+  readonly jti: string | null;
+  readonly iat: number;
+  readonly exp: number;
+  readonly nbf: number | null;
+  readonly audience: readonly string[];
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly replacesDigest: Digest | null;
+  /** Facts of the login, for the session when this token is the first of it. */
+  readonly userAgent: string | null;
+  readonly ip: string | null;
+}
+
+export type RegistrationConflict =
+  | 'claims_conflict'
+  | 'grant_conflict'
+  | 'session_conflict'
+  | 'rotation_conflict'
+  | 'refresh_token_dead'
+  | 'refresh_token_reuse';
+
+export type Registered =
+  | { readonly status: 'registered' | 'already_registered'; readonly token: RegisteredToken; readonly active: boolean }
+  | { readonly status: 'conflict'; readonly code: RegistrationConflict }
+  | { readonly status: 'refused'; readonly parameter: 'iat' | 'exp'; readonly message: string };
+
+export async function registerToken(
+  store: Store,
+  policy: Policy,
+  registrar: string,
+  origin: Origin,
+  registration: Registration,
+): Promise<Registered> {
+  return store.write((facts, now) => decide(facts, now, policy, registrar, origin, registration));
+}
+
+function decide(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  registrar: string,
+  origin: Origin,
+  registration: Registration,
+): Decision<Registered> {
+  const { digest, replacesDigest } = registration;
+  const [existing, replaced] = facts.together(
+    () => facts.token(digest),
+    () => (replacesDigest === null ? undefined : facts.token(replacesDigest)),
+  );
+  const token = toToken(registration, replaced, registrar, now);
+  if (existing) return again(facts, now, existing, token);
+
+  const refusal = refuseTimes(registration, policy, now);
+  if (refusal) return { outcome: refusal, effects: {} };
+
+  const [grant, session] = facts.together(
+    () => (token.grantId === null ? undefined : facts.grant(token.grantId)),
+    () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
+  );
+  if (replacesDigest !== null && (!replaced || !mayReplace(token, replaced))) return conflict('rotation_conflict');
+  if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId)) return conflict('grant_conflict');
+  if (session && !isSameUser(session, token)) return conflict('session_conflict');
+
+  const [standing, replacedStanding] = facts.together(
+    () => facts.standing(token),
+    () => (replaced ? facts.standing(replaced) : undefined),
+  );
+  if (replaced && replacedStanding) {
+    if (isSuperseded(replacedStanding)) return reuse(now, policy, origin, replaced);
+    if (!verdict(replaced, replacedStanding, now).active) return conflict('refresh_token_dead');
+  }
+  const events: NewEvent[] = [];
+  if (token.sessionId !== null && !session) {
+    const { userAgent, ip } = registration;
+    events.push(eventOf({ ...origin, userAgent, ip }, 'login', about(token)));
+  }
+  if (replaced) events.push(eventOf(origin, 'refresh_token_rotated', { ...about(replaced), reason: 'superseded' }));
+  return {
+    outcome: { status: 'registered', token, active: verdict(token, standing, now).active },
+    effects: {
+      tokens: [token],
+      sessions: token.sessionId === null ? [] : [toSession(token, token.sessionId, registration, now)],
+      revocations: replaced ? [finalForToken(tokenTarget(replaced), 'superseded', replaced.expiresAt)] : [],
+      events,
+    },
+  };
+}
+
+/** The same registration again is no conflict: issuers retry, and then want the same answer. */
+function again(facts: Facts, now: number, existing: RegisteredToken, token: RegisteredToken): Decision<Registered> {
+  const { registeredAt: _, issuedAt: _issued, registrar: _who, ...said } = token;
+  const { registeredAt: __, issuedAt: __issued, registrar: __who, ...known } = existing;
+  if (!isDeepStrictEqual(said, known)) return conflict('claims_conflict');
+  const standing = facts.standing(existing);
+  const active = verdict(existing, standing, now).active;
+  return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
+}
+
+/** A superseded refresh token came back: it or its successor was stolen, so the whole grant dies. */
+function reuse(now: number, policy: Policy, origin: Origin, replaced: RegisteredToken): Decision<Registered> {
+  const grant = targetOf(replaced, 'grant');
+  const revocations = grant ? [finalForName(grant, 'reuse_detected', now, policy.lifetimeDaysMax)] : [];
+  const event = eventOf(origin, 'refresh_token_reuse', { ...about(replaced), reason: 'reuse_detected' });
+  return {
+    outcome: { status: 'conflict', code: 'refresh_token_reuse' },
+    effects: { revocations, events: [event] },
+  };
+}
+
+function conflict(code: RegistrationConflict): Decision<Registered> {
+  return { outcome: { status: 'conflict', code }, effects: {} };
+}
+
+function mayReplace(token: Claims, replaced: Claims): boolean {
+  const bothRefresh = token.tokenUse === 'refresh_token' && replaced.tokenUse === 'refresh_token';
+  const sameClient = token.clientId === replaced.clientId && token.grantId === replaced.grantId;
+  const sameSession = replaced.sessionId === null || token.sessionId === replaced.sessionId;
+  return bothRefresh && sameClient && sameSession && isSameUser(token, replaced);
+}
+
+function isSameUser(
+  one: { issuer: string; subject: string | null },
+  other: { issuer: string; subject: string | null },
+): boolean {
+  return one.issuer === other.issuer && one.subject === other.subject;
+}
+
+function refuseTimes(registration: Registration, policy: Policy, now: number): Registered | undefined {
+  const { iat, exp } = registration;
+  const lifetimeMax = policy.lifetimeDaysMax * dayMs;
+  if (iat * 1000 > now + policy.clockSkewMs) {
+    const message = 'iat lies in the future; it is given in seconds since 1970';
+    return { status: 'refused', parameter: 'iat', message };
+  }
+  if (exp * 1000 > now + lifetimeMax || (exp - iat) * 1000 > lifetimeMax) {
+    const message = `exp is over ${policy.lifetimeDaysMax} days after iat; it is given in seconds since 1970`;
+    return { status: 'refused', parameter: 'exp', message };
+  }
+  return undefined;
+}
+
+/**
+ * A refresh token that names no grant is its own grant, and its successors inherit grant, session and
+ * user from it. A token counts as issued when it was registered if its `iat` is later than that, so that
+ * a clock that runs ahead outlives no cutoff.
+ */
+function toToken(
+  registration: Registration,
+  replaced: RegisteredToken | undefined,
+  registrar: string,
+  now: number,
+): RegisteredToken {
+  const { digest, tokenDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } = registration;
+  const ownGrant = tokenUse === 'refresh_token' ? `grant-${tokenDigest.slice(0, 32)}` : null;
+  return {
+    digest,
+    tokenDigest,
+    tokenUse,
+    issuer,
+    clientId,
+    subject: registration.subject ?? replaced?.subject ?? null,
+    grantId: registration.grantId ?? replaced?.grantId ?? ownGrant,
+    sessionId: registration.sessionId ?? replaced?.sessionId ?? null,
+    jti,
+    keyThumbprint: null,
+    issuedAt: Math.min(issuedAtOf(registration.iat), now),
+    expiresAt: Math.floor(registration.exp * 1000),
+    notBefore: registration.nbf === null ? null : Math.ceil(registration.nbf * 1000),
+    audience,
+    members: { ...members, iat: registration.iat, exp: registration.exp },
+    registrar,
+    registeredAt: now,
+    replacesDigest,
+  };
+}
+
+function toSession(token: RegisteredToken, sessionId: string, registration: Registration, now: number): Session {
+  return {
+    sessionId,
+    issuer: token.issuer,
+    subject: token.subject,
+    clientId: token.clientId ?? token.registrar,
+    createdAt: now,
+    lastActiveAt: now,
+    expiresAt: token.expiresAt,
+    userAgent: registration.userAgent,
+    ip: registration.ip,
+  };
+}

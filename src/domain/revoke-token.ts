@@ -1,0 +1,74 @@
+// RFC 7009: a client revokes one of its own tokens. A refresh token takes its grant with it; an access
+// token dies alone unless its client cascades.
+import { about, eventOf, type Origin } from './audit.ts';
+import type { Claims, Digest } from './claims.ts';
+import { type Client, holds } from './clients.ts';
+import { finalForName, finalForToken, type NewRevocation } from './cutoffs.ts';
+import type { Policy } from './policy.ts';
+import { hasLivingBearer } from './remains.ts';
+import type { Decision, Facts, Store } from './store.ts';
+import { targetOf, tokenTarget } from './targets.ts';
+import { isRevocable } from './verdict.ts';
+import type { InactiveReason, Reason } from './vocabulary.ts';
+
+export type Revoked =
+  | { readonly status: 'revoked'; readonly revokedAt: number }
+  | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
+  | { readonly status: 'foreign' };
+
+export interface RevokeRequest {
+  readonly caller: Client;
+  readonly digest: Digest;
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  readonly origin: Origin;
+}
+
+/**
+ * Resolves to `token_not_found` or, for another client's token, `foreign` without having written: what
+ * strangers can cause at will is recorded by the caller of this operation, within limits.
+ */
+export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
+  const claims = await store.ask((facts) => facts.token(request.digest));
+  if (!claims) return { status: 'already_inactive', reason: 'token_not_found' };
+  if (!mayRevoke(request.caller, claims)) return { status: 'foreign' };
+  return store.write((facts, now) => decide(facts, now, policy, request, claims));
+}
+
+function mayRevoke(caller: Client, claims: Claims): boolean {
+  return claims.clientId === caller.clientId || holds(caller, 'revoke:any');
+}
+
+function decide(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  request: RevokeRequest,
+  claims: Claims,
+): Decision<Revoked> {
+  const { reason, reasonText, origin } = request;
+  const [standing, owner] = facts.together(
+    () => facts.standing(claims),
+    () => (claims.clientId === null ? undefined : facts.client(claims.clientId)),
+  );
+  const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
+  const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
+  const ended = isRevocable(claims, standing, now) || (grant && hasLivingBearer(facts, [grant], now));
+  const details = { ...about(claims), reason, reasonText };
+
+  if (!ended) {
+    const dead = standing.coveredBy.length > 0;
+    const action = dead ? 'revoke_already_revoked' : 'revoke_expired_token';
+    const outcome = dead ? 'token_already_revoked' : 'token_expired';
+    return {
+      outcome: { status: 'already_inactive', reason: outcome },
+      effects: { events: [eventOf(origin, action, details)] },
+    };
+  }
+  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), reason, claims.expiresAt)];
+  if (grant) revocations.push(finalForName(grant, reason, now, policy.lifetimeDaysMax));
+  return {
+    outcome: { status: 'revoked', revokedAt: now },
+    effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
+  };
+}

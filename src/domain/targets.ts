@@ -1,0 +1,64 @@
+// The names under which a token can be killed, read off its claims. A target is a kind and an id within
+// an issuer; its key is how storage and comparisons name it.
+import { hash } from 'node:crypto';
+import type { Claims } from './claims.ts';
+
+export type TargetKind = 'token' | 'jti' | 'grant' | 'session' | 'key' | 'subject' | 'client' | 'issuer';
+
+export interface Target {
+  readonly kind: TargetKind;
+  /** Empty for kind `token`, whose id is unique everywhere. */
+  readonly issuer: string;
+  /** Empty for kind `issuer`. */
+  readonly id: string;
+}
+
+/** First 16 bytes, as 32 hex digits, of SHA-256 over kind, issuer and id. */
+export type TargetKey = string;
+
+const cutoffKinds: ReadonlySet<TargetKind> = new Set(['subject', 'client', 'issuer']);
+
+/** Final: whoever bears this name is dead for good, whatever its issue time says. */
+export function isFinalKind(kind: TargetKind): boolean {
+  return !cutoffKinds.has(kind);
+}
+
+export function targetKey(target: Target): TargetKey {
+  return hash('sha256', `${target.kind}\0${target.issuer}\0${target.id}`, 'hex').slice(0, 32);
+}
+
+export function tokenTarget(claims: Claims): Target {
+  return { kind: 'token', issuer: '', id: claims.tokenDigest };
+}
+
+/** The target of this kind that the token bears, if it has such a name. */
+export function targetOf(claims: Claims, kind: Exclude<TargetKind, 'token'>): Target | undefined {
+  const ids = {
+    jti: claims.jti,
+    grant: claims.grantId,
+    session: claims.sessionId,
+    key: claims.keyThumbprint,
+    subject: claims.subject,
+    client: claims.clientId,
+    issuer: '',
+  };
+  const id = ids[kind];
+  return id === null ? undefined : { kind, issuer: claims.issuer, id };
+}
+
+const namedKinds = ['jti', 'grant', 'session', 'key', 'subject', 'client', 'issuer'] as const;
+
+/** Every target of the token: at most eight, its own first. */
+export function targetsOf(claims: Claims): Target[] {
+  const targets = [tokenTarget(claims)];
+  for (const kind of namedKinds) {
+    const target = targetOf(claims, kind);
+    if (target) targets.push(target);
+  }
+  return targets;
+}
+
+/** What `current` means to a token: its session, else its grant, else itself. */
+export function unitOf(claims: Claims): Target {
+  return targetOf(claims, 'session') ?? targetOf(claims, 'grant') ?? tokenTarget(claims);
+}

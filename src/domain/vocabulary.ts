@@ -1,0 +1,77 @@
+// The one vocabulary of outcomes, reasons and audit actions (DESIGN: names). Code, audit trail, logs,
+// metrics, tests and openapi.yaml all use these words; nothing else may invent one.
+
+/** Why a token that was presented is not (or no longer) alive, in the words of /revoke and /logout. */
+export type InactiveReason = 'token_already_revoked' | 'token_expired' | 'token_not_found';
+
+/** Reason codes that a revocation may carry. Anything else a caller says is kept as free text beside one. */
+export const reasons = [
+  'client_request',
+  'user_initiated_logout',
+  'user_logout',
+  'password_reset',
+  'credential_compromise',
+  'key_compromise',
+  'offboarding',
+  'policy',
+  'admin',
+  'superseded',
+  'reuse_detected',
+] as const;
+export type Reason = (typeof reasons)[number];
+
+/** Reasons that only the server itself may give: they carry meaning in the rules. */
+const reservedReasons: ReadonlySet<string> = new Set<Reason>(['superseded', 'reuse_detected']);
+
+/** Is this a code that a caller may give as the reason of a revocation? */
+export function isCallerReason(text: string): text is Reason {
+  return (reasons as readonly string[]).includes(text) && !reservedReasons.has(text);
+}
+
+export const auditActions = [
+  'login',
+  'logout',
+  'logout_already_revoked',
+  'logout_expired_token',
+  'logout_invalid_token',
+  'logout_user_mismatch',
+  'revoke',
+  'revoke_already_revoked',
+  'revoke_expired_token',
+  'revoke_invalid_token',
+  'revoke_foreign_token',
+  'refresh_token_rotated',
+  'refresh_token_reuse',
+  'client_auth_failed',
+  'client_created',
+  'client_secret_rotated',
+  'client_disabled',
+  'client_enabled',
+] as const;
+export type AuditAction = (typeof auditActions)[number];
+
+/** What a client may be allowed to do; a closed list, none by default. */
+export const permissions = [
+  'introspect',
+  'introspect:any',
+  'register',
+  'sessions',
+  'revoke:any',
+  'revoke:token',
+  'revoke:jti',
+  'revoke:grant',
+  'revoke:session',
+  'revoke:key',
+  'revoke:subject',
+  'revoke:client',
+  'revoke:issuer',
+  'audit',
+  'feed',
+  'metrics',
+  'admin',
+] as const;
+export type Permission = (typeof permissions)[number];
+
+/** How a client proves who it is (RFC 7591 `token_endpoint_auth_method`). */
+export const authMethods = ['client_secret_basic', 'client_secret_post', 'none'] as const;
+export type AuthMethod = (typeof authMethods)[number];

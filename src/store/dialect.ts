@@ -1,0 +1,144 @@
+// Every difference between SQLite and Postgres, one value per database. No other file of the server names
+// a database.
+import { mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import Database from 'better-sqlite3';
+import knexFactory, { type Knex } from 'knex';
+import pg from 'pg';
+
+export interface Dialect {
+  readonly kind: 'sqlite' | 'postgres';
+  /** Opens a pool for verdicts and lists; never blocked by a writer. */
+  openReader(): Knex;
+  /** Opens a pool whose commits are durable when they return. */
+  openWriter(): Knex;
+  /** SQL for the database's clock in milliseconds, where it and not ours stamps what is written. */
+  readonly clockSql: string | null;
+  /** Another attempt at the same transaction may succeed. */
+  isTransient(error: unknown): boolean;
+  /** The transaction was refused for what it contains: its parts may succeed alone. */
+  isRefusal(error: unknown): boolean;
+  /** Runs `work` while no other process of this database does; the lock dies with its process. */
+  withMigrationLock<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export class UnusableDatabaseUrl extends Error {
+  override readonly name = 'UnusableDatabaseUrl';
+}
+
+/** `sqlite:PATH` (relative to the working directory) or `postgres://…`. */
+export function dialectOf(databaseUrl: string): Dialect {
+  if (databaseUrl.startsWith('sqlite:')) {
+    const path = databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
+    if (path !== '' && path !== ':memory:') return sqlite(resolve(path));
+  }
+  if (/^postgres(ql)?:\/\//.test(databaseUrl)) return postgres(databaseUrl);
+  throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
+}
+
+const busyTimeoutMs = 5_000;
+
+function sqlite(path: string): Dialect {
+  const open = (pragmas: readonly string[]): Knex => {
+    mkdirSync(dirname(path), { recursive: true });
+    return knexFactory({
+      client: 'better-sqlite3',
+      connection: { filename: path },
+      useNullAsDefault: true,
+      pool: {
+        min: 1,
+        max: 1,
+        afterCreate: (connection: Database.Database, done: (error: Error | null) => void) => {
+          try {
+            for (const pragma of pragmas) connection.pragma(pragma);
+            done(null);
+          } catch (error) {
+            done(error as Error);
+          }
+        },
+      },
+    });
+  };
+  const common = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL', 'cache_size = -65536'];
+  return {
+    kind: 'sqlite',
+    openReader: () => open([...common, 'query_only = ON']),
+    openWriter: () => open([...common, 'synchronous = FULL', 'foreign_keys = ON']),
+    clockSql: null,
+    isTransient: (error) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error)),
+    isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
+    withMigrationLock: async (work) => {
+      // A lock file of its own: it must not stand in the way of the migrations that it guards, and the
+      // operating system lets go of it when its process dies.
+      mkdirSync(dirname(path), { recursive: true });
+      const lock = new Database(`${path}-migrate`, { timeout: 60_000 });
+      try {
+        lock.exec('begin exclusive');
+        return await work();
+      } finally {
+        lock.close();
+      }
+    },
+  };
+}
+
+const poolMax = 10;
+const acquireTimeoutMs = 5_000;
+const statementTimeoutMs = 10_000;
+const idleInTransactionTimeoutMs = 10_000;
+const migrationLockKey = 7009_7662;
+const int8 = 20;
+
+function postgres(url: string): Dialect {
+  const connection = {
+    connectionString: url,
+    application_name: 'revocation-server',
+    connectionTimeoutMillis: acquireTimeoutMs,
+    keepAlive: true,
+    types: {
+      // Sequence numbers and times stay far below 2^53.
+      getTypeParser: (oid: number, format?: string) =>
+        oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'),
+    },
+  };
+  const open = (): Knex =>
+    knexFactory({
+      client: 'pg',
+      connection,
+      acquireConnectionTimeout: acquireTimeoutMs,
+      pool: {
+        min: 0,
+        max: poolMax,
+        afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
+          client.query(
+            `set synchronous_commit = on; set statement_timeout = ${statementTimeoutMs};
+             set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`,
+            (error) => done(error),
+          );
+        },
+      },
+    });
+  return {
+    kind: 'postgres',
+    openReader: open,
+    openWriter: open,
+    clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',
+    isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),
+    isRefusal: (error) => /^(22|23)/.test(codeOf(error)),
+    withMigrationLock: async (work) => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        await client.query('select pg_advisory_lock($1)', [migrationLockKey]);
+        return await work();
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}

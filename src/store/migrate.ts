@@ -1,0 +1,56 @@
+// Brings a database's schema up or down. Two processes that start on one empty database do no harm, and a
+// process killed half-way leaves nothing that stops the next.
+import type { Knex } from 'knex';
+import { type Dialect, dialectOf } from './dialect.ts';
+import { migrationConfig } from './migration-source.ts';
+
+export interface MigrationStatus {
+  readonly done: string[];
+  readonly pending: string[];
+}
+
+/** Runs what is pending; resolves to the names of what it ran. */
+export function migrateUp(databaseUrl: string): Promise<string[]> {
+  return exclusively(dialectOf(databaseUrl), async (knex) => {
+    const [, names] = (await knex.migrate.latest(migrationConfig)) as [number, string[]];
+    return names;
+  });
+}
+
+/** Undoes the last migration; resolves to its name, or none. */
+export function migrateDown(databaseUrl: string): Promise<string[]> {
+  return exclusively(dialectOf(databaseUrl), async (knex) => {
+    const [, names] = (await knex.migrate.down(migrationConfig)) as [number, string[]];
+    return names;
+  });
+}
+
+export async function migrationStatus(databaseUrl: string): Promise<MigrationStatus> {
+  const knex = dialectOf(databaseUrl).openWriter();
+  try {
+    return await migrationStatusOf(knex);
+  } finally {
+    await knex.destroy();
+  }
+}
+
+/** Reads the record of migrations without creating it. */
+export async function migrationStatusOf(knex: Knex): Promise<MigrationStatus> {
+  const all = await migrationConfig.migrationSource.getMigrations();
+  const isRecorded = await knex.schema.hasTable(migrationConfig.tableName);
+  const done: string[] = isRecorded ? await knex(migrationConfig.tableName).orderBy('id').pluck('name') : [];
+  return { done, pending: all.filter((name) => !done.includes(name)) };
+}
+
+async function exclusively<T>(dialect: Dialect, work: (knex: Knex) => Promise<T>): Promise<T> {
+  return dialect.withMigrationLock(async () => {
+    const knex = dialect.openWriter();
+    try {
+      // Ours is the only process here, so a lock that Knex finds set was left behind by one that died.
+      await knex.migrate.forceFreeMigrationsLock(migrationConfig);
+      return await work(knex);
+    } finally {
+      await knex.destroy();
+    }
+  });
+}

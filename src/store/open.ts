@@ -1,0 +1,155 @@
+// Opens the store: the port of domain/store.ts over Knex. Questions are answered together, decisions are
+// made durable together; see facts.ts for how they get what they ask.
+import type { Knex } from 'knex';
+import type { AuditEvent } from '../domain/audit.ts';
+import type { Client } from '../domain/clients.ts';
+import type { Decision, EventFilter, Facts, Store } from '../domain/store.ts';
+import { StoreUnavailable } from '../domain/store.ts';
+import { listEvents } from './audit-events.ts';
+import { BatchQueue, type Entry } from './batch-queue.ts';
+import { listClients, listOrigins } from './clients.ts';
+import { commitBatch } from './commit.ts';
+import { type Dialect, dialectOf } from './dialect.ts';
+import { LoadedFacts, NotLoaded } from './facts.ts';
+import { migrationStatusOf } from './migrate.ts';
+
+type Question = (facts: Facts, now: number) => unknown;
+type Decide = (facts: Facts, now: number) => Decision<unknown>;
+
+export interface StoreOptions {
+  /** Milliseconds since the epoch; given by tests, otherwise the database's or the machine's own. */
+  readonly now?: () => number;
+  /** Decisions committed together at most. */
+  readonly batchMax?: number;
+}
+
+const waitingMax = 10_000;
+const batchMaxDefault = 200;
+const attemptsMax = 4;
+
+export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
+  return new KnexStore(dialectOf(databaseUrl), options);
+}
+
+class KnexStore implements Store {
+  readonly #dialect: Dialect;
+  readonly #reader: Knex;
+  readonly #writer: Knex;
+  readonly #now: () => number;
+  readonly #clockSql: string | null;
+  readonly #questions: BatchQueue<Question>;
+  readonly #decisions: BatchQueue<Decide>;
+
+  constructor(dialect: Dialect, options: StoreOptions) {
+    this.#dialect = dialect;
+    this.#reader = dialect.openReader();
+    this.#writer = dialect.openWriter();
+    this.#now = options.now ?? Date.now;
+    this.#clockSql = options.now ? null : dialect.clockSql;
+    const batchMax = options.batchMax ?? batchMaxDefault;
+    this.#questions = new BatchQueue((entries) => this.#answer(entries), { batchMax, waitingMax, lanes: 4 });
+    this.#decisions = new BatchQueue((entries) => this.#commit(entries), { batchMax, waitingMax, lanes: 1 });
+  }
+
+  ask<T>(question: (facts: Facts, now: number) => T): Promise<T> {
+    return this.#questions.add<T>(question);
+  }
+
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<T> {
+    return this.#decisions.add<T>(decide);
+  }
+
+  listEvents(filter: EventFilter, before: number, limit: number): Promise<AuditEvent[]> {
+    return guarded(listEvents(this.#reader, filter, before, limit));
+  }
+
+  async findEventHead(): Promise<number> {
+    const head = await guarded(this.#reader('heads').first('event_seq'));
+    return (head as { event_seq: number }).event_seq;
+  }
+
+  listClients(after: string, limit: number): Promise<Client[]> {
+    return guarded(listClients(this.#reader, after, limit));
+  }
+
+  listOrigins(): Promise<ReadonlySet<string>> {
+    return guarded(listOrigins(this.#reader));
+  }
+
+  async findFaults(): Promise<Record<string, string>> {
+    try {
+      const { pending } = await migrationStatusOf(this.#reader);
+      return pending.length === 0 ? {} : { migrations: `${pending.length} pending` };
+    } catch {
+      return { database: 'unreachable' };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#questions.drained();
+    await this.#decisions.drained();
+    await Promise.all([this.#reader.destroy(), this.#writer.destroy()]);
+  }
+
+  async #answer(entries: readonly Entry<Question>[]): Promise<void> {
+    const now = this.#now();
+    const facts = new LoadedFacts();
+    let open = entries;
+    while (open.length > 0) {
+      open = open.filter((entry) => {
+        try {
+          entry.resolve(entry.item(facts, now));
+          return false;
+        } catch (error) {
+          if (error instanceof NotLoaded) return true;
+          entry.reject(error);
+          return false;
+        }
+      });
+      if (open.length > 0) await guarded(facts.load(this.#reader, now));
+    }
+  }
+
+  /** One transaction for all; when the database refuses it, each alone, so that one spoils no other. */
+  async #commit(entries: readonly Entry<Decide>[]): Promise<void> {
+    try {
+      await this.#attempt(entries);
+    } catch (error) {
+      if (entries.length === 1 || !this.#dialect.isRefusal(error)) throw toUnavailable(error);
+      for (const entry of entries) {
+        await this.#attempt([entry]).catch((refusal) => entry.reject(toUnavailable(refusal)));
+      }
+    }
+  }
+
+  async #attempt(entries: readonly Entry<Decide>[], attempt = 1): Promise<void> {
+    try {
+      const results = await commitBatch(
+        this.#writer,
+        entries.map((entry) => entry.item),
+        { now: this.#now, clockSql: this.#clockSql },
+      );
+      for (const [n, result] of results.entries()) {
+        if (result.ok) entries[n]?.resolve(result.outcome);
+        else entries[n]?.reject(result.error);
+      }
+    } catch (error) {
+      if (attempt >= attemptsMax || !this.#dialect.isTransient(error)) throw error;
+      await this.#attempt(entries, attempt + 1);
+    }
+  }
+}
+
+/** Whatever the database rejects with, callers see that the store cannot answer. */
+async function guarded<T>(work: PromiseLike<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toUnavailable(error);
+  }
+}
+
+function toUnavailable(error: unknown): StoreUnavailable {
+  if (error instanceof StoreUnavailable) return error;
+  return new StoreUnavailable('the database did not answer as it must', { cause: error });
+}

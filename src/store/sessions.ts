@@ -1,0 +1,70 @@
+// The table `sessions`: inserted when a session is first seen, then only its activity moves.
+import type { Knex } from 'knex';
+import type { Session } from '../domain/sessions.ts';
+
+interface SessionRow {
+  session_id: string;
+  issuer: string;
+  subject: string | null;
+  client_id: string;
+  created_at: number;
+  last_active_at: number;
+  expires_at: number;
+  user_agent: string | null;
+  ip: string | null;
+}
+
+export async function findSessions(db: Knex, sessionIds: readonly string[]): Promise<Session[]> {
+  const rows: SessionRow[] = await db('sessions').whereIn('session_id', sessionIds);
+  return rows.map(toSession);
+}
+
+/** Unexpired sessions of a user, newest first. */
+export async function listSessionsOf(
+  db: Knex,
+  issuer: string,
+  subject: string,
+  now: number,
+  limit: number,
+): Promise<Session[]> {
+  const rows: SessionRow[] = await db('sessions')
+    .where({ issuer, subject })
+    .andWhere('expires_at', '>', now)
+    .orderBy('created_at', 'desc')
+    .limit(limit);
+  return rows.map(toSession);
+}
+
+export async function insertOrTouchSessions(db: Knex, sessions: readonly Session[]): Promise<void> {
+  const rows = sessions.map(
+    (session): SessionRow => ({
+      session_id: session.sessionId,
+      issuer: session.issuer,
+      subject: session.subject,
+      client_id: session.clientId,
+      created_at: session.createdAt,
+      last_active_at: session.lastActiveAt,
+      expires_at: session.expiresAt,
+      user_agent: session.userAgent,
+      ip: session.ip,
+    }),
+  );
+  // One by one: a batch holds few sessions, and each at most once.
+  for (const row of rows) {
+    await db('sessions').insert(row).onConflict('session_id').merge(['last_active_at', 'expires_at']);
+  }
+}
+
+function toSession(row: SessionRow): Session {
+  return {
+    sessionId: row.session_id,
+    issuer: row.issuer,
+    subject: row.subject,
+    clientId: row.client_id,
+    createdAt: row.created_at,
+    lastActiveAt: row.last_active_at,
+    expiresAt: row.expires_at,
+    userAgent: row.user_agent,
+    ip: row.ip,
+  };
+}

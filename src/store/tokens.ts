@@ -1,0 +1,107 @@
+// The table `tokens`: inserted once, never updated.
+import type { Knex } from 'knex';
+import type { Digest, RegisteredToken, TokenUse } from '../domain/claims.ts';
+import type { Grant } from '../domain/sessions.ts';
+import { insertRows } from './insert-rows.ts';
+
+interface TokenRow {
+  digest: Buffer;
+  token_digest: Buffer;
+  token_use: TokenUse;
+  issuer: string;
+  client_id: string | null;
+  subject: string | null;
+  grant_id: string | null;
+  session_id: string | null;
+  jti: string | null;
+  issued_at: number;
+  expires_at: number;
+  not_before: number | null;
+  audience: string;
+  members: string;
+  registrar: string;
+  registered_at: number;
+  replaces_digest: Buffer | null;
+}
+
+export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
+  const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
+  const rows: TokenRow[] = await db('tokens').whereIn('digest', keys);
+  return rows.map(toToken);
+}
+
+/** Unexpired tokens of a grant or session, the newest `limit`. */
+export async function listUnexpired(
+  db: Knex,
+  column: 'grant_id' | 'session_id',
+  id: string,
+  now: number,
+  limit: number,
+): Promise<RegisteredToken[]> {
+  const rows: TokenRow[] = await db('tokens')
+    .where(column, id)
+    .andWhere('expires_at', '>', now)
+    .orderBy('id', 'desc')
+    .limit(limit);
+  return rows.map(toToken);
+}
+
+/** Whose the grants are, by the first token still known under each. */
+export async function findGrants(db: Knex, grantIds: readonly string[]): Promise<Grant[]> {
+  const first = db('tokens').whereIn('grant_id', grantIds).groupBy('grant_id').min('id');
+  const rows: TokenRow[] = await db('tokens').whereIn('id', first);
+  return rows.map((row) => ({
+    grantId: row.grant_id as string,
+    issuer: row.issuer,
+    subject: row.subject,
+    clientId: row.client_id,
+  }));
+}
+
+export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[]): Promise<void> {
+  const rows = tokens.map(
+    (token): TokenRow => ({
+      digest: Buffer.from(token.digest, 'hex'),
+      token_digest: Buffer.from(token.tokenDigest, 'hex'),
+      token_use: token.tokenUse,
+      issuer: token.issuer,
+      client_id: token.clientId,
+      subject: token.subject,
+      grant_id: token.grantId,
+      session_id: token.sessionId,
+      jti: token.jti,
+      issued_at: token.issuedAt,
+      expires_at: token.expiresAt,
+      not_before: token.notBefore,
+      audience: JSON.stringify(token.audience),
+      members: JSON.stringify(token.members),
+      registrar: token.registrar,
+      registered_at: token.registeredAt,
+      replaces_digest: token.replacesDigest === null ? null : Buffer.from(token.replacesDigest, 'hex'),
+    }),
+  );
+  await insertRows(db, 'tokens', rows);
+}
+
+function toToken(row: TokenRow): RegisteredToken {
+  return {
+    digest: row.digest.toString('hex'),
+    tokenDigest: row.token_digest.toString('hex'),
+    tokenUse: row.token_use,
+    issuer: row.issuer,
+    clientId: row.client_id,
+    subject: row.subject,
+    grantId: row.grant_id,
+    sessionId: row.session_id,
+    jti: row.jti,
+    keyThumbprint: null,
+    issuedAt: row.issued_at,
+    expiresAt: row.expires_at,
+    notBefore: row.not_before,
+    audience: JSON.parse(row.audience),
+    members: JSON.parse(row.members),
+    registrar: row.registrar,
+    registeredAt: row.registered_at,
+    replacesDigest: row.replaces_digest?.toString('hex') ?? null,
+  };
+}
