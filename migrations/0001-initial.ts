@@ -120,6 +120,14 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  const newestFirst = ['audit_events', 'revocations', 'sessions', 'tokens', 'client_secrets', 'clients', 'heads'];
+  const newestFirst = [
+    'audit_events',
+    'revocations',
+    'sessions',
+    'tokens',
+    'client_secrets',
+    'clients',
+    'heads',
+  ];
   for (const table of newestFirst) await knex.schema.dropTable(table);
 }

@@ -52,9 +52,17 @@ export const settings: readonly Setting[] = [
   },
   { name: 'AUTHORIZATION_SERVER_ISSUER', default: 'PUBLIC_URL', means: 'the issuer that clients know' },
   { name: 'NODE_ENV', default: 'development', means: '`production` refuses insecure defaults' },
-  { name: 'LOG_LEVEL', default: 'info', means: 'trace, debug (adds a line per request), info, warn, error, fatal, silent' },
+  {
+    name: 'LOG_LEVEL',
+    default: 'info',
+    means: 'trace, debug (adds a line per request), info, warn, error, fatal, silent',
+  },
   { name: 'LOG_FORMAT', default: 'json; pretty on a terminal', means: '`json` or `pretty`' },
-  { name: 'TRUST_PROXY', default: 'none', means: 'CIDRs, comma-separated, whose X-Forwarded-For is believed' },
+  {
+    name: 'TRUST_PROXY',
+    default: 'none',
+    means: 'CIDRs, comma-separated, whose X-Forwarded-For is believed',
+  },
   { name: 'LOGOUT_ALIASES', default: 'none', means: 'further paths, comma-separated, where /logout answers' },
   {
     name: 'MIGRATE_ON_START',
@@ -67,7 +75,11 @@ export const settings: readonly Setting[] = [
     means: '`yes` or `no`: fill an empty database with demo data',
   },
   { name: 'CLOCK_SKEW_SECONDS', default: '60', means: "how far ahead an issuer's clock may be" },
-  { name: 'TOKEN_LIFETIME_DAYS_MAX', default: '400', means: 'longest life of a token that may be registered' },
+  {
+    name: 'TOKEN_LIFETIME_DAYS_MAX',
+    default: '400',
+    means: 'longest life of a token that may be registered',
+  },
   {
     name: 'AUTH_FAILURES_PER_MINUTE_MAX',
     default: '30',
@@ -106,12 +118,20 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');
   }
   const databaseUrl = reader.databaseUrl(production);
-  const publicUrl = reader.url('PUBLIC_URL', production, `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`);
+  const publicUrl = reader.url(
+    'PUBLIC_URL',
+    production,
+    `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
+  );
   const isSqlite = databaseUrl.startsWith('sqlite:');
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
   const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback && !production);
   if (seedDemo && production) {
-    reader.report('SEED_DEMO', 'asks for demo clients in production', 'Remove it; make clients with `client create`.');
+    reader.report(
+      'SEED_DEMO',
+      'asks for demo clients in production',
+      'Remove it; make clients with `client create`.',
+    );
   }
   const config: Config = {
     production,
@@ -122,8 +142,16 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     publicUrl,
     authorizationServerIssuer: reader.url('AUTHORIZATION_SERVER_ISSUER', false, publicUrl),
     logLevel: reader.choice('LOG_LEVEL', logLevels, 'info'),
-    logFormat: reader.choice('LOG_FORMAT', ['json', 'pretty'], options.isTerminal && !production ? 'pretty' : 'json'),
-    trustProxy: reader.list('TRUST_PROXY', isCidr, 'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.'),
+    logFormat: reader.choice(
+      'LOG_FORMAT',
+      ['json', 'pretty'],
+      options.isTerminal && !production ? 'pretty' : 'json',
+    ),
+    trustProxy: reader.list(
+      'TRUST_PROXY',
+      isCidr,
+      'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
+    ),
     logoutAliases: reader.list('LOGOUT_ALIASES', isAlias, 'Give absolute paths such as /api/auth/logout.'),
     migrateOnStart: reader.flag('MIGRATE_ON_START', isSqlite || !production),
     seedDemo,
@@ -196,7 +224,8 @@ class Reader {
     const text = this.text(name);
     if (text === undefined) return otherwise;
     const value = choices.find((choice) => choice === text);
-    if (value === undefined) this.report(name, 'is not one of its values', `Give one of: ${choices.join(', ')}.`);
+    if (value === undefined)
+      this.report(name, 'is not one of its values', `Give one of: ${choices.join(', ')}.`);
     return value ?? otherwise;
   }
 
@@ -213,11 +242,16 @@ class Reader {
   url(name: string, strict: boolean, otherwise: string): string {
     const text = this.text(name);
     if (text === undefined) {
-      if (strict) this.report(name, 'is missing', 'Set it to the https URL under which this server is reached.');
+      if (strict)
+        this.report(name, 'is missing', 'Set it to the https URL under which this server is reached.');
       return otherwise;
     }
     if (!URL.canParse(text) || /[?#\s]/.test(text) || !/^https?:$/.test(new URL(text).protocol)) {
-      this.report(name, 'is no http(s) URL without query and fragment', 'Set it to a URL such as https://id.example.com.');
+      this.report(
+        name,
+        'is no http(s) URL without query and fragment',
+        'Set it to a URL such as https://id.example.com.',
+      );
     } else if (strict && !text.startsWith('https:')) {
       this.report(name, 'is not https', 'Set it to an https URL; terminate TLS in front of this server.');
     }
@@ -235,7 +269,11 @@ class Reader {
     }
     const isSqlite = /^sqlite:(?!:memory:$)./.test(text);
     if (!isSqlite && !(/^postgres(ql)?:\/\//.test(text) && URL.canParse(text))) {
-      this.report('DATABASE_URL', 'is no database URL that is known', 'Set it to sqlite:PATH or to postgres://….');
+      this.report(
+        'DATABASE_URL',
+        'is no database URL that is known',
+        'Set it to sqlite:PATH or to postgres://….',
+      );
     }
     return text;
   }
@@ -282,5 +320,8 @@ export function trustedPeers(cidrs: readonly string[]): BlockList {
 }
 
 function isAlias(text: string): boolean {
-  return /^\/[A-Za-z0-9._~/-]{1,200}$/.test(text) && !/^\/(v1|health|revoke|introspect|logout|metrics|docs)(\/|$)/.test(text);
+  return (
+    /^\/[A-Za-z0-9._~/-]{1,200}$/.test(text) &&
+    !/^\/(v1|health|revoke|introspect|logout|metrics|docs)(\/|$)/.test(text)
+  );
 }

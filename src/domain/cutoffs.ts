@@ -50,7 +50,12 @@ export function finalForToken(target: Target, reason: string, expiresAt: number)
 }
 
 /** A revocation of a name that tokens not yet known may bear: kept as long as any token may live. */
-export function finalForName(target: Target, reason: string, now: number, lifetimeDaysMax: number): NewRevocation {
+export function finalForName(
+  target: Target,
+  reason: string,
+  now: number,
+  lifetimeDaysMax: number,
+): NewRevocation {
   const purgeAfter = now + lifetimeDaysMax * dayMs + hourMs;
   return { target, cutoff: forever, exceptKey: null, reason, purgeAfter };
 }

@@ -68,7 +68,11 @@ export interface LogoutUserRequest {
 }
 
 /** Logs a user of ours out everywhere, on the word of a caller who may revoke anything. */
-export async function logOutUser(store: Store, policy: Policy, request: LogoutUserRequest): Promise<LoggedOut> {
+export async function logOutUser(
+  store: Store,
+  policy: Policy,
+  request: LogoutUserRequest,
+): Promise<LoggedOut> {
   return store.write((facts, now) => {
     const { userId, reason, reasonText, metadata, origin } = request;
     const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
@@ -83,7 +87,9 @@ export async function logOutUser(store: Store, policy: Policy, request: LogoutUs
       },
       effects: {
         revocations: [cutoffForName(subject, now, reason, policy.lifetimeDaysMax)],
-        events: [eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } })],
+        events: [
+          eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
+        ],
       },
     };
   });
@@ -165,7 +171,9 @@ function plan(
     ...sharedUnits(claims).map((target) => finalForName(target, reason, now, days)),
   ]);
   const own = facts.together(
-    ...proofs.map((claims) => () => (claims.sessionId === null ? undefined : facts.session(claims.sessionId))),
+    ...proofs.map(
+      (claims) => () => (claims.sessionId === null ? undefined : facts.session(claims.sessionId)),
+    ),
   );
   const ownSessions = own.filter((session, n) => session !== undefined && own.indexOf(session) === n);
   const acting = proofs[0] as Claims;
@@ -186,6 +194,8 @@ function plan(
 
 function countLiving(facts: Facts, sessions: readonly Session[], now: number): number | null {
   if (sessions.length === 0) return null;
-  const targets = sessions.map(({ issuer, sessionId }): Target => ({ kind: 'session', issuer, id: sessionId }));
+  const targets = sessions.map(
+    ({ issuer, sessionId }): Target => ({ kind: 'session', issuer, id: sessionId }),
+  );
   return targets.filter((target) => hasLivingBearer(facts, [target], now)).length;
 }

@@ -89,7 +89,8 @@ export async function switchClient(
     const client = facts.client(clientId);
     if (!client) return { outcome: { status: 'not_found' }, effects: {} };
     const at = enabled ? null : now;
-    if (enabled === (client.disabledAt === null)) return { outcome: { status: 'already_so', client }, effects: {} };
+    if (enabled === (client.disabledAt === null))
+      return { outcome: { status: 'already_so', client }, effects: {} };
     return {
       outcome: { status: 'switched', client: { ...client, disabledAt: at } },
       effects: {

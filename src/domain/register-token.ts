@@ -4,12 +4,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import { type Claims, type Digest, issuedAtOf, type RegisteredToken, type TokenUse } from './claims.ts';
 import { finalForName, finalForToken } from './cutoffs.ts';
-import type { Policy } from './policy.ts';
-import { dayMs } from './policy.ts';
+import { dayMs, type Policy } from './policy.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
-import { isSuperseded, type Standing, verdict } from './verdict.ts';
+import { isSuperseded, verdict } from './verdict.ts';
 
 /** What the issuer said, checked for shape. Times in seconds, as on the wire. */
 export interface Registration {
@@ -43,9 +42,13 @@ export type RegistrationConflict =
   | 'refresh_token_reuse';
 
 export type Registered =
-  | { readonly status: 'registered' | 'already_registered'; readonly token: RegisteredToken; readonly active: boolean }
+  | {
+      readonly status: 'registered' | 'already_registered';
+      readonly token: RegisteredToken;
+      readonly active: boolean;
+    }
   | { readonly status: 'conflict'; readonly code: RegistrationConflict }
-  | { readonly status: 'refused'; readonly parameter: 'iat' | 'exp'; readonly message: string };
+  | { readonly status: 'refused'; readonly parameter: 'iat' | 'exp'; readonly problem: string };
 
 export async function registerToken(
   store: Store,
@@ -80,8 +83,10 @@ function decide(
     () => (token.grantId === null ? undefined : facts.grant(token.grantId)),
     () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
   );
-  if (replacesDigest !== null && (!replaced || !mayReplace(token, replaced))) return conflict('rotation_conflict');
-  if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId)) return conflict('grant_conflict');
+  if (replacesDigest !== null && (!replaced || !mayReplace(token, replaced)))
+    return conflict('rotation_conflict');
+  if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId))
+    return conflict('grant_conflict');
   if (session && !isSameUser(session, token)) return conflict('session_conflict');
 
   const [standing, replacedStanding] = facts.together(
@@ -97,7 +102,8 @@ function decide(
     const { userAgent, ip } = registration;
     events.push(eventOf({ ...origin, userAgent, ip }, 'login', about(token)));
   }
-  if (replaced) events.push(eventOf(origin, 'refresh_token_rotated', { ...about(replaced), reason: 'superseded' }));
+  if (replaced)
+    events.push(eventOf(origin, 'refresh_token_rotated', { ...about(replaced), reason: 'superseded' }));
   return {
     outcome: { status: 'registered', token, active: verdict(token, standing, now).active },
     effects: {
@@ -110,7 +116,12 @@ function decide(
 }
 
 /** The same registration again is no conflict: issuers retry, and then want the same answer. */
-function again(facts: Facts, now: number, existing: RegisteredToken, token: RegisteredToken): Decision<Registered> {
+function again(
+  facts: Facts,
+  now: number,
+  existing: RegisteredToken,
+  token: RegisteredToken,
+): Decision<Registered> {
   const { registeredAt: _, issuedAt: _issued, registrar: _who, ...said } = token;
   const { registeredAt: __, issuedAt: __issued, registrar: __who, ...known } = existing;
   if (!isDeepStrictEqual(said, known)) return conflict('claims_conflict');
@@ -152,12 +163,12 @@ function refuseTimes(registration: Registration, policy: Policy, now: number): R
   const { iat, exp } = registration;
   const lifetimeMax = policy.lifetimeDaysMax * dayMs;
   if (iat * 1000 > now + policy.clockSkewMs) {
-    const message = 'iat lies in the future; it is given in seconds since 1970';
-    return { status: 'refused', parameter: 'iat', message };
+    const problem = 'lies in the future; it is given in seconds since 1970';
+    return { status: 'refused', parameter: 'iat', problem };
   }
   if (exp * 1000 > now + lifetimeMax || (exp - iat) * 1000 > lifetimeMax) {
-    const message = `exp is over ${policy.lifetimeDaysMax} days after iat; it is given in seconds since 1970`;
-    return { status: 'refused', parameter: 'exp', message };
+    const problem = `is over ${policy.lifetimeDaysMax} days after iat; it is given in seconds since 1970`;
+    return { status: 'refused', parameter: 'exp', problem };
   }
   return undefined;
 }
@@ -173,7 +184,8 @@ function toToken(
   registrar: string,
   now: number,
 ): RegisteredToken {
-  const { digest, tokenDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } = registration;
+  const { digest, tokenDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } =
+    registration;
   const ownGrant = tokenUse === 'refresh_token' ? `grant-${tokenDigest.slice(0, 32)}` : null;
   return {
     digest,
@@ -197,7 +209,12 @@ function toToken(
   };
 }
 
-function toSession(token: RegisteredToken, sessionId: string, registration: Registration, now: number): Session {
+function toSession(
+  token: RegisteredToken,
+  sessionId: string,
+  registration: Registration,
+  now: number,
+): Session {
   return {
     sessionId,
     issuer: token.issuer,

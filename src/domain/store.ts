@@ -41,7 +41,12 @@ export const sessionsMax = 1000;
 export type ClientChange =
   | { readonly kind: 'insert'; readonly client: Client }
   | { readonly kind: 'insert_secret'; readonly clientId: string; readonly secret: ClientSecret }
-  | { readonly kind: 'expire_secrets'; readonly clientId: string; readonly except: string; readonly at: number }
+  | {
+      readonly kind: 'expire_secrets';
+      readonly clientId: string;
+      readonly except: string;
+      readonly at: number;
+    }
   | { readonly kind: 'set_disabled'; readonly clientId: string; readonly at: number | null };
 
 /** What a decision changes. All of it is committed together, or none. */

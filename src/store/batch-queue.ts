@@ -47,7 +47,8 @@ export class BatchQueue<Item> {
 
   /** Resolves when nothing waits and nothing is under way. */
   async drained(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#running > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#waiting.length > 0 || this.#running > 0)
+      await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** What arrives in the same turn of the event loop travels together. */

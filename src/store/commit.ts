@@ -81,7 +81,8 @@ async function persist(tx: Knex.Transaction, effects: readonly Effects[], heads:
   const revocations: NewRevocation[] = effects.flatMap((effect) => effect.revocations ?? []);
   const events: NewEvent[] = effects.flatMap((effect) => effect.events ?? []);
   const sessions = new Map<string, Session>();
-  for (const session of effects.flatMap((effect) => effect.sessions ?? [])) sessions.set(session.sessionId, session);
+  for (const session of effects.flatMap((effect) => effect.sessions ?? []))
+    sessions.set(session.sessionId, session);
 
   for (const change of clients) await applyClientChange(tx, change);
   await insertTokens(tx, tokens);

@@ -110,11 +110,9 @@ function postgres(url: string): Dialect {
         min: 0,
         max: poolMax,
         afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
-          client.query(
-            `set synchronous_commit = on; set statement_timeout = ${statementTimeoutMs};
-             set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`,
-            (error) => done(error),
-          );
+          const settings = `set synchronous_commit = on; set statement_timeout = ${statementTimeoutMs};
+            set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
+          client.query(settings).then(() => done(null), done);
         },
       },
     });

@@ -60,10 +60,16 @@ export class LoadedFacts implements Facts {
 
   /** Loads, in `db`, all that was asked for and missing. */
   async load(db: Knex, now: number): Promise<void> {
-    await this.#tokens.fill(async (digests) => byKey(await findTokens(db, digests), (t) => t.digest), undefined);
+    await this.#tokens.fill(
+      async (digests) => byKey(await findTokens(db, digests), (t) => t.digest),
+      undefined,
+    );
     await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
     await this.#suspended.fill(async (ids) => (await findSuspended(db, ids)).map((id) => [id, true]), false);
-    await this.#sessions.fill(async (ids) => byKey(await findSessions(db, ids), (s) => s.sessionId), undefined);
+    await this.#sessions.fill(
+      async (ids) => byKey(await findSessions(db, ids), (s) => s.sessionId),
+      undefined,
+    );
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
     await this.#bearers.fill(
@@ -152,12 +158,16 @@ export class LoadedFacts implements Facts {
    * with what is known of them, without the final revocations that are already there.
    */
   apply(effects: Effects): Effects {
-    const sessions = (effects.sessions ?? []).map((session) => touched(this.session(session.sessionId), session));
+    const sessions = (effects.sessions ?? []).map((session) =>
+      touched(this.session(session.sessionId), session),
+    );
     const revocations = (effects.revocations ?? []).filter((revocation, n, all) => {
       if (revocation.cutoff !== forever) return true;
       const key = targetKey(revocation.target);
       const isRepeated = all.slice(0, n).some((earlier) => targetKey(earlier.target) === key);
-      return !isRepeated && !this.#coverageOf(key).some((row) => row.cutoff === forever && row.exceptKey === null);
+      return (
+        !isRepeated && !this.#coverageOf(key).some((row) => row.cutoff === forever && row.exceptKey === null)
+      );
     });
     for (const token of effects.tokens ?? []) this.#changes.addToken(token);
     for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
@@ -190,7 +200,8 @@ class Changes {
   addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
     const { grantId, issuer, subject, clientId } = token;
-    if (grantId !== null && !this.grants.has(grantId)) this.grants.set(grantId, { grantId, issuer, subject, clientId });
+    if (grantId !== null && !this.grants.has(grantId))
+      this.grants.set(grantId, { grantId, issuer, subject, clientId });
   }
 
   addRevocation({ target, cutoff, exceptKey, reason }: NewRevocation): void {

@@ -1,0 +1,178 @@
+// The whole server on one screen: the middleware in its order, and every route.
+import type { BlockList } from 'node:net';
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import type { Policy } from './domain/policy.ts';
+import type { Store } from './domain/store.ts';
+import { handleListEvents } from './http/audit-events.ts';
+import { ClientAuth } from './http/client-auth.ts';
+import { ClientDirectory } from './http/client-directory.ts';
+import { handleClients } from './http/clients.ts';
+import type { Context, Next, State } from './http/context.ts';
+import { cors } from './http/cors.ts';
+import { handleDocs } from './http/docs.ts';
+import { FloodRecorder } from './http/flood-recorder.ts';
+import { handleHealth } from './http/health.ts';
+import { handleIntrospect } from './http/introspect.ts';
+import { handleLogout } from './http/logout.ts';
+import { handleMetrics, Metrics } from './http/metrics.ts';
+import { answerErrors, identify, observe } from './http/middleware.ts';
+import { type Family, Refusal } from './http/refusal.ts';
+import { handleRevoke } from './http/revoke.ts';
+import { Throttle } from './http/throttle.ts';
+import { handleRegisterTokens } from './http/tokens.ts';
+import { packageVersion, readPackageFile } from './package-root.ts';
+
+export interface AppParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly log: Logger;
+  readonly trusted: BlockList;
+  readonly logoutAliases: readonly string[];
+  readonly authFailuresPerMinuteMax: number;
+  /** /v1, /metrics and /docs have a listener of their own. */
+  readonly separateAdmin: boolean;
+  readonly isDraining: () => boolean;
+  readonly nodeVersion: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+export interface App {
+  /** What clients, apps and resource servers use; everything when there is no separate listener. */
+  readonly main: Koa<State>;
+  readonly admin: Koa<State> | null;
+  readonly routes: readonly Route[];
+  /** Writes what is still only counted. */
+  close(): Promise<void>;
+}
+
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly family: Family;
+  readonly handle: (ctx: Context) => Promise<void>;
+}
+
+export function createApp(parts: AppParts): App {
+  const { store, policy, log, now } = parts;
+  const version = packageVersion();
+  const metrics = new Metrics();
+  const directory = new ClientDirectory(store);
+  const recorder = new FloodRecorder(store);
+  const auth = new ClientAuth({
+    directory,
+    recorder,
+    throttle: new Throttle(parts.authFailuresPerMinuteMax),
+    now,
+  });
+  const health = handleHealth({
+    store,
+    isDraining: parts.isDraining,
+    version,
+    nodeVersion: parts.nodeVersion,
+  });
+  const docs = handleDocs(readPackageFile('openapi.yaml'), version);
+  const clients = handleClients({ store, auth, directory });
+  const logout = handleLogout({ store, policy, auth, recorder });
+
+  const forEveryone: Route[] = [
+    {
+      method: 'POST',
+      path: '/revoke',
+      family: 'oauth',
+      handle: handleRevoke({ store, policy, auth, recorder }),
+    },
+    { method: 'POST', path: '/introspect', family: 'oauth', handle: handleIntrospect({ store, auth }) },
+    { method: 'POST', path: '/logout', family: 'logout', handle: logout },
+    ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
+    { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
+    { method: 'GET', path: '/health/ready', family: 'v1', handle: health.ready },
+    { method: 'GET', path: '/version', family: 'v1', handle: health.version },
+    { method: 'GET', path: '/openapi.json', family: 'v1', handle: docs.openapi },
+  ];
+  const forOperators: Route[] = [
+    {
+      method: 'POST',
+      path: '/v1/tokens',
+      family: 'v1',
+      handle: handleRegisterTokens({ store, policy, auth }),
+    },
+    { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
+    { method: 'POST', path: '/v1/clients', family: 'v1', handle: clients.createClient },
+    { method: 'GET', path: '/v1/clients', family: 'v1', handle: clients.listClients },
+    { method: 'GET', path: '/v1/clients/:client_id', family: 'v1', handle: clients.showClient },
+    {
+      method: 'POST',
+      path: '/v1/clients/:client_id/rotate-secret',
+      family: 'v1',
+      handle: clients.rotateClientSecret,
+    },
+    { method: 'POST', path: '/v1/clients/:client_id/disable', family: 'v1', handle: clients.disableClient },
+    { method: 'POST', path: '/v1/clients/:client_id/enable', family: 'v1', handle: clients.enableClient },
+    { method: 'GET', path: '/metrics', family: 'v1', handle: handleMetrics(metrics, auth) },
+    { method: 'GET', path: '/docs', family: 'v1', handle: docs.docs },
+    { method: 'GET', path: '/docs/:file', family: 'v1', handle: docs.docs },
+  ];
+
+  const build = (routes: readonly Route[]): Koa<State> => {
+    const app = new Koa<State>();
+    app.use(identify(log, parts.trusted));
+    app.use(observe(metrics));
+    app.use(answerErrors());
+    app.use(routerOf(routes, cors(directory)));
+    app.use(() => {
+      throw new Refusal('not_found', 'there is nothing here; see /openapi.json');
+    });
+    return app;
+  };
+  return {
+    main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
+    admin: parts.separateAdmin ? build(forOperators) : null,
+    routes: [...forEveryone, ...forOperators],
+    close: () => recorder.close(),
+  };
+}
+
+type Middleware = (ctx: Context, next: Next) => Promise<void>;
+
+/** Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. */
+function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middleware<State> {
+  const router = new Router<State>({ strict: true, sensitive: true });
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const here = routes.filter((route) => route.path === path);
+    const family = (here[0] as Route).family;
+    const enter: Middleware = async (ctx, next) => {
+      ctx.state.family = family;
+      ctx.state.route = path;
+      await next();
+    };
+    const isForBrowsers = family === 'logout' || path === '/revoke';
+    const first = isForBrowsers ? [enter, cors] : [enter];
+    const byMethod = new Map(here.map((route) => [route.method as string, route.handle]));
+    const allowed = [...byMethod.keys(), ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
+    const dispatch = async (ctx: Context): Promise<void> => {
+      const handle = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
+      if (!handle) {
+        const headers = { Allow: allowed };
+        throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, { headers });
+      }
+      await handle(ctx);
+    };
+    router.all(path, ...(first as never[]), dispatch as never);
+  }
+  return router.routes() as unknown as Koa.Middleware<State>;
+}
+
+export function policyOf(config: {
+  publicUrl: string;
+  clockSkewSeconds: number;
+  tokenLifetimeDaysMax: number;
+}): Policy {
+  return {
+    publicUrl: config.publicUrl,
+    clockSkewMs: config.clockSkewSeconds * 1000,
+    lifetimeDaysMax: config.tokenLifetimeDaysMax,
+  };
+}

@@ -1,0 +1,193 @@
+// `client …`: who may call. Works on the database directly, also while the server runs, which sees the
+// change within a second.
+import { text } from 'node:stream/consumers';
+import { Command, InvalidArgumentError } from 'commander';
+import type { Client } from '../domain/clients.ts';
+import { createClient, rotateClientSecret, switchClient } from '../domain/manage-clients.ts';
+import { authMethods, permissions } from '../domain/vocabulary.ts';
+import {
+  cacheMaxAgeMax,
+  clientSecret,
+  clientToWire,
+  newClientBody,
+  toNewClient,
+} from '../http/client-wire.ts';
+import { overlapSecondsDefault } from '../http/clients.ts';
+import { check } from '../http/json.ts';
+import { Refusal } from '../http/refusal.ts';
+import { timeOf } from '../http/respond.ts';
+import { withStore } from './with-store.ts';
+
+const pageSize = 1000;
+
+interface CreateOptions {
+  id: string;
+  name?: string;
+  authMethod?: string;
+  permission?: string[];
+  audience?: string[];
+  origin?: string[];
+  issuer?: string[];
+  cascade?: string;
+  logoutScope?: string;
+  cacheMaxAge?: number;
+  secretStdin?: boolean;
+  json?: boolean;
+}
+
+export function clientCommand(process: NodeJS.Process): Command {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const show = (wire: Record<string, unknown>, json: boolean | undefined) =>
+    say(json ? JSON.stringify(wire) : toText(wire));
+  const readSecret = async (isWanted: boolean | undefined) =>
+    isWanted ? check(clientSecret, (await text(process.stdin)).replace(/\r?\n$/, '')) : undefined;
+  const command = new Command('client').description(
+    'who may call: create, list, show, rotate, disable, enable',
+  );
+
+  command
+    .command('create')
+    .description('create a client; its generated secret is shown once')
+    .requiredOption('--id <id>', 'client_id')
+    .option('--name <name>', 'client_name')
+    .option('--auth-method <method>', `one of: ${authMethods.join(', ')} (default: client_secret_basic)`)
+    .option('--permission <permission...>', `any of: ${permissions.join(', ')}`, collect)
+    .option('--audience <audience...>', 'resource identifier whose tokens it may introspect', collect)
+    .option('--origin <origin...>', 'browser origin that may call /revoke and /logout', collect)
+    .option('--issuer <issuer...>', 'issuer it may register tokens for (default: PUBLIC_URL)', collect)
+    .option('--cascade <what>', 'grant: revoking an access token ends its grant (default: token)')
+    .option('--logout-scope <scope>', 'all: its tokens may log their user out everywhere (default: current)')
+    .option(
+      '--cache-max-age <seconds>',
+      `0 to ${cacheMaxAgeMax}: how long it may trust an introspection answer`,
+      toInteger,
+    )
+    .option('--secret-stdin', 'read the secret from standard input instead of generating one')
+    .option('--json', 'print one JSON object')
+    .action(async (options: CreateOptions) => {
+      const body = check(newClientBody, toBody(options));
+      const secret = await readSecret(options.secretStdin);
+      await withStore(process, async (store, _config, origin) => {
+        const created = await createClient(store, origin, toNewClient(body), secret);
+        if (created.status === 'client_exists')
+          throw new Refusal(
+            'client_exists',
+            'There is a client of this id. Choose another, or see `client show`.',
+          );
+        const { client, clientSecret } = created;
+        const once = clientSecret === null ? {} : { client_secret: clientSecret };
+        show({ ...clientToWire(client), ...once }, options.json);
+      });
+    });
+
+  command
+    .command('list')
+    .description('list all clients')
+    .option('--json', 'print one JSON object per line')
+    .action(async ({ json }: { json?: boolean }) => {
+      await withStore(process, async (store) => {
+        let page: Client[] = [];
+        do {
+          page = await store.listClients(page.at(-1)?.clientId ?? '', pageSize);
+          for (const client of page) say(json ? JSON.stringify(clientToWire(client)) : summaryOf(client));
+        } while (page.length === pageSize);
+      });
+    });
+
+  command
+    .command('show <id>')
+    .description('show one client')
+    .option('--json', 'print one JSON object')
+    .action(async (id: string, { json }: { json?: boolean }) => {
+      await withStore(process, async (store) => {
+        const client = await store.ask((facts) => facts.client(id));
+        show(clientToWire(client ?? unknownClient()), json);
+      });
+    });
+
+  command
+    .command('rotate-secret <id>')
+    .description('add a secret, shown once; the older ones expire')
+    .option('--overlap <seconds>', 'how long the older ones stay valid', toInteger, overlapSecondsDefault)
+    .option('--secret-stdin', 'read the secret from standard input instead of generating one')
+    .option('--json', 'print one JSON object')
+    .action(async (id: string, options: { overlap: number; secretStdin?: boolean; json?: boolean }) => {
+      const secret = await readSecret(options.secretStdin);
+      await withStore(process, async (store, _config, origin) => {
+        const rotated = await rotateClientSecret(store, origin, id, options.overlap * 1000, secret);
+        if (rotated.status === 'not_found') unknownClient();
+        if (rotated.status !== 'rotated')
+          throw new Refusal('invalid_request', 'This client has no secret: it does not authenticate.');
+        const { clientSecret, previousExpireAt } = rotated;
+        show(
+          { client_id: id, client_secret: clientSecret, previous_expires_at: timeOf(previousExpireAt) },
+          options.json,
+        );
+      });
+    });
+
+  for (const [name, enabled] of [
+    ['disable', false],
+    ['enable', true],
+  ] as const) {
+    command
+      .command(`${name} <id>`)
+      .description(
+        enabled
+          ? 'lift the suspension of a client'
+          : 'suspend a client: its credentials are refused, its tokens inactive',
+      )
+      .option('--json', 'print one JSON object')
+      .action(async (id: string, { json }: { json?: boolean }) => {
+        await withStore(process, async (store, _config, origin) => {
+          const switched = await switchClient(store, origin, id, enabled);
+          show(clientToWire(switched.status === 'not_found' ? unknownClient() : switched.client), json);
+        });
+      });
+  }
+  return command;
+}
+
+function toBody(options: CreateOptions): Record<string, unknown> {
+  const body = {
+    client_id: options.id,
+    client_name: options.name,
+    token_endpoint_auth_method: options.authMethod,
+    permissions: options.permission,
+    audiences: options.audience,
+    allowed_origins: options.origin,
+    issuers: options.issuer,
+    cascade: options.cascade,
+    logout_scope: options.logoutScope,
+    cache_max_age: options.cacheMaxAge,
+  };
+  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+}
+
+/** An option may be given several times, and may list several values with commas. */
+function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, ...value.split(',')];
+}
+
+function toInteger(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
+function toText(wire: Record<string, unknown>): string {
+  const lines = Object.entries(wire).map(
+    ([name, value]) => `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  if ('client_secret' in wire)
+    lines.push('', 'The secret is shown this once; keep it where secrets are kept.');
+  return lines.join('\n');
+}
+
+function summaryOf(client: Client): string {
+  const state = client.disabledAt === null ? 'enabled ' : 'disabled';
+  return `${client.clientId.padEnd(32)} ${state} ${client.authMethod.padEnd(20)} ${client.permissions.join(' ')}`;
+}
+
+function unknownClient(): never {
+  throw new Refusal('not_found', 'There is no client of this id. `client list` shows them all.');
+}

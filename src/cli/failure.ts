@@ -1,0 +1,37 @@
+// What stops a command, told to the operator: what it was, and what to do.
+
+const remedies: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'The port is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
+  EACCES:
+    'This user may not listen on that port or write that file. Choose a port over 1023, or give it the right.',
+  ECONNREFUSED:
+    'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
+  ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
+  '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
+  '3D000': 'The database named in DATABASE_URL does not exist. Create it: createdb NAME.',
+  '42501':
+    'The database user may not do this. Run `revocation-server migrate up` as the owner of the schema.',
+  '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
+  SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
+  SQLITE_ERROR: 'The database may have no schema yet. Run: npm run -s cli -- migrate up',
+  SQLITE_NOTADB: 'The file that DATABASE_URL names is no database. Correct DATABASE_URL.',
+  SQLITE_READONLY: 'The database file may not be written by this user. Give it the right.',
+};
+
+export function describeFailure(error: unknown): string {
+  const { code, message } = rootOf(error);
+  return remedies[code] ?? `It failed: ${message}`;
+}
+
+interface Failure {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly cause?: Failure;
+  readonly errors?: readonly Failure[];
+}
+
+function rootOf(error: unknown): { code: string; message: string } {
+  let root = error as Failure;
+  for (let next: Failure | undefined = root; next; next = next.cause ?? next.errors?.[0]) root = next;
+  return { code: String(root.code ?? ''), message: String(root.message ?? root) };
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+// The command line: `revocation-server --help`. One file per command; here they are put together, and
+// errors become a message and an exit code.
+import { Command } from 'commander';
+import { ConfigError } from '../config.ts';
+import { Refusal } from '../http/refusal.ts';
+import { packageVersion } from '../package-root.ts';
+import { clientCommand } from './client.ts';
+import { configCommand } from './config.ts';
+import { describeFailure } from './failure.ts';
+import { healthcheckCommand } from './healthcheck.ts';
+import { migrateCommand } from './migrate.ts';
+import { serve } from './serve.ts';
+
+const program = new Command('revocation-server')
+  .description('OAuth token revocation server: once it said a token is dead, nobody hears otherwise from it.')
+  .version(packageVersion())
+  .showHelpAfterError('(see --help)')
+  .addHelpText('after', '\nSettings come from the environment; `config check` shows them. See README.md.');
+
+program
+  .command('serve', { isDefault: true })
+  .description('serve (what npm start does)')
+  .action(() => serve(process));
+program.addCommand(migrateCommand(process));
+program.addCommand(clientCommand(process));
+program.addCommand(healthcheckCommand(process));
+program.addCommand(configCommand(process));
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  const isExpected = error instanceof ConfigError || error instanceof Refusal;
+  process.stderr.write(`${isExpected ? error.message : describeFailure(error)}\n`);
+  process.exitCode = error instanceof ConfigError ? 78 : 1;
+}

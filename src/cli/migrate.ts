@@ -1,0 +1,39 @@
+// `migrate …`: the database's schema, up and down.
+import { Command } from 'commander';
+import { readConfig } from '../config.ts';
+import { migrateDown, migrateUp, migrationStatus } from '../store/migrate.ts';
+
+export function migrateCommand(process: NodeJS.Process): Command {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const databaseUrl = () => readConfig(process.env).databaseUrl;
+  const command = new Command('migrate').description("the database's schema: up, down, status");
+
+  command
+    .command('up')
+    .description('run all pending migrations')
+    .action(async () => {
+      const ran = await migrateUp(databaseUrl());
+      say(ran.length === 0 ? 'The schema is up to date.' : ran.map((name) => `ran ${name}`).join('\n'));
+    });
+
+  command
+    .command('down')
+    .description('undo the last migration; what its tables held is lost')
+    .action(async () => {
+      const undone = await migrateDown(databaseUrl());
+      say(
+        undone.length === 0 ? 'There is nothing to undo.' : undone.map((name) => `undid ${name}`).join('\n'),
+      );
+    });
+
+  command
+    .command('status')
+    .description('show what has run and what is pending; exits with 1 when something is')
+    .action(async () => {
+      const { done, pending } = await migrationStatus(databaseUrl());
+      for (const name of done) say(`done     ${name}`);
+      for (const name of pending) say(`pending  ${name}`);
+      if (pending.length > 0) process.exitCode = 1;
+    });
+  return command;
+}

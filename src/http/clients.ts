@@ -1,0 +1,122 @@
+// /v1/clients: who may call. Needs the permission `admin`.
+import { z } from 'zod';
+import type { Origin } from '../domain/audit.ts';
+import type { Client } from '../domain/clients.ts';
+import { createClient, rotateClientSecret, switchClient } from '../domain/manage-clients.ts';
+import type { Store } from '../domain/store.ts';
+import type { ClientAuth } from './client-auth.ts';
+import type { ClientDirectory } from './client-directory.ts';
+import { clientSecret, clientToWire, newClientBody, toNewClient } from './client-wire.ts';
+import { type Context, originOf } from './context.ts';
+import { check, readJson } from './json.ts';
+import { badCursor, encodeCursor, linkNext, readCursor, readLimit, readQuery } from './query.ts';
+import { badParameter, Refusal } from './refusal.ts';
+import { respond, timeOf } from './respond.ts';
+
+export interface ClientsParts {
+  readonly store: Store;
+  readonly auth: ClientAuth;
+  readonly directory: ClientDirectory;
+}
+
+const overlapSecondsMax = 2_592_000;
+export const overlapSecondsDefault = 86_400;
+const rotateBody = z.strictObject({
+  overlap_seconds: z.int().min(0).max(overlapSecondsMax).default(overlapSecondsDefault),
+  client_secret: clientSecret.optional(),
+});
+
+export function handleClients({ store, auth, directory }: ClientsParts) {
+  const admin = async (ctx: Context): Promise<Origin> => {
+    const caller = await auth.permit(ctx, 'admin');
+    return originOf(ctx, { kind: 'client', id: caller.clientId });
+  };
+
+  return {
+    async createClient(ctx: Context): Promise<void> {
+      const origin = await admin(ctx);
+      const body = check(newClientBody, await readJson(ctx));
+      const created = await createClient(store, origin, toNewClient(body), body.client_secret);
+      if (created.status === 'client_exists') {
+        throw new Refusal('client_exists', 'there is a client of this client_id');
+      }
+      directory.forget(created.client.clientId);
+      const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
+      const secret = isGenerated ? { client_secret: created.clientSecret } : {};
+      respond(ctx, 201, { ...clientToWire(created.client), ...secret });
+    },
+
+    async listClients(ctx: Context): Promise<void> {
+      await admin(ctx);
+      const query = readQuery(ctx, ['limit', 'cursor']);
+      const limit = readLimit(query);
+      const [after = ''] = readCursor(query) ?? [];
+      if (typeof after !== 'string' || after.includes('\0')) throw badCursor();
+      const clients = await store.listClients(after, limit + 1);
+      const page = clients.slice(0, limit);
+      const last = page.at(-1);
+      const nextCursor = clients.length > limit && last ? encodeCursor([last.clientId]) : null;
+      linkNext(ctx, nextCursor);
+      respond(ctx, 200, { items: page.map(clientToWire), next_cursor: nextCursor });
+    },
+
+    async showClient(ctx: Context): Promise<void> {
+      await admin(ctx);
+      const clientId = clientIdOf(ctx);
+      const client = await store.ask((facts) => facts.client(clientId));
+      respond(ctx, 200, clientToWire(client ?? notFound()));
+    },
+
+    async rotateClientSecret(ctx: Context): Promise<void> {
+      const origin = await admin(ctx);
+      const clientId = clientIdOf(ctx);
+      const body = check(rotateBody, ctx.request.length ? await readJson(ctx) : {});
+      const rotated = await rotateClientSecret(
+        store,
+        origin,
+        clientId,
+        body.overlap_seconds * 1000,
+        body.client_secret,
+      );
+      directory.forget(clientId);
+      switch (rotated.status) {
+        case 'rotated': {
+          const secret = body.client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
+          respond(ctx, 200, {
+            client_id: clientId,
+            ...secret,
+            previous_expires_at: timeOf(rotated.previousExpireAt),
+          });
+          return;
+        }
+        case 'not_found':
+          return notFound();
+        case 'has_no_secret':
+          throw badParameter('client_id', 'names a client that has no secret');
+        default:
+          rotated satisfies never;
+      }
+    },
+
+    disableClient: (ctx: Context) => setEnabled(ctx, false),
+    enableClient: (ctx: Context) => setEnabled(ctx, true),
+  };
+
+  async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
+    const origin = await admin(ctx);
+    const clientId = clientIdOf(ctx);
+    const switched = await switchClient(store, origin, clientId, enabled);
+    directory.forget(clientId);
+    const client: Client = switched.status === 'not_found' ? notFound() : switched.client;
+    respond(ctx, 200, clientToWire(client));
+  }
+}
+
+function clientIdOf(ctx: Context): string {
+  const { client_id: clientId = '' } = ctx.params as { client_id?: string };
+  return /\p{Cc}/u.test(clientId) ? notFound() : clientId;
+}
+
+function notFound(): never {
+  throw new Refusal('not_found', 'there is no such client');
+}

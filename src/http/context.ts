@@ -1,0 +1,70 @@
+// What a request carries through the middleware: its id, its address, and where its answer's errors belong.
+import { randomUUID } from 'node:crypto';
+import type { BlockList } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
+import type { DefaultContext, ParameterizedContext } from 'koa';
+import type { Logger } from 'pino';
+import type { Actor, Origin } from '../domain/audit.ts';
+import { plainText, userAgentMax } from '../domain/plain-text.ts';
+import type { Family } from './refusal.ts';
+
+export interface State {
+  requestId: string;
+  /** Address of the caller, through trusted proxies. */
+  ip: string;
+  family: Family;
+  /** The route's pattern; the path itself is never logged, it may hold anything. */
+  route: string;
+  /** The authenticated client. */
+  clientId: string | null;
+  log: Logger;
+}
+
+export type Context = ParameterizedContext<State, DefaultContext>;
+export type Next = () => Promise<unknown>;
+
+const acceptableRequestId = /^[A-Za-z0-9._-]{1,64}$/;
+
+export function requestIdOf(header: string): string {
+  const looksLikeJwt = header.startsWith('eyJ');
+  return acceptableRequestId.test(header) && !looksLikeJwt ? header : randomUUID();
+}
+
+/** The origin that events of this request bear; `presented` are its secrets, which no event may hold. */
+export function originOf(ctx: Context, actor: Actor, presented: readonly string[] = []): Origin {
+  const { requestId, ip } = ctx.state;
+  const userAgent = plainText(ctx.get('user-agent'), userAgentMax, presented);
+  return { actor, ip, userAgent, requestId };
+}
+
+/** A request id in which the caller pasted its token is replaced before anything is written down. */
+export function protect(ctx: Context, presented: readonly string[]): void {
+  if (!presented.some((secret) => secret !== '' && ctx.state.requestId.includes(secret))) return;
+  ctx.state.requestId = randomUUID();
+  ctx.set('X-Request-Id', ctx.state.requestId);
+}
+
+/**
+ * The caller's address: the direct peer, or the last address that trusted proxies did not add to
+ * X-Forwarded-For themselves.
+ */
+export function addressOf(peer: string, forwardedFor: string, trusted: BlockList): string {
+  let address = plainAddress(peer);
+  const hops = forwardedFor.split(',').map((hop) => plainAddress(hop.trim()));
+  while (hops.length > 0 && isTrusted(address, trusted)) {
+    const hop = hops.pop() as string;
+    if (isIP(hop) === 0) break;
+    address = hop;
+  }
+  return address;
+}
+
+export function isTrusted(address: string, trusted: BlockList): boolean {
+  return isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+}
+
+/** IPv4 addresses in IPv6 clothes are IPv4 addresses. */
+function plainAddress(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return mapped?.[1] ?? address;
+}

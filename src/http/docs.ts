@@ -1,0 +1,51 @@
+// /openapi.json and /docs: the API described, for machines and for people.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { getAbsoluteFSPath } from 'swagger-ui-dist';
+import { parse } from 'yaml';
+import type { Context } from './context.ts';
+import { Refusal } from './refusal.ts';
+import { respond } from './respond.ts';
+
+const assets: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+};
+
+const page = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Revocation server API</title><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="api"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body>
+</html>
+`;
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#api', deepLinking: true });\n`;
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
+
+export function handleDocs(openapiYaml: string, version: string) {
+  const description = parse(openapiYaml) as { info: { version: string } };
+  description.info.version = version;
+
+  return {
+    async openapi(ctx: Context): Promise<void> {
+      ctx.set('Cache-Control', 'no-cache');
+      respond(ctx, 200, description);
+    },
+
+    async docs(ctx: Context): Promise<void> {
+      const { file } = ctx.params as { file?: string };
+      ctx.set('Cache-Control', 'no-cache');
+      ctx.set('Content-Security-Policy', policy);
+      if (file === undefined) return send(ctx, 'text/html; charset=utf-8', page);
+      if (file === 'start.js') return send(ctx, 'text/javascript', start);
+      const type = assets[file];
+      if (type === undefined) throw new Refusal('not_found', 'there is nothing here');
+      send(ctx, type, await readFile(join(getAbsoluteFSPath(), file)));
+    },
+  };
+}
+
+function send(ctx: Context, type: string, body: string | Buffer): void {
+  ctx.set('Content-Type', type);
+  ctx.body = body;
+}

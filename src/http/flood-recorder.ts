@@ -1,0 +1,58 @@
+// Events that anyone on the network can cause at will (failed authentications, tokens nobody knows). The
+// first few of an action and address in a minute are written singly, the rest as one event with a count,
+// so that a flood fills no disk and a full trail never turns the kill switch off.
+import { eventOf, type NewEvent, systemOrigin } from '../domain/audit.ts';
+import type { Store } from '../domain/store.ts';
+
+const singlyPerMinute = 10;
+const minuteMs = 60_000;
+/** Distinct (action, address) pairs remembered per minute; beyond it the address is left out. */
+const pairsMax = 10_000;
+
+interface Tally {
+  readonly event: NewEvent;
+  seen: number;
+}
+
+export class FloodRecorder {
+  readonly #store: Store;
+  readonly #timer: NodeJS.Timeout;
+  #tallies = new Map<string, Tally>();
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#timer = setInterval(() => void this.flush().catch(() => {}), minuteMs);
+    this.#timer.unref();
+  }
+
+  /** Resolves when the event is durable, or at once when it is only counted. */
+  async record(event: NewEvent): Promise<void> {
+    const address = this.#tallies.size < pairsMax ? (event.ip ?? '') : '';
+    const key = `${event.action} ${address}`;
+    const tally = this.#tallies.get(key) ?? { event, seen: 0 };
+    this.#tallies.set(key, tally);
+    tally.seen += 1;
+    if (tally.seen <= singlyPerMinute) {
+      await this.#store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+    }
+  }
+
+  /** Writes the counts of the minute and begins a new one. */
+  async flush(): Promise<void> {
+    const events = [...this.#tallies.values()]
+      .filter((tally) => tally.seen > singlyPerMinute)
+      .map(({ event, seen }) =>
+        eventOf({ ...systemOrigin, ip: event.ip }, event.action, {
+          reason: event.reason,
+          count: seen - singlyPerMinute,
+        }),
+      );
+    this.#tallies = new Map();
+    if (events.length > 0) await this.#store.write(() => ({ outcome: undefined, effects: { events } }));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+}

@@ -1,0 +1,86 @@
+// Forms as OAuth means them (RFC 6749 §3.2, appendix B): flat UTF-8 strings, no parameter twice, a
+// parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
+// objects of brackets, and pass on what they cannot decode.
+import type { IncomingMessage } from 'node:http';
+import type { Context } from './context.ts';
+import { badParameter, Refusal, safeName } from './refusal.ts';
+
+export type Form = ReadonlyMap<string, string>;
+
+export const bodyBytesMax = 65_536;
+const parametersMax = 64;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Reads the form of a request; refuses every other kind of body. */
+export async function readForm(ctx: Context): Promise<Form> {
+  const type = ctx.get('content-type');
+  if (!/^application\/x-www-form-urlencoded *(?:;|$)/i.test(type)) {
+    throw new Refusal('unsupported_media_type', 'the content type must be application/x-www-form-urlencoded');
+  }
+  return parseForm(await readBody(ctx));
+}
+
+export async function readBody(ctx: Context): Promise<Buffer> {
+  if (!/^(?:identity)?$/i.test(ctx.get('content-encoding'))) {
+    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
+  }
+  return collect(ctx.req);
+}
+
+export function tooLarge(bytesMax: number): Refusal {
+  return new Refusal('too_large', `the body is over ${bytesMax} bytes`, { headers: { Connection: 'close' } });
+}
+
+function collect(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    if (Number(request.headers['content-length'] ?? 0) > bodyBytesMax) {
+      reject(tooLarge(bodyBytesMax));
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > bodyBytesMax) reject(tooLarge(bodyBytesMax));
+      else chunks.push(chunk);
+    });
+    request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));
+    request.on('error', () => reject(new Refusal('invalid_request', 'the body ended early')));
+  });
+}
+
+export function parseForm(body: Uint8Array): Form {
+  const form = new Map<string, string>();
+  const seen = new Set<string>();
+  const text = decode(() => utf8.decode(body));
+  if (text === '') return form;
+  for (const pair of text.split('&')) {
+    if (pair === '') continue;
+    const split = pair.indexOf('=');
+    const name = formDecode(split < 0 ? pair : pair.slice(0, split));
+    const value = split < 0 ? '' : formDecode(pair.slice(split + 1));
+    if (/[[\]]/.test(name))
+      throw badParameter(safeName(name.split('[')[0] ?? ''), 'must be a plain parameter, without brackets');
+    if (seen.has(name)) throw badParameter(safeName(name), 'is repeated');
+    seen.add(name);
+    if (seen.size > parametersMax)
+      throw new Refusal('invalid_request', `there are over ${parametersMax} parameters`);
+    if (value !== '') form.set(name, value);
+  }
+  return form;
+}
+
+/** Decodes `application/x-www-form-urlencoded` text; refuses what is not properly encoded UTF-8. */
+export function formDecode(text: string): string {
+  if (!/[%+]/.test(text)) return text;
+  return decode(() => decodeURIComponent(text.replaceAll('+', ' ')));
+}
+
+function decode(attempt: () => string): string {
+  try {
+    return attempt();
+  } catch {
+    throw new Refusal('invalid_request', 'the parameters are not properly encoded UTF-8');
+  }
+}

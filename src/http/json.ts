@@ -1,0 +1,76 @@
+// JSON bodies of /v1 and /logout, and checking them: every problem names its member, none its value.
+import bodyParser from 'koa-bodyparser';
+import type { z } from 'zod';
+import type { Context } from './context.ts';
+import { bodyBytesMax, tooLarge } from './form.ts';
+import { Refusal, safeName } from './refusal.ts';
+
+/** Reads a JSON object or array of at most `bytesMax` bytes. */
+export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): Promise<unknown> {
+  if (!ctx.is('json', '+json')) {
+    throw new Refusal('unsupported_media_type', 'the content type must be application/json');
+  }
+  await parserFor(bytesMax)(ctx as Parameters<Parser>[0], async () => {});
+  return (ctx.request as { body?: unknown }).body;
+}
+
+type Parser = ReturnType<typeof bodyParser>;
+const parsers = new Map<number, Parser>();
+
+function parserFor(bytesMax: number): Parser {
+  const known = parsers.get(bytesMax);
+  if (known) return known;
+  const parser = bodyParser({
+    enableTypes: ['json'],
+    extendTypes: { json: ['+json'] },
+    jsonLimit: String(bytesMax),
+    strict: true,
+    onerror: (error) => {
+      if ((error as { status?: number }).status === 413) throw tooLarge(bytesMax);
+      throw new Refusal('invalid_request', 'the body is not valid JSON');
+    },
+  });
+  parsers.set(bytesMax, parser);
+  return parser;
+}
+
+/** Throws a refusal that names every member with a problem. */
+export function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const parameters = result.error.issues.flatMap(describe);
+  const [first] = parameters;
+  const message = first ? first.message : 'the body has the wrong shape';
+  throw new Refusal('invalid_request', message, { parameters });
+}
+
+type Issue = z.core.$ZodIssue;
+
+function describe(issue: Issue): { parameter: string; message: string }[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      parameter: safeName(key),
+      message: `${safeName(key)} is not known here`,
+    }));
+  }
+  const parameter =
+    issue.path.length === 0 ? 'body' : issue.path.map((part) => safeName(String(part))).join('.');
+  return [{ parameter, message: `${parameter} ${problemOf(issue)}` }];
+}
+
+function problemOf(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined ? 'is missing' : `must be of type ${issue.expected}`;
+    case 'invalid_value':
+      return `must be one of: ${issue.values.join(', ')}`;
+    case 'too_big':
+      return `is over ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
+    case 'too_small':
+      return issue.origin === 'string' && issue.minimum === 1 ? 'is empty' : `is under ${issue.minimum}`;
+    case 'custom':
+      return issue.message ?? 'is not acceptable';
+    default:
+      return 'has the wrong form';
+  }
+}

@@ -1,0 +1,49 @@
+// Members that several /v1 bodies share, with their bounds.
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+export const idLengthMax = 255;
+export const uriLengthMax = 512;
+export const listItemsMax = 100;
+
+/** No control characters (Postgres stores no NUL) and no halves of surrogate pairs. */
+const printable = /^[^\p{Cc}\p{Cs}]+$/u;
+
+export function line(lengthMax: number) {
+  return z.string().min(1).max(lengthMax).regex(printable);
+}
+
+/** An identifier: `sub`, `client_id`, `sid` and their like. */
+export const identifier = line(idLengthMax);
+export const uri = line(uriLengthMax);
+export const list = <T extends z.ZodType>(item: T) => z.array(item).max(listItemsMax);
+
+/** User ids are compared and answered as decimal strings where issuers number their users. */
+export const userIdentifier = z.union([identifier, z.int().transform(String)], {
+  error: (issue) =>
+    issue.input === undefined
+      ? 'is missing'
+      : `must be a string of 1 to ${idLengthMax} printable characters, or an integer`,
+});
+
+/** SHA-256, base64url without padding; answered as hex. */
+export const digest = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/)
+  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text)
+  .transform((text) => Buffer.from(text, 'base64url').toString('hex'));
+
+export const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'is no IP address');
+
+/** JSON of any shape, but of bounded size and depth. */
+export function boundedJson<T extends z.ZodType>(schema: T, bytesMax: number, depthMax: number) {
+  return schema.refine(
+    (value) => depthOf(value, depthMax) <= depthMax && JSON.stringify(value).length <= bytesMax,
+    `is over ${bytesMax} bytes or ${depthMax} levels deep`,
+  );
+}
+
+function depthOf(value: unknown, depthMax: number): number {
+  if (typeof value !== 'object' || value === null || depthMax < 0) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map((member) => depthOf(member, depthMax - 1)));
+}

@@ -1,0 +1,106 @@
+// What every request passes through: its identity, its line in the log, and the one place where errors
+// become answers.
+import { STATUS_CODES } from 'node:http';
+import type { BlockList } from 'node:net';
+import type { Logger } from 'pino';
+import { StoreUnavailable } from '../domain/store.ts';
+import { addressOf, type Context, type Next, requestIdOf } from './context.ts';
+import type { Metrics } from './metrics.ts';
+import { Refusal, render } from './refusal.ts';
+import { respond } from './respond.ts';
+
+const retryAfterSeconds = '1';
+
+/** Names the request and sets the headers that every answer has. */
+export function identify(log: Logger, trusted: BlockList) {
+  return async function identify(ctx: Context, next: Next): Promise<void> {
+    ctx.state.requestId = requestIdOf(ctx.get('x-request-id'));
+    ctx.state.ip = addressOf(ctx.req.socket.remoteAddress ?? '', ctx.get('x-forwarded-for'), trusted);
+    ctx.state.family = 'v1';
+    ctx.state.route = 'none';
+    ctx.state.clientId = null;
+    ctx.state.log = log;
+    ctx.set('X-Request-Id', ctx.state.requestId);
+    ctx.set('Cache-Control', 'no-store');
+    ctx.set('X-Content-Type-Options', 'nosniff');
+    await next();
+  };
+}
+
+/** Counts every request; writes a line for each at level debug. */
+export function observe(metrics: Metrics) {
+  return async function observe(ctx: Context, next: Next): Promise<void> {
+    const began = performance.now();
+    await next();
+    const seconds = (performance.now() - began) / 1000;
+    const { route, requestId, clientId, log } = ctx.state;
+    metrics.count(ctx.method, route, ctx.status, seconds);
+    const ms = Math.round(seconds * 1000);
+    log.debug(
+      { request_id: requestId, client_id: clientId, method: ctx.method, route, status: ctx.status, ms },
+      'request',
+    );
+  };
+}
+
+/** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
+export function answerErrors() {
+  return async function answerErrors(ctx: Context, next: Next): Promise<void> {
+    try {
+      await next();
+    } catch (error) {
+      const refusal = refusalOf(error, ctx);
+      const { status, contentType, body } = render(refusal, ctx.state.family);
+      ctx.set({ ...refusal.headers });
+      if (status === 503) ctx.set('Retry-After', retryAfterSeconds);
+      respond(ctx, status, body, contentType);
+      ctx.message = STATUS_CODES[status] ?? '';
+    }
+  };
+}
+
+function refusalOf(error: unknown, ctx: Context): Refusal {
+  if (error instanceof Refusal) return error;
+  const { log, requestId, route } = ctx.state;
+  const fields = { request_id: requestId, route, ...describe(error) };
+  if (error instanceof StoreUnavailable) {
+    log.error(
+      fields,
+      'the database cannot be used; check that it runs and has room, then that DATABASE_URL is right',
+    );
+    return new Refusal('temporarily_unavailable', 'the server cannot answer reliably now, try again');
+  }
+  log.error(fields, 'a request failed in an unforeseen way; please report it with this line');
+  return new Refusal('server_error', 'the server failed');
+}
+
+/**
+ * What may be logged of an error: its names, codes and place. Not its message where a database wrote it:
+ * those quote statements and values.
+ */
+export function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { code } = error as { code?: unknown };
+  const cause = error.cause === undefined ? {} : { cause: withoutMessage(error.cause) };
+  const isOurs = error instanceof StoreUnavailable;
+  const stack = isOurs
+    ? {}
+    : {
+        stack: error.stack
+          ?.split('\n')
+          .filter((line) => /^\s+at /.test(line))
+          .slice(0, 8),
+      };
+  return {
+    error: error.name,
+    ...(isOurs ? { message: error.message } : {}),
+    ...(code ? { code } : {}),
+    ...stack,
+    ...cause,
+  };
+}
+
+function withoutMessage(cause: unknown): unknown {
+  const { name, code, routine, constraint } = cause as Record<string, unknown>;
+  return { name, code, routine, constraint };
+}

@@ -1,0 +1,31 @@
+// Newline-delimited JSON from a stream: lines of bounded length, in constant memory.
+import type { Readable } from 'node:stream';
+
+/** Yields each line that is not blank; null for a line over `bytesMax`, whose rest is skipped. */
+export async function* ndjsonLines(stream: Readable, bytesMax: number): AsyncGenerator<string | null> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  const take = (): string | null => {
+    const line = length > bytesMax ? null : Buffer.concat(parts).toString('utf8');
+    parts = [];
+    length = 0;
+    return line;
+  };
+  const keep = (part: Buffer): void => {
+    length += part.length;
+    if (length <= bytesMax) parts.push(part);
+    else parts = [];
+  };
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    let from = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
+      keep(chunk.subarray(from, end));
+      from = end + 1;
+      const line = take();
+      if (line === null || line.trim() !== '') yield line;
+    }
+    keep(chunk.subarray(from));
+  }
+  const last = take();
+  if (last === null || last.trim() !== '') yield last;
+}

@@ -1,0 +1,67 @@
+// Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
+import type { Context } from './context.ts';
+import { badParameter, safeName } from './refusal.ts';
+
+export const pageLimitMax = 1000;
+const pageLimitDefault = 100;
+
+export type Query = ReadonlyMap<string, string>;
+
+/** Refuses unknown and repeated parameters, by name. */
+export function readQuery(ctx: Context, known: readonly string[]): Query {
+  const query = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(ctx.querystring)) {
+    if (!known.includes(name)) throw badParameter(safeName(name), 'is not known here');
+    if (query.has(name)) throw badParameter(name, 'is repeated');
+    query.set(name, value);
+  }
+  return query;
+}
+
+export function readLimit(query: Query): number {
+  const text = query.get('limit');
+  if (text === undefined) return pageLimitDefault;
+  const limit = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > pageLimitMax) throw badParameter('limit', `must be from 1 to ${pageLimitMax}`);
+  return limit;
+}
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+
+/** Milliseconds of an RFC 3339 time. */
+export function readTime(query: Query, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === undefined) return undefined;
+  const ms = rfc3339.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms)) throw badParameter(name, 'must be an RFC 3339 time such as 2026-11-20T10:30:00Z');
+  return ms;
+}
+
+/** Cursors are JSON, so that they can say which query they belong to. */
+export function encodeCursor(position: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url');
+}
+
+export function readCursor(query: Query): unknown[] | undefined {
+  const text = query.get('cursor');
+  if (text === undefined) return undefined;
+  try {
+    const position: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
+    if (Array.isArray(position)) return position;
+  } catch {
+    // Falls through to the refusal.
+  }
+  throw badCursor();
+}
+
+export function badCursor() {
+  return badParameter('cursor', 'was not given out by this query');
+}
+
+/** RFC 8288: the next page under the same query. */
+export function linkNext(ctx: Context, nextCursor: string | null): void {
+  if (nextCursor === null) return;
+  const query = new URLSearchParams(ctx.querystring);
+  query.set('cursor', nextCursor);
+  ctx.set('Link', `<${ctx.path}?${query}>; rel="next"`);
+}

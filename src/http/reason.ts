@@ -1,0 +1,21 @@
+// The optional `reason` of /revoke and /logout: a code from the vocabulary, or free text that is kept apart.
+import { plainText, reasonTextMax } from '../domain/plain-text.ts';
+import { isCallerReason, type Reason } from '../domain/vocabulary.ts';
+
+export interface GivenReason {
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  /** What the answer says back. */
+  readonly shown: string;
+}
+
+export function readReason(
+  given: string | undefined,
+  otherwise: Reason,
+  presented: readonly string[],
+): GivenReason {
+  if (given === undefined) return { reason: otherwise, reasonText: null, shown: otherwise };
+  if (isCallerReason(given)) return { reason: given, reasonText: null, shown: given };
+  const reasonText = plainText(given, reasonTextMax, presented);
+  return { reason: otherwise, reasonText, shown: reasonText ?? otherwise };
+}

@@ -1,0 +1,90 @@
+// POST /revoke (RFC 7009). In order: read the form, authenticate, check the owner, look at the state, revoke.
+import { eventOf } from '../domain/audit.ts';
+import type { Client } from '../domain/clients.ts';
+import type { Policy } from '../domain/policy.ts';
+import { type Revoked, revokeToken } from '../domain/revoke-token.ts';
+import type { Store } from '../domain/store.ts';
+import type { AuditAction } from '../domain/vocabulary.ts';
+import { basicChallenge, type ClientAuth } from './client-auth.ts';
+import { type Context, originOf, protect } from './context.ts';
+import type { FloodRecorder } from './flood-recorder.ts';
+import { readForm } from './form.ts';
+import { digestOfPresented } from './presented-token.ts';
+import { readReason } from './reason.ts';
+import { missingParameter, Refusal } from './refusal.ts';
+import { respond, timeOf } from './respond.ts';
+
+export interface RevokeParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly auth: ClientAuth;
+  readonly recorder: FloodRecorder;
+}
+
+const notFound: Revoked = { status: 'already_inactive', reason: 'token_not_found' };
+
+export function handleRevoke({ store, policy, auth, recorder }: RevokeParts) {
+  return async function revoke(ctx: Context): Promise<void> {
+    const form = await readForm(ctx);
+    const caller = await auth.authenticate(ctx, form);
+    if (!caller) {
+      throw new Refusal('invalid_client', 'client authentication or client_id is missing', {
+        headers: basicChallenge,
+      });
+    }
+    const presentedToken = form.get('token');
+    if (presentedToken === undefined) throw missingParameter('token');
+    protect(ctx, [presentedToken]);
+
+    const given = readReason(form.get('reason'), 'client_request', [presentedToken]);
+    const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]);
+    const digest = digestOfPresented(presentedToken);
+    const outcome =
+      digest === null ? notFound : await revokeToken(store, policy, { caller, digest, ...given, origin });
+
+    // What has not been written by the operation is recorded here, within limits.
+    const { reason, reasonText } = given;
+    const tokenRef = digest?.slice(0, 16) ?? null;
+    const details = { clientId: caller.clientId, reason, reasonText, tokenRef };
+    const record = (action: AuditAction) => recorder.record(eventOf(origin, action, details));
+    if (outcome.status === 'foreign') {
+      if (caller.authMethod === 'none') await record('revoke_foreign_token');
+      else
+        await store.write(() => ({
+          outcome: undefined,
+          effects: { events: [eventOf(origin, 'revoke_foreign_token', details)] },
+        }));
+    }
+    if (outcome.status === 'already_inactive' && outcome.reason === 'token_not_found')
+      await record('revoke_invalid_token');
+    logOutcome(ctx, outcome, tokenRef);
+    answer(ctx, caller, outcome, given.shown);
+  };
+}
+
+function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string): void {
+  switch (outcome.status) {
+    case 'revoked':
+      respond(ctx, 200, { status: 'revoked', reason, revoked_at: timeOf(outcome.revokedAt) });
+      return;
+    case 'already_inactive':
+      respond(ctx, 200, outcome);
+      return;
+    case 'foreign':
+      // A public client has proved nothing, so it must not learn that the token exists (RFC 7009 §5).
+      if (caller.authMethod === 'none') respond(ctx, 200, notFound);
+      else throw new Refusal('invalid_grant', 'the token was not issued to this client');
+      return;
+    default:
+      outcome satisfies never;
+  }
+}
+
+function logOutcome(ctx: Context, outcome: Revoked, tokenRef: string | null): void {
+  const reason = outcome.status === 'already_inactive' ? outcome.reason : undefined;
+  const { requestId, clientId, log } = ctx.state;
+  log.info(
+    { request_id: requestId, client_id: clientId, status: outcome.status, reason, token_ref: tokenRef },
+    'revoke',
+  );
+}

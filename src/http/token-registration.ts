@@ -1,0 +1,117 @@
+// The body of POST /v1/tokens: from the issuer's words to a registration of the domain.
+import { z } from 'zod';
+import { digestOf } from '../domain/claims.ts';
+import type { Client } from '../domain/clients.ts';
+import { plainText, userAgentMax } from '../domain/plain-text.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Registration } from '../domain/register-token.ts';
+import { check } from './json.ts';
+import { boundedJson, digest, identifier, ipAddress, line, list, uri, userIdentifier } from './members.ts';
+import { tokenBytesMax } from './presented-token.ts';
+import { badParameter, missingParameter, Refusal } from './refusal.ts';
+
+const scopeLengthMax = 4096;
+const jsonBytesMax = 8192;
+const jsonDepthMax = 8;
+const secondsMax = 253_402_300_799;
+
+const token = z
+  .string()
+  .min(1)
+  .max(tokenBytesMax)
+  .regex(/^[\x20-\x7e]+$/);
+const seconds = z
+  .number()
+  .min(0)
+  .max(secondsMax * 1000);
+
+const body = z.strictObject({
+  token: token.optional(),
+  token_digest: digest.optional(),
+  signing_input_digest: digest.optional(),
+  token_use: z.enum(['access_token', 'refresh_token']),
+  client_id: identifier,
+  sub: userIdentifier.optional(),
+  iat: seconds,
+  exp: seconds,
+  nbf: seconds.optional(),
+  grant_id: identifier.optional(),
+  session_id: identifier.optional(),
+  scope: line(scopeLengthMax).optional(),
+  aud: z.union([uri, list(uri).min(1)]).optional(),
+  iss: uri.optional(),
+  jti: identifier.optional(),
+  username: identifier.optional(),
+  token_type: line(64).optional(),
+  cnf: boundedJson(z.record(z.string(), z.unknown()), jsonBytesMax, jsonDepthMax).optional(),
+  authorization_details: boundedJson(
+    list(z.record(z.string(), z.unknown())),
+    jsonBytesMax,
+    jsonDepthMax,
+  ).optional(),
+  acr: identifier.optional(),
+  auth_time: seconds.optional(),
+  user_agent: z.string().max(4096).optional(),
+  ip: ipAddress.optional(),
+  replaces: token.optional(),
+  replaces_digest: digest.optional(),
+});
+
+/** Throws a refusal that names the member. */
+export function readRegistration(value: unknown, registrar: Client, policy: Policy): Registration {
+  const said = check(body, value);
+  const ownDigest = oneOf('token', said.token && digestOf(said.token), 'token_digest', said.token_digest);
+  if (ownDigest === null) throw missingParameter('token');
+  const replacesDigest = oneOf(
+    'replaces',
+    said.replaces && digestOf(said.replaces),
+    'replaces_digest',
+    said.replaces_digest,
+  );
+  if (replacesDigest === ownDigest) throw badParameter('replaces', 'is the token itself');
+  if (replacesDigest !== null && said.token_use !== 'refresh_token') {
+    throw badParameter('replaces', 'goes with refresh tokens only');
+  }
+  if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
+
+  const issuer = said.iss ?? policy.publicUrl;
+  const allowed = registrar.issuers.length === 0 ? [policy.publicUrl] : registrar.issuers;
+  if (!allowed.includes(issuer)) {
+    throw new Refusal('issuer_not_allowed', 'this client may not register tokens of this iss', {
+      parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
+    });
+  }
+  const { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf } = said;
+  const members = { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf };
+  const presented = [said.token ?? '', said.replaces ?? ''];
+  return {
+    digest: ownDigest,
+    tokenDigest: said.signing_input_digest ?? ownDigest,
+    tokenUse: said.token_use,
+    issuer,
+    clientId: said.client_id,
+    subject: said.sub ?? null,
+    grantId: said.grant_id ?? null,
+    sessionId: said.session_id ?? null,
+    jti: said.jti ?? null,
+    iat: said.iat,
+    exp: said.exp,
+    nbf: nbf ?? null,
+    audience: aud === undefined ? [] : [aud].flat(),
+    members: JSON.parse(JSON.stringify(members)) as Record<string, unknown>,
+    replacesDigest,
+    userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
+    ip: said.ip ?? null,
+  };
+}
+
+function oneOf(
+  name: string,
+  value: string | undefined,
+  otherName: string,
+  other: string | undefined,
+): string | null {
+  if (value !== undefined && other !== undefined)
+    throw badParameter(otherName, `is given, and so is ${name}`);
+  return value ?? other ?? null;
+}

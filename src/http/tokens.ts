@@ -1,0 +1,149 @@
+// POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
+import { type Readable, Transform } from 'node:stream';
+import { tokenRef } from '../domain/claims.ts';
+import type { Client } from '../domain/clients.ts';
+import type { Policy } from '../domain/policy.ts';
+import { type Registered, registerToken } from '../domain/register-token.ts';
+import { type Store, StoreUnavailable } from '../domain/store.ts';
+import type { ClientAuth } from './client-auth.ts';
+import { type Context, originOf } from './context.ts';
+import { bodyBytesMax } from './form.ts';
+import { readJson } from './json.ts';
+import { ndjsonLines } from './ndjson.ts';
+import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
+import { respond } from './respond.ts';
+import { readRegistration } from './token-registration.ts';
+
+export interface TokensParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly auth: ClientAuth;
+}
+
+export const arrayItemsMax = 1000;
+export const arrayBytesMax = 1_048_576;
+/** Lines of a stream that are registered side by side; they share commits. */
+const linesAtOnce = 200;
+
+interface Item {
+  readonly http_status: number;
+  readonly [member: string]: unknown;
+}
+
+export function handleRegisterTokens({ store, policy, auth }: TokensParts) {
+  const registerOne = async (ctx: Context, registrar: Client, value: unknown): Promise<Item> => {
+    const registration = readRegistration(value, registrar, policy);
+    const origin = originOf(ctx, { kind: 'client', id: registrar.clientId });
+    return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
+  };
+
+  /** One bad item of many fails alone. */
+  const registerItem = async (
+    ctx: Context,
+    registrar: Client,
+    index: number,
+    value: unknown,
+  ): Promise<Item> => {
+    try {
+      if (value instanceof Refusal) throw value;
+      return { index, ...(await registerOne(ctx, registrar, value)) };
+    } catch (error) {
+      const { status, body } = render(toRefusal(error), 'v1');
+      if (status >= 500)
+        ctx.state.log.error({ request_id: ctx.state.requestId, index }, 'a registration failed');
+      return { index, http_status: status, ...body };
+    }
+  };
+
+  return async function registerTokens(ctx: Context): Promise<void> {
+    const registrar = await auth.permit(ctx, 'register');
+    if (/^application\/x-ndjson *(?:;|$)/i.test(ctx.get('content-type'))) {
+      ctx.status = 200;
+      ctx.set('Content-Type', 'application/x-ndjson');
+      ctx.body = registerLines(ctx, (index, value) => registerItem(ctx, registrar, index, value));
+      return;
+    }
+    const value = await readJson(ctx, arrayBytesMax);
+    if (!Array.isArray(value)) {
+      if (Number(ctx.request.length ?? 0) > bodyBytesMax)
+        throw new Refusal('too_large', `a single token is over ${bodyBytesMax} bytes`);
+      const { http_status, ...item } = await registerOne(ctx, registrar, value);
+      respond(ctx, http_status, item);
+      return;
+    }
+    if (value.length > arrayItemsMax) {
+      const message = `an array holds at most ${arrayItemsMax} tokens; send more as application/x-ndjson`;
+      throw new Refusal('too_many_items', message);
+    }
+    const items = await Promise.all(value.map((item, index) => registerItem(ctx, registrar, index, item)));
+    respond(ctx, 200, { items });
+  };
+}
+
+/** Answers line by line while the request is still being read: constant memory for any number of lines. */
+function registerLines(ctx: Context, register: (index: number, value: unknown) => Promise<Item>): Readable {
+  const answers = new Transform({
+    writableObjectMode: true,
+    writableHighWaterMark: linesAtOnce,
+    transform(items: Item[], _encoding, done) {
+      done(null, items.map((item) => `${JSON.stringify(item)}\n`).join(''));
+    },
+  });
+  const pump = async (): Promise<void> => {
+    let index = 0;
+    let group: Promise<Item>[] = [];
+    const flush = async (): Promise<void> => {
+      const items = await Promise.all(group);
+      group = [];
+      if (items.length > 0 && !answers.write(items))
+        await new Promise((resolve) => answers.once('drain', resolve));
+    };
+    for await (const line of ndjsonLines(ctx.req, bodyBytesMax)) {
+      group.push(register(index++, parseLine(line)));
+      if (group.length >= linesAtOnce) await flush();
+    }
+    await flush();
+    answers.end();
+  };
+  pump().catch((error) => answers.destroy(error));
+  return answers;
+}
+
+function parseLine(line: string | null): unknown {
+  if (line === null) return new Refusal('too_large', `a line is over ${bodyBytesMax} bytes`);
+  try {
+    return JSON.parse(line);
+  } catch {
+    return new Refusal('invalid_request', 'the line is not valid JSON');
+  }
+}
+
+function itemOf(outcome: Registered): Item {
+  switch (outcome.status) {
+    case 'registered':
+    case 'already_registered': {
+      const { token, active, status } = outcome;
+      const names = { session_id: token.sessionId ?? undefined, grant_id: token.grantId ?? undefined };
+      return {
+        http_status: status === 'registered' ? 201 : 200,
+        status,
+        token_ref: tokenRef(token),
+        active,
+        ...names,
+      };
+    }
+    case 'conflict':
+      throw new Refusal(outcome.code, refusalCodes[outcome.code].title);
+    case 'refused':
+      throw badParameter(outcome.parameter, outcome.problem);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function toRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof StoreUnavailable)
+    return new Refusal('temporarily_unavailable', 'the database did not answer');
+  return new Refusal('server_error', 'the server failed');
+}

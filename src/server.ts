@@ -1,0 +1,122 @@
+// The server as a thing that can be started and stopped: store, application, listeners, draining.
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { createApp, policyOf } from './app.ts';
+import { type Config, trustedPeers } from './config.ts';
+import type { Store } from './domain/store.ts';
+import { migrateUp } from './store/migrate.ts';
+import { openStore } from './store/open.ts';
+
+const headerBytesMax = 32_768;
+const requestTimeoutMs = 30_000;
+const headersTimeoutMs = 10_000;
+const keepAliveTimeoutMs = 65_000;
+const connectionsMax = 10_000;
+
+export interface RunningServer {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly store: Store;
+  /** Stops taking work, lets open requests end, closes the store. */
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly nodeVersion: string;
+  /** Milliseconds since the epoch; given by tests. */
+  readonly now?: () => number;
+}
+
+export async function startServer(
+  config: Config,
+  log: Logger,
+  options: ServerOptions,
+): Promise<RunningServer> {
+  if (config.migrateOnStart) {
+    const ran = await migrateUp(config.databaseUrl);
+    if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
+  }
+  const store = openStore(config.databaseUrl, options.now ? { now: options.now } : {});
+  return serveStore(store, config, log, options);
+}
+
+/** Serves a store that is already open; `stop` closes it. */
+export async function serveStore(
+  store: Store,
+  config: Config,
+  log: Logger,
+  options: ServerOptions,
+): Promise<RunningServer> {
+  let isDraining = false;
+  const app = createApp({
+    store,
+    policy: policyOf(config),
+    log,
+    trusted: trustedPeers(config.trustProxy),
+    logoutAliases: config.logoutAliases,
+    authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
+    separateAdmin: config.adminPort !== null,
+    isDraining: () => isDraining,
+    nodeVersion: options.nodeVersion,
+    now: options.now ?? Date.now,
+  });
+  const main = await listen(app.main.callback(), config.host, config.port);
+  const admin = app.admin ? await listen(app.admin.callback(), config.host, config.adminPort ?? 0) : null;
+  return {
+    url: urlOf(main),
+    adminUrl: urlOf(admin ?? main),
+    store,
+    async stop() {
+      isDraining = true;
+      await Promise.all([main, admin].map((server) => server && drain(server, config.shutdownGraceMs)));
+      await app
+        .close()
+        .catch(() => log.warn('counts of refused requests could not be written before the end'));
+      await store.close();
+    },
+  };
+}
+
+function listen(handle: RequestListener, host: string, port: number): Promise<Server> {
+  const server = createServer({ maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs }, handle);
+  server.headersTimeout = headersTimeoutMs;
+  server.keepAliveTimeout = keepAliveTimeoutMs;
+  server.maxConnections = connectionsMax;
+  server.on('clientError', answerUnreadable);
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server));
+  });
+}
+
+/** What is no HTTP request never reaches the application; it is answered here, by name of the limit. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, text] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`]
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', `the request took over ${requestTimeoutMs / 1000} seconds`]
+        : ['400 Bad Request', 'this is no HTTP request'];
+  const body = JSON.stringify({ error: 'invalid_request', error_description: text });
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nCache-Control: no-store`;
+  socket.end(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+}
+
+/** Open requests get the grace period; then whatever is left is cut off. */
+function drain(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(cutOff);
+      resolve();
+    });
+  });
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo;
+  const host = family === 'IPv6' ? `[${address === '::' ? '::1' : address}]` : address;
+  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+}
