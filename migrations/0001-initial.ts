@@ -104,6 +104,7 @@ export async function up(knex: Knex): Promise<void> {
     t.text('reason_text');
     t.string('actor_kind', 16).notNullable();
     t.string('actor_id', 255);
+    t.string('channel', 16).notNullable();
     t.string('user_id', 255);
     t.string('client_id', 255);
     t.string('session_id', 255);

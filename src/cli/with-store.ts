@@ -16,7 +16,7 @@ export async function withStore<T>(
   const store = openStore(config.databaseUrl);
   try {
     const actor = { kind: 'operator', id: userInfo().username } as const;
-    return await work(store, config, { actor, ip: null, userAgent: null, requestId: null });
+    return await work(store, config, { actor, channel: 'cli', ip: null, userAgent: null, requestId: null });
   } finally {
     await store.close();
   }

@@ -1,7 +1,7 @@
 // Audit events: what is written down of every change and refusal. Here is their shape and how one is made
 // from a request's origin and a token's claims; storage gives them their sequence and time.
 import { type Claims, tokenRef } from './claims.ts';
-import type { AuditAction } from './vocabulary.ts';
+import type { AuditAction, Channel } from './vocabulary.ts';
 
 export interface Actor {
   readonly kind: 'client' | 'user' | 'operator' | 'system';
@@ -11,6 +11,7 @@ export interface Actor {
 /** Where a request came from; every event of the request bears it. */
 export interface Origin {
   readonly actor: Actor;
+  readonly channel: Channel;
   readonly ip: string | null;
   readonly userAgent: string | null;
   readonly requestId: string | null;
@@ -51,6 +52,7 @@ export function eventOf(origin: Origin, action: AuditAction, details: Details = 
     ...details,
     action,
     actor: origin.actor,
+    channel: origin.channel,
     ip: origin.ip,
     userAgent: origin.userAgent,
     requestId: origin.requestId,
@@ -69,6 +71,7 @@ export function about(claims: Claims): Details {
 
 export const systemOrigin: Origin = {
   actor: { kind: 'system', id: null },
+  channel: 'system',
   ip: null,
   userAgent: null,
   requestId: null,

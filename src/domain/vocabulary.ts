@@ -72,6 +72,10 @@ export const permissions = [
 ] as const;
 export type Permission = (typeof permissions)[number];
 
+/** By which door a change or refusal came in. */
+export const channels = ['oauth', 'logout', 'api', 'cli', 'system'] as const;
+export type Channel = (typeof channels)[number];
+
 /** How a client proves who it is (RFC 7591 `token_endpoint_auth_method`). */
 export const authMethods = ['client_secret_basic', 'client_secret_post', 'none'] as const;
 export type AuthMethod = (typeof authMethods)[number];

@@ -89,6 +89,7 @@ function toWire(event: AuditEvent): object {
     reason: event.reason,
     reason_text: event.reasonText,
     actor: event.actor,
+    channel: event.channel,
     user_id: event.userId,
     client_id: event.clientId,
     session_id: event.sessionId,

@@ -30,11 +30,13 @@ export function requestIdOf(header: string): string {
   return acceptableRequestId.test(header) && !looksLikeJwt ? header : randomUUID();
 }
 
+const channelOf = { oauth: 'oauth', logout: 'logout', v1: 'api' } as const;
+
 /** The origin that events of this request bear; `presented` are its secrets, which no event may hold. */
 export function originOf(ctx: Context, actor: Actor, presented: readonly string[] = []): Origin {
   const { requestId, ip } = ctx.state;
   const userAgent = plainText(ctx.get('user-agent'), userAgentMax, presented);
-  return { actor, ip, userAgent, requestId };
+  return { actor, channel: channelOf[ctx.state.family], ip, userAgent, requestId };
 }
 
 /** A request id in which the caller pasted its token is replaced before anything is written down. */

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { Actor, AuditEvent, NewEvent } from '../domain/audit.ts';
 import type { EventFilter } from '../domain/store.ts';
-import type { AuditAction } from '../domain/vocabulary.ts';
+import type { AuditAction, Channel } from '../domain/vocabulary.ts';
 import { insertRows } from './insert-rows.ts';
 
 interface EventRow {
@@ -13,6 +13,7 @@ interface EventRow {
   reason_text: string | null;
   actor_kind: Actor['kind'];
   actor_id: string | null;
+  channel: Channel;
   user_id: string | null;
   client_id: string | null;
   session_id: string | null;
@@ -39,6 +40,7 @@ export async function appendEvents(
       reason_text: event.reasonText,
       actor_kind: event.actor.kind,
       actor_id: event.actor.id,
+      channel: event.channel,
       user_id: event.userId,
       client_id: event.clientId,
       session_id: event.sessionId,
@@ -77,6 +79,7 @@ function toEvent(row: EventRow): AuditEvent {
     reason: row.reason,
     reasonText: row.reason_text,
     actor: { kind: row.actor_kind, id: row.actor_id },
+    channel: row.channel,
     userId: row.user_id,
     clientId: row.client_id,
     sessionId: row.session_id,
