@@ -73,10 +73,18 @@ try {
   for (let round = 0; round <= Number(values.rounds); round++) {
     for (const [name, ask] of Object.entries(works)) {
       const server = name === 'K' ? k : ours;
-      const load = { port: server.port, pid: server.pid, connections: 50, seconds: Number(values.seconds), ask };
+      const load = {
+        port: server.port,
+        pid: server.pid,
+        connections: 50,
+        seconds: Number(values.seconds),
+        ask,
+      };
       const measured = await measure(load);
       if (round > 0) results.set(name, [...(results.get(name) ?? []), measured]);
-      process.stderr.write(`round ${round} ${name.padEnd(12)} ${measured.rate.toFixed(0)}/s ${measured.cpuMicros.toFixed(1)} µs CPU\n`);
+      process.stderr.write(
+        `round ${round} ${name.padEnd(12)} ${measured.rate.toFixed(0)}/s ${measured.cpuMicros.toFixed(1)} µs CPU\n`,
+      );
     }
   }
 } finally {

@@ -4,8 +4,8 @@ import type { Knex } from 'knex';
 import { digestOf, type RegisteredToken } from '../../src/domain/claims.ts';
 import type { NewRevocation } from '../../src/domain/cutoffs.ts';
 import { finalForToken } from '../../src/domain/cutoffs.ts';
-import { insertTokens } from '../../src/store/tokens.ts';
 import { appendRevocations } from '../../src/store/revocations.ts';
+import { insertTokens } from '../../src/store/tokens.ts';
 
 const step = 10_000;
 
@@ -15,7 +15,9 @@ export function tokenOf(n: number): string {
 
 export async function fillTokens(db: Knex, count: number, issuer: string, now: number): Promise<void> {
   for (let from = 0; from < count; from += step) {
-    const tokens = Array.from({ length: Math.min(step, count - from) }, (_, n) => benchToken(from + n, issuer, now));
+    const tokens = Array.from({ length: Math.min(step, count - from) }, (_, n) =>
+      benchToken(from + n, issuer, now),
+    );
     await db.transaction((tx) => insertTokens(tx, tokens));
     progress('tokens', from + tokens.length, count);
   }
@@ -30,7 +32,9 @@ export async function fillRevocations(db: Knex, count: number, now: number): Pro
     });
     await db.transaction(async (tx) => {
       await appendRevocations(tx, rows, from, now);
-      await tx('heads').where('id', 1).update({ revocation_seq: from + rows.length });
+      await tx('heads')
+        .where('id', 1)
+        .update({ revocation_seq: from + rows.length });
     });
     progress('revocations', from + rows.length, count);
   }
@@ -66,6 +70,7 @@ export function benchToken(n: number, issuer: string, now: number): RegisteredTo
 }
 
 function progress(what: string, done: number, count: number): void {
-  if (done % 100_000 === 0 || done === count) process.stderr.write(`\rfilling ${what}: ${done} of ${count}   `);
+  if (done % 100_000 === 0 || done === count)
+    process.stderr.write(`\rfilling ${what}: ${done} of ${count}   `);
   if (done === count) process.stderr.write('\n');
 }

@@ -4,7 +4,10 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
 
-const answer = { active: true, padding: 'x'.repeat(200 - JSON.stringify({ active: true, padding: '' }).length) };
+const answer = {
+  active: true,
+  padding: 'x'.repeat(200 - JSON.stringify({ active: true, padding: '' }).length),
+};
 
 const app = new Koa();
 const router = new Router();
