@@ -11,6 +11,7 @@ import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
+import { Memory } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
 
 type Question = (facts: Facts, now: number) => unknown;
@@ -37,6 +38,7 @@ class KnexStore implements Store {
   readonly #writer: Knex;
   readonly #now: () => number;
   readonly #clockSql: string | null;
+  readonly #memory = new Memory();
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
 
@@ -93,7 +95,7 @@ class KnexStore implements Store {
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
     const now = this.#now();
-    const facts = new LoadedFacts();
+    const facts = new LoadedFacts(this.#memory, await guarded(this.#memory.catchUp(this.#reader)));
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {
