@@ -32,7 +32,7 @@ export const userIdentifier = z.union([identifier, z.int().transform(String)], {
 export const digest = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/)
-  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text)
+  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text, 'has the wrong form')
   .transform((text) => Buffer.from(text, 'base64url').toString('hex'));
 
 export const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'is no IP address');

@@ -81,9 +81,9 @@ class KnexStore implements Store {
   async findFaults(): Promise<Record<string, string>> {
     try {
       const { pending } = await migrationStatusOf(this.#reader);
-      return pending.length === 0 ? {} : { migrations: `${pending.length} pending` };
+      return pending.length === 0 ? {} : { migrations: 'pending' };
     } catch {
-      return { database: 'unreachable' };
+      return { database: 'unreachable', migrations: 'unknown' };
     }
   }
 
