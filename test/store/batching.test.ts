@@ -4,7 +4,7 @@ import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import { introspectToken } from '../../src/domain/introspect-token.ts';
 import { logOut } from '../../src/domain/log-out.ts';
-import { createClient } from '../../src/domain/manage-clients.ts';
+import { createClient, plainClient } from '../../src/domain/manage-clients.ts';
 import { type Registration, registerToken } from '../../src/domain/register-token.ts';
 import { revokeToken } from '../../src/domain/revoke-token.ts';
 import type { Store } from '../../src/domain/store.ts';
@@ -42,19 +42,8 @@ function registration(name: string, fields: Partial<Registration> = {}): Registr
 }
 
 async function addCallers(store: Store) {
-  const client = {
-    clientId: 'app',
-    clientName: null,
-    authMethod: 'none',
-    permissions: [],
-    audiences: [],
-    allowedOrigins: [],
-    issuers: [],
-    cascade: 'token',
-    logoutScope: 'all',
-    cacheMaxAge: 0,
-  } as const;
-  await createClient(store, systemOrigin, client);
+  const fields = plainClient({ clientId: 'app', authMethod: 'none', logoutScope: 'all' });
+  await createClient(store, systemOrigin, fields);
   const caller = await store.ask((facts) => facts.client('app'));
   if (!caller) throw new Error('a client that was made is not there');
   return caller;
