@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import { type Claims, type Digest, issuedAtOf, type RegisteredToken, type TokenUse } from './claims.ts';
-import { finalForName, finalForToken } from './cutoffs.ts';
+import { type Cause, finalForName, finalForToken, type NewRevocation } from './cutoffs.ts';
 import { dayMs, type Policy } from './policy.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -109,10 +109,15 @@ function decide(
     effects: {
       tokens: [token],
       sessions: token.sessionId === null ? [] : [toSession(token, token.sessionId, registration, now)],
-      revocations: replaced ? [finalForToken(tokenTarget(replaced), 'superseded', replaced.expiresAt)] : [],
+      revocations: replaced ? [supersession(replaced, origin)] : [],
       events,
     },
   };
+}
+
+function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation {
+  const cause: Cause = { reason: 'superseded', reasonText: null, origin };
+  return finalForToken(tokenTarget(replaced), cause, replaced.expiresAt);
 }
 
 /** The same registration again is no conflict: issuers retry, and then want the same answer. */
@@ -133,7 +138,8 @@ function again(
 /** A superseded refresh token came back: it or its successor was stolen, so the whole grant dies. */
 function reuse(now: number, policy: Policy, origin: Origin, replaced: RegisteredToken): Decision<Registered> {
   const grant = targetOf(replaced, 'grant');
-  const revocations = grant ? [finalForName(grant, 'reuse_detected', now, policy.lifetimeDaysMax)] : [];
+  const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
+  const revocations = grant ? [finalForName(grant, cause, now, policy.lifetimeDaysMax)] : [];
   const event = eventOf(origin, 'refresh_token_reuse', { ...about(replaced), reason: 'reuse_detected' });
   return {
     outcome: { status: 'conflict', code: 'refresh_token_reuse' },

@@ -12,7 +12,7 @@ import { isRevocable } from './verdict.ts';
 import type { InactiveReason, Reason } from './vocabulary.ts';
 
 export type Revoked =
-  | { readonly status: 'revoked'; readonly revokedAt: number }
+  | { readonly status: 'revoked'; readonly revokedAt: number; readonly seq: number }
   | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
   | { readonly status: 'foreign' };
 
@@ -65,10 +65,10 @@ function decide(
       effects: { events: [eventOf(origin, action, details)] },
     };
   }
-  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), reason, claims.expiresAt)];
-  if (grant) revocations.push(finalForName(grant, reason, now, policy.lifetimeDaysMax));
+  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, claims.expiresAt)];
+  if (grant) revocations.push(finalForName(grant, request, now, policy.lifetimeDaysMax));
   return {
-    outcome: { status: 'revoked', revokedAt: now },
+    outcome: (seqs) => ({ status: 'revoked', revokedAt: now, seq: Math.max(...seqs) }),
     effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
   };
 }

@@ -6,9 +6,9 @@
 import type { AuditEvent, NewEvent } from './audit.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
-import type { NewRevocation } from './cutoffs.ts';
+import type { LoggedRevocation, NewRevocation } from './cutoffs.ts';
 import type { Grant, Session } from './sessions.ts';
-import type { Target } from './targets.ts';
+import type { Target, TargetKey, TargetKind } from './targets.ts';
 import type { Standing } from './verdict.ts';
 
 /**
@@ -23,6 +23,8 @@ export interface Facts {
   token(digest: Digest): RegisteredToken | undefined;
   /** What stands against a token: revocations that cover it, suspension. */
   standing(claims: Claims): Standing;
+  /** Every row of the log that covers a token, oldest first, at most `historyMax`. */
+  history(claims: Claims): readonly LoggedRevocation[];
   session(sessionId: string): Session | undefined;
   grant(grantId: string): Grant | undefined;
   /** Registered tokens of a grant or session that have not expired: the newest `bearersMax` of them. */
@@ -30,6 +32,8 @@ export interface Facts {
   /** Unexpired sessions of a user, newest first, at most `sessionsMax`. */
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
+  /** What came of the order that was given under this idempotency key, unless that has expired. */
+  remembered(keyDigest: Digest): Remembered | undefined;
   /** Asks several facts in one go. */
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
 }
@@ -37,6 +41,20 @@ export interface Facts {
 /** Bearers of one grant or session that storage looks at; when there are more, some are taken to be alive. */
 export const bearersMax = 32;
 export const sessionsMax = 1000;
+export const historyMax = 100;
+
+/** The outcome of an order, kept for its repetition. */
+export interface Remembered {
+  readonly requestDigest: Digest;
+  readonly outcome: unknown;
+}
+
+/** Asks for the outcome of a decision, which must be plain JSON, to be kept. */
+export interface Remember {
+  readonly keyDigest: Digest;
+  readonly requestDigest: Digest;
+  readonly expiresAt: number;
+}
 
 export type ClientChange =
   | { readonly kind: 'insert'; readonly client: Client }
@@ -58,11 +76,37 @@ export interface Effects {
   readonly revocations?: readonly NewRevocation[];
   readonly clients?: readonly ClientChange[];
   readonly events?: readonly NewEvent[];
+  readonly remember?: Remember;
 }
 
+/** Sequence numbers of the decision's revocations, in its order; of the earlier row where one was there. */
+export type Seqs = readonly number[];
+
 export interface Decision<Outcome> {
-  readonly outcome: Outcome;
+  /** A function where the outcome tells the sequence numbers that the revocations got. */
+  readonly outcome: Outcome | ((seqs: Seqs) => Outcome);
   readonly effects: Effects;
+}
+
+export interface SessionPosition {
+  readonly createdAt: number;
+  readonly sessionId: string;
+}
+
+export interface BearerPage {
+  readonly tokens: readonly RegisteredToken[];
+  /** Where the next page starts; null when this was the last. */
+  readonly next: readonly number[] | null;
+}
+
+export interface RevocationFilter {
+  readonly key?: TargetKey;
+  readonly kind?: TargetKind;
+  readonly issuer?: string;
+  readonly reason?: string;
+  /** Half-open, milliseconds. */
+  readonly from?: number;
+  readonly to?: number;
 }
 
 export interface EventFilter {
@@ -97,6 +141,18 @@ export interface Store {
   listEvents(filter: EventFilter, before: number, limit: number): Promise<AuditEvent[]>;
   /** Sequence number of the newest event. */
   findEventHead(): Promise<number>;
+  /** Newest first, at most `limit`, starting below `before`. */
+  listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]>;
+  findRevocation(seq: number): Promise<LoggedRevocation | undefined>;
+  /**
+   * Unexpired registered tokens that bear a target, for a count: a page may be empty though more follow.
+   * `after` is the `next` of the page before, or empty.
+   */
+  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage>;
+  /** Unexpired sessions of a user, newest first, at most `limit`, starting after the session `after`. */
+  listSessions(issuer: string, subject: string, after: SessionPosition | null, limit: number): Promise<Session[]>;
+  /** Moves the last activity of sessions forward: a hint, neither a decision nor part of one. */
+  touchSessions(sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */
   listClients(after: string, limit: number): Promise<Client[]>;
   /** Browser origins that enabled clients list. */

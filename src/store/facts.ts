@@ -6,13 +6,38 @@
 import type { Knex } from 'knex';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
-import { covers, forever, keysOf, type NewRevocation, type Revocation } from '../domain/cutoffs.ts';
+import {
+  covers,
+  decisive,
+  forever,
+  keysOf,
+  type LoggedRevocation,
+  type NewRevocation,
+  type Revocation,
+} from '../domain/cutoffs.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
-import { bearersMax, type ClientChange, type Effects, type Facts, sessionsMax } from '../domain/store.ts';
-import { type Target, type TargetKey, targetKey } from '../domain/targets.ts';
+import {
+  bearersMax,
+  type ClientChange,
+  type Effects,
+  type Facts,
+  historyMax,
+  type Remembered,
+  type Seqs,
+  sessionsMax,
+} from '../domain/store.ts';
+import {
+  everyIssuer,
+  type Target,
+  type TargetKey,
+  type TargetKind,
+  targetKey,
+  targetsEverywhere,
+} from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
-import { listCoverage } from './revocations.ts';
+import { findRemembered } from './idempotency-keys.ts';
+import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
 
@@ -45,6 +70,15 @@ class Shelf<Value> {
   }
 }
 
+/** The one key of the shelf that holds which kinds were revoked in every issuer. */
+const everywhere = 'everywhere';
+
+/** Effects as they are to be written. */
+export interface AppliedEffects extends Effects {
+  readonly revocations: readonly NumberedRevocation[];
+  readonly seqs: Seqs;
+}
+
 const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
 
 export class LoadedFacts implements Facts {
@@ -56,6 +90,9 @@ export class LoadedFacts implements Facts {
   readonly #bearers = new Shelf<readonly RegisteredToken[]>();
   readonly #sessionsOf = new Shelf<readonly Session[]>();
   readonly #clients = new Shelf<Client | undefined>();
+  readonly #kindsEverywhere = new Shelf<readonly TargetKind[]>();
+  readonly #histories = new Shelf<readonly LoggedRevocation[]>();
+  readonly #remembered = new Shelf<Remembered | undefined>();
   #changes = new Changes();
 
   /** Loads, in `db`, all that was asked for and missing. */
@@ -65,6 +102,7 @@ export class LoadedFacts implements Facts {
       undefined,
     );
     await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
+    await this.#kindsEverywhere.fill(async () => [[everywhere, await listKindsEverywhere(db)]], []);
     await this.#suspended.fill(async (ids) => (await findSuspended(db, ids)).map((id) => [id, true]), false);
     await this.#sessions.fill(
       async (ids) => byKey(await findSessions(db, ids), (s) => s.sessionId),
@@ -72,6 +110,15 @@ export class LoadedFacts implements Facts {
     );
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
+    await this.#remembered.fill((digests) => findRemembered(db, digests, now), undefined);
+    await this.#histories.fill(
+      (keys) =>
+        eachOf(keys, async (key) => {
+          const [issuedAt, targetKeys] = JSON.parse(key) as [number, TargetKey[]];
+          return listUnderKeys(db, targetKeys, issuedAt, historyMax);
+        }),
+      [],
+    );
     await this.#bearers.fill(
       (keys) =>
         eachOf(keys, async (key) => {
@@ -95,10 +142,25 @@ export class LoadedFacts implements Facts {
   }
 
   standing(claims: Claims): Standing {
-    const keys = keysOf(claims);
-    const rows = this.together(...keys.map((key) => () => this.#coverageOf(key))).flat();
-    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
-    return { coveredBy: rows.filter((row) => covers(row, keys, claims.issuedAt)), suspended };
+    const own = keysOf(claims);
+    const [ownRows, furtherKeys, suspended] = this.together(
+      () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
+      () => this.#keysEverywhere(claims),
+      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
+    );
+    const further = this.together(...furtherKeys.map((key) => () => this.#coverageOf(key))).flat();
+    const keys = [...own, ...furtherKeys];
+    return { coveredBy: [...ownRows, ...further].filter((row) => covers(row, keys, claims)), suspended };
+  }
+
+  history(claims: Claims): readonly LoggedRevocation[] {
+    const keys = [...keysOf(claims), ...this.#keysEverywhere(claims)];
+    const rows = this.#histories.get(JSON.stringify([claims.issuedAt, keys]));
+    return rows.filter((row) => covers(row, keys, claims));
+  }
+
+  remembered(keyDigest: Digest): Remembered | undefined {
+    return this.#changes.remembered.get(keyDigest) ?? this.#remembered.get(keyDigest);
   }
 
   session(sessionId: string): Session | undefined {
@@ -148,38 +210,70 @@ export class LoadedFacts implements Facts {
     return answers as unknown as T;
   }
 
-  /** Forgets the changes: the decisions run again from the first. */
-  rewind(): void {
-    this.#changes = new Changes();
+  /** Forgets the changes: the decisions run again from the first; revocations are numbered from `seqBefore`. */
+  rewind(seqBefore: number, now: number): void {
+    this.#changes = new Changes(seqBefore, now);
   }
 
   /**
    * Lays the effects of a decision over the facts; returns them as they are to be written: sessions merged
-   * with what is known of them, without the final revocations that are already there.
+   * with what is known of them, revocations numbered, without the final ones that are already there.
    */
-  apply(effects: Effects): Effects {
+  apply(effects: Effects): AppliedEffects {
+    const wanted = effects.revocations ?? [];
+    this.together(...wanted.map(({ target }) => () => this.#coverageOf(targetKey(target))));
     const sessions = (effects.sessions ?? []).map((session) =>
       touched(this.session(session.sessionId), session),
     );
-    const revocations = (effects.revocations ?? []).filter((revocation, n, all) => {
-      if (revocation.cutoff !== forever) return true;
-      const key = targetKey(revocation.target);
-      const isRepeated = all.slice(0, n).some((earlier) => targetKey(earlier.target) === key);
-      return (
-        !isRepeated && !this.#coverageOf(key).some((row) => row.cutoff === forever && row.exceptKey === null)
-      );
+    const revocations: NumberedRevocation[] = [];
+    const seqs = wanted.map((revocation) => {
+      const rows = this.#coverageOf(targetKey(revocation.target));
+      const earlier =
+        revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
+      if (earlier) return earlier.seq;
+      const numbered = this.#changes.addRevocation(revocation);
+      revocations.push(numbered);
+      return numbered.seq;
     });
     for (const token of effects.tokens ?? []) this.#changes.addToken(token);
     for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
-    for (const revocation of revocations) this.#changes.addRevocation(revocation);
     this.#changes.clients.push(...(effects.clients ?? []));
-    return { ...effects, sessions, revocations };
+    return { ...effects, sessions, revocations, seqs };
+  }
+
+  /** For decisions of the same batch that repeat the order. */
+  remember(keyDigest: Digest, remembered: Remembered): void {
+    this.#changes.remembered.set(keyDigest, remembered);
+  }
+
+  /** How `cutoffs` is to change, so that it again holds what decides. */
+  cutoffChanges(): { dropped: number[]; added: NumberedRevocation[] } {
+    const dropped: number[] = [];
+    const added: NumberedRevocation[] = [];
+    for (const [key, rows] of this.#changes.revocations) {
+      const cutoffs = rows.filter((row) => row.cutoff !== forever);
+      if (cutoffs.length === 0) continue;
+      const known = this.#coverage.get(key).filter((row) => row.cutoff !== forever);
+      const kept = decisive([...known, ...cutoffs]);
+      dropped.push(...known.filter((row) => !kept.includes(row)).map((row) => row.seq));
+      for (const row of kept) {
+        const numbered = this.#changes.numbered.get(row.seq);
+        if (numbered) added.push(numbered);
+      }
+    }
+    return { dropped, added };
   }
 
   #coverageOf(key: TargetKey): readonly Revocation[] {
     const rows = this.#coverage.get(key);
     const added = this.#changes.revocations.get(key);
     return added ? [...rows, ...added] : rows;
+  }
+
+  /** The token's keys that hold in every issuer: only of kinds that were ever revoked so. */
+  #keysEverywhere(claims: Claims): TargetKey[] {
+    const kinds = new Set([...this.#kindsEverywhere.get(everywhere), ...this.#changes.kindsEverywhere]);
+    return targetsEverywhere(claims, kinds).map(targetKey);
   }
 
   #isSuspended(clientId: string): boolean {
@@ -196,6 +290,16 @@ class Changes {
   readonly sessions = new Map<string, Session>();
   readonly revocations = new Map<TargetKey, Revocation[]>();
   readonly clients: ClientChange[] = [];
+  readonly numbered = new Map<number, NumberedRevocation>();
+  readonly kindsEverywhere = new Set<TargetKind>();
+  readonly remembered = new Map<Digest, Remembered>();
+  readonly #now: number;
+  #seq: number;
+
+  constructor(seqBefore = 0, now = 0) {
+    this.#seq = seqBefore;
+    this.#now = now;
+  }
 
   addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
@@ -204,12 +308,18 @@ class Changes {
       this.grants.set(grantId, { grantId, issuer, subject, clientId });
   }
 
-  addRevocation({ target, cutoff, exceptKey, reason }: NewRevocation): void {
+  addRevocation(revocation: NewRevocation): NumberedRevocation {
+    this.#seq += 1;
+    const numbered = { ...revocation, seq: this.#seq, revokedAt: this.#now };
+    this.numbered.set(numbered.seq, numbered);
+    const { target, cause, ...said } = numbered;
+    if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
     const key = targetKey(target);
+    const row: Revocation = { ...said, key, reason: cause.reason };
     const rows = this.revocations.get(key);
-    const row = { key, cutoff, exceptKey, reason };
     if (rows) rows.push(row);
     else this.revocations.set(key, [row]);
+    return numbered;
   }
 }
 
