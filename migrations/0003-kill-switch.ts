@@ -20,7 +20,9 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(`create index revocations_everywhere on revocations (kind) where issuer = '*'`);
 
   await knex.schema.createTable('cutoffs', (t) => {
-    t.comment('Of the revocations that are no final ones the few that decide verdicts; kept in their transaction');
+    t.comment(
+      'Of the revocations that are no final ones the few that decide verdicts; kept in their transaction',
+    );
     t.bigInteger('seq').primary();
     t.binary('key').notNullable();
     t.bigInteger('cutoff').notNullable();
@@ -39,7 +41,9 @@ export async function up(knex: Knex): Promise<void> {
   );
 
   await knex.schema.createTable('idempotency_keys', (t) => {
-    t.comment('Orders that may be repeated: digests of key and request, and the outcome; deleted after a day');
+    t.comment(
+      'Orders that may be repeated: digests of key and request, and the outcome; deleted after a day',
+    );
     t.binary('key_digest').primary();
     t.binary('request_digest').notNullable();
     t.text('outcome').notNullable();
@@ -58,7 +62,15 @@ export async function down(knex: Knex): Promise<void> {
   await knex.raw('drop index revocations_everywhere');
   await knex.raw('drop index revocations_key');
   // Not through Knex: on SQLite it would build the table anew, without its partial index.
-  const added = ['only_client_id', 'only_use', 'reason_text', 'actor_kind', 'actor_id', 'channel', 'request_id'];
+  const added = [
+    'only_client_id',
+    'only_use',
+    'reason_text',
+    'actor_kind',
+    'actor_id',
+    'channel',
+    'request_id',
+  ];
   for (const column of added) await knex.raw(`alter table revocations drop column ${column}`);
   await knex.raw('create index revocations_coverage on revocations (key, except_key, cutoff, reason)');
 }

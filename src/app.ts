@@ -12,6 +12,7 @@ import { handleClients } from './http/clients.ts';
 import type { Context, Next, State } from './http/context.ts';
 import { cors } from './http/cors.ts';
 import { handleDocs } from './http/docs.ts';
+import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
 import { handleIntrospect } from './http/introspect.ts';
@@ -19,7 +20,10 @@ import { handleLogout } from './http/logout.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, identify, observe } from './http/middleware.ts';
 import { type Family, Refusal } from './http/refusal.ts';
+import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
+import { SessionActivity } from './http/session-activity.ts';
+import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
@@ -31,6 +35,8 @@ export interface AppParts {
   readonly trusted: BlockList;
   readonly logoutAliases: readonly string[];
   readonly authFailuresPerMinuteMax: number;
+  /** Signs the codes that confirm large revocations. */
+  readonly confirmSecret: string;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
   readonly isDraining: () => boolean;
@@ -61,6 +67,7 @@ export function createApp(parts: AppParts): App {
   const metrics = new Metrics();
   const directory = new ClientDirectory(store);
   const recorder = new FloodRecorder(store);
+  const activity = new SessionActivity(store, now);
   const auth = new ClientAuth({
     directory,
     recorder,
@@ -75,6 +82,8 @@ export function createApp(parts: AppParts): App {
   });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const clients = handleClients({ store, auth, directory });
+  const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
+  const sessions = handleSessions({ store, policy, auth });
   const logout = handleLogout({ store, policy, auth, recorder });
 
   const forEveryone: Route[] = [
@@ -84,7 +93,12 @@ export function createApp(parts: AppParts): App {
       family: 'oauth',
       handle: handleRevoke({ store, policy, auth, recorder }),
     },
-    { method: 'POST', path: '/introspect', family: 'oauth', handle: handleIntrospect({ store, auth }) },
+    {
+      method: 'POST',
+      path: '/introspect',
+      family: 'oauth',
+      handle: handleIntrospect({ store, auth, activity }),
+    },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
@@ -99,6 +113,12 @@ export function createApp(parts: AppParts): App {
       family: 'v1',
       handle: handleRegisterTokens({ store, policy, auth }),
     },
+    { method: 'POST', path: '/v1/tokens/explain', family: 'v1', handle: handleExplain({ store, auth }) },
+    { method: 'POST', path: '/v1/revocations', family: 'v1', handle: revocations.createRevocation },
+    { method: 'GET', path: '/v1/revocations', family: 'v1', handle: revocations.listRevocations },
+    { method: 'GET', path: '/v1/revocations/:seq', family: 'v1', handle: revocations.showRevocation },
+    { method: 'GET', path: '/v1/sessions', family: 'v1', handle: sessions.listSessions },
+    { method: 'DELETE', path: '/v1/sessions/:id', family: 'v1', handle: sessions.deleteSession },
     { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
     { method: 'POST', path: '/v1/clients', family: 'v1', handle: clients.createClient },
     { method: 'GET', path: '/v1/clients', family: 'v1', handle: clients.listClients },
@@ -131,7 +151,10 @@ export function createApp(parts: AppParts): App {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
     admin: parts.separateAdmin ? build(forOperators) : null,
     routes: [...forEveryone, ...forOperators],
-    close: () => recorder.close(),
+    close: async () => {
+      await activity.close().catch(() => {});
+      await recorder.close();
+    },
   };
 }
 
@@ -169,10 +192,12 @@ export function policyOf(config: {
   publicUrl: string;
   clockSkewSeconds: number;
   tokenLifetimeDaysMax: number;
+  refreshTokenGraceSeconds: number;
 }): Policy {
   return {
     publicUrl: config.publicUrl,
     clockSkewMs: config.clockSkewSeconds * 1000,
     lifetimeDaysMax: config.tokenLifetimeDaysMax,
+    refreshGraceMs: config.refreshTokenGraceSeconds * 1000,
   };
 }

@@ -10,7 +10,8 @@ export function configCommand(process: NodeJS.Process): Command {
     .action(() => {
       const config = readConfig(process.env);
       const databaseUrl = config.databaseUrl.replace(/\/\/([^/@:]*):[^/@]*@/, '//$1:…@');
-      for (const [name, value] of Object.entries({ ...config, databaseUrl })) {
+      const confirmSecret = config.confirmSecret === null ? null : '…';
+      for (const [name, value] of Object.entries({ ...config, databaseUrl, confirmSecret })) {
         process.stdout.write(
           `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`,
         );

@@ -10,6 +10,7 @@ import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { migrateCommand } from './migrate.ts';
+import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 
 const program = new Command('revocation-server')
@@ -24,6 +25,7 @@ program
   .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
+program.addCommand(revokeCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 

@@ -69,7 +69,9 @@ export function covers(row: Revocation, keys: readonly TargetKey[], claims: Clai
   if (row.cutoff < claims.issuedAt || !keys.includes(row.key)) return false;
   if (row.exceptKey !== null && keys.includes(row.exceptKey)) return false;
   const { clientId, tokenUse } = row.only;
-  return (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse;
+  return (
+    (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse
+  );
 }
 
 /** An exception names a session, a grant or a token: no token bears more of them. */

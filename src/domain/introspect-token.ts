@@ -25,7 +25,7 @@ export async function introspectToken(store: Store, caller: Client, digest: Dige
  * RFC 7662 §4: an access token shows itself to its audience, a refresh token, which is no access token,
  * never to a resource server.
  */
-function maySee(caller: Client, token: RegisteredToken): boolean {
+export function maySee(caller: Client, token: RegisteredToken): boolean {
   if (holds(caller, 'introspect:any') || token.clientId === caller.clientId) return true;
   if (token.tokenUse === 'refresh_token') return token.registrar === caller.clientId;
   return token.audience.some((name) => name === caller.clientId || caller.audiences.includes(name));

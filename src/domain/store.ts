@@ -6,7 +6,7 @@
 import type { AuditEvent, NewEvent } from './audit.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
-import type { LoggedRevocation, NewRevocation } from './cutoffs.ts';
+import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
 import type { Grant, Session } from './sessions.ts';
 import type { Target, TargetKey, TargetKind } from './targets.ts';
 import type { Standing } from './verdict.ts';
@@ -23,6 +23,8 @@ export interface Facts {
   token(digest: Digest): RegisteredToken | undefined;
   /** What stands against a token: revocations that cover it, suspension. */
   standing(claims: Claims): Standing;
+  /** The final revocation of a target. */
+  final(target: Target): Revocation | undefined;
   /** Every row of the log that covers a token, oldest first, at most `historyMax`. */
   history(claims: Claims): readonly LoggedRevocation[];
   session(sessionId: string): Session | undefined;
@@ -150,7 +152,12 @@ export interface Store {
    */
   listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage>;
   /** Unexpired sessions of a user, newest first, at most `limit`, starting after the session `after`. */
-  listSessions(issuer: string, subject: string, after: SessionPosition | null, limit: number): Promise<Session[]>;
+  listSessions(
+    issuer: string,
+    subject: string,
+    after: SessionPosition | null,
+    limit: number,
+  ): Promise<Session[]>;
   /** Moves the last activity of sessions forward: a hint, neither a decision nor part of one. */
   touchSessions(sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */

@@ -3,7 +3,17 @@
 import { hash } from 'node:crypto';
 import type { Claims } from './claims.ts';
 
-export type TargetKind = 'token' | 'jti' | 'grant' | 'session' | 'key' | 'subject' | 'client' | 'issuer';
+export const targetKinds = [
+  'token',
+  'jti',
+  'grant',
+  'session',
+  'key',
+  'subject',
+  'client',
+  'issuer',
+] as const;
+export type TargetKind = (typeof targetKinds)[number];
 
 export interface Target {
   readonly kind: TargetKind;

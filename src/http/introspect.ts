@@ -9,15 +9,17 @@ import { readForm } from './form.ts';
 import { digestOfPresented } from './presented-token.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
+import type { SessionActivity } from './session-activity.ts';
 
 export interface IntrospectParts {
   readonly store: Store;
   readonly auth: ClientAuth;
+  readonly activity: SessionActivity;
 }
 
 const inactive = { active: false };
 
-export function handleIntrospect({ store, auth }: IntrospectParts) {
+export function handleIntrospect({ store, auth, activity }: IntrospectParts) {
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await auth.authenticate(ctx, form);
@@ -30,8 +32,10 @@ export function handleIntrospect({ store, auth }: IntrospectParts) {
 
     const digest = digestOfPresented(presentedToken);
     const answer = digest === null ? inactive : await introspectToken(store, caller, digest);
-    if ('claims' in answer) respond(ctx, 200, membersOf(answer.claims, answer.cacheMaxAge));
-    else respond(ctx, 200, inactive);
+    if ('claims' in answer) {
+      if (answer.claims.sessionId !== null) activity.touch(answer.claims.sessionId);
+      respond(ctx, 200, membersOf(answer.claims, answer.cacheMaxAge));
+    } else respond(ctx, 200, inactive);
   };
 }
 

@@ -92,11 +92,7 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   return outcome;
 }
 
-async function persist(
-  tx: Knex.Transaction,
-  { effects, kept, facts }: Decided,
-  heads: Heads,
-): Promise<void> {
+async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, heads: Heads): Promise<void> {
   const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
   const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
   const revocations = effects.flatMap((effect) => effect.revocations);

@@ -153,6 +153,10 @@ export class LoadedFacts implements Facts {
     return { coveredBy: [...ownRows, ...further].filter((row) => covers(row, keys, claims)), suspended };
   }
 
+  final(target: Target): Revocation | undefined {
+    return this.#coverageOf(targetKey(target)).find((row) => row.cutoff === forever);
+  }
+
   history(claims: Claims): readonly LoggedRevocation[] {
     const keys = [...keysOf(claims), ...this.#keysEverywhere(claims)];
     const rows = this.#histories.get(JSON.stringify([claims.issuedAt, keys]));
@@ -221,15 +225,20 @@ export class LoadedFacts implements Facts {
    */
   apply(effects: Effects): AppliedEffects {
     const wanted = effects.revocations ?? [];
-    this.together(...wanted.map(({ target }) => () => this.#coverageOf(targetKey(target))));
+    this.together(
+      ...wanted.map(
+        ({ target }) =>
+          () =>
+            this.#coverageOf(targetKey(target)),
+      ),
+    );
     const sessions = (effects.sessions ?? []).map((session) =>
       touched(this.session(session.sessionId), session),
     );
     const revocations: NumberedRevocation[] = [];
     const seqs = wanted.map((revocation) => {
       const rows = this.#coverageOf(targetKey(revocation.target));
-      const earlier =
-        revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
+      const earlier = revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
       if (earlier) return earlier.seq;
       const numbered = this.#changes.addRevocation(revocation);
       revocations.push(numbered);

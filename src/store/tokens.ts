@@ -61,9 +61,10 @@ export async function listBearers(
   limit: number,
 ): Promise<BearerPage> {
   const query = db<TokenRow>('tokens').where('expires_at', '>', now);
-  if (target.issuer !== everyIssuer) query.andWhere('issuer', target.issuer);
+  if (target.kind !== 'token' && target.issuer !== everyIssuer) query.andWhere('issuer', target.issuer);
   switch (target.kind) {
     case 'token':
+      return pageByExpiry(query.andWhere('digest', Buffer.from(target.id, 'hex')), after, limit);
     case 'key':
       return { tokens: [], next: null };
     case 'grant':
