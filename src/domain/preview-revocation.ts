@@ -18,7 +18,7 @@ export interface Preview {
   readonly byLastActivity: Readonly<Record<ActivityAge, number>>;
 }
 
-export type ActivityAge = 'hour' | 'day' | 'week' | 'month' | 'older';
+type ActivityAge = 'hour' | 'day' | 'week' | 'month' | 'older';
 
 const hourMs = 3_600_000;
 const ages: readonly (readonly [ActivityAge, number])[] = [

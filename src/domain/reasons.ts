@@ -6,7 +6,7 @@ import { type Reason, reasons } from './vocabulary.ts';
  * Who may give a reason: `anyone` who may revoke at all (/revoke and /logout included), `operators` at /v1
  * and on the command line, or only the `server` itself, whose rules read meaning in it.
  */
-export type ReasonGiver = 'anyone' | 'operators' | 'server';
+type ReasonGiver = 'anyone' | 'operators' | 'server';
 
 export interface ReasonRule {
   readonly givenBy: ReasonGiver;
