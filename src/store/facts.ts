@@ -37,6 +37,7 @@ import {
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
+import type { Memory } from './memory.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
@@ -94,13 +95,22 @@ export class LoadedFacts implements Facts {
   readonly #histories = new Shelf<readonly LoggedRevocation[]>();
   readonly #remembered = new Shelf<Remembered | undefined>();
   #changes = new Changes();
+  /** Questions may use what is remembered; decisions look everything up within their transaction. */
+  readonly #memory: Memory | null;
+  readonly #head: number;
+
+  constructor(memory: Memory | null = null, head = 0) {
+    this.#memory = memory;
+    this.#head = head;
+  }
 
   /** Loads, in `db`, all that was asked for and missing. */
   async load(db: Knex, now: number): Promise<void> {
-    await this.#tokens.fill(
-      async (digests) => byKey(await findTokens(db, digests), (t) => t.digest),
-      undefined,
-    );
+    await this.#tokens.fill(async (digests) => {
+      const tokens = await findTokens(db, digests);
+      this.#memory?.keep(tokens);
+      return byKey(tokens, (token) => token.digest);
+    }, undefined);
     await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
     await this.#kindsEverywhere.fill(async () => [[everywhere, await listKindsEverywhere(db)]], []);
     await this.#suspended.fill(async (ids) => (await findSuspended(db, ids)).map((id) => [id, true]), false);
@@ -138,15 +148,16 @@ export class LoadedFacts implements Facts {
   }
 
   token(digest: Digest): RegisteredToken | undefined {
-    return this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
+    return this.#memory?.token(digest) ?? this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
   }
 
   standing(claims: Claims): Standing {
+    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
+    if (this.#memory && !this.#memory.mayBeCovered(claims, this.#head)) return { coveredBy: [], suspended };
     const own = keysOf(claims);
-    const [ownRows, furtherKeys, suspended] = this.together(
+    const [ownRows, furtherKeys] = this.together(
       () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
       () => this.#keysEverywhere(claims),
-      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
     );
     const further = this.together(...furtherKeys.map((key) => () => this.#coverageOf(key))).flat();
     const keys = [...own, ...furtherKeys];

@@ -70,6 +70,18 @@ export async function listKindsEverywhere(db: Knex): Promise<TargetKind[]> {
   return db('revocations').whereRaw(`issuer = '${everyIssuer}'`).distinct('kind').pluck('kind');
 }
 
+/** What the rows with `after` < seq <= `upTo` bear: their keys, and the kind of those that hold in every issuer. */
+export async function listKeys(
+  db: Knex,
+  after: number,
+  upTo: number,
+): Promise<{ key: Buffer; everywhere: TargetKind | null }[]> {
+  return db('revocations')
+    .where('seq', '>', after)
+    .andWhere('seq', '<=', upTo)
+    .select('key', db.raw(`case when issuer = '${everyIssuer}' then kind end as everywhere`));
+}
+
 /** Oldest first: rows under these keys whose cutoff is not before `issuedAt`, whoever they spare. */
 export async function listUnderKeys(
   db: Knex,
