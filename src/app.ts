@@ -15,6 +15,7 @@ import { handleDocs } from './http/docs.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
 import { handleIntrospect } from './http/introspect.ts';
+import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, identify, observe } from './http/middleware.ts';
@@ -22,6 +23,8 @@ import { type Family, Refusal } from './http/refusal.ts';
 import { handleRevoke } from './http/revoke.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
+import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import { createTrust } from './jwt/trust.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
 
 export interface AppParts {
@@ -33,6 +36,9 @@ export interface AppParts {
   readonly authFailuresPerMinuteMax: number;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
+  readonly sharedSecret: SharedSecretTrust;
+  /** Keys may be fetched without TLS from other machines. */
+  readonly allowHttpKeys: boolean;
   readonly isDraining: () => boolean;
   readonly nodeVersion: string;
   /** Milliseconds since the epoch. */
@@ -67,6 +73,9 @@ export function createApp(parts: AppParts): App {
     throttle: new Throttle(parts.authFailuresPerMinuteMax),
     now,
   });
+  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
+  const { sharedSecret } = parts;
+  const { verifier, issuers, keyRing } = createTrust({ store, policy, log, now, sharedSecret, countRefusal });
   const health = handleHealth({
     store,
     isDraining: parts.isDraining,
@@ -75,16 +84,22 @@ export function createApp(parts: AppParts): App {
   });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const clients = handleClients({ store, auth, directory });
-  const logout = handleLogout({ store, policy, auth, recorder });
+  const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
+  const logout = handleLogout({ store, policy, verifier, auth, recorder });
 
   const forEveryone: Route[] = [
     {
       method: 'POST',
       path: '/revoke',
       family: 'oauth',
-      handle: handleRevoke({ store, policy, auth, recorder }),
+      handle: handleRevoke({ store, policy, verifier, auth, recorder }),
     },
-    { method: 'POST', path: '/introspect', family: 'oauth', handle: handleIntrospect({ store, auth }) },
+    {
+      method: 'POST',
+      path: '/introspect',
+      family: 'oauth',
+      handle: handleIntrospect({ store, verifier, auth }),
+    },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
@@ -111,6 +126,22 @@ export function createApp(parts: AppParts): App {
     },
     { method: 'POST', path: '/v1/clients/:client_id/disable', family: 'v1', handle: clients.disableClient },
     { method: 'POST', path: '/v1/clients/:client_id/enable', family: 'v1', handle: clients.enableClient },
+    { method: 'POST', path: '/v1/issuers', family: 'v1', handle: issuerRecords.addIssuer },
+    { method: 'GET', path: '/v1/issuers', family: 'v1', handle: issuerRecords.listIssuers },
+    { method: 'GET', path: '/v1/issuers/:issuer', family: 'v1', handle: issuerRecords.showIssuer },
+    {
+      method: 'POST',
+      path: '/v1/issuers/:issuer/refresh-keys',
+      family: 'v1',
+      handle: issuerRecords.refreshIssuerKeys,
+    },
+    {
+      method: 'POST',
+      path: '/v1/issuers/:issuer/disable',
+      family: 'v1',
+      handle: issuerRecords.disableIssuer,
+    },
+    { method: 'POST', path: '/v1/issuers/:issuer/enable', family: 'v1', handle: issuerRecords.enableIssuer },
     { method: 'GET', path: '/metrics', family: 'v1', handle: handleMetrics(metrics, auth) },
     { method: 'GET', path: '/docs', family: 'v1', handle: docs.docs },
     { method: 'GET', path: '/docs/:file', family: 'v1', handle: docs.docs },

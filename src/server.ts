@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { createApp, policyOf } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
+import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 
@@ -57,6 +58,8 @@ export async function serveStore(
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
     separateAdmin: config.adminPort !== null,
+    sharedSecret: await trustSharedSecret(config.sharedSecret),
+    allowHttpKeys: !config.production,
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
     now: options.now ?? Date.now,

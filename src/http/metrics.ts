@@ -21,6 +21,17 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #jwtRefusals = new Counter({
+    name: 'revocation_jwt_refused_total',
+    help: 'JWTs that were not accepted, by reason; untrusted_issuer and wrong_audience are mostly misconfiguration',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
+  countJwtRefusal(reason: string): void {
+    this.#jwtRefusals.inc({ reason });
+  }
+
   collectProcess(): void {
     collectDefaultMetrics({ register: this.registry });
   }

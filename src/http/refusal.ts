@@ -56,6 +56,7 @@ export const refusalCodes = {
     title: 'The token to be replaced was replaced before; its grant is revoked',
     oauth: 'invalid_grant',
   },
+  issuer_exists: { status: 409, title: 'The issuer is on record', oauth: 'invalid_request' },
   client_exists: { status: 409, title: 'A client of this client_id exists', oauth: 'invalid_request' },
   too_large: { status: 413, title: 'The body is too large', oauth: 'invalid_request' },
   too_many_items: { status: 413, title: 'The array has too many items', oauth: 'invalid_request' },

@@ -9,9 +9,11 @@ import type { ClientChange, Decision, Effects, Facts } from '../domain/store.ts'
 import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
+import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
 import { appendRevocations } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
 import { insertTokens } from './tokens.ts';
+import { insertUsedIds } from './used-ids.ts';
 
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
 export type Result = { ok: true; outcome: unknown } | { ok: false; error: unknown };
@@ -85,6 +87,16 @@ async function persist(tx: Knex.Transaction, effects: readonly Effects[], heads:
     sessions.set(session.sessionId, session);
 
   for (const change of clients) await applyClientChange(tx, change);
+  for (const change of effects.flatMap((effect) => effect.issuers ?? [])) await applyIssuerChange(tx, change);
+  await insertIssuerKeys(
+    tx,
+    effects.flatMap((effect) => effect.issuerKeys ?? []),
+    heads.now,
+  );
+  await insertUsedIds(
+    tx,
+    effects.flatMap((effect) => effect.usedIds ?? []),
+  );
   await insertTokens(tx, tokens);
   await insertOrTouchSessions(tx, [...sessions.values()]);
   await appendRevocations(tx, revocations, heads.revocation_seq, heads.now);

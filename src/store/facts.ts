@@ -7,14 +7,24 @@ import type { Knex } from 'knex';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
 import { covers, forever, keysOf, type NewRevocation, type Revocation } from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
-import { bearersMax, type ClientChange, type Effects, type Facts, sessionsMax } from '../domain/store.ts';
+import {
+  bearersMax,
+  type ClientChange,
+  type Effects,
+  type Facts,
+  type IssuerChange,
+  sessionsMax,
+} from '../domain/store.ts';
 import { type Target, type TargetKey, targetKey } from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
+import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
 import { listCoverage } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
+import { findUsedIds } from './used-ids.ts';
 
 /** Thrown through a question or decision that asked for a fact which is not loaded yet. */
 export class NotLoaded extends Error {
@@ -56,6 +66,10 @@ export class LoadedFacts implements Facts {
   readonly #bearers = new Shelf<readonly RegisteredToken[]>();
   readonly #sessionsOf = new Shelf<readonly Session[]>();
   readonly #clients = new Shelf<Client | undefined>();
+  readonly #issuers = new Shelf<Issuer | undefined>();
+  readonly #suspendedIssuers = new Shelf<boolean>();
+  readonly #thumbprints = new Shelf<readonly string[]>();
+  readonly #usedIds = new Shelf<boolean>();
   #changes = new Changes();
 
   /** Loads, in `db`, all that was asked for and missing. */
@@ -72,6 +86,26 @@ export class LoadedFacts implements Facts {
     );
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
+    await this.#issuers.fill(
+      async (names) => byKey(await findIssuers(db, names), (i) => i.issuer),
+      undefined,
+    );
+    await this.#suspendedIssuers.fill(
+      async (names) => (await findSuspendedIssuers(db, names)).map((name) => [name, true]),
+      false,
+    );
+    await this.#usedIds.fill(
+      async (digests) => (await findUsedIds(db, digests)).map((d) => [d, true]),
+      false,
+    );
+    await this.#thumbprints.fill(
+      (keys) =>
+        eachOf(keys, async (key) => {
+          const [issuer, kid] = JSON.parse(key) as [string, string];
+          return listThumbprints(db, issuer, kid);
+        }),
+      [],
+    );
     await this.#bearers.fill(
       (keys) =>
         eachOf(keys, async (key) => {
@@ -96,9 +130,13 @@ export class LoadedFacts implements Facts {
 
   standing(claims: Claims): Standing {
     const keys = keysOf(claims);
-    const rows = this.together(...keys.map((key) => () => this.#coverageOf(key))).flat();
-    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
-    return { coveredBy: rows.filter((row) => covers(row, keys, claims.issuedAt)), suspended };
+    const [rows, isClientSuspended, isIssuerSuspended] = this.together(
+      () => this.together(...keys.map((key) => () => this.#coverageOf(key))).flat(),
+      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
+      () => this.#isIssuerSuspended(claims.issuer),
+    );
+    const coveredBy = rows.filter((row) => covers(row, keys, claims.issuedAt));
+    return { coveredBy, suspended: isClientSuspended || isIssuerSuspended };
   }
 
   session(sessionId: string): Session | undefined {
@@ -131,6 +169,22 @@ export class LoadedFacts implements Facts {
       (changed, change) => (clientOf(change) === clientId ? changeClient(changed, change) : changed),
       client,
     );
+  }
+
+  issuer(name: string): Issuer | undefined {
+    const issuer = this.#issuers.get(name);
+    return this.#changes.issuers.reduce<Issuer | undefined>(
+      (changed, change) => (issuerOf(change) === name ? changeIssuer(changed, change) : changed),
+      issuer,
+    );
+  }
+
+  thumbprints(issuer: string, kid: string): readonly string[] {
+    return this.#thumbprints.get(JSON.stringify([issuer, kid]));
+  }
+
+  isUsed(digest: Digest): boolean {
+    return this.#changes.usedIds.has(digest) || this.#usedIds.get(digest);
   }
 
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {
@@ -173,6 +227,8 @@ export class LoadedFacts implements Facts {
     for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
     for (const revocation of revocations) this.#changes.addRevocation(revocation);
     this.#changes.clients.push(...(effects.clients ?? []));
+    this.#changes.issuers.push(...(effects.issuers ?? []));
+    for (const { digest } of effects.usedIds ?? []) this.#changes.usedIds.add(digest);
     return { ...effects, sessions, revocations };
   }
 
@@ -187,6 +243,12 @@ export class LoadedFacts implements Facts {
     const last = switches.findLast((change) => change.clientId === clientId);
     return last ? last.at !== null : this.#suspended.get(clientId);
   }
+
+  #isIssuerSuspended(name: string): boolean {
+    const switches = this.#changes.issuers.filter((change) => change.kind === 'set_disabled');
+    const last = switches.findLast((change) => change.issuer === name);
+    return last ? last.at !== null : this.#suspendedIssuers.get(name);
+  }
 }
 
 /** What the decisions of one batch have changed so far. */
@@ -196,6 +258,8 @@ class Changes {
   readonly sessions = new Map<string, Session>();
   readonly revocations = new Map<TargetKey, Revocation[]>();
   readonly clients: ClientChange[] = [];
+  readonly issuers: IssuerChange[] = [];
+  readonly usedIds = new Set<Digest>();
 
   addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
@@ -240,6 +304,23 @@ function changeClient(client: Client | undefined, change: ClientChange): Client 
     }
     case 'set_disabled':
       return { ...client, disabledAt: change.at };
+    default:
+      return change satisfies never;
+  }
+}
+
+function issuerOf(change: IssuerChange): string {
+  return change.kind === 'insert' ? change.issuer.issuer : change.issuer;
+}
+
+function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
+  if (change.kind === 'insert') return change.issuer;
+  if (!issuer) return undefined;
+  switch (change.kind) {
+    case 'set_disabled':
+      return { ...issuer, disabledAt: change.at };
+    case 'set_keys_stale':
+      return { ...issuer, keysStaleBefore: change.at };
     default:
       return change satisfies never;
   }

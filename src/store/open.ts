@@ -3,6 +3,7 @@
 import type { Knex } from 'knex';
 import type { AuditEvent } from '../domain/audit.ts';
 import type { Client } from '../domain/clients.ts';
+import type { Issuer } from '../domain/issuers.ts';
 import type { Decision, EventFilter, Facts, Store } from '../domain/store.ts';
 import { StoreUnavailable } from '../domain/store.ts';
 import { listEvents } from './audit-events.ts';
@@ -11,6 +12,7 @@ import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
+import { listIssuers } from './issuers.ts';
 import { migrationStatusOf } from './migrate.ts';
 
 type Question = (facts: Facts, now: number) => unknown;
@@ -70,6 +72,10 @@ class KnexStore implements Store {
 
   listClients(after: string, limit: number): Promise<Client[]> {
     return guarded(listClients(this.#reader, after, limit));
+  }
+
+  listIssuers(after: string, limit: number): Promise<Issuer[]> {
+    return guarded(listIssuers(this.#reader, after, limit));
   }
 
   listOrigins(): Promise<ReadonlySet<string>> {
