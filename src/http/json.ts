@@ -54,7 +54,9 @@ function describe(issue: Issue): { parameter: string; message: string }[] {
     }));
   }
   const parameter =
-    issue.path.length === 0 ? 'body' : issue.path.map((part) => safeName(String(part))).join('.');
+    issue.path.length === 0
+      ? 'body'
+      : issue.path.map((part) => (typeof part === 'number' ? part : safeName(String(part)))).join('.');
   return [{ parameter, message: `${parameter} ${problemOf(issue)}` }];
 }
 

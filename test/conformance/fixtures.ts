@@ -1,0 +1,83 @@
+// The clients and tokens that cases.json speaks of by name, made anew for each case.
+import { randomBytes } from 'node:crypto';
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { createClient, type NewClient } from '../../src/domain/manage-clients.ts';
+import type { TestApp, TestClient } from '../helpers/app.ts';
+
+export interface Fixtures {
+  readonly app: TestApp;
+  readonly clients: ReadonlyMap<string, TestClient>;
+  readonly tokens: ReadonlyMap<string, string>;
+}
+
+const specialSecret = 'p%5^g+is &h@:=z é p%5^g+is &h@:=z';
+
+export async function makeFixtures(app: TestApp): Promise<Fixtures> {
+  const clients = await makeClients(app);
+  return { app, clients, tokens: await makeTokens(app, clients) };
+}
+
+async function makeClients(app: TestApp): Promise<Map<string, TestClient>> {
+  const clients = new Map<string, TestClient>();
+  const add = async (name: string, fields: Partial<NewClient> = {}) => {
+    clients.set(name, await app.addClient({ clientId: name, ...fields }));
+  };
+  await add('CB');
+  await add('CP', { authMethod: 'client_secret_post' });
+  await add('CB_CODEONLY');
+  await add('OTHER');
+  await add('DEAD');
+  await add('CPUB', { authMethod: 'none' });
+  await add('CPUB2', { authMethod: 'none' });
+  await add('RS1', { permissions: ['introspect'], audiences: ['api1'] });
+  await add('RS2', { permissions: ['introspect'], audiences: ['api2'] });
+  await add('RSADM', { permissions: ['introspect:any'] });
+  clients.set('CSP', await addSpecialClient(app));
+  clients.set('NOSUCH', { client_id: 'NOSUCH', secret: randomBytes(32).toString('base64url') });
+  return clients;
+}
+
+/** A client whose id and secret are full of characters that RFC 6749 §2.3.1 has encoded. */
+async function addSpecialClient(app: TestApp): Promise<TestClient> {
+  const model = await app.addClient({ clientId: 'CSP-model' });
+  const client = await app.store.ask((facts) => facts.client(model.client_id));
+  if (!client) throw new Error('a client that was made is not there');
+  const { createdAt: _, disabledAt: _disabled, secrets: _secrets, ...fields } = client;
+  const special = { ...fields, clientId: 'c:sp/1 x' };
+  await createClient(app.store, systemOrigin, special, specialSecret);
+  return { client_id: special.clientId, secret: specialSecret };
+}
+
+async function makeTokens(app: TestApp, clients: Fixtures['clients']): Promise<Map<string, string>> {
+  const tokens = new Map<string, string>();
+  const now = app.seconds;
+  const add = async (name: string, members: Record<string, unknown>) => {
+    const defaults = { client_id: 'CB', sub: 'u1', aud: 'api1', scope: 'read write' };
+    tokens.set(name, await app.register({ ...defaults, ...members }));
+  };
+  const refresh = { token_use: 'refresh_token', aud: undefined };
+  await add('AT1', { grant_id: 'G1' });
+  await add('AT2', { grant_id: 'G1' });
+  await add('RT1', { grant_id: 'G1', ...refresh });
+  await add('AT3', { grant_id: 'G2' });
+  await add('RT3', { grant_id: 'G2', ...refresh });
+  await add('AT_EXP', { iat: now - 7200, exp: now - 3600 });
+  await add('AT_NBF', { nbf: now + 3600, exp: now + 7200 });
+  await add('AT_REVOKED', {});
+  await add('AT_DEADCLIENT', { client_id: 'DEAD' });
+  await add('RT_ROTATED', { grant_id: 'G3', ...refresh });
+  await add('RT_CURRENT', { grant_id: 'G3', ...refresh, replaces: tokens.get('RT_ROTATED') });
+  await add('AT_MULTI', { aud: ['api1', 'api2'] });
+  await add('AT_NOSCOPE', { scope: undefined });
+  await add('PAT1', { client_id: 'CPUB', grant_id: 'GP' });
+  await add('PRT1', { client_id: 'CPUB', grant_id: 'GP', ...refresh });
+  await add('RT_CO', { client_id: 'CB_CODEONLY', ...refresh });
+  await add('RT_SP', { client_id: 'c:sp/1 x', ...refresh });
+  await app.form('/revoke', { token: tokens.get('AT_REVOKED') as string }, clients.get('CB'));
+  const dead = (now: number) => ({
+    outcome: undefined,
+    effects: { clients: [{ kind: 'set_disabled', clientId: 'DEAD', at: now } as const] },
+  });
+  await app.store.write((_facts, now) => dead(now));
+  return tokens;
+}

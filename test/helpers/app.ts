@@ -1,0 +1,300 @@
+// A running server for tests: on a database of its own, with a clock that stands still until it is moved, a
+// store that can be told to fail, and a captured log. Every response is held against openapi.yaml; when the
+// test ends, no log line and no column of any table may hold a token or secret that it used.
+import { randomBytes } from 'node:crypto';
+import supertest from 'supertest';
+import { policyOf } from '../../src/app.ts';
+import { type Config, readConfig } from '../../src/config.ts';
+import { type AuditEvent, systemOrigin } from '../../src/domain/audit.ts';
+import { createClient, type NewClient } from '../../src/domain/manage-clients.ts';
+import type { Policy } from '../../src/domain/policy.ts';
+import { createLog } from '../../src/log.ts';
+import { type RunningServer, serveStore } from '../../src/server.ts';
+import { openStore } from '../../src/store/open.ts';
+import type { TestDatabase } from './databases.ts';
+import { dump, findSecrets } from './dump.ts';
+import { FaultyStore } from './faulty-store.ts';
+import { problemsOf } from './response-contract.ts';
+
+export const publicUrl = 'https://tokens.example';
+/** Tokens that `register` makes are for this audience unless told otherwise. */
+export const api = 'https://api.example';
+
+export interface TestClient {
+  readonly client_id: string;
+  readonly secret: string;
+}
+
+/** A client, `[client_id, secret]`, or the whole Authorization header. */
+export type Auth = TestClient | readonly [string, string] | string;
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests read bodies member by member, and assert what they read.
+  readonly body: any;
+}
+
+export interface RequestParts {
+  readonly auth?: Auth | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly type?: string | undefined;
+  readonly body?: string | Buffer | undefined;
+}
+
+export type Fields = Readonly<Record<string, string | number>>;
+/** Settings as environment variables, over those of a test. */
+export type TestSettings = Readonly<Record<string, string>>;
+
+export class TestApp {
+  readonly database: TestDatabase;
+  readonly config: Config;
+  readonly policy: Policy;
+  readonly store: FaultyStore;
+  /** Lines of the log, parsed. */
+  readonly log: Record<string, unknown>[] = [];
+  /** The clock of server and store; it moves only when a test moves it. */
+  readonly clock: { now: number };
+  /** Whatever must never be found in the log or the database. */
+  readonly secrets: Set<string>;
+  readonly #server: RunningServer;
+  readonly #own = new Map<string, Promise<TestClient>>();
+  readonly #others: TestApp[] = [];
+
+  private constructor(
+    parts: Pick<TestApp, 'database' | 'config' | 'store' | 'clock' | 'secrets' | 'log'>,
+    server: RunningServer,
+  ) {
+    this.database = parts.database;
+    this.config = parts.config;
+    this.store = parts.store;
+    this.clock = parts.clock;
+    this.secrets = parts.secrets;
+    this.log = parts.log;
+    this.policy = policyOf(parts.config);
+    this.#server = server;
+  }
+
+  static async start(
+    database: TestDatabase,
+    settings: TestSettings = {},
+    clock = { now: Date.now() },
+    secrets: Set<string> = new Set(),
+  ): Promise<TestApp> {
+    const defaults = { PORT: '0', PUBLIC_URL: publicUrl, LOG_LEVEL: 'debug', LOG_FORMAT: 'json' };
+    const config = readConfig({ ...defaults, DATABASE_URL: database.url, ...settings });
+    const lines: Record<string, unknown>[] = [];
+    const log = createLog({
+      level: config.logLevel,
+      format: 'json',
+      write: (line) => lines.push(JSON.parse(line)),
+    });
+    const now = () => clock.now;
+    const store = new FaultyStore(openStore(database.url, { now }));
+    const server = await serveStore(store, config, log, { nodeVersion: process.version, now });
+    return new TestApp({ database, config, store, clock, secrets, log: lines }, server);
+  }
+
+  /** Another server on the same database and clock, as a second process would be. It stops with this one. */
+  async another(settings: TestSettings = {}): Promise<TestApp> {
+    const other = await TestApp.start(this.database, settings, this.clock, this.secrets);
+    this.#others.push(other);
+    return other;
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get adminUrl(): string {
+    return this.#server.adminUrl;
+  }
+
+  /** Seconds since the epoch, as issuers write times. */
+  get seconds(): number {
+    return Math.floor(this.clock.now / 1000);
+  }
+
+  advance(seconds: number): void {
+    this.clock.now += seconds * 1000;
+  }
+
+  /** A token string that the server has not seen; it is looked for when the test ends. */
+  newToken(prefix = 'tok'): string {
+    return this.secret(`${prefix}_${randomBytes(24).toString('base64url')}`);
+  }
+
+  /** Marks a string as one that must not be written down anywhere. */
+  secret(text: string): string {
+    this.secrets.add(text);
+    return text;
+  }
+
+  async addClient(fields: Partial<NewClient> = {}): Promise<TestClient> {
+    const clientId = fields.clientId ?? `client-${randomBytes(4).toString('hex')}`;
+    const secret = this.secret(randomBytes(32).toString('base64url'));
+    const defaults = {
+      clientName: null,
+      authMethod: 'client_secret_basic',
+      permissions: [],
+      audiences: [],
+      allowedOrigins: [],
+      issuers: [],
+      cascade: 'token',
+      logoutScope: 'current',
+      cacheMaxAge: 0,
+    } as const;
+    const created = await createClient(
+      this.store,
+      systemOrigin,
+      { ...defaults, ...fields, clientId },
+      secret,
+    );
+    if (created.status !== 'created') throw new Error(`there is a client ${clientId} already`);
+    return { client_id: clientId, secret };
+  }
+
+  /** The client that `register` registers with. */
+  issuer(): Promise<TestClient> {
+    return this.#ownClient('test-issuer', ['register']);
+  }
+
+  /** May introspect everything. */
+  observer(): Promise<TestClient> {
+    return this.#ownClient('test-observer', ['introspect:any']);
+  }
+
+  /** Registers a token of `client_id` over HTTP, live for an hour, and resolves to it. */
+  async register(members: Readonly<Record<string, unknown>>): Promise<string> {
+    const token = String(members.token ?? this.newToken());
+    const reply = await this.json(
+      '/v1/tokens',
+      this.registration({ ...members, token }),
+      await this.issuer(),
+    );
+    if (reply.status !== 201) throw new Error(`a registration was answered ${reply.status}: ${reply.text}`);
+    return this.secret(token);
+  }
+
+  /** What an issuer says of a token; `client_id` and one of `token`, `token_digest` are the caller's to give. */
+  registration(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const { seconds } = this;
+    return { token_use: 'access_token', iat: seconds, exp: seconds + 3600, aud: api, ...members };
+  }
+
+  form(path: string, fields: Fields | string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
+    const body = typeof fields === 'string' ? fields : encodeForm(fields);
+    return this.request('POST', path, { auth, type: 'application/x-www-form-urlencoded', body, ...parts });
+  }
+
+  json(path: string, value: unknown, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
+    const body = JSON.stringify(value);
+    return this.request('POST', path, { auth, type: 'application/json', body, ...parts });
+  }
+
+  get(path: string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
+    return this.request('GET', path, { auth, ...parts });
+  }
+
+  /** Sends a request; throws when the response is not one that openapi.yaml describes. */
+  async request(
+    method: string,
+    path: string,
+    { auth, headers = {}, type, body }: RequestParts = {},
+  ): Promise<Reply> {
+    const isAdmin = /^\/(v1|metrics|docs)(\/|$|\?)/.test(path);
+    const verb = method.toLowerCase() as 'post';
+    const sent = supertest(isAdmin ? this.adminUrl : this.url)
+      [verb](path)
+      .ok(() => true)
+      .redirects(0)
+      .buffer(true)
+      .parse(readText as never)
+      .serialize((text) => text);
+    if (auth !== undefined) sent.set('Authorization', authorization(auth));
+    if (type !== undefined) sent.set('Content-Type', type);
+    for (const [name, value] of Object.entries(headers)) sent.set(name, value);
+    const {
+      status,
+      headers: answered,
+      body: text,
+    } = await sent.send(body === undefined ? undefined : Buffer.from(body as string));
+    const reply = {
+      status,
+      headers: answered as Record<string, string>,
+      text: typeof text === 'string' ? text : '',
+    };
+    this.#check(method, path, reply);
+    const isJson = /[/+]json\b/.test(reply.headers['content-type'] ?? '') && reply.text !== '';
+    return { ...reply, body: isJson ? JSON.parse(reply.text) : undefined };
+  }
+
+  /** What a caller that may see everything is told of a token. */
+  async introspect(token: string): Promise<Reply['body']> {
+    return (await this.form('/introspect', { token }, await this.observer())).body;
+  }
+
+  async isActive(token: string): Promise<boolean> {
+    return (await this.introspect(token)).active;
+  }
+
+  /** The audit trail, oldest first; those of one action when it is given. */
+  async events(action?: string): Promise<AuditEvent[]> {
+    const head = await this.store.findEventHead();
+    const filter = { below: head, ...(action !== undefined && { action }) };
+    return (await this.store.listEvents(filter, head + 1, 10_000)).reverse();
+  }
+
+  /** Stops the server; resolves to the places where a token or secret was written down. */
+  async stop(): Promise<string[]> {
+    const leaks = (await Promise.all(this.#others.map((other) => other.stop()))).flat();
+    this.store.fault = 'none';
+    await this.#server.stop();
+    const logged = JSON.stringify(this.log);
+    const inLog = [...this.secrets].some((secret) => secret.length >= 8 && logged.includes(secret));
+    return [...leaks, ...(inLog ? ['the log'] : []), ...findSecrets(await dump(this.database), this.secrets)];
+  }
+
+  #check(method: string, path: string, reply: Omit<Reply, 'body'>): void {
+    const problems = problemsOf({ method, path, ...reply }, this.config.logoutAliases);
+    const shown = [...this.secrets].some((secret) => secret.length >= 8 && reply.text.includes(secret));
+    if (shown) problems.push('the answer repeats a token or secret');
+    if (problems.length === 0) return;
+    throw new Error(
+      `${method} ${path} → ${reply.status} is not as openapi.yaml says: ${problems.join('; ')}\n${reply.text.slice(0, 2000)}`,
+    );
+  }
+
+  #ownClient(clientId: string, permissions: NewClient['permissions']): Promise<TestClient> {
+    const client =
+      this.#own.get(clientId) ??
+      this.addClient({ clientId: `${clientId}-${randomBytes(3).toString('hex')}`, permissions });
+    this.#own.set(clientId, client);
+    return client;
+  }
+}
+
+export function authorization(auth: Auth): string {
+  if (typeof auth === 'string') return auth;
+  const [id, secret] = 'client_id' in auth ? [auth.client_id, auth.secret] : auth;
+  return `Basic ${Buffer.from(`${formEncode(id)}:${formEncode(secret)}`).toString('base64')}`;
+}
+
+export function encodeForm(fields: Fields): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${formEncode(name)}=${formEncode(String(value))}`)
+    .join('&');
+}
+
+/** `application/x-www-form-urlencoded`, RFC 6749 appendix B. */
+function formEncode(text: string): string {
+  return new URLSearchParams([['', text]]).toString().slice(1);
+}
+
+function readText(response: NodeJS.ReadableStream, done: (error: Error | null, text: string) => void): void {
+  const chunks: Buffer[] = [];
+  response.on('data', (chunk: Buffer) => chunks.push(chunk));
+  response.on('end', () => done(null, Buffer.concat(chunks).toString()));
+  response.on('error', (error) => done(error as Error, ''));
+}

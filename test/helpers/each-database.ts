@@ -1,0 +1,61 @@
+// One test, run on SQLite and on Postgres, each time with a database of its own and a server on it. A
+// missing Postgres is an error, never a silent skip.
+import test, { type ExecutionContext } from 'ava';
+import { TestApp, type TestSettings } from './app.ts';
+import { type DatabaseKind, freshDatabase, migratedDatabase, type TestDatabase } from './databases.ts';
+
+const kinds: readonly DatabaseKind[] = ['sqlite', 'postgres'];
+
+/** Tests of one file that run side by side: more would only wait for each other's databases. */
+const testsAtOnce = 8;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+async function inTurn(work: () => Promise<void>): Promise<void> {
+  if (running >= testsAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running += 1;
+  try {
+    await work();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else running -= 1;
+  }
+}
+
+/** `settings` are environment variables for the server. */
+export function testEachDatabase(
+  title: string,
+  run: (t: ExecutionContext, app: TestApp) => Promise<void>,
+  settings: TestSettings = {},
+): void {
+  for (const kind of kinds) {
+    test(`${title} (${kind})`, (t) =>
+      inTurn(async () => {
+        const database = await migratedDatabase(kind);
+        t.teardown(database.drop);
+        const app = await TestApp.start(database, settings);
+        try {
+          await run(t, app);
+        } finally {
+          t.deepEqual(await app.stop(), [], 'places where a token or secret was written down');
+        }
+      }));
+  }
+}
+
+/** The same for what lies beneath the server; `empty` leaves out the migrations. */
+export function testEachStore(
+  title: string,
+  run: (t: ExecutionContext, database: TestDatabase) => Promise<void>,
+  { empty = false } = {},
+): void {
+  for (const kind of kinds) {
+    test(`${title} (${kind})`, (t) =>
+      inTurn(async () => {
+        const database = await (empty ? freshDatabase(kind) : migratedDatabase(kind));
+        t.teardown(database.drop);
+        await run(t, database);
+      }));
+  }
+}

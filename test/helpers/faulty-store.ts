@@ -1,0 +1,68 @@
+// A store that can be told to fail, for tests of what callers are answered then. It fails as storage does:
+// rejecting with StoreUnavailable, or by having the database refuse an event, so that what a transaction
+// leaves behind is tested on the real one.
+import type { NewEvent } from '../../src/domain/audit.ts';
+import { type Decision, type Facts, type Store, StoreUnavailable } from '../../src/domain/store.ts';
+
+export type Fault = 'none' | 'reads' | 'writes' | 'everything' | 'events';
+
+export class FaultyStore implements Store {
+  /** `events`: the database refuses every audit event, and with it the transaction that appends it. */
+  fault: Fault = 'none';
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  ask<T>(question: (facts: Facts, now: number) => T): Promise<T> {
+    return this.#reading(() => this.#store.ask(question));
+  }
+
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<T> {
+    if (this.fault === 'writes' || this.fault === 'everything') return Promise.reject(failure());
+    return this.#store.write(this.fault === 'events' ? withRefusedEvents(decide) : decide);
+  }
+
+  listEvents(...of: Parameters<Store['listEvents']>): ReturnType<Store['listEvents']> {
+    return this.#reading(() => this.#store.listEvents(...of));
+  }
+
+  findEventHead(): Promise<number> {
+    return this.#reading(() => this.#store.findEventHead());
+  }
+
+  listClients(...of: Parameters<Store['listClients']>): ReturnType<Store['listClients']> {
+    return this.#reading(() => this.#store.listClients(...of));
+  }
+
+  listOrigins(): Promise<ReadonlySet<string>> {
+    return this.#reading(() => this.#store.listOrigins());
+  }
+
+  findFaults(): Promise<Record<string, string>> {
+    const fails = this.fault === 'reads' || this.fault === 'everything';
+    return fails ? Promise.resolve({ database: 'unreachable' }) : this.#store.findFaults();
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+
+  #reading<T>(read: () => Promise<T>): Promise<T> {
+    return this.fault === 'reads' || this.fault === 'everything' ? Promise.reject(failure()) : read();
+  }
+}
+
+function failure(): StoreUnavailable {
+  return new StoreUnavailable('told to fail by a test', { cause: { code: 'TEST' } });
+}
+
+/** An event without an action breaks the table's constraint, so the database itself refuses the commit. */
+function withRefusedEvents<T>(decide: (facts: Facts, now: number) => Decision<T>) {
+  return (facts: Facts, now: number): Decision<T> => {
+    const { outcome, effects } = decide(facts, now);
+    const events = effects.events?.map((event) => ({ ...event, action: null }) as unknown as NewEvent);
+    return { outcome, effects: events ? { ...effects, events } : effects };
+  };
+}
