@@ -36,6 +36,10 @@ export class FaultyStore implements Store {
     return this.#reading(() => this.#store.listClients(...of));
   }
 
+  listIssuers(...of: Parameters<Store['listIssuers']>): ReturnType<Store['listIssuers']> {
+    return this.#reading(() => this.#store.listIssuers(...of));
+  }
+
   listOrigins(): Promise<ReadonlySet<string>> {
     return this.#reading(() => this.#store.listOrigins());
   }
