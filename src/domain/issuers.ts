@@ -27,7 +27,7 @@ export const usualClaimNames: ClaimNames = {
 };
 
 /** The claim, and the value of it, by which an issuer marks its refresh tokens. */
-export interface RefreshMarker {
+interface RefreshMarker {
   readonly claim: string;
   readonly value: string;
 }

@@ -1,7 +1,8 @@
 // /openapi.json and /docs: the API described, for machines and for people.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { getAbsoluteFSPath } from 'swagger-ui-dist';
+// Not the package itself: that would run the whole bundle, for a browser, in this process.
+import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { parse } from 'yaml';
 import type { Context } from './context.ts';
 import { Refusal } from './refusal.ts';

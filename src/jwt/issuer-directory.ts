@@ -6,7 +6,7 @@ import type { Store } from '../domain/store.ts';
 
 const rememberMs = 800;
 const issuersMax = 1_000;
-export const issuerLengthMax = 512;
+const issuerLengthMax = 512;
 
 export class IssuerDirectory {
   readonly #store: Store;

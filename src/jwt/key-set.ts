@@ -18,7 +18,7 @@ export class KeySetRefused extends Error {
   override readonly name = 'KeySetRefused';
 }
 
-export const keysMax = 100;
+const keysMax = 100;
 const rsaBitsMin = 2048;
 const kidLengthMax = 255;
 

@@ -7,13 +7,13 @@ import { FetchFailed, type FetchJson } from './fetch-json.ts';
 import { readKeySet, type VerifyingKey } from './key-set.ts';
 
 /** Between two attempts. */
-export const coolDownMs = 10_000;
+const coolDownMs = 10_000;
 /** That a key is unknown is an answer only this long after a fetch. */
-export const certainMs = 30_000;
+const certainMs = 30_000;
 /** After this, the set is fetched again although nothing seems to be missing from it. */
-export const freshMs = 300_000;
+const freshMs = 300_000;
 /** While the issuer is down. */
-export const lastingMs = 86_400_000;
+const lastingMs = 86_400_000;
 
 export interface KeySourceParts {
   readonly fetchJson: FetchJson;
@@ -162,7 +162,7 @@ export class KeySource {
   }
 }
 
-export function discoveryUrls(issuer: string): string[] {
+function discoveryUrls(issuer: string): string[] {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');
   return [

@@ -1,6 +1,7 @@
 // An issuer of JWTs for tests: it signs with keys of its own, publishes them over HTTP as they are now, and
 // can be told to fail in the ways that issuers do.
-import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
@@ -133,11 +134,11 @@ export class TestIssuer {
   }
 }
 
-async function endless(response: import('node:http').ServerResponse): Promise<void> {
+async function endless(response: ServerResponse): Promise<void> {
   const chunk = Buffer.alloc(65_536, ' ');
+  const closed = once(response, 'close');
   while (!response.destroyed) {
-    if (!response.write(chunk))
-      await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+    if (!response.write(chunk)) await Promise.race([once(response, 'drain'), closed]);
   }
 }
 
