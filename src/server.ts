@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { createApp, policyOf } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
+import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 
@@ -59,6 +60,8 @@ export async function serveStore(
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
     confirmSecret: config.confirmSecret ?? randomBytes(32).toString('base64url'),
     separateAdmin: config.adminPort !== null,
+    sharedSecret: await trustSharedSecret(config.sharedSecret),
+    allowHttpKeys: !config.production,
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
     now: options.now ?? Date.now,

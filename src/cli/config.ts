@@ -11,7 +11,8 @@ export function configCommand(process: NodeJS.Process): Command {
       const config = readConfig(process.env);
       const databaseUrl = config.databaseUrl.replace(/\/\/([^/@:]*):[^/@]*@/, '//$1:…@');
       const confirmSecret = config.confirmSecret === null ? null : '…';
-      for (const [name, value] of Object.entries({ ...config, databaseUrl, confirmSecret })) {
+      const sharedSecret = { ...config.sharedSecret, secrets: config.sharedSecret.secrets.map(() => '…') };
+      for (const [name, value] of Object.entries({ ...config, databaseUrl, confirmSecret, sharedSecret })) {
         process.stdout.write(
           `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`,
         );

@@ -9,6 +9,7 @@ import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
+import { issuerCommand } from './issuer.ts';
 import { migrateCommand } from './migrate.ts';
 import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
@@ -26,6 +27,7 @@ program
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
 program.addCommand(revokeCommand(process));
+program.addCommand(issuerCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 

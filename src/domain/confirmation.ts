@@ -40,9 +40,10 @@ export function isConfirmed(
 }
 
 function sign(secret: string, order: RevokeOrder, expiresAt: number): string {
-  const { target, only, cutoff, cause } = order;
+  const { target, further, only, cutoff, cause } = order;
+  const keys = [target, ...further].map(targetKey);
   const actor: Actor = cause.origin.actor;
-  const bound = [targetKey(target), only.clientId, only.tokenUse, cutoff, actor.kind, actor.id, expiresAt];
+  const bound = [keys, only.clientId, only.tokenUse, cutoff, actor.kind, actor.id, expiresAt];
   return createHmac('sha256', hash('sha256', secret, 'buffer'))
     .update(JSON.stringify(bound))
     .digest('base64url');

@@ -98,6 +98,14 @@ function isAsWide(one: Restriction, other: Restriction): boolean {
   return client && (one.tokenUse === null || one.tokenUse === other.tokenUse);
 }
 
+/**
+ * A cutoff written on the proof of a token covers that token, also when its issuer's clock is ahead; but
+ * not further than clocks may differ, or a token dated into the next century would lock its user out.
+ */
+export function cutoffOf(proofs: readonly Claims[], now: number, clockSkewMs: number): number {
+  return Math.max(now, ...proofs.map((claims) => Math.min(claims.issuedAt, now + clockSkewMs)));
+}
+
 /** The first whole-second `iat` that survives a cutoff. */
 export function safeIatAfter(cutoff: number): number {
   return Math.floor(cutoff / 1000) + 1;
@@ -119,6 +127,23 @@ export function finalForName(
 ): NewRevocation {
   const purgeAfter = now + lifetimeDaysMax * dayMs + hourMs;
   return { ...everything, target, cutoff: forever, cause, purgeAfter };
+}
+
+/**
+ * The end of a grant or session: final, unless its issuer gives such ids out again (an SSO session that
+ * survives an app's logout); then what was issued until `cutoff`.
+ */
+export function endOfUnit(
+  target: Target,
+  cause: Cause,
+  cutoff: number,
+  now: number,
+  lifetimeDaysMax: number,
+  reusesIds: boolean,
+): NewRevocation {
+  return reusesIds
+    ? cutoffForName(target, cutoff, cause, lifetimeDaysMax)
+    : finalForName(target, cause, now, lifetimeDaysMax);
 }
 
 /** A revocation of all that was issued under a name until `cutoff`; the user may log in again. */

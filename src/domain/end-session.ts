@@ -26,6 +26,7 @@ export async function endSession(
     const wasLiving = isLiving(facts, session, now);
     const order = {
       target: targetOf(session),
+      further: [],
       only: unrestricted,
       cutoff: null,
       expiresAt: null,

@@ -1,7 +1,7 @@
 // Why is this token dead, or alive? For auditors only: everybody else is told no more than active or not.
-import type { Digest, RegisteredToken } from './claims.ts';
 import type { LoggedRevocation } from './cutoffs.ts';
 import { maySee } from './introspect-token.ts';
+import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Store } from './store.ts';
 import { everyIssuer, type Target, targetsOf } from './targets.ts';
 import { isSuperseded, verdict } from './verdict.ts';
@@ -18,7 +18,9 @@ export type Explained =
         | 'not_yet_valid'
         | 'suspended'
         | 'not_for_this_caller';
-      readonly claims: RegisteredToken;
+      readonly claims: KnownToken;
+      /** Null for a JWT that nobody registered. */
+      readonly registeredAt: number | null;
       readonly suspended: boolean;
       readonly targets: readonly { target: Target; revocations: readonly LoggedRevocation[] }[];
       /** The oldest revocation that covers the token. */
@@ -26,9 +28,13 @@ export type Explained =
     };
 
 /** `callerId`: the client that was told the token is inactive; null leaves out who asks. */
-export function explainToken(store: Store, digest: Digest, callerId: string | null): Promise<Explained> {
+export function explainToken(
+  store: Store,
+  presented: Presented,
+  callerId: string | null,
+): Promise<Explained> {
   return store.ask((facts, now): Explained => {
-    const claims = facts.token(digest);
+    const claims = findKnownToken(facts, presented);
     if (!claims) return { cause: 'unknown' };
     const [standing, rows, caller] = facts.together(
       () => facts.standing(claims),
@@ -44,6 +50,7 @@ export function explainToken(store: Store, digest: Digest, callerId: string | nu
     return {
       cause: cause === 'alive' && isHidden ? 'not_for_this_caller' : cause,
       claims,
+      registeredAt: facts.token(presented.digest)?.registeredAt ?? null,
       suspended: standing.suspended,
       targets: targetsOf(claims).map((target) => ({
         target,

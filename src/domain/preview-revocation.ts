@@ -3,13 +3,15 @@
 import type { RegisteredToken } from './claims.ts';
 import { covers, keysOf, type Revocation } from './cutoffs.ts';
 import type { Policy } from './policy.ts';
-import { type RevokeOrder, rowOf } from './revoke-target.ts';
+import { endsForGood, type RevokeOrder, rowOf } from './revoke-target.ts';
 import type { Facts, Store } from './store.ts';
 import { everyIssuer, targetKey, targetsEverywhere } from './targets.ts';
 import { isRevocable } from './verdict.ts';
 
 export interface Preview {
   readonly tokens: number;
+  /** The revocation would be final. */
+  readonly final: boolean;
   /** False when there was more to look at than a preview may: the counts are then the least that would end. */
   readonly complete: boolean;
   readonly byClient: ReadonlyMap<string, number>;
@@ -53,7 +55,8 @@ export async function previewRevocation(store: Store, policy: Policy, order: Rev
     looked += tokens.length;
     after = next;
   }
-  return { ...tally, complete: after === null };
+  const final = await store.ask((facts) => endsForGood(facts, order));
+  return { ...tally, final, complete: after === null };
 }
 
 interface Ended {
@@ -68,7 +71,7 @@ function endedBy(
   order: RevokeOrder,
   tokens: readonly RegisteredToken[],
 ): Ended[] {
-  const { target, cause, ...said } = rowOf(order, policy, now);
+  const { target, cause, ...said } = rowOf(order, policy, now, endsForGood(facts, order));
   const row: Revocation = { ...said, key: targetKey(target), reason: cause.reason, seq: 0, revokedAt: now };
   const kinds = new Set(target.issuer === everyIssuer ? [target.kind] : []);
   const hit = tokens.filter((token) =>

@@ -9,16 +9,19 @@ import {
   forever,
   type NewRevocation,
   type Restriction,
+  type Revocation,
   safeIatAfter,
 } from './cutoffs.ts';
 import { type OnceKey, once, type Repeated } from './once.ts';
 import type { Policy } from './policy.ts';
 import type { Decision, Facts, Store } from './store.ts';
-import { isFinalKind, type Target } from './targets.ts';
+import { isFinal, type Target } from './targets.ts';
 import type { AuditAction } from './vocabulary.ts';
 
 export interface RevokeOrder {
   readonly target: Target;
+  /** More targets of the same kind: the other keys that a kid has named. */
+  readonly further: readonly Target[];
   readonly only: Restriction;
   /** Milliseconds; null means now. Null for what is final. */
   readonly cutoff: number | null;
@@ -59,41 +62,56 @@ export function decideRevocation(
   policy: Policy,
   order: RevokeOrder,
 ): Decision<TargetRevoked> {
-  const problem = problemOf(order, policy, now);
+  const isForGood = endsForGood(facts, order);
+  const problem = problemOf(order, policy, now, isForGood);
   if (problem) return { outcome: { status: 'refused', parameter: 'cutoff', problem }, effects: {} };
 
-  const row = rowOf(order, policy, now);
-  const earlier = row.cutoff === forever ? facts.final(row.target) : undefined;
-  const events = [eventFor(order, row, earlier !== undefined)];
-  if (earlier) {
-    const { seq, revokedAt, cutoff } = earlier;
+  const targets = [order.target, ...order.further];
+  const rows = targets.map((target) => rowOf({ ...order, target }, policy, now, isForGood));
+  const earlier = facts.together(
+    ...targets.map((target) => () => (isForGood ? facts.final(target) : undefined)),
+  );
+  const wasThere = earlier.every((row) => row !== undefined);
+  const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
+  if (wasThere) {
+    const { seq, revokedAt, cutoff } = earlier[0] as Revocation;
     const outcome = { status: 'already_revoked', seq, revokedAt, cutoff, safeIatAfter: null } as const;
     return { outcome, effects: { events } };
   }
+  const { cutoff } = rows[0] as NewRevocation;
   return {
-    outcome: ([seq = 0]) => ({
+    outcome: (seqs) => ({
       status: 'revoked',
-      seq,
+      seq: Math.max(...seqs),
       revokedAt: now,
-      cutoff: row.cutoff,
-      safeIatAfter: row.cutoff === forever ? null : safeIatAfter(row.cutoff),
+      cutoff,
+      safeIatAfter: isForGood ? null : safeIatAfter(cutoff),
     }),
-    effects: { revocations: [row], events },
+    effects: { revocations: rows, events },
   };
 }
 
+/** Is what this order writes final? */
+export function endsForGood(facts: Facts, { target }: RevokeOrder): boolean {
+  return isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+}
+
 /** What is wrong with the time of an order, if anything is. */
-function problemOf({ target, cutoff }: RevokeOrder, policy: Policy, now: number): string | undefined {
+function problemOf(
+  { cutoff }: RevokeOrder,
+  policy: Policy,
+  now: number,
+  isForGood: boolean,
+): string | undefined {
   if (cutoff === null) return undefined;
-  if (isFinalKind(target.kind)) return 'goes with subject, client and issuer only: this revocation is final';
+  if (isForGood) return 'goes with subject, client and issuer only: this revocation is final';
   return cutoff > now + policy.clockSkewMs ? 'lies in the future' : undefined;
 }
 
 /** The row that an order writes. */
-export function rowOf(order: RevokeOrder, policy: Policy, now: number): NewRevocation {
+export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood: boolean): NewRevocation {
   const { target, only, cause, expiresAt } = order;
-  if (!isFinalKind(target.kind))
-    return cutoffForName(target, order.cutoff ?? now, cause, policy.lifetimeDaysMax, { only });
+  if (!isForGood) return cutoffForName(target, order.cutoff ?? now, cause, policy.lifetimeDaysMax, { only });
   return target.kind === 'token' && expiresAt !== null
     ? finalForToken(target, cause, expiresAt)
     : finalForName(target, cause, now, policy.lifetimeDaysMax);

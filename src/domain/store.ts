@@ -7,6 +7,7 @@ import type { AuditEvent, NewEvent } from './audit.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
 import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
+import type { Issuer } from './issuers.ts';
 import type { Grant, Session } from './sessions.ts';
 import type { Target, TargetKey, TargetKind } from './targets.ts';
 import type { Standing } from './verdict.ts';
@@ -36,6 +37,11 @@ export interface Facts {
   client(clientId: string): Client | undefined;
   /** What came of the order that was given under this idempotency key, unless that has expired. */
   remembered(keyDigest: Digest): Remembered | undefined;
+  issuer(name: string): Issuer | undefined;
+  /** Thumbprints of the keys that this issuer has ever named by this kid. */
+  thumbprints(issuer: string, kid: string): readonly string[];
+  /** Has an id with this digest been used up? */
+  isUsed(digest: Digest): boolean;
   /** Asks several facts in one go. */
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
 }
@@ -69,6 +75,25 @@ export type ClientChange =
     }
   | { readonly kind: 'set_disabled'; readonly clientId: string; readonly at: number | null };
 
+export type IssuerChange =
+  | { readonly kind: 'insert'; readonly issuer: Issuer }
+  | { readonly kind: 'set_disabled'; readonly issuer: string; readonly at: number | null }
+  | { readonly kind: 'set_keys_stale'; readonly issuer: string; readonly at: number };
+
+/** Which key a `kid` has named. */
+export interface IssuerKey {
+  readonly issuer: string;
+  readonly kid: string;
+  readonly thumbprint: string;
+}
+
+/** An id that counts once; its digest covers the kind and whoever gave it. */
+export interface UsedId {
+  readonly digest: Digest;
+  readonly kind: 'assertion';
+  readonly expiresAt: number;
+}
+
 /** What a decision changes. All of it is committed together, or none. */
 export interface Effects {
   readonly tokens?: readonly RegisteredToken[];
@@ -77,6 +102,10 @@ export interface Effects {
   /** Final ones that are already there are left alone. */
   readonly revocations?: readonly NewRevocation[];
   readonly clients?: readonly ClientChange[];
+  readonly issuers?: readonly IssuerChange[];
+  /** Those that are already there are left alone. */
+  readonly issuerKeys?: readonly IssuerKey[];
+  readonly usedIds?: readonly UsedId[];
   readonly events?: readonly NewEvent[];
   readonly remember?: Remember;
 }
@@ -162,6 +191,8 @@ export interface Store {
   touchSessions(sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */
   listClients(after: string, limit: number): Promise<Client[]>;
+  /** Ordered by name, at most `limit`, starting after `after`. */
+  listIssuers(after: string, limit: number): Promise<Issuer[]>;
   /** Browser origins that enabled clients list. */
   listOrigins(): Promise<ReadonlySet<string>>;
   /** What keeps the server from being ready, by check; empty when nothing does. */

@@ -31,9 +31,13 @@ export type TargetKey = string;
 
 const cutoffKinds: ReadonlySet<TargetKind> = new Set(['subject', 'client', 'issuer']);
 
-/** Final: whoever bears this name is dead for good, whatever its issue time says. */
-export function isFinalKind(kind: TargetKind): boolean {
-  return !cutoffKinds.has(kind);
+/**
+ * Final: whoever bears this name is dead for good, whatever its issue time says. Grants and sessions are
+ * not where their issuer gives such ids out again.
+ */
+export function isFinal({ kind }: Target, reusesIds: boolean): boolean {
+  const isReused = reusesIds && (kind === 'grant' || kind === 'session');
+  return !cutoffKinds.has(kind) && !isReused;
 }
 
 export function targetKey(target: Target): TargetKey {

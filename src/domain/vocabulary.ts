@@ -42,6 +42,10 @@ export const auditActions = [
   'client_secret_rotated',
   'client_disabled',
   'client_enabled',
+  'issuer_added',
+  'issuer_disabled',
+  'issuer_enabled',
+  'issuer_keys_refreshed',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

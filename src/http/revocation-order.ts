@@ -4,6 +4,7 @@ import type { Origin } from '../domain/audit.ts';
 import { digestOf } from '../domain/claims.ts';
 import { type Client, holds } from '../domain/clients.ts';
 import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { tokenDigestOf } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -14,7 +15,7 @@ import { everyIssuer, type Target } from '../domain/targets.ts';
 import { type Permission, reasons } from '../domain/vocabulary.ts';
 import type { Context } from './context.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
-import { type RevocationBody, signedPartDigest, type TargetBody, targetOfBody } from './revocation-wire.ts';
+import { type RevocationBody, type TargetBody, targetOfBody } from './revocation-wire.ts';
 
 export interface ReadOrder {
   readonly order: RevokeOrder;
@@ -29,7 +30,13 @@ export async function readOrder(
   origin: Origin,
 ): Promise<ReadOrder> {
   const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
-  const { target, only, expiresAt = null, typedIds } = await resolveTarget(store, policy, body.target);
+  const {
+    target,
+    further = [],
+    only,
+    expiresAt = null,
+    typedIds,
+  } = await resolveTarget(store, policy, body.target);
   const isCode = (reasons as readonly string[]).includes(body.reason);
   if (isCode && !isCallerReason(body.reason, 'operators'))
     throw badParameter('reason', 'is one that only the server gives');
@@ -37,6 +44,7 @@ export async function readOrder(
   return {
     order: {
       target,
+      further,
       only,
       cutoff: body.cutoff ?? null,
       expiresAt,
@@ -53,6 +61,7 @@ export async function readOrder(
 
 interface Resolved {
   readonly target: Target;
+  readonly further?: readonly Target[];
   readonly only: Restriction;
   readonly expiresAt?: number;
   readonly typedIds: readonly string[];
@@ -62,19 +71,29 @@ async function resolveTarget(store: Store, policy: Policy, body: TargetBody): Pr
   switch (body.kind) {
     case 'token':
       return resolveToken(store, body);
-    case 'key': {
-      const id = body.thumbprint;
-      if (id === undefined)
-        throw badParameter('target', 'names a kid that is not known; give its thumbprint');
-      if (body.kid !== undefined) throw badParameter('target', 'has a kid and a thumbprint');
-      const target: Target = { kind: 'key', issuer: body.issuer ?? policy.publicUrl, id };
-      return { target, only: unrestricted, typedIds: [id] };
-    }
+    case 'key':
+      return resolveKey(store, body, body.issuer ?? policy.publicUrl);
     default: {
       const { target, only } = targetOfBody(body, policy.publicUrl);
       return { target, only, typedIds: [target.kind === 'issuer' ? target.issuer : target.id] };
     }
   }
+}
+
+/** A kid stands for every key that its issuer has ever named so: which of them leaked is not known. */
+async function resolveKey(
+  store: Store,
+  { kid, thumbprint }: Extract<TargetBody, { kind: 'key' }>,
+  issuer: string,
+): Promise<Resolved> {
+  if (kid !== undefined && thumbprint !== undefined)
+    throw badParameter('target', 'has a kid and a thumbprint');
+  const given = kid ?? thumbprint;
+  if (given === undefined) throw missingParameter('target.thumbprint');
+  const named = kid === undefined ? [given] : await store.ask((facts) => facts.thumbprints(issuer, kid));
+  const [target, ...further] = named.map((id): Target => ({ kind: 'key', issuer, id }));
+  if (!target) throw badParameter('target', 'names a kid that this issuer has never used; give a thumbprint');
+  return { target, further, only: unrestricted, typedIds: [given] };
 }
 
 /** A registered token is named by what its registration says; any other by its string. */
@@ -87,7 +106,7 @@ async function resolveToken(
   const digest = token === undefined ? token_digest : digestOf(token);
   if (digest === undefined) throw missingParameter('target.token');
   const known = await store.ask((facts) => facts.token(digest));
-  const id = known?.tokenDigest ?? (token === undefined ? digest : signedPartDigest(token));
+  const id = known?.tokenDigest ?? (token === undefined ? digest : tokenDigestOf(token));
   const target: Target = { kind: 'token', issuer: '', id };
   return { target, only: unrestricted, typedIds: [], ...(known && { expiresAt: known.expiresAt }) };
 }

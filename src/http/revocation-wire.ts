@@ -2,13 +2,12 @@
 // previews as both show them.
 import { z } from 'zod';
 import type { Actor } from '../domain/audit.ts';
-import { digestOf } from '../domain/claims.ts';
 import { forever, type LoggedRevocation, type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { tokenBytesMax } from '../domain/presented-token.ts';
 import type { Preview } from '../domain/preview-revocation.ts';
 import type { RevokeOrder, TargetRevoked } from '../domain/revoke-target.ts';
-import { everyIssuer, isFinalKind, type Target } from '../domain/targets.ts';
+import { everyIssuer, type Target } from '../domain/targets.ts';
 import { digest, identifier, line, uri, userIdentifier } from './members.ts';
-import { tokenBytesMax } from './presented-token.ts';
 import { rfc3339 } from './query.ts';
 import { timeOf } from './respond.ts';
 
@@ -83,12 +82,6 @@ export function targetOfBody(
   }
 }
 
-/** What the signature of a compact JWS covers; the whole string when the token has another shape. */
-export function signedPartDigest(presentedToken: string): string {
-  const [, signedPart] = /^([A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)\.[A-Za-z0-9_-]*$/.exec(presentedToken) ?? [];
-  return digestOf(signedPart ?? presentedToken);
-}
-
 const idMembers = {
   jti: 'jti',
   grant: 'grant_id',
@@ -127,6 +120,11 @@ export function revocationToWire(row: LoggedRevocation): object {
   };
 }
 
+/** The other keys that a kid has named. */
+function also({ further }: RevokeOrder): object {
+  return further.length === 0 ? {} : { also: further.map((target) => targetToWire(target)) };
+}
+
 type Done = Extract<TargetRevoked, { seq: number }>;
 
 export function outcomeToWire(order: RevokeOrder, outcome: Done): object {
@@ -136,6 +134,7 @@ export function outcomeToWire(order: RevokeOrder, outcome: Done): object {
     seq: outcome.seq,
     revoked_at: timeOf(outcome.revokedAt),
     target: targetToWire(order.target, order.only),
+    ...also(order),
     final: isFinal,
     cutoff: isFinal ? null : timeOf(outcome.cutoff),
     safe_iat_after: outcome.safeIatAfter,
@@ -158,7 +157,8 @@ export function previewToWire(
   return {
     status: 'dry_run',
     target: targetToWire(order.target, order.only),
-    final: isFinalKind(order.target.kind),
+    ...also(order),
+    final: preview.final,
     cutoff: order.cutoff === null ? null : timeOf(order.cutoff),
     would_end: {
       tokens: preview.tokens,

@@ -9,9 +9,11 @@ import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
 import { type AppliedEffects, LoadedFacts, NotLoaded } from './facts.ts';
 import { insertRemembered } from './idempotency-keys.ts';
+import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
 import { appendRevocations, replaceCutoffs } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
 import { insertTokens } from './tokens.ts';
+import { insertUsedIds } from './used-ids.ts';
 
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
 export type Result = { ok: true; outcome: unknown } | { ok: false; error: unknown };
@@ -103,6 +105,16 @@ async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, 
     sessions.set(session.sessionId, session);
 
   for (const change of clients) await applyClientChange(tx, change);
+  for (const change of effects.flatMap((effect) => effect.issuers ?? [])) await applyIssuerChange(tx, change);
+  await insertIssuerKeys(
+    tx,
+    effects.flatMap((effect) => effect.issuerKeys ?? []),
+    heads.now,
+  );
+  await insertUsedIds(
+    tx,
+    effects.flatMap((effect) => effect.usedIds ?? []),
+  );
   await insertTokens(tx, tokens);
   await insertOrTouchSessions(tx, [...sessions.values()]);
   await appendRevocations(tx, revocations);

@@ -15,6 +15,7 @@ import {
   type NewRevocation,
   type Revocation,
 } from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import {
   bearersMax,
@@ -22,6 +23,7 @@ import {
   type Effects,
   type Facts,
   historyMax,
+  type IssuerChange,
   type Remembered,
   type Seqs,
   sessionsMax,
@@ -37,10 +39,12 @@ import {
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
+import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
 import type { Memory } from './memory.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
+import { findUsedIds } from './used-ids.ts';
 
 /** Thrown through a question or decision that asked for a fact which is not loaded yet. */
 export class NotLoaded extends Error {
@@ -94,6 +98,10 @@ export class LoadedFacts implements Facts {
   readonly #kindsEverywhere = new Shelf<readonly TargetKind[]>();
   readonly #histories = new Shelf<readonly LoggedRevocation[]>();
   readonly #remembered = new Shelf<Remembered | undefined>();
+  readonly #issuers = new Shelf<Issuer | undefined>();
+  readonly #suspendedIssuers = new Shelf<boolean>();
+  readonly #thumbprints = new Shelf<readonly string[]>();
+  readonly #usedIds = new Shelf<boolean>();
   #changes = new Changes();
   /** Questions may use what is remembered; decisions look everything up within their transaction. */
   readonly #memory: Memory | null;
@@ -120,12 +128,32 @@ export class LoadedFacts implements Facts {
     );
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
+    await this.#issuers.fill(
+      async (names) => byKey(await findIssuers(db, names), (i) => i.issuer),
+      undefined,
+    );
+    await this.#suspendedIssuers.fill(
+      async (names) => (await findSuspendedIssuers(db, names)).map((name) => [name, true]),
+      false,
+    );
+    await this.#usedIds.fill(
+      async (digests) => (await findUsedIds(db, digests)).map((d) => [d, true]),
+      false,
+    );
     await this.#remembered.fill((digests) => findRemembered(db, digests, now), undefined);
     await this.#histories.fill(
       (keys) =>
         eachOf(keys, async (key) => {
           const [issuedAt, targetKeys] = JSON.parse(key) as [number, TargetKey[]];
           return listUnderKeys(db, targetKeys, issuedAt, historyMax);
+        }),
+      [],
+    );
+    await this.#thumbprints.fill(
+      (keys) =>
+        eachOf(keys, async (key) => {
+          const [issuer, kid] = JSON.parse(key) as [string, string];
+          return listThumbprints(db, issuer, kid);
         }),
       [],
     );
@@ -152,7 +180,11 @@ export class LoadedFacts implements Facts {
   }
 
   standing(claims: Claims): Standing {
-    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
+    const [isClientSuspended, isIssuerSuspended] = this.together(
+      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
+      () => this.#isIssuerSuspended(claims.issuer),
+    );
+    const suspended = isClientSuspended || isIssuerSuspended;
     if (this.#memory && !this.#memory.mayBeCovered(claims, this.#head)) return { coveredBy: [], suspended };
     const own = keysOf(claims);
     const [ownRows, furtherKeys] = this.together(
@@ -210,6 +242,22 @@ export class LoadedFacts implements Facts {
     );
   }
 
+  issuer(name: string): Issuer | undefined {
+    const issuer = this.#issuers.get(name);
+    return this.#changes.issuers.reduce<Issuer | undefined>(
+      (changed, change) => (issuerOf(change) === name ? changeIssuer(changed, change) : changed),
+      issuer,
+    );
+  }
+
+  thumbprints(issuer: string, kid: string): readonly string[] {
+    return this.#thumbprints.get(JSON.stringify([issuer, kid]));
+  }
+
+  isUsed(digest: Digest): boolean {
+    return this.#changes.usedIds.has(digest) || this.#usedIds.get(digest);
+  }
+
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {
     const missed: NotLoaded[] = [];
     const answers = asks.map((ask) => {
@@ -258,6 +306,8 @@ export class LoadedFacts implements Facts {
     for (const token of effects.tokens ?? []) this.#changes.addToken(token);
     for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
     this.#changes.clients.push(...(effects.clients ?? []));
+    this.#changes.issuers.push(...(effects.issuers ?? []));
+    for (const { digest } of effects.usedIds ?? []) this.#changes.usedIds.add(digest);
     return { ...effects, sessions, revocations, seqs };
   }
 
@@ -301,6 +351,12 @@ export class LoadedFacts implements Facts {
     const last = switches.findLast((change) => change.clientId === clientId);
     return last ? last.at !== null : this.#suspended.get(clientId);
   }
+
+  #isIssuerSuspended(name: string): boolean {
+    const switches = this.#changes.issuers.filter((change) => change.kind === 'set_disabled');
+    const last = switches.findLast((change) => change.issuer === name);
+    return last ? last.at !== null : this.#suspendedIssuers.get(name);
+  }
 }
 
 /** What the decisions of one batch have changed so far. */
@@ -310,6 +366,8 @@ class Changes {
   readonly sessions = new Map<string, Session>();
   readonly revocations = new Map<TargetKey, Revocation[]>();
   readonly clients: ClientChange[] = [];
+  readonly issuers: IssuerChange[] = [];
+  readonly usedIds = new Set<Digest>();
   readonly numbered = new Map<number, NumberedRevocation>();
   readonly kindsEverywhere = new Set<TargetKind>();
   readonly remembered = new Map<Digest, Remembered>();
@@ -370,6 +428,23 @@ function changeClient(client: Client | undefined, change: ClientChange): Client 
     }
     case 'set_disabled':
       return { ...client, disabledAt: change.at };
+    default:
+      return change satisfies never;
+  }
+}
+
+function issuerOf(change: IssuerChange): string {
+  return change.kind === 'insert' ? change.issuer.issuer : change.issuer;
+}
+
+function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
+  if (change.kind === 'insert') return change.issuer;
+  if (!issuer) return undefined;
+  switch (change.kind) {
+    case 'set_disabled':
+      return { ...issuer, disabledAt: change.at };
+    case 'set_keys_stale':
+      return { ...issuer, keysStaleBefore: change.at };
     default:
       return change satisfies never;
   }

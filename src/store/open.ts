@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import type { AuditEvent } from '../domain/audit.ts';
 import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
 import type { Session } from '../domain/sessions.ts';
 import type {
   BearerPage,
@@ -22,6 +23,7 @@ import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
+import { listIssuers } from './issuers.ts';
 import { Memory } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
 import { findRevocation, listRevocations } from './revocations.ts';
@@ -111,6 +113,10 @@ class KnexStore implements Store {
 
   listClients(after: string, limit: number): Promise<Client[]> {
     return guarded(listClients(this.#reader, after, limit));
+  }
+
+  listIssuers(after: string, limit: number): Promise<Issuer[]> {
+    return guarded(listIssuers(this.#reader, after, limit));
   }
 
   listOrigins(): Promise<ReadonlySet<string>> {

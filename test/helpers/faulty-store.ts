@@ -57,6 +57,10 @@ export class FaultyStore implements Store {
     return fails ? Promise.reject(failure()) : this.#store.touchSessions(...of);
   }
 
+  listIssuers(...of: Parameters<Store['listIssuers']>): ReturnType<Store['listIssuers']> {
+    return this.#reading(() => this.#store.listIssuers(...of));
+  }
+
   listOrigins(): Promise<ReadonlySet<string>> {
     return this.#reading(() => this.#store.listOrigins());
   }
