@@ -9,7 +9,9 @@ import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
+import { issuerCommand } from './issuer.ts';
 import { migrateCommand } from './migrate.ts';
+import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 
 const program = new Command('revocation-server')
@@ -24,6 +26,8 @@ program
   .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
+program.addCommand(revokeCommand(process));
+program.addCommand(issuerCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
 import type { TestApp, TestClient } from '../helpers/app.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 
 export interface Fixtures {
   readonly app: TestApp;
@@ -69,7 +70,12 @@ async function makeTokens(app: TestApp, clients: Fixtures['clients']): Promise<M
   await add('PRT1', { client_id: 'CPUB', grant_id: 'GP', ...refresh });
   await add('RT_CO', { client_id: 'CB_CODEONLY', ...refresh });
   await add('RT_SP', { client_id: 'c:sp/1 x', ...refresh });
-  await app.form('/revoke', { token: tokens.get('AT_REVOKED') as string }, clients.get('CB'));
+  const issuer = await TestIssuer.inline(app);
+  const jwtClaims = { client_id: 'CB', aud: 'api1', scope: 'read write' };
+  tokens.set('JAT1', await issuer.sign({ ...jwtClaims, jti: 'j1' }));
+  tokens.set('JAT_REVOKED', await issuer.sign({ ...jwtClaims, jti: 'j2' }));
+  for (const name of ['AT_REVOKED', 'JAT_REVOKED'])
+    await app.form('/revoke', { token: tokens.get(name) as string }, clients.get('CB'));
   const dead = (now: number) => ({
     outcome: undefined,
     effects: { clients: [{ kind: 'set_disabled', clientId: 'DEAD', at: now } as const] },

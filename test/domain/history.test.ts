@@ -12,8 +12,14 @@ import { revokeToken } from '../../src/domain/revoke-token.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { opaque } from '../helpers/opaque.ts';
 
-const policy = { publicUrl: 'https://tokens.example', clockSkewMs: 60_000, lifetimeDaysMax: 400 };
+const policy = {
+  publicUrl: 'https://tokens.example',
+  clockSkewMs: 60_000,
+  lifetimeDaysMax: 400,
+  refreshGraceMs: 0,
+};
 const start = 1_800_000_000_000;
 const lifeSeconds = { access_token: 20, refresh_token: 60 } as const;
 
@@ -191,7 +197,7 @@ class Play {
     if (expected) token.dead = true;
     const { status } = await revokeToken(this.#store, policy, {
       caller: this.#client,
-      digest: digestOf(token.name),
+      presented: opaque(token.name),
       ...because,
     });
     return (status === 'revoked') === expected ? undefined : `${status}, expected revoked: ${expected}`;
@@ -204,7 +210,7 @@ class Play {
     if (expected && scope !== 'others') this.#model.killLogin(token.login);
     if (expected && scope !== 'current')
       this.#model.killUser(token.user, now, scope === 'others' ? token.login : null);
-    const proof = { refreshDigest: digestOf(token.name), bearerDigest: null, claimedUserId: null };
+    const proof = { refresh: opaque(token.name), bearer: null, claimedUserId: null };
     const outcome = await logOut(this.#store, policy, { ...proof, scope: asked, metadata: {}, ...because });
     const said = outcome.status === 'logged_out' ? outcome.scope : outcome.status;
     const wanted = expected ? scope : 'already_logged_out';
@@ -218,7 +224,7 @@ class Play {
 
   async #compare(): Promise<string | undefined> {
     const { tokens } = this.#model;
-    const asked = tokens.map((token) => introspectToken(this.#store, this.#client, digestOf(token.name)));
+    const asked = tokens.map((token) => introspectToken(this.#store, this.#client, opaque(token.name)));
     const answers = await Promise.all(asked);
     const wrong = tokens.find(
       (token, n) => answers[n]?.active !== this.#model.isAlive(token, this.#clock.now),

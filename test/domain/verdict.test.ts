@@ -2,14 +2,32 @@
 // for a few reasons more.
 import test from 'ava';
 import fc from 'fast-check';
+import { systemOrigin } from '../../src/domain/audit.ts';
 import { issuedAtOf } from '../../src/domain/claims.ts';
-import { covers, cutoffForName, forever, keysOf, safeIatAfter } from '../../src/domain/cutoffs.ts';
-import { isFinalKind, type Target, targetKey, targetsOf, unitOf } from '../../src/domain/targets.ts';
+import {
+  covers,
+  cutoffForName,
+  forever,
+  keysOf,
+  type Revocation,
+  safeIatAfter,
+  unrestricted,
+} from '../../src/domain/cutoffs.ts';
+import { isFinal, type Target, targetKey, targetsOf, unitOf } from '../../src/domain/targets.ts';
 import { isRevocable, isSuperseded, type Standing, verdict } from '../../src/domain/verdict.ts';
 import { claimsOf } from '../helpers/claims.ts';
 
 const clear: Standing = { coveredBy: [], suspended: false };
-const row = { key: '', cutoff: forever, exceptKey: null, reason: 'client_request' };
+const row: Revocation = {
+  seq: 1,
+  key: '',
+  cutoff: forever,
+  exceptKey: null,
+  only: unrestricted,
+  reason: 'client_request',
+  revokedAt: 0,
+};
+const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
 const covered: Standing = { coveredBy: [row], suspended: false };
 const issuer = 'https://tokens.example';
 
@@ -84,7 +102,7 @@ test('the same name of another kind or issuer is another target', (t) => {
 test('revocations of subject, client and issuer are cutoffs, all others final', (t) => {
   const kinds = ['token', 'jti', 'grant', 'session', 'key', 'subject', 'client', 'issuer'] as const;
   t.deepEqual(
-    kinds.filter((kind) => !isFinalKind(kind)),
+    kinds.filter((kind) => !isFinal({ kind, issuer, id: 'x' }, false)),
     ['subject', 'client', 'issuer'],
   );
 });
@@ -94,14 +112,20 @@ test('a cutoff covers what was issued at or before it, but for the exception', (
   const keys = keysOf(claims);
   const subject = { kind: 'subject', issuer, id: 'u1' } as const;
   const cut = (cutoff: number, except: Target | null = null) => {
-    const { exceptKey } = cutoffForName(subject, cutoff, 'admin', 400, except && targetKey(except));
-    return covers({ key: targetKey(subject), cutoff, exceptKey, reason: 'admin' }, keys, claims.issuedAt);
+    const { exceptKey } = cutoffForName(
+      subject,
+      cutoff,
+      cause,
+      400,
+      except ? { exceptKey: targetKey(except) } : {},
+    );
+    return covers({ ...row, key: targetKey(subject), cutoff, exceptKey }, keys, claims);
   };
   t.false(cut(999));
   t.true(cut(1000));
   t.false(cut(1000, unitOf(claims)));
   t.true(cut(1000, { kind: 'session', issuer, id: 'another' }));
-  t.false(covers({ ...row, key: targetKey({ ...subject, id: 'u2' }) }, keys, 1000));
+  t.false(covers({ ...row, key: targetKey({ ...subject, id: 'u2' }) }, keys, claims));
 });
 
 test('a whole-second iat is dead exactly when iat * 1000 is not over the cutoff, and safe_iat_after survives', (t) => {

@@ -182,6 +182,10 @@ export class TestApp {
     return this.request('POST', path, { auth, type: 'application/json', body, ...parts });
   }
 
+  delete(path: string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
+    return this.request('DELETE', path, { auth, ...parts });
+  }
+
   get(path: string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
     return this.request('GET', path, { auth, ...parts });
   }

@@ -12,9 +12,15 @@ import { openStore } from '../../src/store/open.ts';
 import { migratedDatabase, type TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { opaque } from '../helpers/opaque.ts';
 
 const start = 1_800_000_000_000;
-const policy = { publicUrl: 'https://tokens.example', clockSkewMs: 60_000, lifetimeDaysMax: 400 };
+const policy = {
+  publicUrl: 'https://tokens.example',
+  clockSkewMs: 60_000,
+  lifetimeDaysMax: 400,
+  refreshGraceMs: 0,
+};
 const batchSizes = [200, 1, 3];
 
 function registration(name: string, fields: Partial<Registration> = {}): Registration {
@@ -91,11 +97,11 @@ async function play(store: Store): Promise<unknown[]> {
   const revoke =
     (name: string): Operation =>
     (at) =>
-      revokeToken(at, policy, { ...request, caller, digest: digestOf(name) });
+      revokeToken(at, policy, { ...request, caller, presented: opaque(name) });
   const logOutWith =
     (name: string, scope: 'current' | 'others' | 'all'): Operation =>
     (at) => {
-      const proof = { refreshDigest: digestOf(name), bearerDigest: null, claimedUserId: null };
+      const proof = { refresh: opaque(name), bearer: null, claimedUserId: null };
       return logOut(at, policy, { ...request, ...proof, scope, metadata: {} });
     };
   const ended = await sideBySide(store, [
@@ -104,7 +110,7 @@ async function play(store: Store): Promise<unknown[]> {
     ...(['others', 'all', 'current'] as const).map((scope) => logOutWith('five', scope)),
   ]);
   const names = ['one', 'two', 'two, next', 'three', 'five', 'seven', 'nobody'];
-  const seen = await Promise.all(names.map((name) => introspectToken(store, caller, digestOf(name))));
+  const seen = await Promise.all(names.map((name) => introspectToken(store, caller, opaque(name))));
   return [registered, ended, seen];
 }
 
@@ -208,17 +214,17 @@ testEachStore(
       const now = Math.floor(Date.now() / 1000) - 10;
       const times = { iat: now, exp: now + 3600 };
       await registerToken(one, policy, 'app', systemOrigin, registration(`t${n}`, times));
-      const digest = digestOf(`t${n}`);
-      t.true((await introspectToken(other, caller, digest)).active);
+      const presented = opaque(`t${n}`);
+      t.true((await introspectToken(other, caller, presented)).active);
       const request = {
         caller,
-        digest,
+        presented,
         reason: 'client_request',
         reasonText: null,
         origin: systemOrigin,
       } as const;
       await revokeToken(one, policy, request);
-      t.false((await introspectToken(other, caller, digest)).active);
+      t.false((await introspectToken(other, caller, presented)).active);
     }
     await Promise.all([one.close(), other.close()]);
   },
