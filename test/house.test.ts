@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { createApp, policyOf } from '../src/app.ts';
 import { readConfig, settings, trustedPeers } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
+import { trustSharedSecret } from '../src/jwt/shared-secret.ts';
 import { createLog } from '../src/log.ts';
 import { readPackageFile } from '../src/package-root.ts';
 
@@ -146,7 +147,7 @@ test('the settings table of the README is that of the code', (t) => {
   );
 });
 
-test('openapi.yaml describes exactly the routes that are mounted', (t) => {
+test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
   const config = readConfig({ PUBLIC_URL: 'https://tokens.example' });
   const app = createApp({
     store: {} as Store,
@@ -156,10 +157,13 @@ test('openapi.yaml describes exactly the routes that are mounted', (t) => {
     logoutAliases: [],
     authFailuresPerMinuteMax: 1,
     confirmSecret: '',
-    sharedSecret: null,
+    sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: false,
     separateAdmin: false,
     isDraining: () => false,
+    confirmSecret: 'x'.repeat(32),
+    sharedSecret: await trustSharedSecret(null),
+    allowHttpKeys: false,
     nodeVersion: 'v0',
     now: () => 0,
   });

@@ -3,6 +3,7 @@
 import supertest from 'supertest';
 import { createApp } from '../../src/app.ts';
 import { trustedPeers } from '../../src/config.ts';
+import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
 import { createLog } from '../../src/log.ts';
 import { packageVersion } from '../../src/package-root.ts';
 import { migrateDown } from '../../src/store/migrate.ts';
@@ -114,10 +115,13 @@ testEachDatabase('GET /health/ready is 503 once the server was told to stop', as
     logoutAliases: [],
     authFailuresPerMinuteMax: 1,
     confirmSecret: '',
-    sharedSecret: null,
+    sharedSecret: await trustSharedSecret(app.config.sharedSecret),
     allowHttpKeys: false,
     separateAdmin: false,
     isDraining: () => true,
+    confirmSecret: 'x'.repeat(32),
+    sharedSecret: await trustSharedSecret(null),
+    allowHttpKeys: false,
     nodeVersion: process.version,
     now: Date.now,
   });
