@@ -36,6 +36,9 @@ export interface AppParts {
   readonly authFailuresPerMinuteMax: number;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
+  readonly assertionAudiences: { readonly own: readonly string[]; readonly legacy: readonly string[] };
+  readonly clientCertProxies: BlockList;
+  readonly tlsClientAuthorities: readonly string[];
   readonly sharedSecret: SharedSecretTrust;
   /** Keys may be fetched without TLS from other machines. */
   readonly allowHttpKeys: boolean;
@@ -67,15 +70,35 @@ export function createApp(parts: AppParts): App {
   const metrics = new Metrics();
   const directory = new ClientDirectory(store);
   const recorder = new FloodRecorder(store);
+  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
+  const { sharedSecret } = parts;
+  const { verifier, issuers, keyRing, clientKeys } = createTrust({
+    store,
+    policy,
+    log,
+    now,
+    sharedSecret,
+    countRefusal,
+  });
   const auth = new ClientAuth({
     directory,
     recorder,
     throttle: new Throttle(parts.authFailuresPerMinuteMax),
     now,
+    assertions: {
+      store,
+      keyRing: clientKeys,
+      audiences: parts.assertionAudiences.own,
+      legacyAudiences: parts.assertionAudiences.legacy,
+      clockSkewMs: policy.clockSkewMs,
+    },
+    certificates: {
+      keyRing: clientKeys,
+      proxies: parts.clientCertProxies,
+      authorities: parts.tlsClientAuthorities,
+    },
+    bearers: { store, verifier, publicUrl: policy.publicUrl },
   });
-  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
-  const { sharedSecret } = parts;
-  const { verifier, issuers, keyRing } = createTrust({ store, policy, log, now, sharedSecret, countRefusal });
   const health = handleHealth({
     store,
     isDraining: parts.isDraining,
@@ -83,7 +106,7 @@ export function createApp(parts: AppParts): App {
     nodeVersion: parts.nodeVersion,
   });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
-  const clients = handleClients({ store, auth, directory });
+  const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
   const logout = handleLogout({ store, policy, verifier, auth, recorder });
 

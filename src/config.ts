@@ -1,5 +1,6 @@
 // Settings: the only file that knows the names of environment variables. Reading them is pure, and every
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
@@ -24,6 +25,11 @@ export interface Config {
   readonly authFailuresPerMinuteMax: number;
   readonly shutdownGraceMs: number;
   readonly sharedSecret: SharedSecretSettings;
+  /** Audiences that assertions of older clients name. */
+  readonly assertionAudiences: readonly string[];
+  readonly clientCertProxies: readonly string[];
+  /** PEM certificates; empty turns `tls_client_auth` off. */
+  readonly tlsClientAuthorities: readonly string[];
   /** What is not wrong, but should not stay as it is. */
   readonly warnings: readonly string[];
 }
@@ -95,6 +101,21 @@ export const settings: readonly Setting[] = [
     means: 'audience of such tokens where they name none',
   },
   { name: 'JWT_SECRET_CLIENT', default: 'none', means: 'client_id of such tokens where they name none' },
+  {
+    name: 'ASSERTION_AUDIENCES',
+    default: 'none',
+    means: 'further audiences, comma-separated, that client assertions may name: what older clients send',
+  },
+  {
+    name: 'CLIENT_CERT_PROXIES',
+    default: 'none',
+    means: 'CIDRs, comma-separated, of direct peers whose Client-Cert header (RFC 9440) is believed',
+  },
+  {
+    name: 'TLS_CLIENT_CA_FILE',
+    default: 'none: `tls_client_auth` is off',
+    means: 'PEM file of the authorities that vouch for client certificates',
+  },
   { name: 'CLOCK_SKEW_SECONDS', default: '60', means: "how far ahead an issuer's clock may be" },
   {
     name: 'TOKEN_LIFETIME_DAYS_MAX',
@@ -182,6 +203,13 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
     sharedSecret,
+    assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
+    clientCertProxies: reader.list(
+      'CLIENT_CERT_PROXIES',
+      isCidr,
+      'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
+    ),
+    tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
     warnings: reader.warnings,
   };
   reader.reportMisspelt();
@@ -301,6 +329,24 @@ class Reader {
       );
     }
     return text;
+  }
+
+  certificates(name: string): string[] {
+    const path = this.text(name);
+    if (path === undefined) return [];
+    if (!this.has('CLIENT_CERT_PROXIES'))
+      this.report(name, 'is given without CLIENT_CERT_PROXIES', 'Name the proxies that end TLS.');
+    try {
+      const pem = readFileSync(path, 'utf8');
+      const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+      for (const certificate of found) new X509Certificate(certificate);
+      if (found.length === 0) this.report(name, 'names a file without certificates', 'Give a PEM file.');
+      return found;
+    } catch {
+      const problem = 'names a file that cannot be read, or is no PEM file of certificates';
+      this.report(name, problem, 'Check its path, permissions and content.');
+      return [];
+    }
   }
 
   /** One secret, or several while they are rotated: by lines where there are lines, else by commas. */

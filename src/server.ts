@@ -58,6 +58,12 @@ export async function serveStore(
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
     separateAdmin: config.adminPort !== null,
+    assertionAudiences: {
+      own: [...new Set([config.authorizationServerIssuer, config.publicUrl])],
+      legacy: config.assertionAudiences,
+    },
+    clientCertProxies: trustedPeers(config.clientCertProxies),
+    tlsClientAuthorities: config.tlsClientAuthorities,
     sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: !config.production,
     isDraining: () => isDraining,

@@ -35,7 +35,9 @@ export function readVerifiedJwt(
   try {
     const claims = toClaims(payload, issuer, reading, tokenUse, signingInputDigest, keyThumbprint, policy);
     const { audiences } = reading;
-    const isForUs = audiences.length === 0 || claims.audience.some((name) => audiences.includes(name));
+    // A token for this server itself lets its bearer call us.
+    const accepted = [...audiences, policy.publicUrl];
+    const isForUs = audiences.length === 0 || claims.audience.some((name) => accepted.includes(name));
     // Refresh tokens are for the issuer itself, and seldom name an audience.
     const mayNameNone = tokenUse === 'refresh_token' || reading.defaultAudience !== null;
     if (!isForUs && !(mayNameNone && claims.audience.length === 0))

@@ -21,7 +21,7 @@ const inactive = { active: false };
 export function handleIntrospect({ store, verifier, auth }: IntrospectParts) {
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
-    const caller = await auth.authenticate(ctx, form);
+    const caller = await auth.authenticateAny(ctx, form);
     // RFC 9701 §5 wants 400 here; RFC 7662 leaves it open.
     if (!caller) throw new Refusal('invalid_request', 'client authentication is missing');
     demand(caller, 'introspect', 'introspect:any');
