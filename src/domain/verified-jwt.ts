@@ -144,12 +144,14 @@ function readAudience(aud: unknown): string[] {
 /** What introspection shows of a JWT beside its ids: as signed, where it is of the type it should be. */
 function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
   const { scope, scp, username, cnf, authorization_details, acr, auth_time, iat, nbf, aud } = payload;
+  // A binding that cannot be read must not become none.
+  if (cnf !== undefined && !isObject(cnf)) throw new Malformed();
   const isDpopBound = isObject(cnf) && typeof cnf.jkt === 'string';
   const members = {
     scope: toScope(scope) ?? toScope(scp),
     username: typeof username === 'string' ? username : undefined,
     token_type: isDpopBound ? 'DPoP' : undefined,
-    cnf: isObject(cnf) ? cnf : undefined,
+    cnf,
     authorization_details: Array.isArray(authorization_details) ? authorization_details : undefined,
     acr: typeof acr === 'string' ? acr : undefined,
     auth_time: typeof auth_time === 'number' ? auth_time : undefined,
