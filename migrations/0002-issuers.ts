@@ -2,7 +2,7 @@
 // prove themselves with beside a secret.
 import type { Knex } from 'knex';
 
-const clientColumns = ['keys', 'certificate_name', 'introspection_algorithm'];
+const clientColumns = ['keys', 'certificate_name', 'introspection_algorithm', 'scopes'];
 
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('issuers', (t) => {

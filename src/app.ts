@@ -5,6 +5,7 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
+import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
 import { handleListEvents } from './http/audit-events.ts';
 import { ClientAuth } from './http/client-auth.ts';
 import { ClientDirectory } from './http/client-directory.ts';
@@ -17,6 +18,7 @@ import { handleHealth } from './http/health.ts';
 import { handleIntrospect } from './http/introspect.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
+import { handleMetadata, metadataPath } from './http/metadata.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, identify, observe } from './http/middleware.ts';
 import { type Family, Refusal } from './http/refusal.ts';
@@ -24,7 +26,9 @@ import { handleRevoke } from './http/revoke.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import type { SigningKeys } from './jwt/signing-keys.ts';
 import { createTrust } from './jwt/trust.ts';
+import type { Upstream } from './jwt/upstream.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
 
 export interface AppParts {
@@ -36,6 +40,10 @@ export interface AppParts {
   readonly authFailuresPerMinuteMax: number;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
+  /** The issuer that clients know. */
+  readonly issuer: string;
+  readonly upstream: Upstream | null;
+  readonly signingKeys: SigningKeys | null;
   readonly assertionAudiences: { readonly own: readonly string[]; readonly legacy: readonly string[] };
   readonly clientCertProxies: BlockList;
   readonly tlsClientAuthorities: readonly string[];
@@ -65,7 +73,7 @@ export interface Route {
 }
 
 export function createApp(parts: AppParts): App {
-  const { store, policy, log, now } = parts;
+  const { store, policy, log, now, signingKeys, issuer, upstream } = parts;
   const version = packageVersion();
   const metrics = new Metrics();
   const directory = new ClientDirectory(store);
@@ -105,6 +113,13 @@ export function createApp(parts: AppParts): App {
     version,
     nodeVersion: parts.nodeVersion,
   });
+  const metadata = handleMetadata({
+    publicUrl: policy.publicUrl,
+    issuer,
+    upstream,
+    signingKeys,
+    methods: methodsOffered(parts),
+  });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
@@ -121,10 +136,12 @@ export function createApp(parts: AppParts): App {
       method: 'POST',
       path: '/introspect',
       family: 'oauth',
-      handle: handleIntrospect({ store, verifier, auth }),
+      handle: handleIntrospect({ store, verifier, auth, signingKeys, issuer, now }),
     },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
+    { method: 'GET', path: metadataPath(issuer), family: 'v1', handle: metadata.metadata },
+    { method: 'GET', path: '/jwks', family: 'v1', handle: metadata.jwks },
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
     { method: 'GET', path: '/health/ready', family: 'v1', handle: health.ready },
     { method: 'GET', path: '/version', family: 'v1', handle: health.version },
@@ -187,6 +204,15 @@ export function createApp(parts: AppParts): App {
     routes: [...forEveryone, ...forOperators],
     close: () => recorder.close(),
   };
+}
+
+/** Certificates count only where a proxy may hand them over, and authorities only where there are some. */
+function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): AuthMethod[] {
+  const hasProxies = clientCertProxies.rules.length > 0;
+  const isOff = (method: AuthMethod) =>
+    (method === 'self_signed_tls_client_auth' && !hasProxies) ||
+    (method === 'tls_client_auth' && !(hasProxies && tlsClientAuthorities.length > 0));
+  return authMethods.filter((method) => !isOff(method));
 }
 
 type Middleware = (ctx: Context, next: Next) => Promise<void>;

@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 
 export interface Config {
@@ -28,6 +29,11 @@ export interface Config {
   /** Audiences that assertions of older clients name. */
   readonly assertionAudiences: readonly string[];
   readonly clientCertProxies: readonly string[];
+  /** Null: introspection answers are not signed. */
+  readonly signingKeysFile: string | null;
+  /** What the real authorization server's metadata says, given here or to be fetched; null: neither. */
+  readonly upstreamMetadata: Readonly<Record<string, unknown>> | null;
+  readonly upstreamMetadataUrl: string | null;
   /** PEM certificates; empty turns `tls_client_auth` off. */
   readonly tlsClientAuthorities: readonly string[];
   /** What is not wrong, but should not stay as it is. */
@@ -43,6 +49,8 @@ interface Setting {
   readonly default: string;
   readonly means: string;
   readonly secret?: true;
+  /** No secret, but long: may be given as a file as well. */
+  readonly file?: true;
 }
 
 export const settings: readonly Setting[] = [
@@ -101,6 +109,23 @@ export const settings: readonly Setting[] = [
     means: 'audience of such tokens where they name none',
   },
   { name: 'JWT_SECRET_CLIENT', default: 'none', means: 'client_id of such tokens where they name none' },
+  {
+    name: 'AUTHORIZATION_SERVER_METADATA',
+    default: 'none',
+    means:
+      "JSON object: the authorization server's part of the metadata, `response_types_supported` at least",
+    file: true,
+  },
+  {
+    name: 'AUTHORIZATION_SERVER_METADATA_URL',
+    default: 'none',
+    means: 'fetch that part from here; with neither there is no metadata document',
+  },
+  {
+    name: 'SIGNING_KEYS_FILE',
+    default: 'beside the database; none in production',
+    means: 'keys that sign introspection answers (`keys create`); without it they are not signed',
+  },
   {
     name: 'ASSERTION_AUDIENCES',
     default: 'none',
@@ -209,6 +234,9 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       isCidr,
       'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
     ),
+    signingKeysFile: reader.text('SIGNING_KEYS_FILE') ?? (production ? null : besideDatabase(databaseUrl)),
+    upstreamMetadata: reader.metadata('AUTHORIZATION_SERVER_METADATA'),
+    upstreamMetadataUrl: reader.metadataUrl('AUTHORIZATION_SERVER_METADATA_URL', production),
     tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
     warnings: reader.warnings,
   };
@@ -331,6 +359,29 @@ class Reader {
     return text;
   }
 
+  /** RFC 8414 §2: a document without response types is not valid. */
+  metadata(name: string): Record<string, unknown> | null {
+    const text = this.secret(name);
+    if (text === undefined) return null;
+    const remedy = 'Give a JSON object with `response_types_supported`, as RFC 8414 describes it.';
+    try {
+      const document = JSON.parse(text) as Record<string, unknown> | null;
+      const types = document?.response_types_supported;
+      if (Array.isArray(types) && types.length > 0) return document;
+      this.report(name, 'has no response_types_supported', remedy);
+    } catch {
+      this.report(name, 'is not JSON', remedy);
+    }
+    return null;
+  }
+
+  metadataUrl(name: string, production: boolean): string | null {
+    if (!this.has(name)) return null;
+    if (this.has('AUTHORIZATION_SERVER_METADATA') || this.has('AUTHORIZATION_SERVER_METADATA_FILE'))
+      this.report(name, 'is given, and so is AUTHORIZATION_SERVER_METADATA', 'Keep one of them.');
+    return this.url(name, production, '');
+  }
+
   certificates(name: string): string[] {
     const path = this.text(name);
     if (path === undefined) return [];
@@ -377,13 +428,21 @@ class Reader {
 
   /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
   reportMisspelt(): void {
-    const known = settings.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name]));
+    const known = settings.flatMap(({ name, secret, file }) =>
+      secret || file ? [name, `${name}_FILE`] : [name],
+    );
     for (const name of Object.keys(this.#env)) {
       if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
       const meant = known.find((other) => other.length > 5 && isNearly(name, other));
       if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
     }
   }
+}
+
+function besideDatabase(databaseUrl: string): string {
+  const file = 'signing-keys.json';
+  if (!databaseUrl.startsWith('sqlite:')) return join('data', file);
+  return join(dirname(databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')), file);
 }
 
 const secretBytesMin = 32;

@@ -46,6 +46,8 @@ export interface Client {
   readonly certificateName: CertificateName | null;
   /** RFC 9701 §6: how its signed introspection answers are signed. */
   readonly introspectionAlgorithm: SigningAlgorithm;
+  /** What it is told of scopes in signed answers; null: all. */
+  readonly scopes: readonly string[] | null;
   readonly createdAt: number;
   /** When it was suspended, null while it is enabled. */
   readonly disabledAt: number | null;

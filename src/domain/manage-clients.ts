@@ -10,7 +10,7 @@ import type { Decision, Store } from './store.ts';
 export const clientSecretLengthMin = 32;
 export const clientSecretLengthMax = 256;
 
-const notSaid = { keys: null, certificateName: null, introspectionAlgorithm: 'RS256' } as const;
+const notSaid = { keys: null, certificateName: null, introspectionAlgorithm: 'RS256', scopes: null } as const;
 
 export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets' | keyof typeof notSaid> &
   Partial<Pick<Client, keyof typeof notSaid>>;

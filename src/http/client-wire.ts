@@ -43,6 +43,7 @@ export const newClientBody = z.strictObject({
   tls_client_auth_san_uri: uri.optional(),
   tls_client_auth_san_ip: ipAddress.optional(),
   tls_client_auth_san_email: line(255).optional(),
+  scope: line(4096).optional(),
   introspection_signed_response_alg: z.enum(signingAlgorithms).default('RS256'),
 });
 
@@ -69,6 +70,7 @@ export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewCl
     keys: await toKeys(body, allowHttp),
     certificateName: toCertificateName(body),
     introspectionAlgorithm: body.introspection_signed_response_alg,
+    scopes: body.scope === undefined ? null : body.scope.split(' ').filter((name) => name !== ''),
   };
 }
 
@@ -116,6 +118,7 @@ export function clientToWire(client: Client): Record<string, unknown> {
       ? {}
       : { [`tls_client_auth_${client.certificateName.kind}`]: client.certificateName.value }),
     introspection_signed_response_alg: client.introspectionAlgorithm,
+    ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
     created_at: timeOf(client.createdAt),
     disabled_at: client.disabledAt === null ? null : timeOf(client.disabledAt),
     secrets: client.secrets.map((secret) => ({

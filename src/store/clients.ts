@@ -18,6 +18,7 @@ interface ClientRow {
   keys: string | null;
   certificate_name: string | null;
   introspection_algorithm: SigningAlgorithm | null;
+  scopes: string | null;
   created_at: number;
   disabled_at: number | null;
 }
@@ -106,6 +107,7 @@ function toRow(client: Client): ClientRow {
     keys: client.keys && JSON.stringify(client.keys),
     certificate_name: client.certificateName && JSON.stringify(client.certificateName),
     introspection_algorithm: client.introspectionAlgorithm,
+    scopes: client.scopes && JSON.stringify(client.scopes),
     created_at: client.createdAt,
     disabled_at: client.disabledAt,
   };
@@ -126,6 +128,7 @@ function toClient(row: ClientRow, secrets: readonly SecretRow[]): Client {
     keys: row.keys === null ? null : JSON.parse(row.keys),
     certificateName: row.certificate_name === null ? null : JSON.parse(row.certificate_name),
     introspectionAlgorithm: row.introspection_algorithm ?? 'RS256',
+    scopes: row.scopes === null ? null : JSON.parse(row.scopes),
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
     secrets: secrets

@@ -66,6 +66,7 @@ function toCaller(token: KnownToken, issuer: Issuer): Caller {
     keys: null,
     certificateName: null,
     introspectionAlgorithm: 'RS256',
+    scopes: null,
     createdAt: 0,
     disabledAt: null,
     secrets: [],
