@@ -13,6 +13,7 @@ import { handleClients } from './http/clients.ts';
 import type { Context, Next, State } from './http/context.ts';
 import { cors } from './http/cors.ts';
 import { handleDocs } from './http/docs.ts';
+import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
 import { handleIntrospect } from './http/introspect.ts';
@@ -22,7 +23,10 @@ import { handleMetadata, metadataPath } from './http/metadata.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, identify, observe } from './http/middleware.ts';
 import { type Family, Refusal } from './http/refusal.ts';
+import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
+import { SessionActivity } from './http/session-activity.ts';
+import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
@@ -38,6 +42,8 @@ export interface AppParts {
   readonly trusted: BlockList;
   readonly logoutAliases: readonly string[];
   readonly authFailuresPerMinuteMax: number;
+  /** Signs the codes that confirm large revocations. */
+  readonly confirmSecret: string;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
   /** The issuer that clients know. */
@@ -88,6 +94,7 @@ export function createApp(parts: AppParts): App {
     sharedSecret,
     countRefusal,
   });
+  const activity = new SessionActivity(store, now);
   const auth = new ClientAuth({
     directory,
     recorder,
@@ -122,6 +129,8 @@ export function createApp(parts: AppParts): App {
   });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
+  const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
+  const sessions = handleSessions({ store, policy, auth });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
   const logout = handleLogout({ store, policy, verifier, auth, recorder });
 
@@ -136,7 +145,7 @@ export function createApp(parts: AppParts): App {
       method: 'POST',
       path: '/introspect',
       family: 'oauth',
-      handle: handleIntrospect({ store, verifier, auth, signingKeys, issuer, now }),
+      handle: handleIntrospect({ store, verifier, auth, activity, signingKeys, issuer, now }),
     },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
@@ -154,6 +163,17 @@ export function createApp(parts: AppParts): App {
       family: 'v1',
       handle: handleRegisterTokens({ store, policy, auth }),
     },
+    {
+      method: 'POST',
+      path: '/v1/tokens/explain',
+      family: 'v1',
+      handle: handleExplain({ store, verifier, auth }),
+    },
+    { method: 'POST', path: '/v1/revocations', family: 'v1', handle: revocations.createRevocation },
+    { method: 'GET', path: '/v1/revocations', family: 'v1', handle: revocations.listRevocations },
+    { method: 'GET', path: '/v1/revocations/:seq', family: 'v1', handle: revocations.showRevocation },
+    { method: 'GET', path: '/v1/sessions', family: 'v1', handle: sessions.listSessions },
+    { method: 'DELETE', path: '/v1/sessions/:id', family: 'v1', handle: sessions.deleteSession },
     { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
     { method: 'POST', path: '/v1/clients', family: 'v1', handle: clients.createClient },
     { method: 'GET', path: '/v1/clients', family: 'v1', handle: clients.listClients },
@@ -202,7 +222,10 @@ export function createApp(parts: AppParts): App {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
     admin: parts.separateAdmin ? build(forOperators) : null,
     routes: [...forEveryone, ...forOperators],
-    close: () => recorder.close(),
+    close: async () => {
+      await activity.close().catch(() => {});
+      await recorder.close();
+    },
   };
 }
 
@@ -249,10 +272,12 @@ export function policyOf(config: {
   publicUrl: string;
   clockSkewSeconds: number;
   tokenLifetimeDaysMax: number;
+  refreshTokenGraceSeconds: number;
 }): Policy {
   return {
     publicUrl: config.publicUrl,
     clockSkewMs: config.clockSkewSeconds * 1000,
     lifetimeDaysMax: config.tokenLifetimeDaysMax,
+    refreshGraceMs: config.refreshTokenGraceSeconds * 1000,
   };
 }

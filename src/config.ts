@@ -23,6 +23,9 @@ export interface Config {
   readonly seedDemo: boolean;
   readonly clockSkewSeconds: number;
   readonly tokenLifetimeDaysMax: number;
+  readonly refreshTokenGraceSeconds: number;
+  /** Signs the codes that confirm large revocations; null: each process makes its own. */
+  readonly confirmSecret: string | null;
   readonly authFailuresPerMinuteMax: number;
   readonly shutdownGraceMs: number;
   readonly sharedSecret: SharedSecretSettings;
@@ -148,6 +151,18 @@ export const settings: readonly Setting[] = [
     means: 'longest life of a token that may be registered',
   },
   {
+    name: 'REFRESH_TOKEN_GRACE_SECONDS',
+    default: '0',
+    means: 'how long a refresh token that was just replaced may be presented again by a client that retries',
+  },
+  {
+    name: 'CONFIRM_SECRET',
+    default: 'made by each process',
+    means:
+      'signs the `confirm` codes of previews, 32 characters or more; give it where several processes serve',
+    secret: true,
+  },
+  {
     name: 'AUTH_FAILURES_PER_MINUTE_MAX',
     default: '30',
     means: 'failed authentications per client and address before 429; per address ten times as many',
@@ -171,6 +186,8 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
+
+const signingSecretLengthMin = 32;
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -225,6 +242,8 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     seedDemo,
     clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
     tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
+    refreshTokenGraceSeconds: reader.integer('REFRESH_TOKEN_GRACE_SECONDS', 0, 0, 600),
+    confirmSecret: reader.longSecret('CONFIRM_SECRET'),
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
     sharedSecret,
@@ -281,6 +300,14 @@ class Reader {
       this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
       return undefined;
     }
+  }
+
+  /** A secret that signs; null when none is given. */
+  longSecret(name: string): string | null {
+    const text = this.secret(name);
+    if (text !== undefined && text.length < signingSecretLengthMin)
+      this.report(name, 'is too short', 'Give it 32 random characters, e.g. `openssl rand -base64 32`.');
+    return text ?? null;
   }
 
   integer(name: string, otherwise: number, min: number, max: number): number {

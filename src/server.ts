@@ -1,4 +1,5 @@
 // The server as a thing that can be started and stopped: store, application, listeners, draining.
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
@@ -63,6 +64,7 @@ export async function serveStore(
     trusted: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
+    confirmSecret: config.confirmSecret ?? randomBytes(32).toString('base64url'),
     separateAdmin: config.adminPort !== null,
     issuer: config.authorizationServerIssuer,
     upstream: upstreamOf(config, log, now),

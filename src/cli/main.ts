@@ -12,6 +12,7 @@ import { healthcheckCommand } from './healthcheck.ts';
 import { issuerCommand } from './issuer.ts';
 import { keysCommand } from './keys.ts';
 import { migrateCommand } from './migrate.ts';
+import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 
 const program = new Command('revocation-server')
@@ -26,6 +27,7 @@ program
   .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
+program.addCommand(revokeCommand(process));
 program.addCommand(issuerCommand(process));
 program.addCommand(keysCommand(process));
 program.addCommand(healthcheckCommand(process));

@@ -5,6 +5,9 @@ import type { Digest } from './claims.ts';
 import type { KeySource } from './issuers.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
+/** RFC 6749 appendix A.1. Whatever else somebody calls himself, no client has that name. */
+export const clientIdSyntax = /^[\x20-\x7e]{1,255}$/;
+
 export interface ClientSecret {
   readonly secretId: string;
   readonly digest: Digest;
@@ -60,6 +63,14 @@ export interface Caller extends Client {
   readonly isBearer: boolean;
   /** What it may reach is this issuer's data only; null: no such bound. */
   readonly onlyIssuer: string | null;
+}
+
+/** Whoever asks about tokens: a client as such, or a caller that may be bound to one issuer. */
+export type Asker = Client & Partial<Pick<Caller, 'onlyIssuer'>>;
+
+/** May it reach what belongs to this issuer? */
+export function reaches({ onlyIssuer = null }: Asker, issuer: string): boolean {
+  return onlyIssuer === null || onlyIssuer === issuer;
 }
 
 export function callerOf(client: Client): Caller {

@@ -2,6 +2,7 @@
 // Idempotent, and never an error for a dead token. A user id that no token proves logs nobody out.
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import {
+  type Cause,
   cutoffForName,
   cutoffOf,
   endOfUnit,
@@ -30,6 +31,8 @@ export type LoggedOut =
       /** Registered sessions that this call ended, at most `sessionsMax`; null when none is known. */
       readonly sessionsEnded: number | null;
       readonly safeIatAfter: number | null;
+      /** The last of the revocations that this call wrote. */
+      readonly seq: number;
     }
   | { readonly status: 'already_logged_out'; readonly reason: InactiveReason };
 
@@ -84,17 +87,19 @@ export async function logOutUser(
   return store.write((facts, now) => {
     const { userId, reason, reasonText, metadata, origin } = request;
     const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
+    const sessionsEnded = countLiving(facts, facts.sessionsOf(policy.publicUrl, userId), now);
     return {
-      outcome: {
+      outcome: (seqs) => ({
         status: 'logged_out',
         scope: 'all',
         userId,
         revokedAt: now,
-        sessionsEnded: countLiving(facts, facts.sessionsOf(policy.publicUrl, userId), now),
+        sessionsEnded,
         safeIatAfter: safeIatAfter(now),
-      },
+        seq: Math.max(...seqs),
+      }),
       effects: {
-        revocations: [cutoffForName(subject, now, reason, policy.lifetimeDaysMax)],
+        revocations: [cutoffForName(subject, now, request, policy.lifetimeDaysMax)],
         events: [
           eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
         ],
@@ -115,34 +120,36 @@ function decide(
   const standings = facts.together(...proofs.map((claims) => () => facts.standing(claims)));
   const units = proofs.flatMap(sharedUnits);
   const living = proofs.some((claims, n) => isRevocable(claims, standings[n] as Standing, now));
+  const origin: Origin = { ...request.origin, actor: { kind: 'user', id: acting.subject } };
+  const { reason, reasonText } = request;
   const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
-    const { reason, reasonText } = request;
     const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
-    const actor = { kind: 'user', id: acting.subject } as const;
-    return eventOf({ ...request.origin, actor }, action, { ...about(acting), reason, reasonText, metadata });
+    return eventOf(origin, action, { ...about(acting), reason, reasonText, metadata });
   };
   const events = mismatch ? [event('logout_user_mismatch')] : [];
 
   if (!living && !hasLivingBearer(facts, units, now)) {
     const dead = standings.some((standing) => standing.coveredBy.length > 0);
     events.push(event(dead ? 'logout_already_revoked' : 'logout_expired_token'));
-    const reason = dead ? 'token_already_revoked' : 'token_expired';
-    return { outcome: { status: 'already_logged_out', reason }, effects: { events } };
+    const outcome = dead ? 'token_already_revoked' : 'token_expired';
+    return { outcome: { status: 'already_logged_out', reason: outcome }, effects: { events } };
   }
   const asked = request.scope ?? (acting.isHomeMade ? 'all' : 'current');
   const scope = scopeGranted(facts, asked, acting, living);
-  const { revocations, sessions } = plan(facts, now, policy, request.reason, proofs, scope);
+  const { revocations, sessions } = plan(facts, now, policy, { reason, reasonText, origin }, proofs, scope);
   const cutoff = scope === 'current' ? null : cutoffOf(proofs, now, policy.clockSkewMs);
+  const sessionsEnded = sessions.length === 0 ? null : countLiving(facts, sessions, now);
   events.push(event('logout', scope));
   return {
-    outcome: {
+    outcome: (seqs) => ({
       status: 'logged_out',
       scope,
       userId: acting.subject,
       revokedAt: now,
-      sessionsEnded: sessions.length === 0 ? null : countLiving(facts, sessions, now),
+      sessionsEnded,
       safeIatAfter: cutoff === null ? null : safeIatAfter(cutoff),
-    },
+      seq: Math.max(...seqs),
+    }),
     effects: { revocations, events },
   };
 }
@@ -167,7 +174,7 @@ function plan(
   facts: Facts,
   now: number,
   policy: Policy,
-  reason: string,
+  cause: Cause,
   proofs: readonly KnownToken[],
   scope: LogoutScope,
 ): { revocations: NewRevocation[]; sessions: readonly Session[] } {
@@ -175,8 +182,8 @@ function plan(
   const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
   const reusesIds = facts.issuer((proofs[0] as KnownToken).issuer)?.reusesIds ?? false;
   const current = proofs.flatMap((claims) => [
-    finalForToken(tokenTarget(claims), reason, claims.expiresAt),
-    ...sharedUnits(claims).map((target) => endOfUnit(target, reason, cutoff, now, days, reusesIds)),
+    finalForToken(tokenTarget(claims), cause, claims.expiresAt),
+    ...sharedUnits(claims).map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
   ]);
   const own = facts.together(
     ...proofs.map(
@@ -190,11 +197,11 @@ function plan(
 
   const sessions = facts.sessionsOf(subject.issuer, subject.id);
   if (scope === 'all') {
-    return { revocations: [...current, cutoffForName(subject, cutoff, reason, days)], sessions };
+    return { revocations: [...current, cutoffForName(subject, cutoff, cause, days)], sessions };
   }
   const exceptKey = targetKey(unitOf(acting));
   return {
-    revocations: [cutoffForName(subject, cutoff, reason, days, exceptKey)],
+    revocations: [cutoffForName(subject, cutoff, cause, days, { exceptKey })],
     sessions: sessions.filter((session) => session.sessionId !== acting.sessionId),
   };
 }

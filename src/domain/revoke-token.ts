@@ -13,7 +13,7 @@ import { isRevocable } from './verdict.ts';
 import type { InactiveReason, Reason } from './vocabulary.ts';
 
 export type Revoked =
-  | { readonly status: 'revoked'; readonly revokedAt: number }
+  | { readonly status: 'revoked'; readonly revokedAt: number; readonly seq: number }
   | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
   | { readonly status: 'foreign' };
 
@@ -67,14 +67,14 @@ function decide(
       effects: { events: [eventOf(origin, action, details)] },
     };
   }
-  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), reason, claims.expiresAt)];
+  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, claims.expiresAt)];
   if (grant) {
     const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
     const reusesIds = issuer?.reusesIds ?? false;
-    revocations.push(endOfUnit(grant, reason, cutoff, now, policy.lifetimeDaysMax, reusesIds));
+    revocations.push(endOfUnit(grant, request, cutoff, now, policy.lifetimeDaysMax, reusesIds));
   }
   return {
-    outcome: { status: 'revoked', revokedAt: now },
+    outcome: (seqs) => ({ status: 'revoked', revokedAt: now, seq: Math.max(...seqs) }),
     effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
   };
 }

@@ -6,10 +6,10 @@
 import type { AuditEvent, NewEvent } from './audit.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
-import type { NewRevocation } from './cutoffs.ts';
+import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
 import type { Issuer } from './issuers.ts';
 import type { Grant, Session } from './sessions.ts';
-import type { Target } from './targets.ts';
+import type { Target, TargetKey, TargetKind } from './targets.ts';
 import type { Standing } from './verdict.ts';
 
 /**
@@ -24,6 +24,10 @@ export interface Facts {
   token(digest: Digest): RegisteredToken | undefined;
   /** What stands against a token: revocations that cover it, suspension. */
   standing(claims: Claims): Standing;
+  /** The final revocation of a target. */
+  final(target: Target): Revocation | undefined;
+  /** Every row of the log that covers a token, oldest first, at most `historyMax`. */
+  history(claims: Claims): readonly LoggedRevocation[];
   session(sessionId: string): Session | undefined;
   grant(grantId: string): Grant | undefined;
   /** Registered tokens of a grant or session that have not expired: the newest `bearersMax` of them. */
@@ -31,6 +35,8 @@ export interface Facts {
   /** Unexpired sessions of a user, newest first, at most `sessionsMax`. */
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
+  /** What came of the order that was given under this idempotency key, unless that has expired. */
+  remembered(keyDigest: Digest): Remembered | undefined;
   issuer(name: string): Issuer | undefined;
   /** Thumbprints of the keys that this issuer has ever named by this kid. */
   thumbprints(issuer: string, kid: string): readonly string[];
@@ -43,6 +49,20 @@ export interface Facts {
 /** Bearers of one grant or session that storage looks at; when there are more, some are taken to be alive. */
 export const bearersMax = 32;
 export const sessionsMax = 1000;
+export const historyMax = 100;
+
+/** The outcome of an order, kept for its repetition. */
+export interface Remembered {
+  readonly requestDigest: Digest;
+  readonly outcome: unknown;
+}
+
+/** Asks for the outcome of a decision, which must be plain JSON, to be kept. */
+export interface Remember {
+  readonly keyDigest: Digest;
+  readonly requestDigest: Digest;
+  readonly expiresAt: number;
+}
 
 export type ClientChange =
   | { readonly kind: 'insert'; readonly client: Client }
@@ -87,11 +107,37 @@ export interface Effects {
   readonly issuerKeys?: readonly IssuerKey[];
   readonly usedIds?: readonly UsedId[];
   readonly events?: readonly NewEvent[];
+  readonly remember?: Remember;
 }
 
+/** Sequence numbers of the decision's revocations, in its order; of the earlier row where one was there. */
+export type Seqs = readonly number[];
+
 export interface Decision<Outcome> {
-  readonly outcome: Outcome;
+  /** A function where the outcome tells the sequence numbers that the revocations got. */
+  readonly outcome: Outcome | ((seqs: Seqs) => Outcome);
   readonly effects: Effects;
+}
+
+export interface SessionPosition {
+  readonly createdAt: number;
+  readonly sessionId: string;
+}
+
+export interface BearerPage {
+  readonly tokens: readonly RegisteredToken[];
+  /** Where the next page starts; null when this was the last. */
+  readonly next: readonly number[] | null;
+}
+
+export interface RevocationFilter {
+  readonly key?: TargetKey;
+  readonly kind?: TargetKind;
+  readonly issuer?: string;
+  readonly reason?: string;
+  /** Half-open, milliseconds. */
+  readonly from?: number;
+  readonly to?: number;
 }
 
 export interface EventFilter {
@@ -126,6 +172,23 @@ export interface Store {
   listEvents(filter: EventFilter, before: number, limit: number): Promise<AuditEvent[]>;
   /** Sequence number of the newest event. */
   findEventHead(): Promise<number>;
+  /** Newest first, at most `limit`, starting below `before`. */
+  listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]>;
+  findRevocation(seq: number): Promise<LoggedRevocation | undefined>;
+  /**
+   * Unexpired registered tokens that bear a target, for a count: a page may be empty though more follow.
+   * `after` is the `next` of the page before, or empty.
+   */
+  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage>;
+  /** Unexpired sessions of a user, newest first, at most `limit`, starting after the session `after`. */
+  listSessions(
+    issuer: string,
+    subject: string,
+    after: SessionPosition | null,
+    limit: number,
+  ): Promise<Session[]>;
+  /** Moves the last activity of sessions forward: a hint, neither a decision nor part of one. */
+  touchSessions(sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */
   listClients(after: string, limit: number): Promise<Client[]>;
   /** Ordered by name, at most `limit`, starting after `after`. */

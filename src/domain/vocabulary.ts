@@ -4,7 +4,7 @@
 /** Why a token that was presented is not (or no longer) alive, in the words of /revoke and /logout. */
 export type InactiveReason = 'token_already_revoked' | 'token_expired' | 'token_not_found';
 
-/** Reason codes that a revocation may carry. Anything else a caller says is kept as free text beside one. */
+/** Reason codes that a revocation may carry; reasons.ts says what each means and who may give it. */
 export const reasons = [
   'client_request',
   'user_initiated_logout',
@@ -15,18 +15,11 @@ export const reasons = [
   'offboarding',
   'policy',
   'admin',
+  'identity_provider',
   'superseded',
   'reuse_detected',
 ] as const;
 export type Reason = (typeof reasons)[number];
-
-/** Reasons that only the server itself may give: they carry meaning in the rules. */
-const reservedReasons: ReadonlySet<string> = new Set<Reason>(['superseded', 'reuse_detected']);
-
-/** Is this a code that a caller may give as the reason of a revocation? */
-export function isCallerReason(text: string): text is Reason {
-  return (reasons as readonly string[]).includes(text) && !reservedReasons.has(text);
-}
 
 export const auditActions = [
   'login',
@@ -40,6 +33,8 @@ export const auditActions = [
   'revoke_expired_token',
   'revoke_invalid_token',
   'revoke_foreign_token',
+  'bulk_revoke',
+  'session_end',
   'refresh_token_rotated',
   'refresh_token_reuse',
   'client_auth_failed',

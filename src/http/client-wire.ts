@@ -6,7 +6,7 @@ import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '..
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { checkKeyUrl } from './issuer-wire.ts';
 import { readJwks } from './jwks-member.ts';
-import { boundedJson, identifier, ipAddress, line, list, uri } from './members.ts';
+import { boundedJson, clientIdentifier, identifier, ipAddress, line, list, uri } from './members.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './respond.ts';
 
@@ -25,7 +25,7 @@ export const clientSecret = z
   .regex(/^[\x20-\x7e]+$/);
 
 export const newClientBody = z.strictObject({
-  client_id: identifier,
+  client_id: clientIdentifier,
   client_name: identifier.optional(),
   token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
   permissions: list(z.enum(permissions)).default([]),

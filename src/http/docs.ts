@@ -35,8 +35,6 @@ export function handleDocs(openapiYaml: string, version: string) {
 
     async docs(ctx: Context): Promise<void> {
       const { file } = ctx.params as { file?: string };
-      ctx.set('Cache-Control', 'no-cache');
-      ctx.set('Content-Security-Policy', policy);
       if (file === undefined) return send(ctx, 'text/html; charset=utf-8', page);
       if (file === 'start.js') return send(ctx, 'text/javascript', start);
       const type = assets[file];
@@ -47,6 +45,8 @@ export function handleDocs(openapiYaml: string, version: string) {
 }
 
 function send(ctx: Context, type: string, body: string | Buffer): void {
+  ctx.set('Cache-Control', 'no-cache');
+  ctx.set('Content-Security-Policy', policy);
   ctx.set('Content-Type', type);
   ctx.body = body;
 }

@@ -13,6 +13,7 @@ import { type Context, protect } from './context.ts';
 import { readForm } from './form.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond, respondText } from './respond.ts';
+import type { SessionActivity } from './session-activity.ts';
 
 export interface IntrospectParts {
   readonly store: Store;
@@ -23,6 +24,7 @@ export interface IntrospectParts {
   /** Who signs. */
   readonly issuer: string;
   readonly now: () => number;
+  readonly activity: SessionActivity;
 }
 
 interface Answer {
@@ -36,7 +38,7 @@ const inactive: Answer & { readonly active: false } = { active: false };
 const signedType = 'application/token-introspection+jwt';
 
 export function handleIntrospect(parts: IntrospectParts) {
-  const { store, verifier, auth, signingKeys, issuer, now } = parts;
+  const { store, verifier, auth, activity, signingKeys, issuer, now } = parts;
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await auth.authenticateAny(ctx, form);
@@ -50,6 +52,7 @@ export function handleIntrospect(parts: IntrospectParts) {
     const presented = await verifier.present(presentedToken);
     const answer = presented === null ? inactive : await introspectToken(store, caller, presented);
     const body = 'claims' in answer ? membersOf(answer.claims, answer.cacheMaxAge) : inactive;
+    if ('claims' in answer && answer.claims.sessionId !== null) activity.touch(answer.claims.sessionId);
     // A bearer has no record that could say how it verifies; it is no resource server either.
     const isSigned = signingKeys && !caller.isBearer && prefers(ctx.get('accept'), signedType);
     if (!isSigned) return respond(ctx, 200, body);

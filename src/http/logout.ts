@@ -84,6 +84,7 @@ export function handleLogout(parts: LogoutParts) {
     const reason = outcome.status === 'logged_out' ? given.shown : outcome.reason;
     const { requestId, clientId, log } = ctx.state;
     log.info({ request_id: requestId, client_id: clientId, status: outcome.status, reason }, 'logout');
+    if (outcome.status === 'logged_out') ctx.set('Revocation-Seq', String(outcome.seq));
     respond(ctx, 200, envelope(outcome, reason));
   };
 }

@@ -68,6 +68,7 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
 function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string): void {
   switch (outcome.status) {
     case 'revoked':
+      ctx.set('Revocation-Seq', String(outcome.seq));
       respond(ctx, 200, { status: 'revoked', reason, revoked_at: timeOf(outcome.revokedAt) });
       return;
     case 'already_inactive':

@@ -3,9 +3,20 @@
 import type { Knex } from 'knex';
 import type { AuditEvent } from '../domain/audit.ts';
 import type { Client } from '../domain/clients.ts';
+import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
-import type { Decision, EventFilter, Facts, Store } from '../domain/store.ts';
+import type { Session } from '../domain/sessions.ts';
+import type {
+  BearerPage,
+  Decision,
+  EventFilter,
+  Facts,
+  RevocationFilter,
+  SessionPosition,
+  Store,
+} from '../domain/store.ts';
 import { StoreUnavailable } from '../domain/store.ts';
+import type { Target } from '../domain/targets.ts';
 import { listEvents } from './audit-events.ts';
 import { BatchQueue, type Entry } from './batch-queue.ts';
 import { listClients, listOrigins } from './clients.ts';
@@ -13,7 +24,11 @@ import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
 import { listIssuers } from './issuers.ts';
+import { Memory } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
+import { findRevocation, listRevocations } from './revocations.ts';
+import { listSessionsOf, touchSessions } from './sessions.ts';
+import { listBearers } from './tokens.ts';
 
 type Question = (facts: Facts, now: number) => unknown;
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
@@ -39,6 +54,7 @@ class KnexStore implements Store {
   readonly #writer: Knex;
   readonly #now: () => number;
   readonly #clockSql: string | null;
+  readonly #memory = new Memory();
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
 
@@ -70,6 +86,31 @@ class KnexStore implements Store {
     return (head as { event_seq: number }).event_seq;
   }
 
+  listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]> {
+    return guarded(listRevocations(this.#reader, filter, before, limit));
+  }
+
+  findRevocation(seq: number): Promise<LoggedRevocation | undefined> {
+    return guarded(findRevocation(this.#reader, seq));
+  }
+
+  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage> {
+    return guarded(listBearers(this.#reader, target, this.#now(), after, limit));
+  }
+
+  listSessions(
+    issuer: string,
+    subject: string,
+    after: SessionPosition | null,
+    limit: number,
+  ): Promise<Session[]> {
+    return guarded(listSessionsOf(this.#reader, issuer, subject, this.#now(), limit, after));
+  }
+
+  touchSessions(sessionIds: readonly string[], at: number): Promise<void> {
+    return guarded(touchSessions(this.#writer, sessionIds, at));
+  }
+
   listClients(after: string, limit: number): Promise<Client[]> {
     return guarded(listClients(this.#reader, after, limit));
   }
@@ -85,9 +126,9 @@ class KnexStore implements Store {
   async findFaults(): Promise<Record<string, string>> {
     try {
       const { pending } = await migrationStatusOf(this.#reader);
-      return pending.length === 0 ? {} : { migrations: `${pending.length} pending` };
+      return pending.length === 0 ? {} : { migrations: 'pending' };
     } catch {
-      return { database: 'unreachable' };
+      return { database: 'unreachable', migrations: 'unknown' };
     }
   }
 
@@ -99,7 +140,7 @@ class KnexStore implements Store {
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
     const now = this.#now();
-    const facts = new LoadedFacts();
+    const facts = new LoadedFacts(this.#memory, await guarded(this.#memory.catchUp(this.#reader)));
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {

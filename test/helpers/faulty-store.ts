@@ -36,6 +36,27 @@ export class FaultyStore implements Store {
     return this.#reading(() => this.#store.listClients(...of));
   }
 
+  listRevocations(...of: Parameters<Store['listRevocations']>): ReturnType<Store['listRevocations']> {
+    return this.#reading(() => this.#store.listRevocations(...of));
+  }
+
+  findRevocation(...of: Parameters<Store['findRevocation']>): ReturnType<Store['findRevocation']> {
+    return this.#reading(() => this.#store.findRevocation(...of));
+  }
+
+  listBearers(...of: Parameters<Store['listBearers']>): ReturnType<Store['listBearers']> {
+    return this.#reading(() => this.#store.listBearers(...of));
+  }
+
+  listSessions(...of: Parameters<Store['listSessions']>): ReturnType<Store['listSessions']> {
+    return this.#reading(() => this.#store.listSessions(...of));
+  }
+
+  touchSessions(...of: Parameters<Store['touchSessions']>): Promise<void> {
+    const fails = this.fault === 'writes' || this.fault === 'everything';
+    return fails ? Promise.reject(failure()) : this.#store.touchSessions(...of);
+  }
+
   listIssuers(...of: Parameters<Store['listIssuers']>): ReturnType<Store['listIssuers']> {
     return this.#reading(() => this.#store.listIssuers(...of));
   }
@@ -46,7 +67,9 @@ export class FaultyStore implements Store {
 
   findFaults(): Promise<Record<string, string>> {
     const fails = this.fault === 'reads' || this.fault === 'everything';
-    return fails ? Promise.resolve({ database: 'unreachable' }) : this.#store.findFaults();
+    return fails
+      ? Promise.resolve({ database: 'unreachable', migrations: 'unknown' })
+      : this.#store.findFaults();
   }
 
   close(): Promise<void> {
