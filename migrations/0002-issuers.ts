@@ -2,7 +2,7 @@
 // prove themselves with beside a secret.
 import type { Knex } from 'knex';
 
-const clientColumns = ['jwks', 'jwks_uri', 'tls_client_auth'];
+const clientColumns = ['keys', 'certificate_name', 'introspection_algorithm', 'scopes'];
 
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('issuers', (t) => {

@@ -5,6 +5,7 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
+import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
 import { handleListEvents } from './http/audit-events.ts';
 import { ClientAuth } from './http/client-auth.ts';
 import { ClientDirectory } from './http/client-directory.ts';
@@ -18,6 +19,7 @@ import { handleHealth } from './http/health.ts';
 import { handleIntrospect } from './http/introspect.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
+import { handleMetadata, metadataPath } from './http/metadata.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, describe, identify, observe } from './http/middleware.ts';
 import { type Family, Refusal } from './http/refusal.ts';
@@ -28,7 +30,9 @@ import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import type { SigningKeys } from './jwt/signing-keys.ts';
 import { createTrust } from './jwt/trust.ts';
+import type { Upstream } from './jwt/upstream.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
 
 export interface AppParts {
@@ -42,6 +46,13 @@ export interface AppParts {
   readonly confirmSecret: string;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
+  /** The issuer that clients know. */
+  readonly issuer: string;
+  readonly upstream: Upstream | null;
+  readonly signingKeys: SigningKeys | null;
+  readonly assertionAudiences: { readonly own: readonly string[]; readonly legacy: readonly string[] };
+  readonly clientCertProxies: BlockList;
+  readonly tlsClientAuthorities: readonly string[];
   readonly sharedSecret: SharedSecretTrust;
   /** Keys may be fetched without TLS from other machines. */
   readonly allowHttpKeys: boolean;
@@ -68,29 +79,56 @@ export interface Route {
 }
 
 export function createApp(parts: AppParts): App {
-  const { store, policy, log, now } = parts;
+  const { store, policy, log, now, signingKeys, issuer, upstream } = parts;
   const version = packageVersion();
   const metrics = new Metrics();
   const directory = new ClientDirectory(store);
   const recorder = new FloodRecorder(store);
+  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
+  const { sharedSecret } = parts;
+  const { verifier, issuers, keyRing, clientKeys } = createTrust({
+    store,
+    policy,
+    log,
+    now,
+    sharedSecret,
+    countRefusal,
+  });
   const activity = new SessionActivity(store, now);
   const auth = new ClientAuth({
     directory,
     recorder,
     throttle: new Throttle(parts.authFailuresPerMinuteMax),
     now,
+    assertions: {
+      store,
+      keyRing: clientKeys,
+      audiences: parts.assertionAudiences.own,
+      legacyAudiences: parts.assertionAudiences.legacy,
+      clockSkewMs: policy.clockSkewMs,
+    },
+    certificates: {
+      keyRing: clientKeys,
+      proxies: parts.clientCertProxies,
+      authorities: parts.tlsClientAuthorities,
+    },
+    bearers: { store, verifier, publicUrl: policy.publicUrl },
   });
-  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
-  const { sharedSecret } = parts;
-  const { verifier, issuers, keyRing } = createTrust({ store, policy, log, now, sharedSecret, countRefusal });
   const health = handleHealth({
     store,
     isDraining: parts.isDraining,
     version,
     nodeVersion: parts.nodeVersion,
   });
+  const metadata = handleMetadata({
+    publicUrl: policy.publicUrl,
+    issuer,
+    upstream,
+    signingKeys,
+    methods: methodsOffered(parts),
+  });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
-  const clients = handleClients({ store, auth, directory });
+  const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
   const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
   const sessions = handleSessions({ store, policy, auth });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
@@ -107,10 +145,12 @@ export function createApp(parts: AppParts): App {
       method: 'POST',
       path: '/introspect',
       family: 'oauth',
-      handle: handleIntrospect({ store, verifier, auth, activity }),
+      handle: handleIntrospect({ store, verifier, auth, activity, signingKeys, issuer, now }),
     },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
+    { method: 'GET', path: metadataPath(issuer), family: 'v1', handle: metadata.metadata },
+    { method: 'GET', path: '/jwks', family: 'v1', handle: metadata.jwks },
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
     { method: 'GET', path: '/health/ready', family: 'v1', handle: health.ready },
     { method: 'GET', path: '/version', family: 'v1', handle: health.version },
@@ -188,6 +228,15 @@ export function createApp(parts: AppParts): App {
       await recorder.close();
     },
   };
+}
+
+/** Certificates count only where a proxy may hand them over, and authorities only where there are some. */
+function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): AuthMethod[] {
+  const hasProxies = clientCertProxies.rules.length > 0;
+  const isOff = (method: AuthMethod) =>
+    (method === 'self_signed_tls_client_auth' && !hasProxies) ||
+    (method === 'tls_client_auth' && !(hasProxies && tlsClientAuthorities.length > 0));
+  return authMethods.filter((method) => !isOff(method));
 }
 
 type Middleware = (ctx: Context, next: Next) => Promise<void>;

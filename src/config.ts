@@ -1,7 +1,9 @@
 // Settings: the only file that knows the names of environment variables. Reading them is pure, and every
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { dirname, join } from 'node:path';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 
 export interface Config {
@@ -27,6 +29,16 @@ export interface Config {
   readonly authFailuresPerMinuteMax: number;
   readonly shutdownGraceMs: number;
   readonly sharedSecret: SharedSecretSettings;
+  /** Audiences that assertions of older clients name. */
+  readonly assertionAudiences: readonly string[];
+  readonly clientCertProxies: readonly string[];
+  /** Null: introspection answers are not signed. */
+  readonly signingKeysFile: string | null;
+  /** What the real authorization server's metadata says, given here or to be fetched; null: neither. */
+  readonly upstreamMetadata: Readonly<Record<string, unknown>> | null;
+  readonly upstreamMetadataUrl: string | null;
+  /** PEM certificates; empty turns `tls_client_auth` off. */
+  readonly tlsClientAuthorities: readonly string[];
   /** What is not wrong, but should not stay as it is. */
   readonly warnings: readonly string[];
 }
@@ -40,6 +52,8 @@ interface Setting {
   readonly default: string;
   readonly means: string;
   readonly secret?: true;
+  /** No secret, but long: may be given as a file as well. */
+  readonly file?: true;
 }
 
 export const settings: readonly Setting[] = [
@@ -98,6 +112,38 @@ export const settings: readonly Setting[] = [
     means: 'audience of such tokens where they name none',
   },
   { name: 'JWT_SECRET_CLIENT', default: 'none', means: 'client_id of such tokens where they name none' },
+  {
+    name: 'AUTHORIZATION_SERVER_METADATA',
+    default: 'none',
+    means:
+      "JSON object: the authorization server's part of the metadata, `response_types_supported` at least",
+    file: true,
+  },
+  {
+    name: 'AUTHORIZATION_SERVER_METADATA_URL',
+    default: 'none',
+    means: 'fetch that part from here; with neither there is no metadata document',
+  },
+  {
+    name: 'SIGNING_KEYS_FILE',
+    default: 'beside the database; none in production',
+    means: 'keys that sign introspection answers (`keys create`); without it they are not signed',
+  },
+  {
+    name: 'ASSERTION_AUDIENCES',
+    default: 'none',
+    means: 'further audiences, comma-separated, that client assertions may name: what older clients send',
+  },
+  {
+    name: 'CLIENT_CERT_PROXIES',
+    default: 'none',
+    means: 'CIDRs, comma-separated, of direct peers whose Client-Cert header (RFC 9440) is believed',
+  },
+  {
+    name: 'TLS_CLIENT_CA_FILE',
+    default: 'none: `tls_client_auth` is off',
+    means: 'PEM file of the authorities that vouch for client certificates',
+  },
   { name: 'CLOCK_SKEW_SECONDS', default: '60', means: "how far ahead an issuer's clock may be" },
   {
     name: 'TOKEN_LIFETIME_DAYS_MAX',
@@ -201,6 +247,16 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
     sharedSecret,
+    assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
+    clientCertProxies: reader.list(
+      'CLIENT_CERT_PROXIES',
+      isCidr,
+      'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
+    ),
+    signingKeysFile: reader.text('SIGNING_KEYS_FILE') ?? (production ? null : besideDatabase(databaseUrl)),
+    upstreamMetadata: reader.metadata('AUTHORIZATION_SERVER_METADATA'),
+    upstreamMetadataUrl: reader.metadataUrl('AUTHORIZATION_SERVER_METADATA_URL', production),
+    tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
     warnings: reader.warnings,
   };
   reader.reportMisspelt();
@@ -330,6 +386,47 @@ class Reader {
     return text;
   }
 
+  /** RFC 8414 §2: a document without response types is not valid. */
+  metadata(name: string): Record<string, unknown> | null {
+    const text = this.secret(name);
+    if (text === undefined) return null;
+    const remedy = 'Give a JSON object with `response_types_supported`, as RFC 8414 describes it.';
+    try {
+      const document = JSON.parse(text) as Record<string, unknown> | null;
+      const types = document?.response_types_supported;
+      if (Array.isArray(types) && types.length > 0) return document;
+      this.report(name, 'has no response_types_supported', remedy);
+    } catch {
+      this.report(name, 'is not JSON', remedy);
+    }
+    return null;
+  }
+
+  metadataUrl(name: string, production: boolean): string | null {
+    if (!this.has(name)) return null;
+    if (this.has('AUTHORIZATION_SERVER_METADATA') || this.has('AUTHORIZATION_SERVER_METADATA_FILE'))
+      this.report(name, 'is given, and so is AUTHORIZATION_SERVER_METADATA', 'Keep one of them.');
+    return this.url(name, production, '');
+  }
+
+  certificates(name: string): string[] {
+    const path = this.text(name);
+    if (path === undefined) return [];
+    if (!this.has('CLIENT_CERT_PROXIES'))
+      this.report(name, 'is given without CLIENT_CERT_PROXIES', 'Name the proxies that end TLS.');
+    try {
+      const pem = readFileSync(path, 'utf8');
+      const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+      for (const certificate of found) new X509Certificate(certificate);
+      if (found.length === 0) this.report(name, 'names a file without certificates', 'Give a PEM file.');
+      return found;
+    } catch {
+      const problem = 'names a file that cannot be read, or is no PEM file of certificates';
+      this.report(name, problem, 'Check its path, permissions and content.');
+      return [];
+    }
+  }
+
   /** One secret, or several while they are rotated: by lines where there are lines, else by commas. */
   sharedSecret(production: boolean): SharedSecretSettings {
     const text = this.secret('JWT_SECRET') ?? '';
@@ -358,13 +455,21 @@ class Reader {
 
   /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
   reportMisspelt(): void {
-    const known = settings.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name]));
+    const known = settings.flatMap(({ name, secret, file }) =>
+      secret || file ? [name, `${name}_FILE`] : [name],
+    );
     for (const name of Object.keys(this.#env)) {
       if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
       const meant = known.find((other) => other.length > 5 && isNearly(name, other));
       if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
     }
   }
+}
+
+function besideDatabase(databaseUrl: string): string {
+  const file = 'signing-keys.json';
+  if (!databaseUrl.startsWith('sqlite:')) return join('data', file);
+  return join(dirname(databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')), file);
 }
 
 const secretBytesMin = 32;

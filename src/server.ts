@@ -6,7 +6,10 @@ import type { Logger } from 'pino';
 import { createApp, policyOf } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
+import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
+import { SigningKeys } from './jwt/signing-keys.ts';
+import { Upstream } from './jwt/upstream.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 
@@ -39,6 +42,8 @@ export async function startServer(
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
   }
+  // In development the keys are made at the first start; a file that is no use is noticed now, not later.
+  await signingKeysOf(config)?.published();
   const store = openStore(config.databaseUrl, options.now ? { now: options.now } : {});
   return serveStore(store, config, log, options);
 }
@@ -51,6 +56,7 @@ export async function serveStore(
   options: ServerOptions,
 ): Promise<RunningServer> {
   let isDraining = false;
+  const now = options.now ?? Date.now;
   const app = createApp({
     store,
     policy: policyOf(config),
@@ -60,11 +66,20 @@ export async function serveStore(
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
     confirmSecret: config.confirmSecret ?? randomBytes(32).toString('base64url'),
     separateAdmin: config.adminPort !== null,
+    issuer: config.authorizationServerIssuer,
+    upstream: upstreamOf(config, log, now),
+    signingKeys: signingKeysOf(config),
+    assertionAudiences: {
+      own: [...new Set([config.authorizationServerIssuer, config.publicUrl])],
+      legacy: config.assertionAudiences,
+    },
+    clientCertProxies: trustedPeers(config.clientCertProxies),
+    tlsClientAuthorities: config.tlsClientAuthorities,
     sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: !config.production,
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
-    now: options.now ?? Date.now,
+    now,
   });
   const main = await listen(app.main.callback(), config.host, config.port);
   const admin = app.admin ? await listen(app.admin.callback(), config.host, config.adminPort ?? 0) : null;
@@ -81,6 +96,15 @@ export async function serveStore(
       await store.close();
     },
   };
+}
+
+function signingKeysOf({ signingKeysFile, production }: Config): SigningKeys | null {
+  return signingKeysFile === null ? null : new SigningKeys(signingKeysFile, { mayCreate: !production });
+}
+
+function upstreamOf(config: Config, log: Logger, now: () => number): Upstream | null {
+  const { upstreamMetadata: given, upstreamMetadataUrl: url, authorizationServerIssuer: issuer } = config;
+  return given || url ? new Upstream({ given, url, issuer, fetchJson, now, log }) : null;
 }
 
 function listen(handle: RequestListener, host: string, port: number): Promise<Server> {

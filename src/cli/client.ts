@@ -16,7 +16,7 @@ import { overlapSecondsDefault } from '../http/clients.ts';
 import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { timeOf } from '../http/respond.ts';
-import { collect, toText } from './options.ts';
+import { collect, readJwksFile, toText, withoutAbsent } from './options.ts';
 import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
@@ -32,6 +32,11 @@ interface CreateOptions {
   cascade?: string;
   logoutScope?: string;
   cacheMaxAge?: number;
+  jwksFile?: string;
+  jwksUri?: string;
+  tlsSubjectDn?: string;
+  tlsSanDns?: string;
+  introspectionAlg?: string;
   secretStdin?: boolean;
   json?: boolean;
 }
@@ -63,13 +68,22 @@ export function clientCommand(process: NodeJS.Process): Command {
       `0 to ${cacheMaxAgeMax}: how long it may trust an introspection answer`,
       toInteger,
     )
+    .option(
+      '--jwks-file <file>',
+      'its public keys, as a JWK set (private_key_jwt, self_signed_tls_client_auth)',
+    )
+    .option('--jwks-uri <url>', 'fetch its public keys from here')
+    .option('--tls-subject-dn <dn>', 'subject of its certificate (tls_client_auth), as in RFC 4514')
+    .option('--tls-san-dns <name>', 'DNS name in its certificate (tls_client_auth)')
+    .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')
     .action(async (options: CreateOptions) => {
-      const body = check(newClientBody, toBody(options));
+      const body = check(newClientBody, await toBody(options));
       const secret = await readSecret(options.secretStdin);
-      await withStore(process, async (store, _config, origin) => {
-        const created = await createClient(store, origin, toNewClient(body), secret);
+      await withStore(process, async (store, config, origin) => {
+        const fields = await toNewClient(body, !config.production);
+        const created = await createClient(store, origin, fields, secret);
         if (created.status === 'client_exists')
           throw new Refusal(
             'client_exists',
@@ -149,7 +163,7 @@ export function clientCommand(process: NodeJS.Process): Command {
   return command;
 }
 
-function toBody(options: CreateOptions): Record<string, unknown> {
+async function toBody(options: CreateOptions): Promise<Record<string, unknown>> {
   const body = {
     client_id: options.id,
     client_name: options.name,
@@ -161,8 +175,13 @@ function toBody(options: CreateOptions): Record<string, unknown> {
     cascade: options.cascade,
     logout_scope: options.logoutScope,
     cache_max_age: options.cacheMaxAge,
+    jwks: options.jwksFile === undefined ? undefined : await readJwksFile(options.jwksFile),
+    jwks_uri: options.jwksUri,
+    tls_client_auth_subject_dn: options.tlsSubjectDn,
+    tls_client_auth_san_dns: options.tlsSanDns,
+    introspection_signed_response_alg: options.introspectionAlg,
   };
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
+  return withoutAbsent(body);
 }
 
 function toInteger(text: string): number {

@@ -1,6 +1,5 @@
 // `issuer …`: whose JWTs are trusted. Works on the database directly, also while the server runs, which
 // sees the change within a second.
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import type { Issuer } from '../domain/issuers.ts';
 import { addIssuer, markKeysStale, rememberKeys, switchIssuer } from '../domain/manage-issuers.ts';
@@ -10,7 +9,7 @@ import { Refusal } from '../http/refusal.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire } from '../jwt/key-set.ts';
-import { collect, toText } from './options.ts';
+import { collect, readJwksFile, toText, withoutAbsent } from './options.ts';
 import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
@@ -175,18 +174,6 @@ async function toBody(options: AddOptions): Promise<Record<string, unknown>> {
     reach: options.reach,
   };
   return withoutAbsent(body);
-}
-
-function withoutAbsent(members: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
-async function readJwksFile(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch {
-    throw new Refusal('invalid_request', 'The file of --jwks-file cannot be read, or is not JSON.');
-  }
 }
 
 function toMarker(text: string | undefined): object | undefined {

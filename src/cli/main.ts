@@ -10,6 +10,7 @@ import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { issuerCommand } from './issuer.ts';
+import { keysCommand } from './keys.ts';
 import { migrateCommand } from './migrate.ts';
 import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
@@ -28,6 +29,7 @@ program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
 program.addCommand(revokeCommand(process));
 program.addCommand(issuerCommand(process));
+program.addCommand(keysCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 

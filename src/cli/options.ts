@@ -1,4 +1,6 @@
 // What several commands do with their options and with what they print.
+import { readFile } from 'node:fs/promises';
+import { Refusal } from '../http/refusal.ts';
 
 /** An option may be given several times, and may list several values with commas. */
 export function collect(value: string, earlier: string[] = []): string[] {
@@ -12,4 +14,16 @@ export function toText(wire: Record<string, unknown>): string {
   if ('client_secret' in wire)
     lines.push('', 'The secret is shown this once; keep it where secrets are kept.');
   return lines.join('\n');
+}
+
+export function withoutAbsent(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+export async function readJwksFile(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    throw new Refusal('invalid_request', 'The file of --jwks-file cannot be read, or is not JSON.');
+  }
 }

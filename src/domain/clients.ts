@@ -1,6 +1,8 @@
 // Clients: who may call, how they prove it and what they may do. The secrets themselves are never here,
 // only their digests.
+import type { Actor } from './audit.ts';
 import type { Digest } from './claims.ts';
+import type { KeySource } from './issuers.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
 /** RFC 6749 appendix A.1. Whatever else somebody calls himself, no client has that name. */
@@ -13,6 +15,16 @@ export interface ClientSecret {
   /** Null: until it is rotated away. */
   readonly expiresAt: number | null;
 }
+
+/** What a client's certificate is known by (RFC 8705 §2.1.2). */
+export interface CertificateName {
+  readonly kind: 'subject_dn' | 'san_dns' | 'san_uri' | 'san_ip' | 'san_email';
+  readonly value: string;
+}
+
+/** Algorithms in which introspection answers can be signed. */
+export const signingAlgorithms = ['RS256', 'ES256'] as const;
+export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 
 export interface Client {
   readonly clientId: string;
@@ -31,10 +43,39 @@ export interface Client {
   readonly logoutScope: 'current' | 'all';
   /** Seconds for which it may trust an introspection answer. */
   readonly cacheMaxAge: number;
+  /** Public keys for `private_key_jwt` and `self_signed_tls_client_auth`. */
+  readonly keys: KeySource | null;
+  /** For `tls_client_auth`. */
+  readonly certificateName: CertificateName | null;
+  /** RFC 9701 §6: how its signed introspection answers are signed. */
+  readonly introspectionAlgorithm: SigningAlgorithm;
+  /** What it is told of scopes in signed answers; null: all. */
+  readonly scopes: readonly string[] | null;
   readonly createdAt: number;
   /** When it was suspended, null while it is enabled. */
   readonly disabledAt: number | null;
   readonly secrets: readonly ClientSecret[];
+}
+
+/** Whoever has proved to be calling: a client, or the bearer of an access token, who has no record. */
+export interface Caller extends Client {
+  readonly actor: Actor;
+  readonly isBearer: boolean;
+  /** What it may reach is this issuer's data only; null: no such bound. */
+  readonly onlyIssuer: string | null;
+}
+
+/** Whoever asks about tokens: a client as such, or a caller that may be bound to one issuer. */
+export type Asker = Client & Partial<Pick<Caller, 'onlyIssuer'>>;
+
+/** May it reach what belongs to this issuer? */
+export function reaches({ onlyIssuer = null }: Asker, issuer: string): boolean {
+  return onlyIssuer === null || onlyIssuer === issuer;
+}
+
+export function callerOf(client: Client): Caller {
+  const actor = { kind: 'client', id: client.clientId } as const;
+  return { ...client, actor, isBearer: false, onlyIssuer: null };
 }
 
 export function holds(client: Client, permission: Permission): boolean {

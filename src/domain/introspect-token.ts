@@ -1,7 +1,7 @@
 // Introspection (RFC 7662): is this token active, and may this caller know? Whoever may not know gets the
 // same answer as for a token that does not exist.
 import type { Claims } from './claims.ts';
-import { type Client, holds } from './clients.ts';
+import { type Asker, holds, reaches } from './clients.ts';
 import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Store } from './store.ts';
 import { verdict } from './verdict.ts';
@@ -14,7 +14,7 @@ const inactive: Introspection = { active: false };
 
 export async function introspectToken(
   store: Store,
-  caller: Client,
+  caller: Asker,
   presented: Presented,
 ): Promise<Introspection> {
   return store.ask((facts, now) => {
@@ -30,7 +30,8 @@ export async function introspectToken(
  * RFC 7662 §4: an access token shows itself to its audience, a refresh token, which is no access token,
  * never to a resource server.
  */
-export function maySee(caller: Client, token: KnownToken): boolean {
+export function maySee(caller: Asker, token: KnownToken): boolean {
+  if (!reaches(caller, token.issuer)) return false;
   if (holds(caller, 'introspect:any') || token.clientId === caller.clientId) return true;
   if (token.tokenUse === 'refresh_token') return token.registrar === caller.clientId;
   return token.audience.some((name) => name === caller.clientId || caller.audiences.includes(name));

@@ -10,7 +10,15 @@ import type { Decision, Store } from './store.ts';
 export const clientSecretLengthMin = 32;
 export const clientSecretLengthMax = 256;
 
-export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets'>;
+const notSaid = { keys: null, certificateName: null, introspectionAlgorithm: 'RS256', scopes: null } as const;
+
+export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets' | keyof typeof notSaid> &
+  Partial<Pick<Client, keyof typeof notSaid>>;
+
+/** Clients of the other methods prove themselves with something that is theirs alone. */
+function hasSecretOf(client: Pick<Client, 'authMethod'>): boolean {
+  return client.authMethod === 'client_secret_basic' || client.authMethod === 'client_secret_post';
+}
 
 /** A client that may do nothing but revoke its own tokens, with `fields` over it. */
 export function plainClient(fields: Partial<NewClient> & Pick<NewClient, 'clientId'>): NewClient {
@@ -37,18 +45,18 @@ export type ClientCreated =
   | { readonly status: 'created'; readonly client: Client; readonly clientSecret: string | null }
   | { readonly status: 'client_exists' };
 
-/** `clientSecret` undefined: one is generated. Clients of method `none` have none. */
+/** `clientSecret` undefined: one is generated, for a client whose method needs one. */
 export async function createClient(
   store: Store,
   origin: Origin,
   fields: NewClient,
   clientSecret: string = generateClientSecret(),
 ): Promise<ClientCreated> {
-  const hasSecret = fields.authMethod !== 'none';
+  const hasSecret = hasSecretOf(fields);
   return store.write((facts, now): Decision<ClientCreated> => {
     if (facts.client(fields.clientId)) return { outcome: { status: 'client_exists' }, effects: {} };
     const secrets = hasSecret ? [toSecret(clientSecret, now)] : [];
-    const client: Client = { ...fields, createdAt: now, disabledAt: null, secrets };
+    const client: Client = { ...notSaid, ...fields, createdAt: now, disabledAt: null, secrets };
     return {
       outcome: { status: 'created', client, clientSecret: hasSecret ? clientSecret : null },
       effects: {
@@ -74,7 +82,7 @@ export async function rotateClientSecret(
   return store.write((facts, now): Decision<SecretRotated> => {
     const client = facts.client(clientId);
     if (!client) return { outcome: { status: 'not_found' }, effects: {} };
-    if (client.authMethod === 'none') return { outcome: { status: 'has_no_secret' }, effects: {} };
+    if (!hasSecretOf(client)) return { outcome: { status: 'has_no_secret' }, effects: {} };
     const secret = toSecret(clientSecret, now);
     const at = now + overlapMs;
     return {

@@ -35,7 +35,9 @@ export function readVerifiedJwt(
   try {
     const claims = toClaims(payload, issuer, reading, tokenUse, signingInputDigest, keyThumbprint, policy);
     const { audiences } = reading;
-    const isForUs = audiences.length === 0 || claims.audience.some((name) => audiences.includes(name));
+    // A token for this server itself lets its bearer call us.
+    const accepted = [...audiences, policy.publicUrl];
+    const isForUs = audiences.length === 0 || claims.audience.some((name) => accepted.includes(name));
     // Refresh tokens are for the issuer itself, and seldom name an audience.
     const mayNameNone = tokenUse === 'refresh_token' || reading.defaultAudience !== null;
     if (!isForUs && !(mayNameNone && claims.audience.length === 0))
@@ -142,12 +144,14 @@ function readAudience(aud: unknown): string[] {
 /** What introspection shows of a JWT beside its ids: as signed, where it is of the type it should be. */
 function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
   const { scope, scp, username, cnf, authorization_details, acr, auth_time, iat, nbf, aud } = payload;
+  // A binding that cannot be read must not become none.
+  if (cnf !== undefined && !isObject(cnf)) throw new Malformed();
   const isDpopBound = isObject(cnf) && typeof cnf.jkt === 'string';
   const members = {
     scope: toScope(scope) ?? toScope(scp),
     username: typeof username === 'string' ? username : undefined,
     token_type: isDpopBound ? 'DPoP' : undefined,
-    cnf: isObject(cnf) ? cnf : undefined,
+    cnf,
     authorization_details: Array.isArray(authorization_details) ? authorization_details : undefined,
     acr: typeof acr === 'string' ? acr : undefined,
     auth_time: typeof auth_time === 'number' ? auth_time : undefined,

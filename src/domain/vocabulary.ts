@@ -76,5 +76,12 @@ export const channels = ['oauth', 'logout', 'api', 'cli', 'system'] as const;
 export type Channel = (typeof channels)[number];
 
 /** How a client proves who it is (RFC 7591 `token_endpoint_auth_method`). */
-export const authMethods = ['client_secret_basic', 'client_secret_post', 'none'] as const;
+export const authMethods = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'none',
+] as const;
 export type AuthMethod = (typeof authMethods)[number];

@@ -1,39 +1,43 @@
-// Client authentication (RFC 6749 §2.3): which client is calling, and has it proved so? Methods are pinned
-// per client. Every failure looks the same, whether the client is unknown, suspended or the secret wrong.
-import { timingSafeEqual } from 'node:crypto';
+// Client authentication (RFC 6749 §2.3): who is calling, and has it been proved? Methods are pinned per
+// client; each has its file in auth-methods/. Every failure looks the same, whether the client is unknown,
+// suspended or the proof wrong.
 import { eventOf } from '../domain/audit.ts';
-import { digestOf } from '../domain/claims.ts';
-import { type Client, holds } from '../domain/clients.ts';
-import type { AuthMethod, Permission } from '../domain/vocabulary.ts';
+import { type Caller, type Client, callerOf, holds } from '../domain/clients.ts';
+import type { Permission } from '../domain/vocabulary.ts';
+import { type AssertionParts, provesAssertion, readAssertion } from './auth-methods/assertion.ts';
+import { type BearerParts, findBearer } from './auth-methods/bearer.ts';
+import {
+  type CertificateParts,
+  provesByAuthority,
+  provesByOwnKey,
+  readCertificate,
+} from './auth-methods/certificate.ts';
+import { type Credentials, type PresentedCertificate, twoMethods } from './auth-methods/credentials.ts';
+import { isSameSecret, parseBasic, provesSecret, readPost } from './auth-methods/secret.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { type Form, formDecode } from './form.ts';
-import { badParameter, missingParameter, Refusal } from './refusal.ts';
+import type { Form } from './form.ts';
+import { badParameter, Refusal } from './refusal.ts';
 import type { Throttle } from './throttle.ts';
 
 const realm = 'realm="revocation-server"';
 export const basicChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8"` };
 export const bearerChallenge = { 'WWW-Authenticate': `Bearer ${realm}` };
 const refusedBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
-
-interface Credentials {
-  readonly clientId: string;
-  /** Undefined for a client that only names itself. */
-  readonly clientSecret: string | undefined;
-  /** The ways in which they were presented. */
-  readonly methods: readonly AuthMethod[];
-}
+const weakBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="insufficient_scope"` };
 
 export interface AuthParts {
   readonly directory: ClientDirectory;
   readonly throttle: Throttle;
   readonly recorder: FloodRecorder;
   readonly now: () => number;
+  readonly assertions: AssertionParts;
+  readonly certificates: CertificateParts;
+  readonly bearers: BearerParts;
 }
 
 const nobody: Form = new Map();
-const someDigest = digestOf('no secret has this digest');
 
 export class ClientAuth {
   readonly #parts: AuthParts;
@@ -43,32 +47,67 @@ export class ClientAuth {
   }
 
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
-  async authenticate(ctx: Context, form: Form = nobody): Promise<Client | undefined> {
+  async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
     const credentials = await this.#read(ctx, form);
     if (!credentials) return undefined;
     const client = await this.#parts.directory.find(credentials.clientId);
-    if (!client || !this.#proves(client, credentials)) throw await this.#fail(ctx, credentials);
+    if (!client || !(await this.#proves(client, credentials))) throw await this.#fail(ctx, credentials);
     ctx.state.clientId = client.clientId;
-    return client;
+    return callerOf(client);
   }
 
-  /** For the management API: the calling client, which must hold one of `permissions`. */
-  async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Client> {
-    const client = await this.authenticate(ctx);
-    if (!client)
+  /** The same, where the bearer of an access token may call as well. */
+  async authenticateAny(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
+    const [, bearerToken] = /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization')) ?? [];
+    if (bearerToken === undefined) return this.authenticate(ctx, form);
+    if (form.has('client_secret') || form.has('client_assertion')) throw twoMethods();
+    protect(ctx, [bearerToken]);
+    const caller = await findBearer(this.#parts.bearers, bearerToken, this.#certificateOf(ctx));
+    if (!caller) throw await this.#failBearer(ctx, bearerToken);
+    ctx.state.clientId = caller.clientId;
+    return caller;
+  }
+
+  /**
+   * For what concerns all issuers: the caller, which must hold one of `permissions`. Bearers who reach one
+   * issuer's data only are refused.
+   */
+  async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
+    const caller = await this.permitWithin(ctx, ...permissions);
+    if (caller.onlyIssuer === null) return caller;
+    throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only", {
+      headers: weakBearer,
+    });
+  }
+
+  /** The same for handlers that confine what is done to `onlyIssuer` themselves. */
+  async permitWithin(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
+    const caller = await this.authenticateAny(ctx);
+    if (!caller)
       throw new Refusal('invalid_client', 'client authentication is missing', { headers: basicChallenge });
-    return demand(client, ...permissions);
+    return demand(caller, ...permissions);
   }
 
+  /** In order: the Authorization header, an assertion, a secret in the body, a certificate. */
   async #read(ctx: Context, form: Form): Promise<Credentials | undefined> {
     const header = ctx.get('authorization');
-    const body = readPost(form);
-    if (header === '') return body;
+    const assertion = readAssertion(form);
+    const body = assertion ?? readPost(form);
+    if (assertion && (header !== '' || form.has('client_secret'))) throw twoMethods();
+    if (header !== '') return this.#readHeader(ctx, header, body);
+    const certificate = this.#certificateOf(ctx);
+    // RFC 8705 §2: the client names itself in the body, the certificate proves it.
+    if (!body?.methods.includes('none') || !certificate) return body;
+    return {
+      ...body,
+      certificate,
+      methods: [...body.methods, 'tls_client_auth', 'self_signed_tls_client_auth'],
+    };
+  }
+
+  async #readHeader(ctx: Context, header: string, body: Credentials | undefined): Promise<Credentials> {
     const [, scheme = '', value = ''] = /^([^ ]*) *(.*)$/s.exec(header) ?? [];
-    if (/^bearer$/i.test(scheme)) {
-      await this.#count(ctx, null);
-      throw new Refusal('invalid_client', 'a bearer token is not accepted here', { headers: refusedBearer });
-    }
+    if (/^bearer$/i.test(scheme)) throw await this.#failBearer(ctx, value);
     const basic = /^basic$/i.test(scheme) ? parseBasic(value) : undefined;
     if (!basic) throw await this.#fail(ctx, undefined);
     if (!body) return basic;
@@ -77,84 +116,74 @@ export class ClientAuth {
     }
     if (body.clientSecret === undefined) return basic;
     // RFC 6749 §2.3 allows one method per request; gateways that add the same credentials again do no harm.
-    if (!isSame(digestOf(body.clientSecret), digestOf(basic.clientSecret ?? ''))) throw twoMethods();
+    if (!isSameSecret(body, basic)) throw twoMethods();
     return { ...basic, methods: [...basic.methods, ...body.methods] };
   }
 
-  #proves(client: Client, { clientSecret, methods }: Credentials): boolean {
-    const now = this.#parts.now();
-    const valid = client.secrets.filter((secret) => secret.expiresAt === null || secret.expiresAt > now);
-    const isPinned = methods.includes(client.authMethod);
-    if (client.disabledAt !== null || !isPinned) return false;
-    if (client.authMethod === 'none') return true;
-    const presented = digestOf(clientSecret ?? '');
-    const candidates = valid.length === 0 ? [someDigest] : valid.map((secret) => secret.digest);
-    return candidates.map((digest) => isSame(digest, presented)).includes(true) && valid.length > 0;
+  async #proves(client: Client, credentials: Credentials): Promise<boolean> {
+    const { now, assertions, certificates } = this.#parts;
+    const { authMethod } = client;
+    const { assertion, certificate, methods } = credentials;
+    if (client.disabledAt !== null || !methods.includes(authMethod)) return false;
+    switch (authMethod) {
+      case 'none':
+        return true;
+      case 'client_secret_basic':
+      case 'client_secret_post':
+        return provesSecret(client, credentials, now());
+      case 'private_key_jwt':
+        return assertion !== undefined && provesAssertion(assertions, client, assertion, now());
+      case 'tls_client_auth':
+        return certificate !== undefined && provesByAuthority(certificates, client, certificate, now());
+      case 'self_signed_tls_client_auth':
+        return certificate !== undefined && provesByOwnKey(certificates, client, certificate, now());
+      default:
+        return authMethod satisfies never;
+    }
+  }
+
+  #certificateOf(ctx: Context): PresentedCertificate | undefined {
+    return readCertificate(this.#parts.certificates, ctx);
   }
 
   async #fail(ctx: Context, credentials: Credentials | undefined): Promise<Refusal> {
-    const { clientId = null, clientSecret = '' } = credentials ?? {};
-    const seconds = await this.#count(ctx, clientId, clientSecret);
-    if (seconds > 0) {
-      return new Refusal('too_many_failures', 'too many failed authentications, try again later', {
-        headers: { 'Retry-After': String(seconds) },
-      });
-    }
+    const { clientId = null, clientSecret = '', assertion = '' } = credentials ?? {};
+    const seconds = await this.#count(ctx, clientId, [clientSecret, assertion]);
+    if (seconds > 0) return tooManyFailures(seconds);
     return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
   }
 
-  async #count(ctx: Context, clientId: string | null, clientSecret = ''): Promise<number> {
+  async #failBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
+    const seconds = await this.#count(ctx, null, [bearerToken]);
+    if (seconds > 0) return tooManyFailures(seconds);
+    const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
+    return new Refusal(code, 'the bearer token is not accepted here', { headers: refusedBearer });
+  }
+
+  async #count(ctx: Context, clientId: string | null, presented: readonly string[]): Promise<number> {
     const { throttle, recorder, directory } = this.#parts;
-    protect(ctx, [clientSecret]);
+    protect(ctx, presented);
     const seconds = await throttle.fail(clientId, ctx.state.ip);
     // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
     const known = clientId !== null && (await directory.find(clientId)) ? clientId : null;
-    const origin = originOf(ctx, { kind: 'client', id: null }, [clientSecret]);
+    const origin = originOf(ctx, { kind: 'client', id: null }, presented);
     await recorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
     ctx.state.log.info({ request_id: ctx.state.requestId, client_id: known }, 'client authentication failed');
     return seconds;
   }
 }
 
-/** Refuses a client that holds none of these permissions. */
-export function demand(client: Client, ...permissions: readonly Permission[]): Client {
-  if (permissions.some((permission) => holds(client, permission))) return client;
-  throw new Refusal('insufficient_permission', `this needs the permission ${permissions.join(' or ')}`);
+function tooManyFailures(seconds: number): Refusal {
+  return new Refusal('too_many_failures', 'too many failed authentications, try again later', {
+    headers: { 'Retry-After': String(seconds) },
+  });
 }
 
-/** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined and base64-encoded. */
-export function parseBasic(value: string): Credentials | undefined {
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return undefined;
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'base64'));
-    const colon = text.indexOf(':');
-    if (colon < 1) return undefined;
-    const clientId = formDecode(text.slice(0, colon));
-    const clientSecret = formDecode(text.slice(colon + 1));
-    return { clientId, clientSecret, methods: ['client_secret_basic'] };
-  } catch {
-    return undefined;
-  }
-}
-
-function readPost(form: Form): Credentials | undefined {
-  const clientId = form.get('client_id');
-  const clientSecret = form.get('client_secret');
-  if (form.has('client_assertion') || form.has('client_assertion_type')) throw twoMethods();
-  if (clientId === undefined) {
-    if (clientSecret !== undefined) throw missingParameter('client_id');
-    return undefined;
-  }
-  return { clientId, clientSecret, methods: [clientSecret === undefined ? 'none' : 'client_secret_post'] };
-}
-
-function twoMethods(): Refusal {
-  return new Refusal(
-    'invalid_request',
-    'there are two ways of authenticating in one request, or one that is not offered',
-  );
-}
-
-function isSame(one: string, other: string): boolean {
-  return timingSafeEqual(Buffer.from(one, 'hex'), Buffer.from(other, 'hex'));
+/** Refuses a caller that holds none of these permissions. */
+export function demand(caller: Caller, ...permissions: readonly Permission[]): Caller {
+  if (permissions.some((permission) => holds(caller, permission))) return caller;
+  const headers = caller.isBearer ? weakBearer : {};
+  throw new Refusal('insufficient_permission', `this needs the permission ${permissions.join(' or ')}`, {
+    headers,
+  });
 }

@@ -3,6 +3,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Client, clientIdSyntax } from '../domain/clients.ts';
 import type { Store } from '../domain/store.ts';
+import { idLengthMax } from './members.ts';
 
 const rememberMs = 800;
 const clientsMax = 10_000;
@@ -18,6 +19,7 @@ export class ClientDirectory {
   }
 
   async find(clientId: string): Promise<Client | undefined> {
+    if (clientId.length > idLengthMax || /[\p{Cc}\p{Cs}]/u.test(clientId)) return undefined;
     const known = this.#clients.get(clientId);
     if (known) return known;
     if (!clientIdSyntax.test(clientId)) return undefined;

@@ -1,9 +1,12 @@
 // A client as JSON, in the names of RFC 7591: what the management API and the command line read and show.
 import { z } from 'zod';
-import type { Client } from '../domain/clients.ts';
+import { type CertificateName, type Client, signingAlgorithms } from '../domain/clients.ts';
+import type { KeySource } from '../domain/issuers.ts';
 import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
-import { clientIdentifier, identifier, line, list, uri } from './members.ts';
+import { checkKeyUrl } from './issuer-wire.ts';
+import { readJwks } from './jwks-member.ts';
+import { boundedJson, clientIdentifier, identifier, ipAddress, line, list, uri } from './members.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './respond.ts';
 
@@ -33,16 +36,26 @@ export const newClientBody = z.strictObject({
   logout_scope: z.enum(['current', 'all']).default('current'),
   cache_max_age: z.int().min(0).max(cacheMaxAgeMax).default(0),
   client_secret: clientSecret.optional(),
+  jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
+  jwks_uri: uri.optional(),
+  tls_client_auth_subject_dn: line(1024).optional(),
+  tls_client_auth_san_dns: line(255).optional(),
+  tls_client_auth_san_uri: uri.optional(),
+  tls_client_auth_san_ip: ipAddress.optional(),
+  tls_client_auth_san_email: line(255).optional(),
+  scope: line(4096).optional(),
+  introspection_signed_response_alg: z.enum(signingAlgorithms).default('RS256'),
 });
 
-/** A client that proves nothing may hold no permission. */
-export function toNewClient(body: z.output<typeof newClientBody>): NewClient {
-  if (body.token_endpoint_auth_method === 'none') {
-    if (body.permissions.length > 0)
-      throw badParameter('permissions', 'must be empty for a client that does not authenticate');
-    if (body.client_secret !== undefined)
-      throw badParameter('client_secret', 'goes with clients that authenticate');
-  }
+type Body = z.output<typeof newClientBody>;
+
+/** A client that proves nothing may hold no permission. `allowHttp`: as for issuers. */
+export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewClient> {
+  const method = body.token_endpoint_auth_method;
+  if (method === 'none' && body.permissions.length > 0)
+    throw badParameter('permissions', 'must be empty for a client that does not authenticate');
+  if (body.client_secret !== undefined && method !== 'client_secret_basic' && method !== 'client_secret_post')
+    throw badParameter('client_secret', 'goes with clients that authenticate with a secret');
   return {
     clientId: body.client_id,
     clientName: body.client_name ?? null,
@@ -54,7 +67,38 @@ export function toNewClient(body: z.output<typeof newClientBody>): NewClient {
     cascade: body.cascade,
     logoutScope: body.logout_scope,
     cacheMaxAge: body.cache_max_age,
+    keys: await toKeys(body, allowHttp),
+    certificateName: toCertificateName(body),
+    introspectionAlgorithm: body.introspection_signed_response_alg,
+    scopes: body.scope === undefined ? null : body.scope.split(' ').filter((name) => name !== ''),
   };
+}
+
+/** RFC 7591 §2: `jwks` and `jwks_uri` are alternatives. */
+async function toKeys(body: Body, allowHttp: boolean): Promise<KeySource | null> {
+  const { jwks, jwks_uri: uri, token_endpoint_auth_method: method } = body;
+  const needsKeys = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
+  if (jwks !== undefined && uri !== undefined) throw badParameter('jwks_uri', 'is given, and so is jwks');
+  if (jwks !== undefined) return { kind: 'jwks', keys: await readJwks('jwks', jwks) };
+  if (uri !== undefined) return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', uri, allowHttp) };
+  if (needsKeys) throw badParameter('jwks', `or jwks_uri goes with ${method}`);
+  return null;
+}
+
+const certificateNames = ['subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email'] as const;
+
+/** RFC 8705 §2.1.2: exactly one. */
+function toCertificateName(body: Body): CertificateName | null {
+  const given = certificateNames.flatMap((kind): CertificateName[] => {
+    const value = body[`tls_client_auth_${kind}`];
+    return value === undefined ? [] : [{ kind, value }];
+  });
+  const isNeeded = body.token_endpoint_auth_method === 'tls_client_auth';
+  if (given.length !== (isNeeded ? 1 : 0)) {
+    const problem = isNeeded ? 'or one other tls_client_auth_ name is needed' : 'goes with tls_client_auth';
+    throw badParameter('tls_client_auth_subject_dn', problem);
+  }
+  return given[0] ?? null;
 }
 
 export function clientToWire(client: Client): Record<string, unknown> {
@@ -69,6 +113,12 @@ export function clientToWire(client: Client): Record<string, unknown> {
     cascade: client.cascade,
     logout_scope: client.logoutScope,
     cache_max_age: client.cacheMaxAge,
+    ...keysToWire(client.keys),
+    ...(client.certificateName === null
+      ? {}
+      : { [`tls_client_auth_${client.certificateName.kind}`]: client.certificateName.value }),
+    introspection_signed_response_alg: client.introspectionAlgorithm,
+    ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
     created_at: timeOf(client.createdAt),
     disabled_at: client.disabledAt === null ? null : timeOf(client.disabledAt),
     secrets: client.secrets.map((secret) => ({
@@ -77,4 +127,9 @@ export function clientToWire(client: Client): Record<string, unknown> {
       expires_at: secret.expiresAt === null ? null : timeOf(secret.expiresAt),
     })),
   };
+}
+
+function keysToWire(keys: KeySource | null): Record<string, unknown> {
+  if (keys === null || keys.kind === 'discovery') return {};
+  return keys.kind === 'jwks' ? { jwks: { keys: keys.keys } } : { jwks_uri: keys.uri };
 }

@@ -17,6 +17,7 @@ export interface ClientsParts {
   readonly store: Store;
   readonly auth: ClientAuth;
   readonly directory: ClientDirectory;
+  readonly allowHttpKeys: boolean;
 }
 
 const overlapSecondsMax = 2_592_000;
@@ -26,17 +27,18 @@ const rotateBody = z.strictObject({
   client_secret: clientSecret.optional(),
 });
 
-export function handleClients({ store, auth, directory }: ClientsParts) {
+export function handleClients({ store, auth, directory, allowHttpKeys }: ClientsParts) {
   const admin = async (ctx: Context): Promise<Origin> => {
     const caller = await auth.permit(ctx, 'admin');
-    return originOf(ctx, { kind: 'client', id: caller.clientId });
+    return originOf(ctx, caller.actor);
   };
 
   return {
     async createClient(ctx: Context): Promise<void> {
       const origin = await admin(ctx);
       const body = check(newClientBody, await readJson(ctx));
-      const created = await createClient(store, origin, toNewClient(body), body.client_secret);
+      const fields = await toNewClient(body, allowHttpKeys);
+      const created = await createClient(store, origin, fields, body.client_secret);
       if (created.status === 'client_exists') {
         throw new Refusal('client_exists', 'there is a client of this client_id');
       }

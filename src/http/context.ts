@@ -66,7 +66,7 @@ export function isTrusted(address: string, trusted: BlockList): boolean {
 }
 
 /** IPv4 addresses in IPv6 clothes are IPv4 addresses. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   return mapped?.[1] ?? address;
 }

@@ -86,7 +86,7 @@ async function toKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
   return { kind: 'discovery' };
 }
 
-function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
+export function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
   const { protocol, hostname, username } = URL.canParse(url) ? new URL(url) : { protocol: '' };
   const isLocal = hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname ?? '');
   const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLocal));

@@ -25,7 +25,7 @@ export interface IssuersParts {
 export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: IssuersParts) {
   const admin = async (ctx: Context): Promise<Origin> => {
     const caller = await auth.permit(ctx, 'admin');
-    return originOf(ctx, { kind: 'client', id: caller.clientId });
+    return originOf(ctx, caller.actor);
   };
 
   return {

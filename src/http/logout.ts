@@ -46,7 +46,15 @@ const logoutBody = z.object({
   scope: z.enum(['current', 'others', 'all']).nullish(),
   client_id: text,
   client_secret: text,
+  client_assertion: text,
+  client_assertion_type: text,
 });
+const credentialMembers = [
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+] as const;
 type LogoutBody = z.output<typeof logoutBody>;
 
 export function handleLogout(parts: LogoutParts) {
@@ -55,7 +63,7 @@ export function handleLogout(parts: LogoutParts) {
     const refreshToken = body.refresh_token || undefined;
     const bearerToken = readBearer(ctx.get('authorization'));
     const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
-    protect(ctx, [...presented, body.client_secret ?? '']);
+    protect(ctx, [...presented, body.client_secret ?? '', body.client_assertion ?? '']);
     const given = readReason(body.reason || undefined, 'user_initiated_logout', presented);
     const claimedUserId = body.user_id || body.userId || null;
     const timestamp = plainText(body.timestamp ?? '', timestampMax, presented);
@@ -115,9 +123,7 @@ async function logOutByClient(
   metadata: Readonly<Record<string, unknown>>,
 ): Promise<LoggedOut> {
   const credentials = new Map(
-    Object.entries({ client_id: body.client_id || '', client_secret: body.client_secret || '' }).filter(
-      ([, value]) => value !== '',
-    ),
+    credentialMembers.map((name) => [name, body[name] || ''] as const).filter(([, value]) => value !== ''),
   );
   const isBearer = /^bearer\b/i.test(ctx.get('authorization'));
   const caller = isBearer ? undefined : await parts.auth.authenticate(ctx, credentials);
@@ -130,7 +136,10 @@ async function logOutByClient(
   if (userId.length > idLengthMax || /\p{Cc}/u.test(userId)) {
     throw new Refusal('invalid_request', 'user_id has the wrong form');
   }
-  const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [body.client_secret ?? '']);
+  const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [
+    body.client_secret ?? '',
+    body.client_assertion ?? '',
+  ]);
   return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });
 }
 

@@ -2,9 +2,12 @@
 // a body that it looks at again at the end) costs as much as the answer itself.
 import type { Context } from './context.ts';
 
-/** Answers at once: what a handler does after this cannot change the answer. */
+/** Answers at once, as `respondText` does: what a handler does after this cannot change the answer. */
 export function respond(ctx: Context, status: number, body: object, contentType = 'application/json'): void {
-  const text = JSON.stringify(body);
+  respondText(ctx, status, JSON.stringify(body), contentType);
+}
+
+export function respondText(ctx: Context, status: number, text: string, contentType: string): void {
   const { res } = ctx;
   ctx.respond = false;
   res.writeHead(status, [

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { Origin } from '../domain/audit.ts';
 import { digestOf } from '../domain/claims.ts';
-import { type Client, holds } from '../domain/clients.ts';
+import { type Asker, type Client, holds, reaches } from '../domain/clients.ts';
 import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import { tokenDigestOf } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
@@ -112,7 +112,9 @@ async function resolveToken(
 }
 
 /** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */
-export function demandRevoke(client: Client, target: Target, policy: Policy): void {
+export function demandRevoke(client: Asker, target: Target, policy: Policy): void {
+  if (!reaches(client, target.issuer))
+    throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");
   if (holds(client, 'revoke:any')) return;
   const permission: Permission = `revoke:${target.kind}`;
   if (!holds(client, permission))

@@ -37,11 +37,11 @@ export function handleRevocations(parts: RevocationsParts) {
   const { store, policy, auth } = parts;
   return {
     async createRevocation(ctx: Context): Promise<void> {
-      const caller = await auth.permit(ctx, ...revokePermissions);
+      const caller = await auth.permitWithin(ctx, ...revokePermissions);
       const body = check(revocationBody, await readJson(ctx));
       const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
       protect(ctx, presented);
-      const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, presented);
+      const origin = originOf(ctx, caller.actor, presented);
       const read = await readOrder(store, policy, body, origin);
       demandRevoke(caller, read.order.target, policy);
 
@@ -55,11 +55,13 @@ export function handleRevocations(parts: RevocationsParts) {
     },
 
     async listRevocations(ctx: Context): Promise<void> {
-      await auth.permit(ctx, 'audit');
+      const { onlyIssuer } = await auth.permitWithin(ctx, 'audit');
       const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
       const limit = readLimit(query);
       const before = readPosition(query);
-      const rows = await store.listRevocations(readFilter(query, policy), before, limit + 1);
+      const filter = readFilter(query, policy);
+      const within = onlyIssuer === null ? filter : { ...filter, issuer: onlyIssuer };
+      const rows = await store.listRevocations(within, before, limit + 1);
       const page = rows.slice(0, limit);
       const last = page.at(-1);
       const nextCursor = rows.length > limit && last ? encodeCursor([last.seq, fingerprint(query)]) : null;

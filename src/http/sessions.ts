@@ -1,7 +1,6 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
 
-import type { Client } from '../domain/clients.ts';
-import { holds } from '../domain/clients.ts';
+import { type Caller, holds } from '../domain/clients.ts';
 import { type Device, describeDevices, endSession } from '../domain/end-session.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
@@ -23,11 +22,11 @@ export interface SessionsParts {
 export function handleSessions({ store, policy, auth }: SessionsParts) {
   return {
     async listSessions(ctx: Context): Promise<void> {
-      const caller = await auth.permit(ctx, 'sessions', 'audit', 'revoke:any');
+      const caller = await auth.permitWithin(ctx, 'sessions', 'audit', 'revoke:any');
       const query = readQuery(ctx, ['user_id', 'issuer', 'current', 'limit', 'cursor']);
       const userId = readId(query, 'user_id');
       if (userId === undefined) throw missingParameter('user_id');
-      const issuer = readId(query, 'issuer') ?? policy.publicUrl;
+      const issuer = readId(query, 'issuer') ?? caller.onlyIssuer ?? policy.publicUrl;
       const allowed = reach(caller, policy, 'audit');
       if (allowed !== null && !allowed.includes(issuer))
         throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
@@ -44,11 +43,11 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
     },
 
     async deleteSession(ctx: Context): Promise<void> {
-      const caller = await auth.permit(ctx, 'sessions', 'revoke:any', 'revoke:session');
+      const caller = await auth.permitWithin(ctx, 'sessions', 'revoke:any', 'revoke:session');
       const query = readQuery(ctx, ['reason']);
       const { reason, reasonText } = readReason(query.get('reason'), 'user_logout', [], 'operators');
       const { id = '' } = ctx.params as { id?: string };
-      const origin = originOf(ctx, { kind: 'client', id: caller.clientId });
+      const origin = originOf(ctx, caller.actor);
       const cause = { reason, reasonText, origin };
       const isPossible = id.length <= idLengthMax && !/\p{Cc}/u.test(id);
       const ended = isPossible
@@ -63,7 +62,8 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
 }
 
 /** The issuers whose sessions this caller may handle; null: everybody's. */
-function reach(caller: Client, policy: Policy, ...everywhere: readonly 'audit'[]): readonly string[] | null {
+function reach(caller: Caller, policy: Policy, ...everywhere: readonly 'audit'[]): readonly string[] | null {
+  if (caller.onlyIssuer !== null) return [caller.onlyIssuer];
   const isFree = holds(caller, 'revoke:any') || everywhere.some((permission) => holds(caller, permission));
   return isFree ? null : issuersOf(caller, policy);
 }

@@ -1,7 +1,7 @@
 // POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
 import { type Readable, Transform } from 'node:stream';
 import { tokenRef } from '../domain/claims.ts';
-import type { Client } from '../domain/clients.ts';
+import type { Caller } from '../domain/clients.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreUnavailable } from '../domain/store.ts';
@@ -31,16 +31,16 @@ interface Item {
 }
 
 export function handleRegisterTokens({ store, policy, auth }: TokensParts) {
-  const registerOne = async (ctx: Context, registrar: Client, value: unknown): Promise<Item> => {
+  const registerOne = async (ctx: Context, registrar: Caller, value: unknown): Promise<Item> => {
     const registration = readRegistration(value, registrar, policy);
-    const origin = originOf(ctx, { kind: 'client', id: registrar.clientId });
+    const origin = originOf(ctx, registrar.actor);
     return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
   };
 
   /** One bad item of many fails alone. */
   const registerItem = async (
     ctx: Context,
-    registrar: Client,
+    registrar: Caller,
     index: number,
     value: unknown,
   ): Promise<Item> => {
@@ -56,7 +56,7 @@ export function handleRegisterTokens({ store, policy, auth }: TokensParts) {
   };
 
   return async function registerTokens(ctx: Context): Promise<void> {
-    const registrar = await auth.permit(ctx, 'register');
+    const registrar = await auth.permitWithin(ctx, 'register');
     if (/^application\/x-ndjson *(?:;|$)/i.test(ctx.get('content-type'))) {
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');

@@ -11,8 +11,8 @@ import { couldBeToken } from '../domain/presented-token.ts';
 import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
-import { importKey, suits, type VerifyingKey } from './key-set.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
+import { findSigner } from './signer.ts';
 import { hasBadMembers, isSignedBy } from './verify-signature.ts';
 
 const rememberedMax = 20_000;
@@ -74,8 +74,8 @@ export class JwtVerifier implements TokenVerifier {
     issuer: Issuer,
   ): Promise<Verification> {
     const known = this.#remembered.get(digest);
-    const keys = await this.#parts.keyRing.current(issuer);
     if (known && isSameRecord(known.issuer, issuer)) {
+      const keys = await this.#parts.keyRing.current(issuer);
       if (keys.some((key) => key.thumbprint === known.claims.keyThumbprint))
         return verified(known.claims, issuer, false);
       this.#remembered.delete(digest);
@@ -84,27 +84,12 @@ export class JwtVerifier implements TokenVerifier {
     if (typeof alg !== 'string' || !issuer.algorithms.includes(alg))
       return this.#refuse('bad_algorithm', issuer);
     if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
-    const key =
-      (await findSigner(presentedToken, jwt, alg, keys)) ??
-      (await this.#findNewSigner(presentedToken, jwt, alg, issuer, keys));
+    const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer);
     if (!key) return this.#refuse('bad_signature', issuer);
     const read = readVerifiedJwt(jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer);
     this.#remembered.set(digest, { claims: read.claims, issuer });
     return verified(read.claims, issuer, false);
-  }
-
-  /** A key that we do not hold may be new. One that we hold and that did not sign is an answer. */
-  async #findNewSigner(
-    presentedToken: string,
-    jwt: UntrustedJwt,
-    alg: string,
-    issuer: Issuer,
-    held: readonly VerifyingKey[],
-  ): Promise<VerifyingKey | undefined> {
-    if (isNamedIn(jwt, alg, held)) return undefined;
-    const keys = await this.#parts.keyRing.certain(issuer);
-    return keys === held ? undefined : findSigner(presentedToken, jwt, alg, keys);
   }
 
   async #verifyBySecret(presentedToken: string, jwt: UntrustedJwt, iss: unknown): Promise<Verification> {
@@ -137,24 +122,4 @@ function verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verifi
 /** Suspension and the wish for fresh keys change nothing in how a token is read. */
 function isSameRecord(one: Issuer, other: Issuer): boolean {
   return one === other || one.createdAt === other.createdAt;
-}
-
-function isNamedIn(jwt: UntrustedJwt, alg: string, keys: readonly VerifyingKey[]): boolean {
-  const { kid } = jwt.header;
-  return kid !== undefined && keys.some((key) => key.kid === kid && suits(key, alg));
-}
-
-async function findSigner(
-  presentedToken: string,
-  jwt: UntrustedJwt,
-  alg: string,
-  keys: readonly VerifyingKey[],
-): Promise<VerifyingKey | undefined> {
-  const { kid } = jwt.header;
-  for (const key of keys) {
-    const isCandidate = kid === undefined || key.kid === undefined || key.kid === kid;
-    if (!isCandidate || !suits(key, alg)) continue;
-    if (await isSignedBy(presentedToken, await importKey(key, alg), alg)) return key;
-  }
-  return undefined;
 }

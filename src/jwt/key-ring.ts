@@ -6,7 +6,8 @@ import { KeySource, type KeySourceParts } from './key-source.ts';
 
 const sourcesMax = 1_000;
 
-type Named = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
+/** Whoever has keys: an issuer, or a client. */
+export type Keyed = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
 
 export class KeyRing {
   readonly #parts: KeySourceParts;
@@ -16,20 +17,20 @@ export class KeyRing {
     this.#parts = parts;
   }
 
-  current(issuer: Named): Promise<readonly VerifyingKey[]> {
+  current(issuer: Keyed): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).current(issuer.keysStaleBefore);
   }
 
-  certain(issuer: Named): Promise<readonly VerifyingKey[]> {
+  certain(issuer: Keyed): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).certain(issuer.keysStaleBefore);
   }
 
   /** The keys after an administrator wanted them fetched again. */
-  fresh(issuer: Named): Promise<readonly VerifyingKey[]> {
+  fresh(issuer: Keyed): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).fresh(issuer.keysStaleBefore);
   }
 
-  #sourceOf({ issuer, keySource }: Named): KeySource {
+  #sourceOf({ issuer, keySource }: Keyed): KeySource {
     const id = JSON.stringify([issuer, keySource]);
     const known = this.#sources.get(id);
     if (known) return known;

@@ -26,6 +26,8 @@ export interface Trust {
   readonly verifier: TokenVerifier;
   readonly issuers: IssuerDirectory;
   readonly keyRing: KeyRing;
+  /** Of clients that sign assertions or show certificates. */
+  readonly clientKeys: KeyRing;
 }
 
 const remedies: Partial<Record<RefusalKind, string>> = {
@@ -56,16 +58,14 @@ export function createTrust({ store, policy, log, now, sharedSecret, countRefusa
     onFailure: tellFailure(log),
     onKeys: recordKeys(store, log),
   });
+  const clientKeys = new KeyRing({ fetchJson, now, onFailure: tellFailure(log), onKeys: () => {} });
   const verifier = new JwtVerifier({ issuers, keyRing, sharedSecret, policy, onRefusal });
-  return { verifier, issuers, keyRing };
+  return { verifier, issuers, keyRing, clientKeys };
 }
 
 function tellFailure(log: Logger) {
   return (issuer: string, problem: string): void =>
-    log.warn(
-      { issuer, problem },
-      "an issuer's keys could not be fetched; its last ones are used for 24 hours",
-    );
+    log.warn({ issuer, problem }, 'keys could not be fetched; the last ones are used for 24 hours');
 }
 
 function recordKeys(store: Store, log: Logger) {

@@ -1,6 +1,6 @@
 // The tables `clients` and `client_secrets`.
 import type { Knex } from 'knex';
-import type { Client, ClientSecret } from '../domain/clients.ts';
+import type { Client, ClientSecret, SigningAlgorithm } from '../domain/clients.ts';
 import type { ClientChange } from '../domain/store.ts';
 import type { AuthMethod, Permission } from '../domain/vocabulary.ts';
 
@@ -15,6 +15,10 @@ interface ClientRow {
   cascade: Client['cascade'];
   logout_scope: Client['logoutScope'];
   cache_max_age: number;
+  keys: string | null;
+  certificate_name: string | null;
+  introspection_algorithm: SigningAlgorithm | null;
+  scopes: string | null;
   created_at: number;
   disabled_at: number | null;
 }
@@ -100,6 +104,10 @@ function toRow(client: Client): ClientRow {
     cascade: client.cascade,
     logout_scope: client.logoutScope,
     cache_max_age: client.cacheMaxAge,
+    keys: client.keys && JSON.stringify(client.keys),
+    certificate_name: client.certificateName && JSON.stringify(client.certificateName),
+    introspection_algorithm: client.introspectionAlgorithm,
+    scopes: client.scopes && JSON.stringify(client.scopes),
     created_at: client.createdAt,
     disabled_at: client.disabledAt,
   };
@@ -117,6 +125,10 @@ function toClient(row: ClientRow, secrets: readonly SecretRow[]): Client {
     cascade: row.cascade,
     logoutScope: row.logout_scope,
     cacheMaxAge: row.cache_max_age,
+    keys: row.keys === null ? null : JSON.parse(row.keys),
+    certificateName: row.certificate_name === null ? null : JSON.parse(row.certificate_name),
+    introspectionAlgorithm: row.introspection_algorithm ?? 'RS256',
+    scopes: row.scopes === null ? null : JSON.parse(row.scopes),
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
     secrets: secrets

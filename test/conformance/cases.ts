@@ -42,6 +42,17 @@ export interface Expected {
   readonly descriptionCharset?: string;
   readonly types?: boolean;
   readonly noNulls?: boolean;
+  readonly noEmptyArrays?: boolean;
+  readonly present?: readonly string[];
+  /** The endpoint whose `…_auth_methods_supported` must be what it accepts. */
+  readonly methodsMatchBehaviour?: string;
+  /** The body is a signed answer. */
+  readonly jwt?: {
+    readonly header: { readonly typ: string };
+    /** By path, `integer` for any. */
+    readonly claims: Readonly<Record<string, unknown>>;
+    readonly absent: readonly string[];
+  };
 }
 
 type Aftermath =

@@ -1,54 +1,57 @@
 // Runs the cases of cases.json against the server, on both databases, each with fixtures of its own.
-import test, { type ExecutionContext } from 'ava';
-import { encodeForm, publicUrl, type Reply, type RequestParts } from '../helpers/app.ts';
+import type { ExecutionContext } from 'ava';
+import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { encodeForm, publicUrl, type Reply, type RequestParts, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge } from '../helpers/issuer.ts';
+import { temporaryKeysFile } from '../helpers/signing-keys.ts';
 import { type Case, type CaseRequest, cases, type Expected, findCase } from './cases.ts';
 import { type Fixtures, makeFixtures } from './fixtures.ts';
 
-/** Cases that are not run, since they need what is not there yet. This list only ever shrinks. */
-const notYet = {
-  'client assertions': ['AUTH-08', 'AUTH-15', 'AUTH-17'],
-  'signed introspection answers': ['INT-30'],
-  'server metadata': ['MET-01', 'MET-02', 'MET-04', 'MET-07', 'MET-10'],
+const settings = {
+  AUTHORIZATION_SERVER_METADATA: JSON.stringify({
+    response_types_supported: ['code'],
+    token_endpoint: `${publicUrl}/token`,
+  }),
+  SIGNING_KEYS_FILE: temporaryKeysFile(),
 };
-const left: readonly string[] = Object.values(notYet).flat();
 
-test('every case that is left out is a case of cases.json', (t) => {
-  for (const id of left) t.is(findCase(id).id, id);
-});
-
-for (const one of cases.filter(({ id }) => !left.includes(id))) {
-  testEachDatabase(`${one.id} ${one.request.method} ${one.request.path}: ${one.title}`, async (t, app) => {
-    const fixtures = await makeFixtures(app);
-    const head = await app.store.findEventHead();
-    const replies = await send(fixtures, one.request);
-    for (const reply of replies) check(t, one, reply);
-    if (one.expect.sameAs) {
-      const [other] = await send(fixtures, findCase(one.expect.sameAs).request);
-      for (const reply of replies) t.deepEqual(likenessOf(reply), likenessOf(other as Reply));
-    }
-    for (const aftermath of one.after) {
-      if ('audit' in aftermath) {
-        const events = (await app.events(aftermath.audit)).filter(({ seq }) => seq > head);
-        t.is(events.length, aftermath.count, `audit events ${aftermath.audit}`);
-      } else {
-        const auth = fixtures.clients.get(aftermath.as);
-        const token = fixtures.tokens.get(aftermath.introspect) as string;
-        const { body } = await app.form('/introspect', { token }, auth);
-        t.is(body.active, aftermath.active, `${aftermath.introspect} afterwards`);
+for (const one of cases) {
+  testEachDatabase(
+    `${one.id} ${one.request.method} ${one.request.path}: ${one.title}`,
+    async (t, app) => {
+      const fixtures = await makeFixtures(app);
+      const head = await app.store.findEventHead();
+      const replies = await send(fixtures, one.request);
+      for (const reply of replies) check(t, one, reply);
+      if (one.expect.jwt) for (const reply of replies) await checkJwt(t, app, one.expect.jwt, reply);
+      if (one.expect.sameAs) {
+        const [other] = await send(fixtures, findCase(one.expect.sameAs).request);
+        for (const reply of replies) t.deepEqual(likenessOf(reply), likenessOf(other as Reply));
       }
-    }
-  });
+      for (const aftermath of one.after) {
+        if ('audit' in aftermath) {
+          const events = (await app.events(aftermath.audit)).filter(({ seq }) => seq > head);
+          t.is(events.length, aftermath.count, `audit events ${aftermath.audit}`);
+        } else {
+          const auth = fixtures.clients.get(aftermath.as);
+          const token = fixtures.tokens.get(aftermath.introspect) as string;
+          const { body } = await app.form('/introspect', { token }, auth);
+          t.is(body.active, aftermath.active, `${aftermath.introspect} afterwards`);
+        }
+      }
+    },
+    settings,
+  );
 }
 
 async function send(fixtures: Fixtures, request: CaseRequest): Promise<Reply[]> {
   const headers = request.rawAuth ?? [undefined];
   const times = request.repeat ?? request.parallel ?? 1;
   const attempts = headers.flatMap((header) => Array.from({ length: times }, () => header));
-  const sendOne = (header: string | undefined) => {
+  const sendOne = async (header: string | undefined) => {
     const path = withTokens(fixtures, request.path);
-    return fixtures.app.request(request.method, path, partsOf(fixtures, request, header));
+    return fixtures.app.request(request.method, path, await partsOf(fixtures, request, header));
   };
   if (request.parallel) return Promise.all(attempts.map(sendOne));
   const replies: Reply[] = [];
@@ -56,9 +59,23 @@ async function send(fixtures: Fixtures, request: CaseRequest): Promise<Reply[]> 
   return replies;
 }
 
-function partsOf(fixtures: Fixtures, request: CaseRequest, header: string | undefined): RequestParts {
-  const form = Object.entries(request.form ?? {}).map(([name, value]) => [name, withTokens(fixtures, value)]);
-  const body = request.raw ? withTokens(fixtures, request.raw) : encodeForm(Object.fromEntries(form));
+async function partsOf(
+  fixtures: Fixtures,
+  request: CaseRequest,
+  header: string | undefined,
+): Promise<RequestParts> {
+  const form: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.form ?? {})) {
+    form[name] = value.startsWith('{{assert:') ? await fixtures.assertion() : withTokens(fixtures, value);
+  }
+  if (request.auth.startsWith('jwt:')) {
+    const several = /\{aud:\[issuer,(.*)\]\}$/.exec(request.auth)?.[1];
+    form.client_assertion = await fixtures.assertion(
+      several === undefined ? publicUrl : [publicUrl, several],
+    );
+    form.client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+  }
+  const body = request.raw ? withTokens(fixtures, request.raw) : encodeForm(form);
   return {
     auth: header ?? authOf(fixtures, request.auth),
     headers: request.headers,
@@ -80,6 +97,7 @@ function authOf({ clients, tokens }: Fixtures, auth: string): RequestParts['auth
     case 'raw':
       return name;
     case 'none':
+    case 'jwt':
       return undefined;
     default:
       throw new Error(`the runner knows no way of authenticating called ${kind}`);
@@ -115,8 +133,38 @@ function checkBody(t: ExecutionContext, expect: Expected, { status, body }: Repl
   }
   if (expect.jsonExact) t.deepEqual(body, expect.jsonExact);
   if (expect.noNulls) t.false(Object.values(body).includes(null));
+  if (expect.noEmptyArrays)
+    t.false(Object.values(body).some((value) => Array.isArray(value) && value.length === 0));
+  for (const name of expect.present ?? []) t.true(name in body, name);
+  if (expect.methodsMatchBehaviour) {
+    t.deepEqual(body[`${expect.methodsMatchBehaviour}_endpoint_auth_methods_supported`], [
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      'none',
+    ]);
+  }
   if (expect.types) checkTypes(t, body);
   if (expect.descriptionCharset) t.regex(body.error_description, /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
+}
+
+async function checkJwt(
+  t: ExecutionContext,
+  app: TestApp,
+  expected: NonNullable<Expected['jwt']>,
+  { text }: Reply,
+): Promise<void> {
+  const keys = createLocalJWKSet((await app.get('/jwks')).body);
+  const { payload } = await jwtVerify(text, keys, { typ: expected.header.typ });
+  t.not(decodeProtectedHeader(text).alg, 'none');
+  for (const [path, value] of Object.entries(expected.claims)) {
+    const found = path
+      .split('.')
+      .reduce<unknown>((at, name) => (at as Record<string, unknown>)[name], payload);
+    if (value === 'integer') t.true(Number.isInteger(found), path);
+    else t.true(isAsExpected(found, value), path);
+  }
+  for (const name of expected.absent) t.false(name in payload, name);
 }
 
 function isAsExpected(value: unknown, expected: unknown): boolean {

@@ -1,21 +1,31 @@
 // The clients and tokens that cases.json speaks of by name, made anew for each case.
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
-import type { TestApp, TestClient } from '../helpers/app.ts';
-import { TestIssuer } from '../helpers/issuer.ts';
+import { publicUrl, type TestApp, type TestClient } from '../helpers/app.ts';
+import { newKey, TestIssuer } from '../helpers/issuer.ts';
 
 export interface Fixtures {
   readonly app: TestApp;
   readonly clients: ReadonlyMap<string, TestClient>;
   readonly tokens: ReadonlyMap<string, string>;
+  /** Signs a client assertion of `CJ`. */
+  assertion(aud?: string | string[]): Promise<string>;
 }
 
 const specialSecret = 'p%5^g+is &h@:=z é p%5^g+is &h@:=z';
 
 export async function makeFixtures(app: TestApp): Promise<Fixtures> {
   const clients = await makeClients(app);
-  return { app, clients, tokens: await makeTokens(app, clients) };
+  const key = await newKey('ES256');
+  const keys = { kind: 'jwks', keys: [key.jwk as Record<string, unknown>] } as const;
+  clients.set('CJ', await app.addClient({ clientId: 'CJ', authMethod: 'private_key_jwt', keys }));
+  const assertion = async (aud: string | string[] = publicUrl) => {
+    const claims = { iss: 'CJ', sub: 'CJ', aud, jti: randomUUID(), exp: app.seconds + 60 };
+    return app.secret(await new SignJWT(claims).setProtectedHeader({ alg: 'ES256' }).sign(key.privateKey));
+  };
+  return { app, clients, tokens: await makeTokens(app, clients), assertion };
 }
 
 async function makeClients(app: TestApp): Promise<Map<string, TestClient>> {
@@ -69,6 +79,7 @@ async function makeTokens(app: TestApp, clients: Fixtures['clients']): Promise<M
   await add('PAT1', { client_id: 'CPUB', grant_id: 'GP' });
   await add('PRT1', { client_id: 'CPUB', grant_id: 'GP', ...refresh });
   await add('RT_CO', { client_id: 'CB_CODEONLY', ...refresh });
+  await add('JRT1', { client_id: 'CJ', ...refresh });
   await add('RT_SP', { client_id: 'c:sp/1 x', ...refresh });
   const issuer = await TestIssuer.inline(app);
   const jwtClaims = { client_id: 'CB', aud: 'api1', scope: 'read write' };

@@ -1,0 +1,77 @@
+// Bearer access tokens of trusted issuers as callers (RFC 6750), so that operators and auditors come in with
+// their company's login. Their scopes are permissions only where the issuer's record says so.
+import { hash } from 'node:crypto';
+import type { Caller } from '../../domain/clients.ts';
+import type { Issuer } from '../../domain/issuers.ts';
+import { isObject } from '../../domain/jwt-shape.ts';
+import { findKnownToken, type KnownToken, type TokenVerifier } from '../../domain/known-token.ts';
+import type { Store } from '../../domain/store.ts';
+import { verdict } from '../../domain/verdict.ts';
+import { certificateThumbprint } from './certificate.ts';
+import type { PresentedCertificate } from './credentials.ts';
+
+export interface BearerParts {
+  readonly store: Store;
+  readonly verifier: TokenVerifier;
+  readonly publicUrl: string;
+}
+
+/** Undefined when the token gives no access here, for whatever reason. */
+export async function findBearer(
+  { store, verifier, publicUrl }: BearerParts,
+  presentedToken: string,
+  certificate: PresentedCertificate | undefined,
+): Promise<Caller | undefined> {
+  const presented = await verifier.present(presentedToken);
+  // A token that nobody signed for us proves no login; whoever holds a shared secret could make any.
+  if (presented?.verification.kind !== 'verified' || presented.verification.isHomeMade) return undefined;
+  if (!presented.verification.claims.audience.includes(publicUrl)) return undefined;
+  return store.ask((facts, now) => {
+    const token = findKnownToken(facts, presented);
+    if (token?.tokenUse !== 'access_token' || !isHeldRightly(token, certificate)) return undefined;
+    const [standing, issuer] = facts.together(
+      () => facts.standing(token),
+      () => facts.issuer(token.issuer),
+    );
+    return issuer && verdict(token, standing, now).active ? toCaller(token, issuer) : undefined;
+  });
+}
+
+/** A sender-constrained token counts only with the proof; of the kinds of proof, certificates can be checked. */
+function isHeldRightly({ members }: KnownToken, certificate: PresentedCertificate | undefined): boolean {
+  if (members.cnf === undefined) return true;
+  if (!isObject(members.cnf) || Object.keys(members.cnf).length !== 1 || !certificate) return false;
+  return members.cnf['x5t#S256'] === certificateThumbprint(certificate);
+}
+
+function toCaller(token: KnownToken, issuer: Issuer): Caller {
+  const { scopePermissions, reach } = issuer;
+  const scopes = String(token.members.scope ?? '').split(' ');
+  const granted = scopes.flatMap((scope) =>
+    Object.hasOwn(scopePermissions, scope) ? (scopePermissions[scope] ?? []) : [],
+  );
+  const name = hash('sha256', `${issuer.issuer}\0${token.subject ?? token.clientId ?? ''}`, 'hex');
+  return {
+    // No registered client: its name must not be one that an issuer could choose.
+    clientId: `bearer:${name.slice(0, 32)}`,
+    clientName: null,
+    authMethod: 'none',
+    permissions: [...new Set(granted)],
+    audiences: [],
+    allowedOrigins: [],
+    issuers: [issuer.issuer],
+    cascade: 'token',
+    logoutScope: 'current',
+    cacheMaxAge: 0,
+    keys: null,
+    certificateName: null,
+    introspectionAlgorithm: 'RS256',
+    scopes: null,
+    createdAt: 0,
+    disabledAt: null,
+    secrets: [],
+    actor: { kind: 'user', id: token.subject ?? token.clientId },
+    isBearer: true,
+    onlyIssuer: reach === 'own' ? issuer.issuer : null,
+  };
+}

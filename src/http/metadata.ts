@@ -1,0 +1,74 @@
+// /.well-known/oauth-authorization-server (RFC 8414) and /jwks: how clients of the real authorization server
+// find us. What is the server's own comes from settings or from its metadata, ours is added; with neither
+// there is no document, since one without it would be invalid. The Host header changes nothing.
+import type { JWK } from 'jose';
+import { signingAlgorithms } from '../domain/clients.ts';
+import { asymmetricAlgorithms } from '../domain/issuers.ts';
+import type { AuthMethod } from '../domain/vocabulary.ts';
+import type { SigningKeys } from '../jwt/signing-keys.ts';
+import type { Upstream } from '../jwt/upstream.ts';
+import type { Context } from './context.ts';
+import { Refusal } from './refusal.ts';
+import { respond } from './respond.ts';
+
+const metadataMaxAge = 'public, max-age=300';
+
+export interface MetadataParts {
+  readonly publicUrl: string;
+  readonly issuer: string;
+  readonly upstream: Upstream | null;
+  /** Null: answers are not signed. */
+  readonly signingKeys: SigningKeys | null;
+  /** Those that are on. */
+  readonly methods: readonly AuthMethod[];
+}
+
+/** RFC 8414 §3: the well-known part comes before the issuer's path. */
+export function metadataPath(issuer: string): string {
+  return `/.well-known/oauth-authorization-server${new URL(issuer).pathname.replace(/\/$/, '')}`;
+}
+
+export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, methods }: MetadataParts) {
+  const base = publicUrl.replace(/\/$/, '');
+  const confidential = methods.filter((method) => method !== 'none');
+  const assertions = methods.includes('private_key_jwt') ? asymmetricAlgorithms : [];
+  const ours = {
+    issuer,
+    revocation_endpoint: `${base}/revoke`,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertions,
+    introspection_endpoint: `${base}/introspect`,
+    introspection_endpoint_auth_methods_supported: confidential,
+    introspection_endpoint_auth_signing_alg_values_supported: assertions,
+    introspection_signing_alg_values_supported: signingKeys ? signingAlgorithms : [],
+    ...(signingKeys && { jwks_uri: `${base}/jwks` }),
+  };
+
+  return {
+    async metadata(ctx: Context): Promise<void> {
+      if (!upstream) throw new Refusal('not_found', 'the metadata of the authorization server is not set');
+      const { signed_metadata: _, ...theirs } = await upstream.metadata();
+      ctx.set('Cache-Control', metadataMaxAge);
+      respond(ctx, 200, withoutEmpty({ ...theirs, ...ours }));
+    },
+
+    /** Where clients look for the server's keys and find ours, they must still find the server's. */
+    async jwks(ctx: Context): Promise<void> {
+      if (!signingKeys) throw new Refusal('not_found', 'answers are not signed here');
+      const theirs: readonly JWK[] = upstream ? await upstream.keys() : [];
+      ctx.set('Cache-Control', metadataMaxAge);
+      respond(
+        ctx,
+        200,
+        { keys: [...(await signingKeys.published()), ...theirs] },
+        'application/jwk-set+json',
+      );
+    },
+  };
+}
+
+/** RFC 8414 §3.2: claims with zero elements must be omitted. */
+function withoutEmpty(document: Record<string, unknown>): Record<string, unknown> {
+  const isEmpty = (value: unknown) => value === null || (Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => !isEmpty(value)));
+}

@@ -1,0 +1,42 @@
+// Which key of a set signed a JWT: the keys at hand are tried first, and fetched again when the key that the
+// JWT names is not among them.
+import type { UntrustedJwt } from '../domain/jwt-shape.ts';
+import type { Keyed, KeyRing } from './key-ring.ts';
+import { importKey, suits, type VerifyingKey } from './key-set.ts';
+import { isSignedBy } from './verify-signature.ts';
+
+/** Rejects with `KeysUnavailable` when neither yes nor no is certain. */
+export async function findSigner(
+  presentedToken: string,
+  jwt: UntrustedJwt,
+  alg: string,
+  keyRing: KeyRing,
+  source: Keyed,
+): Promise<VerifyingKey | undefined> {
+  const held = await keyRing.current(source);
+  const signer = await findAmong(presentedToken, jwt, alg, held);
+  // A key that we hold and that did not sign is an answer; one that we do not hold may be new.
+  if (signer || isNamedIn(jwt, alg, held)) return signer;
+  const keys = await keyRing.certain(source);
+  return keys === held ? undefined : findAmong(presentedToken, jwt, alg, keys);
+}
+
+function isNamedIn(jwt: UntrustedJwt, alg: string, keys: readonly VerifyingKey[]): boolean {
+  const { kid } = jwt.header;
+  return kid !== undefined && keys.some((key) => key.kid === kid && suits(key, alg));
+}
+
+async function findAmong(
+  presentedToken: string,
+  jwt: UntrustedJwt,
+  alg: string,
+  keys: readonly VerifyingKey[],
+): Promise<VerifyingKey | undefined> {
+  const { kid } = jwt.header;
+  for (const key of keys) {
+    const isCandidate = kid === undefined || key.kid === undefined || key.kid === kid;
+    if (!isCandidate || !suits(key, alg)) continue;
+    if (await isSignedBy(presentedToken, await importKey(key, alg), alg)) return key;
+  }
+  return undefined;
+}

@@ -1,0 +1,136 @@
+// Our own signing keys, kept in one file that only its owner may read: for each algorithm the key in use, the
+// one that comes after it (published before it is used), and the one before (published until the next
+// rotation). The file is read again when it has changed.
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import { type SigningAlgorithm, signingAlgorithms } from '../domain/clients.ts';
+
+type Role = 'previous' | 'current' | 'next';
+
+interface StoredKey {
+  readonly role: Role;
+  readonly alg: SigningAlgorithm;
+  readonly jwk: JWK;
+}
+
+export class SigningKeysUnusable extends Error {
+  override readonly name = 'SigningKeysUnusable';
+}
+
+const unreadable = 'SIGNING_KEYS_FILE cannot be read; make one with `keys create`';
+const recheckMs = 1_000;
+const ownerOnly = 0o600;
+
+export class SigningKeys {
+  readonly #path: string;
+  readonly #mayCreate: boolean;
+  #keys: readonly StoredKey[] | undefined;
+  #version = '';
+  #checkedAt = Number.NEGATIVE_INFINITY;
+
+  /** `mayCreate`: a file that is not there is made. */
+  constructor(path: string, { mayCreate }: { mayCreate: boolean }) {
+    this.#path = path;
+    this.#mayCreate = mayCreate;
+  }
+
+  /** The key in use, with its private part. */
+  async current(alg: SigningAlgorithm) {
+    const keys = await this.#load();
+    const found = keys.find((key) => key.alg === alg && key.role === 'current');
+    if (!found) throw new SigningKeysUnusable(`there is no current ${alg} key`);
+    return { kid: found.jwk.kid as string, key: await importJWK(found.jwk, alg) };
+  }
+
+  /** What anyone may know, the next key included. */
+  async published(): Promise<JWK[]> {
+    return (await this.#load()).map(({ alg, jwk }) => publicPartOf(jwk, alg));
+  }
+
+  async #load(): Promise<readonly StoredKey[]> {
+    if (this.#keys && performance.now() - this.#checkedAt < recheckMs) return this.#keys;
+    if (this.#mayCreate) await createKeyFile(this.#path);
+    const { mtimeMs, size } = await stat(this.#path).catch(() => {
+      throw new SigningKeysUnusable(unreadable);
+    });
+    const version = `${mtimeMs} ${size}`;
+    if (version !== this.#version || !this.#keys) {
+      this.#keys = await readKeyFile(this.#path);
+      this.#version = version;
+    }
+    this.#checkedAt = performance.now();
+    return this.#keys;
+  }
+}
+
+/** Makes the file unless it is there; of several processes at once one wins. Resolves to whether this one did. */
+export async function createKeyFile(path: string): Promise<boolean> {
+  if (
+    await stat(path).then(
+      () => true,
+      () => false,
+    )
+  )
+    return false;
+  const made = signingAlgorithms.flatMap((alg) => [newKey(alg, 'current'), newKey(alg, 'next')]);
+  const temporary = await writeBeside(path, await Promise.all(made));
+  try {
+    await link(temporary, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** The next key comes into use, a new next one is published. Resolves to what is published now. */
+export async function rotateKeyFile(path: string): Promise<JWK[]> {
+  const keys = await readKeyFile(path);
+  const after: Record<Role, Role | null> = { previous: null, current: 'previous', next: 'current' };
+  const moved = keys.flatMap((key): StoredKey[] => {
+    const role = after[key.role];
+    return role === null ? [] : [{ ...key, role }];
+  });
+  const rotated = [...moved, ...(await Promise.all(signingAlgorithms.map((alg) => newKey(alg, 'next'))))];
+  await rename(await writeBeside(path, rotated), path);
+  return rotated.map(({ alg, jwk }) => publicPartOf(jwk, alg));
+}
+
+async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  return { role, alg, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };
+}
+
+async function writeBeside(path: string, keys: readonly StoredKey[]): Promise<string> {
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+  await writeFile(temporary, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: ownerOnly, flag: 'wx' });
+  return temporary;
+}
+
+async function readKeyFile(path: string): Promise<StoredKey[]> {
+  const text = await readFile(path, 'utf8').catch(() => {
+    throw new SigningKeysUnusable(unreadable);
+  });
+  try {
+    const { keys } = JSON.parse(text) as { keys: StoredKey[] };
+    const isWhole = signingAlgorithms.every((alg) =>
+      keys.some((key) => key.alg === alg && key.role === 'current' && typeof key.jwk.kid === 'string'),
+    );
+    if (isWhole) return keys;
+  } catch {
+    // Falls through to the error.
+  }
+  throw new SigningKeysUnusable('SIGNING_KEYS_FILE is not a file that `keys create` made');
+}
+
+function publicPartOf({ kty, n, e, crv, x, y, kid }: JWK, alg: SigningAlgorithm): JWK {
+  return kty === 'RSA'
+    ? ({ kty, n, e, kid, alg, use: 'sig' } as JWK)
+    : ({ kty, crv, x, y, kid, alg, use: 'sig' } as JWK);
+}

@@ -1,0 +1,10 @@
+// Where the server under test keeps its signing keys: a file of this test process.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export function temporaryKeysFile(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-keys-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return join(folder, 'signing-keys.json');
+}
