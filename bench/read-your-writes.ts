@@ -13,7 +13,6 @@ const world = await makeWorld('postgres', { tokens: pairs, revocations: 1_000 })
 const env = {
   DATABASE_URL: world.databaseUrl,
   PUBLIC_URL: publicUrl,
-  LOG_LEVEL: 'warn',
   CLOCK_SKEW_SECONDS: '60',
 };
 const [writer, reader] = await Promise.all([startOurs(env), startOurs(env)]);

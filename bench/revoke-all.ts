@@ -23,7 +23,6 @@ for (const kind of ['sqlite', 'postgres'] as const) {
   const server = await startOurs({
     DATABASE_URL: world.databaseUrl,
     PUBLIC_URL: publicUrl,
-    LOG_LEVEL: 'warn',
   });
   const times = await measureRounds(server.port, world.operator);
   const base = median(times[0] as number[]);
