@@ -19,6 +19,8 @@ export interface World {
   readonly api: string;
   readonly app: string;
   readonly issuer: string;
+  /** May revoke everything. */
+  readonly operator: string;
   remove(): Promise<void>;
 }
 
@@ -43,12 +45,14 @@ export async function makeWorld(kind: 'sqlite' | 'postgres', size: Size): Promis
   });
   const app = await addClient('bench-app', {});
   const issuer = await addClient('bench-issuer', { permissions: ['register'] });
+  const operator = await addClient('bench-operator', { permissions: ['revoke:any'] });
   await store.close();
   return {
     databaseUrl,
     api,
     app,
     issuer,
+    operator,
     async remove() {
       await postgres?.stop();
       rmSync(folder, { recursive: true });

@@ -1,0 +1,78 @@
+// Two stores on one database, as two processes have them: whatever one has answered as done, the other
+// never contradicts.
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { digestOf } from '../../src/domain/claims.ts';
+import { type RevokeOrder, revokeTarget } from '../../src/domain/revoke-target.ts';
+import type { Facts } from '../../src/domain/store.ts';
+import { everyIssuer, type Target } from '../../src/domain/targets.ts';
+import { openStore } from '../../src/store/open.ts';
+import { testEachStore } from '../helpers/each-database.ts';
+
+const policy = {
+  publicUrl: 'https://t.example',
+  clockSkewMs: 60_000,
+  lifetimeDaysMax: 400,
+  refreshGraceMs: 0,
+};
+const pairs = 4_000;
+const conversations = 40;
+
+testEachStore(
+  'after a revocation was answered no other process calls the token alive',
+  async (t, database) => {
+    const writer = openStore(database.url);
+    const reader = openStore(database.url);
+    t.teardown(() => Promise.all([writer.close(), reader.close()]));
+    const claims = (n: number) => ({
+      issuer: policy.publicUrl,
+      tokenDigest: digestOf(`token ${n}`),
+      tokenUse: 'access_token' as const,
+      clientId: 'app',
+      subject: `user ${n}`,
+      grantId: `grant ${n}`,
+      sessionId: `session ${n}`,
+      jti: `jti ${n}`,
+      keyThumbprint: null,
+      issuedAt: 1_000_000,
+      expiresAt: Date.now() + 3_600_000,
+      notBefore: null,
+      audience: [],
+      members: {},
+    });
+    const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
+    const only = { clientId: null, tokenUse: null };
+    const targetOf = (n: number): Target => {
+      const issuer = n % 50 === 0 ? everyIssuer : policy.publicUrl;
+      const kinds = ['token', 'jti', 'grant', 'session', 'subject'] as const;
+      const kind = kinds[n % kinds.length] as (typeof kinds)[number];
+      if (kind === 'token') return { kind, issuer: '', id: digestOf(`token ${n}`) };
+      return {
+        kind,
+        issuer,
+        id: { jti: `jti ${n}`, grant: `grant ${n}`, session: `session ${n}`, subject: `user ${n}` }[kind],
+      };
+    };
+    let next = 0;
+    let stale = 0;
+    const converse = async (): Promise<void> => {
+      while (next < pairs) {
+        const n = next++;
+        const isDead = (facts: Facts) => facts.standing(claims(n)).coveredBy.length > 0;
+        if (await reader.ask(isDead)) throw new Error('dead before it was revoked');
+        const order: RevokeOrder = {
+          target: targetOf(n),
+          further: [],
+          only,
+          cutoff: null,
+          expiresAt: null,
+          cause,
+          action: 'bulk_revoke',
+        };
+        await revokeTarget(writer, policy, order);
+        if (!(await reader.ask(isDead))) stale += 1;
+      }
+    };
+    await Promise.all(Array.from({ length: conversations }, converse));
+    t.is(stale, 0);
+  },
+);
