@@ -1,16 +1,21 @@
 // The whole server on one screen: the middleware in its order, and every route.
 import type { BlockList } from 'node:net';
 import Router from '@koa/router';
+import type { JSONWebKeySet } from 'jose';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
-import { handleListEvents } from './http/audit-events.ts';
+import { handleListEvents, handleShowEvent } from './http/audit-events.ts';
+import { handleExport } from './http/audit-export.ts';
+import { handleSeals } from './http/audit-seals.ts';
+import { handleSummary } from './http/audit-summary.ts';
 import { ClientAuth } from './http/client-auth.ts';
 import { ClientDirectory } from './http/client-directory.ts';
 import { handleClients } from './http/clients.ts';
 import type { Context, Next, State } from './http/context.ts';
 import { cors } from './http/cors.ts';
+import { DeadTokenRecorder } from './http/dead-token-recorder.ts';
 import { handleDocs } from './http/docs.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
@@ -22,6 +27,7 @@ import { type Family, Refusal } from './http/refusal.ts';
 import { handleRevoke } from './http/revoke.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
+import { type TrailStatus, watchTrail } from './http/trail-metrics.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
 
 export interface AppParts {
@@ -37,6 +43,8 @@ export interface AppParts {
   readonly nodeVersion: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly trail: TrailStatus;
+  readonly publicSealKeys: () => Promise<JSONWebKeySet>;
 }
 
 export interface App {
@@ -59,8 +67,10 @@ export function createApp(parts: AppParts): App {
   const { store, policy, log, now } = parts;
   const version = packageVersion();
   const metrics = new Metrics();
+  watchTrail(metrics.registry, store, parts.trail);
   const directory = new ClientDirectory(store);
   const recorder = new FloodRecorder(store);
+  const deadTokens = new DeadTokenRecorder(store, now);
   const auth = new ClientAuth({
     directory,
     recorder,
@@ -74,6 +84,7 @@ export function createApp(parts: AppParts): App {
     nodeVersion: parts.nodeVersion,
   });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
+  const seals = handleSeals({ store, auth, publicSealKeys: parts.publicSealKeys });
   const clients = handleClients({ store, auth, directory });
   const logout = handleLogout({ store, policy, auth, recorder });
 
@@ -84,7 +95,12 @@ export function createApp(parts: AppParts): App {
       family: 'oauth',
       handle: handleRevoke({ store, policy, auth, recorder }),
     },
-    { method: 'POST', path: '/introspect', family: 'oauth', handle: handleIntrospect({ store, auth }) },
+    {
+      method: 'POST',
+      path: '/introspect',
+      family: 'oauth',
+      handle: handleIntrospect({ store, auth, deadTokens }),
+    },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
@@ -100,6 +116,11 @@ export function createApp(parts: AppParts): App {
       handle: handleRegisterTokens({ store, policy, auth }),
     },
     { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
+    { method: 'GET', path: '/v1/audit/events/:id', family: 'v1', handle: handleShowEvent({ store, auth }) },
+    { method: 'GET', path: '/v1/audit/summary', family: 'v1', handle: handleSummary({ store, auth, now }) },
+    { method: 'GET', path: '/v1/audit/export', family: 'v1', handle: handleExport({ store, auth }) },
+    { method: 'GET', path: '/v1/audit/seals', family: 'v1', handle: seals.listSeals },
+    { method: 'GET', path: '/v1/audit/seal-keys', family: 'v1', handle: seals.listSealKeys },
     { method: 'POST', path: '/v1/clients', family: 'v1', handle: clients.createClient },
     { method: 'GET', path: '/v1/clients', family: 'v1', handle: clients.listClients },
     { method: 'GET', path: '/v1/clients/:client_id', family: 'v1', handle: clients.showClient },
@@ -131,7 +152,10 @@ export function createApp(parts: AppParts): App {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
     admin: parts.separateAdmin ? build(forOperators) : null,
     routes: [...forEveryone, ...forOperators],
-    close: () => recorder.close(),
+    close: async () => {
+      await deadTokens.flush();
+      await recorder.close();
+    },
   };
 }
 

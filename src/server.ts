@@ -7,6 +7,8 @@ import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
+import { startUpkeep } from './upkeep/schedule.ts';
+import { SealKeys } from './upkeep/seal-keys.ts';
 
 const headerBytesMax = 32_768;
 const requestTimeoutMs = 30_000;
@@ -49,9 +51,14 @@ export async function serveStore(
   options: ServerOptions,
 ): Promise<RunningServer> {
   let isDraining = false;
+  const policy = policyOf(config);
+  const keys = new SealKeys(config.sealKeyFile);
+  if (config.production && config.sealIntervalMs > 0) keys.signingKey();
+  const { auditRetentionDays, sealFile, sealWebhookUrl } = config;
+  const upkeep = startUpkeep(store, config, { ...policy, auditRetentionDays }, keys, log);
   const app = createApp({
     store,
-    policy: policyOf(config),
+    policy,
     log,
     trusted: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
@@ -60,6 +67,14 @@ export async function serveStore(
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
     now: options.now ?? Date.now,
+    publicSealKeys: async () => keys.publicKeys(),
+    trail: {
+      destinations: [
+        ...(sealFile ? (['file'] as const) : []),
+        ...(sealWebhookUrl ? (['webhook'] as const) : []),
+      ],
+      purgeable: upkeep.purgeable,
+    },
   });
   const main = await listen(app.main.callback(), config.host, config.port);
   const admin = app.admin ? await listen(app.admin.callback(), config.host, config.adminPort ?? 0) : null;
@@ -70,6 +85,7 @@ export async function serveStore(
     async stop() {
       isDraining = true;
       await Promise.all([main, admin].map((server) => server && drain(server, config.shutdownGraceMs)));
+      await upkeep.stop();
       await app
         .close()
         .catch(() => log.warn('counts of refused requests could not be written before the end'));

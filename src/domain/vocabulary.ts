@@ -17,11 +17,12 @@ export const reasons = [
   'admin',
   'superseded',
   'reuse_detected',
+  'erased',
 ] as const;
 export type Reason = (typeof reasons)[number];
 
 /** Reasons that only the server itself may give: they carry meaning in the rules. */
-const reservedReasons: ReadonlySet<string> = new Set<Reason>(['superseded', 'reuse_detected']);
+const reservedReasons: ReadonlySet<string> = new Set<Reason>(['superseded', 'reuse_detected', 'erased']);
 
 /** Is this a code that a caller may give as the reason of a revocation? */
 export function isCallerReason(text: string): text is Reason {
@@ -47,6 +48,11 @@ export const auditActions = [
   'client_secret_rotated',
   'client_disabled',
   'client_enabled',
+  'dead_token_presented',
+  'audit_read',
+  'audit_exported',
+  'purge',
+  'erase',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -4,7 +4,8 @@ import type { Claims } from '../domain/claims.ts';
 import { introspectToken } from '../domain/introspect-token.ts';
 import type { Store } from '../domain/store.ts';
 import { type ClientAuth, demand } from './client-auth.ts';
-import { type Context, protect } from './context.ts';
+import { type Context, originOf, protect } from './context.ts';
+import type { DeadTokenRecorder } from './dead-token-recorder.ts';
 import { readForm } from './form.ts';
 import { digestOfPresented } from './presented-token.ts';
 import { missingParameter, Refusal } from './refusal.ts';
@@ -13,11 +14,12 @@ import { respond } from './respond.ts';
 export interface IntrospectParts {
   readonly store: Store;
   readonly auth: ClientAuth;
+  readonly deadTokens: DeadTokenRecorder;
 }
 
 const inactive = { active: false };
 
-export function handleIntrospect({ store, auth }: IntrospectParts) {
+export function handleIntrospect({ store, auth, deadTokens }: IntrospectParts) {
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await auth.authenticate(ctx, form);
@@ -32,6 +34,10 @@ export function handleIntrospect({ store, auth }: IntrospectParts) {
     const answer = digest === null ? inactive : await introspectToken(store, caller, digest);
     if ('claims' in answer) respond(ctx, 200, membersOf(answer.claims, answer.cacheMaxAge));
     else respond(ctx, 200, inactive);
+    if ('revoked' in answer && answer.revoked) {
+      const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]);
+      deadTokens.note(origin, answer.revoked.claims, answer.revoked.reason);
+    }
   };
 }
 

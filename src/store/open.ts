@@ -1,17 +1,19 @@
 // Opens the store: the port of domain/store.ts over Knex. Questions are answered together, decisions are
 // made durable together; see facts.ts for how they get what they ask.
 import type { Knex } from 'knex';
-import type { AuditEvent } from '../domain/audit.ts';
+import type { RecordedEvent } from '../domain/audit-leaf.ts';
 import type { Client } from '../domain/clients.ts';
-import type { Decision, EventFilter, Facts, Store } from '../domain/store.ts';
-import { StoreUnavailable } from '../domain/store.ts';
-import { listEvents } from './audit-events.ts';
+import type { Decision, EventCount, EventFilter, Facts, Store } from '../domain/store.ts';
+import type { UpkeepStore } from '../domain/upkeep-store.ts';
+import { countEvents, findEvent, listEvents, listEventsAfter } from './audit-events.ts';
 import { BatchQueue, type Entry } from './batch-queue.ts';
 import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
 import { migrationStatusOf } from './migrate.ts';
+import { guarded, toUnavailable } from './unavailable.ts';
+import { KnexUpkeep } from './upkeep.ts';
 
 type Question = (facts: Facts, now: number) => unknown;
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
@@ -39,11 +41,13 @@ class KnexStore implements Store {
   readonly #clockSql: string | null;
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
+  readonly upkeep: UpkeepStore;
 
   constructor(dialect: Dialect, options: StoreOptions) {
     this.#dialect = dialect;
     this.#reader = dialect.openReader();
     this.#writer = dialect.openWriter();
+    this.upkeep = new KnexUpkeep(dialect, this.#reader, this.#writer);
     this.#now = options.now ?? Date.now;
     this.#clockSql = options.now ? null : dialect.clockSql;
     const batchMax = options.batchMax ?? batchMaxDefault;
@@ -59,8 +63,20 @@ class KnexStore implements Store {
     return this.#decisions.add<T>(decide);
   }
 
-  listEvents(filter: EventFilter, before: number, limit: number): Promise<AuditEvent[]> {
+  listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]> {
     return guarded(listEvents(this.#reader, filter, before, limit));
+  }
+
+  listEventsAfter(filter: EventFilter, after: number, limit: number): Promise<RecordedEvent[]> {
+    return guarded(listEventsAfter(this.#reader, filter, after, limit));
+  }
+
+  findEvent(seq: number): Promise<RecordedEvent | undefined> {
+    return guarded(findEvent(this.#reader, seq));
+  }
+
+  countEvents(filter: EventFilter, intervalMs: number, limit: number): Promise<EventCount[]> {
+    return guarded(countEvents(this.#reader, filter, intervalMs, limit));
   }
 
   async findEventHead(): Promise<number> {
@@ -138,18 +154,4 @@ class KnexStore implements Store {
       await this.#attempt(entries, attempt + 1);
     }
   }
-}
-
-/** Whatever the database rejects with, callers see that the store cannot answer. */
-async function guarded<T>(work: PromiseLike<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw toUnavailable(error);
-  }
-}
-
-function toUnavailable(error: unknown): StoreUnavailable {
-  if (error instanceof StoreUnavailable) return error;
-  return new StoreUnavailable('the database did not answer as it must', { cause: error });
 }

@@ -46,6 +46,17 @@ export async function listUnexpired(
   return rows.map(toToken);
 }
 
+/** Every registered token of a user, whatever its issuer, by ascending `id`. */
+export async function listTokensOf(
+  db: Knex,
+  subject: string,
+  after: number,
+  limit: number,
+): Promise<{ id: number; token: RegisteredToken }[]> {
+  const query = db('tokens').where('subject', subject).andWhere('id', '>', after).orderBy('id').limit(limit);
+  return ((await query) as (TokenRow & { id: number })[]).map((row) => ({ id: row.id, token: toToken(row) }));
+}
+
 /** Whose the grants are, by the first token still known under each. */
 export async function findGrants(db: Knex, grantIds: readonly string[]): Promise<Grant[]> {
   const first = db('tokens').whereIn('grant_id', grantIds).groupBy('grant_id').min('id');
