@@ -5,11 +5,13 @@ import { Command } from 'commander';
 import { ConfigError } from '../config.ts';
 import { Refusal } from '../http/refusal.ts';
 import { packageVersion } from '../package-root.ts';
+import { auditCommand } from './audit.ts';
 import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { migrateCommand } from './migrate.ts';
+import { purgeCommand } from './purge.ts';
 import { serve } from './serve.ts';
 
 const program = new Command('revocation-server')
@@ -24,6 +26,8 @@ program
   .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
+program.addCommand(auditCommand(process));
+program.addCommand(purgeCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 

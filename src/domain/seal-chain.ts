@@ -6,6 +6,8 @@ import type { Finding, FindingKind } from './verify-trail.ts';
 export interface Chain {
   readonly chain: readonly Seal[];
   readonly finding: Finding | null;
+  /** The first seal that was kept elsewhere and is gone from beside the trail. */
+  readonly removed: Finding | null;
 }
 
 export async function chainSeals(
@@ -17,6 +19,7 @@ export async function chainSeals(
   const stop = (kind: FindingKind, seal: number, detail: string): Chain => ({
     chain,
     finding: { kind, event: null, seal, detail },
+    removed: null,
   });
   const byNumber = new Map<number, Seal>();
   for (const [n, jws] of kept.entries()) {
@@ -48,5 +51,7 @@ export async function chainSeals(
       return stop('seal_invalid', number, 'it does not follow the one before it');
     chain.push(seal);
   }
-  return { chain, finding: null };
+  const gone = chain.find(({ number }) => !standing.has(number));
+  const removed = gone && stop('seal_missing', gone.number, 'it was kept elsewhere').finding;
+  return { chain, finding: null, removed: removed ?? null };
 }

@@ -52,17 +52,17 @@ export interface TrailParts {
   readonly seals: readonly string[];
   readonly kept: readonly string[];
   readonly readSeal: ReadSeal;
-  /** The last sequence number given out, where that is known. */
-  readonly head?: number;
+  /** The last sequence number given out by now, where that is known. */
+  readonly head?: () => Promise<number>;
   readonly onProgress?: (checked: number) => void;
 }
 
 const progressEvery = 1000;
 
 export async function verifyTrail(parts: TrailParts): Promise<TrailReport> {
-  const { chain, finding } = await chainSeals(parts.seals, parts.kept, parts.readSeal);
+  const { chain, finding, removed } = await chainSeals(parts.seals, parts.kept, parts.readSeal);
   const walk = new Walk(parts, chain);
-  return walk.report(finding ?? (await walk.run()), chain);
+  return walk.report(finding ?? (await walk.run()) ?? removed, chain);
 }
 
 class Walk {
@@ -74,6 +74,7 @@ class Walk {
   #unsealed = 0;
   #purgedThrough = 0;
   #purgeSaid = 0;
+  #headBefore = 0;
 
   constructor(parts: TrailParts, chain: readonly Seal[]) {
     this.#parts = parts;
@@ -94,6 +95,7 @@ class Walk {
   }
 
   async run(): Promise<Finding | null> {
+    this.#headBefore = (await this.#parts.head?.()) ?? 0;
     const start = (await this.#events.peek())?.event.seq ?? 1;
     const from = this.#chain.findIndex((seal) => seal.first === start);
     if (from > 0) this.#purgedThrough = start - 1;
@@ -128,25 +130,29 @@ class Walk {
   }
 
   async #checkTail(): Promise<Finding | null> {
-    const { head } = this.#parts;
     let expected = (this.#chain.at(-1)?.last ?? 0) + 1;
     for (let next = await this.#events.peek(); next; next = await this.#events.peek(), expected++) {
-      const { seq } = next.event;
-      if (seq !== expected) return this.#diagnosePlace(expected, null);
-      if (head !== undefined && seq > head)
-        return found('inserted', seq, null, `it stands after ${head}, the last number that was given out`);
+      if (next.event.seq !== expected) return this.#diagnosePlace(expected, null);
       const stored = this.#checkStored(next, leafOf(next.event));
       if (stored) return stored;
       this.#unsealed += 1;
       await this.#pass(next);
     }
-    if (head === undefined || head < expected) return null;
-    return found(
-      'cut_off',
-      expected,
-      null,
-      `the trail ends before it, though numbers through ${head} were given out`,
-    );
+    return this.#checkHead(expected - 1);
+  }
+
+  /** Events may be appended while this runs: it must reach what was there when it began. */
+  async #checkHead(last: number): Promise<Finding | null> {
+    if (last < this.#headBefore)
+      return found(
+        'cut_off',
+        last + 1,
+        null,
+        `the trail ends before it, though numbers through ${this.#headBefore} were given out`,
+      );
+    const head = await this.#parts.head?.();
+    if (head === undefined || last <= head) return null;
+    return found('inserted', head + 1, null, `it stands after ${head}, the last number that was given out`);
   }
 
   #checkPurge(): Finding | null {

@@ -1,7 +1,7 @@
 // The key that signs seals: an Ed25519 key in a file of its own, never in a database, since whoever could
 // read it there could write another history. The file is a JWK set: the key in use first, with its private
 // part, then the public parts of those before it, which stay as long as there are seals of theirs.
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
@@ -33,6 +33,11 @@ export class SealKeys {
 
   get exists(): boolean {
     return this.#read() !== undefined;
+  }
+
+  /** For the names of erased persons: whoever reads the database cannot recompute them. */
+  pseudonymKey(): string {
+    return hash('sha256', `pseudonyms\0${this.signingKey().d}`, 'hex');
   }
 
   /** Makes a key and retires the one in use: its public part stays. */
