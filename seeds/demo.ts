@@ -7,7 +7,7 @@ import { policyOf } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { systemOrigin } from '../src/domain/audit.ts';
 import { digestOf, type TokenUse } from '../src/domain/claims.ts';
-import { createClient, type NewClient } from '../src/domain/manage-clients.ts';
+import { createClient, type NewClient, plainClient } from '../src/domain/manage-clients.ts';
 import type { Policy } from '../src/domain/policy.ts';
 import { registerToken } from '../src/domain/register-token.ts';
 import { revokeToken } from '../src/domain/revoke-token.ts';
@@ -94,18 +94,7 @@ npm run -s cli -- client create --id my-api --permission introspect --audience $
 
 /** Resolves to `client_id:client_secret`. */
 async function addClient(store: Store, fields: Partial<NewClient> & { clientId: string }): Promise<string> {
-  const created = await createClient(store, systemOrigin, {
-    clientName: null,
-    authMethod: 'client_secret_basic',
-    permissions: [],
-    audiences: [],
-    allowedOrigins: [],
-    issuers: [],
-    cascade: 'token',
-    logoutScope: 'current',
-    cacheMaxAge: 0,
-    ...fields,
-  });
+  const created = await createClient(store, systemOrigin, plainClient(fields));
   if (created.status !== 'created') throw new Error(`there is a client ${fields.clientId} already`);
   return `${fields.clientId}:${created.clientSecret ?? ''}`;
 }

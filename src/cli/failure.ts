@@ -1,5 +1,8 @@
 // What stops a command, told to the operator: what it was, and what to do.
 
+const notAFolder =
+  'The path in DATABASE_URL leads through something that is no folder. Correct DATABASE_URL.';
+
 const remedies: Readonly<Record<string, string>> = {
   EADDRINUSE: 'The port is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
   EACCES:
@@ -7,6 +10,8 @@ const remedies: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
   ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
+  ENOTDIR: notAFolder,
+  EEXIST: notAFolder,
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
   '3D000': 'The database named in DATABASE_URL does not exist. Create it: createdb NAME.',
   '42501':

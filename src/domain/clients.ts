@@ -3,6 +3,9 @@
 import type { Digest } from './claims.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
+/** RFC 6749 appendix A.1. Whatever else somebody calls himself, no client has that name. */
+export const clientIdSyntax = /^[\x20-\x7e]{1,255}$/;
+
 export interface ClientSecret {
   readonly secretId: string;
   readonly digest: Digest;

@@ -12,6 +12,22 @@ export const clientSecretLengthMax = 256;
 
 export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets'>;
 
+/** A client that may do nothing but revoke its own tokens, with `fields` over it. */
+export function plainClient(fields: Partial<NewClient> & Pick<NewClient, 'clientId'>): NewClient {
+  return {
+    clientName: null,
+    authMethod: 'client_secret_basic',
+    permissions: [],
+    audiences: [],
+    allowedOrigins: [],
+    issuers: [],
+    cascade: 'token',
+    logoutScope: 'current',
+    cacheMaxAge: 0,
+    ...fields,
+  };
+}
+
 /** 256 random bits in `[A-Za-z0-9_-]`: needs no escaping wherever it is pasted. */
 export function generateClientSecret(): string {
   return randomBytes(32).toString('base64url');

@@ -1,7 +1,7 @@
 // Clients as authentication needs them: remembered for less than a second, so that what an administrator
 // changes in any process counts within one. Verdicts never use this: they read suspensions each time.
 import { LRUCache } from 'lru-cache';
-import type { Client } from '../domain/clients.ts';
+import { type Client, clientIdSyntax } from '../domain/clients.ts';
 import type { Store } from '../domain/store.ts';
 
 const rememberMs = 800;
@@ -20,6 +20,7 @@ export class ClientDirectory {
   async find(clientId: string): Promise<Client | undefined> {
     const known = this.#clients.get(clientId);
     if (known) return known;
+    if (!clientIdSyntax.test(clientId)) return undefined;
     const client = await this.#store.ask((facts) => facts.client(clientId));
     if (client) this.#clients.set(clientId, client);
     return client;

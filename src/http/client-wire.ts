@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Client } from '../domain/clients.ts';
 import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
-import { identifier, line, list, uri } from './members.ts';
+import { clientIdentifier, identifier, line, list, uri } from './members.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './respond.ts';
 
@@ -22,7 +22,7 @@ export const clientSecret = z
   .regex(/^[\x20-\x7e]+$/);
 
 export const newClientBody = z.strictObject({
-  client_id: identifier,
+  client_id: clientIdentifier,
   client_name: identifier.optional(),
   token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
   permissions: list(z.enum(permissions)).default([]),

@@ -43,7 +43,6 @@ export function originOf(ctx: Context, actor: Actor, presented: readonly string[
 export function protect(ctx: Context, presented: readonly string[]): void {
   if (!presented.some((secret) => secret !== '' && ctx.state.requestId.includes(secret))) return;
   ctx.state.requestId = randomUUID();
-  ctx.set('X-Request-Id', ctx.state.requestId);
 }
 
 /**
@@ -52,6 +51,7 @@ export function protect(ctx: Context, presented: readonly string[]): void {
  */
 export function addressOf(peer: string, forwardedFor: string, trusted: BlockList): string {
   let address = plainAddress(peer);
+  if (forwardedFor === '') return address;
   const hops = forwardedFor.split(',').map((hop) => plainAddress(hop.trim()));
   while (hops.length > 0 && isTrusted(address, trusted)) {
     const hop = hops.pop() as string;

@@ -1,7 +1,8 @@
 // /openapi.json and /docs: the API described, for machines and for people.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { getAbsoluteFSPath } from 'swagger-ui-dist';
+// Not the package itself: that would run the whole bundle, for a browser, in this process.
+import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { parse } from 'yaml';
 import type { Context } from './context.ts';
 import { Refusal } from './refusal.ts';
@@ -34,8 +35,6 @@ export function handleDocs(openapiYaml: string, version: string) {
 
     async docs(ctx: Context): Promise<void> {
       const { file } = ctx.params as { file?: string };
-      ctx.set('Cache-Control', 'no-cache');
-      ctx.set('Content-Security-Policy', policy);
       if (file === undefined) return send(ctx, 'text/html; charset=utf-8', page);
       if (file === 'start.js') return send(ctx, 'text/javascript', start);
       const type = assets[file];
@@ -46,6 +45,8 @@ export function handleDocs(openapiYaml: string, version: string) {
 }
 
 function send(ctx: Context, type: string, body: string | Buffer): void {
+  ctx.set('Cache-Control', 'no-cache');
+  ctx.set('Content-Security-Policy', policy);
   ctx.set('Content-Type', type);
   ctx.body = body;
 }

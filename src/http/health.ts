@@ -18,7 +18,7 @@ export function handleHealth({ store, isDraining, version, nodeVersion }: Health
     },
 
     async ready(ctx: Context): Promise<void> {
-      const faults = isDraining() ? { server: 'is stopping' } : await store.findFaults();
+      const faults = isDraining() ? { server: 'stopping' } : await store.findFaults();
       const checks = { database: 'ok', migrations: 'ok', ...faults };
       if (Object.keys(faults).length === 0) return respond(ctx, 200, { status: 'ready', checks });
       ctx.set('Retry-After', '1');

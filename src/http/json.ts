@@ -34,17 +34,25 @@ function parserFor(bytesMax: number): Parser {
   return parser;
 }
 
-/** Throws a refusal that names every member with a problem. */
+/** Throws a refusal that names every member with a problem, each with its first. */
 export function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const parameters = result.error.issues.flatMap(describe);
+  const all = result.error.issues.flatMap(describe);
+  const parameters = all.filter(
+    ({ parameter }, n) => all.findIndex((other) => other.parameter === parameter) === n,
+  );
   const [first] = parameters;
   const message = first ? first.message : 'the body has the wrong shape';
   throw new Refusal('invalid_request', message, { parameters });
 }
 
 type Issue = z.core.$ZodIssue;
+
+/** Where the library's name of a type is not that of JSON. */
+const typeNames: Readonly<Record<string, string>> = { record: 'object', int: 'integer' };
+/** What the library says of a union that has no words of its own. */
+const wordless = 'Invalid input';
 
 function describe(issue: Issue): { parameter: string; message: string }[] {
   if (issue.code === 'unrecognized_keys') {
@@ -54,20 +62,26 @@ function describe(issue: Issue): { parameter: string; message: string }[] {
     }));
   }
   const parameter =
-    issue.path.length === 0 ? 'body' : issue.path.map((part) => safeName(String(part))).join('.');
+    issue.path.length === 0
+      ? 'body'
+      : issue.path.map((part) => (typeof part === 'number' ? part : safeName(String(part)))).join('.');
   return [{ parameter, message: `${parameter} ${problemOf(issue)}` }];
 }
 
 function problemOf(issue: Issue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined ? 'is missing' : `must be of type ${issue.expected}`;
+      return issue.input === undefined
+        ? 'is missing'
+        : `must be of type ${typeNames[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
       return `must be one of: ${issue.values.join(', ')}`;
     case 'too_big':
       return `is over ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'too_small':
       return issue.origin === 'string' && issue.minimum === 1 ? 'is empty' : `is under ${issue.minimum}`;
+    case 'invalid_union':
+      return issue.message === wordless ? 'has the wrong form' : issue.message;
     case 'custom':
       return issue.message ?? 'is not acceptable';
     default:

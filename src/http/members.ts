@@ -1,6 +1,7 @@
 // Members that several /v1 bodies share, with their bounds.
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { clientIdSyntax } from '../domain/clients.ts';
 
 export const idLengthMax = 255;
 export const uriLengthMax = 512;
@@ -13,8 +14,9 @@ export function line(lengthMax: number) {
   return z.string().min(1).max(lengthMax).regex(printable);
 }
 
-/** An identifier: `sub`, `client_id`, `sid` and their like. */
+/** An identifier: `sub`, `sid` and their like. */
 export const identifier = line(idLengthMax);
+export const clientIdentifier = line(idLengthMax).regex(clientIdSyntax);
 export const uri = line(uriLengthMax);
 export const list = <T extends z.ZodType>(item: T) => z.array(item).max(listItemsMax);
 
@@ -30,7 +32,7 @@ export const userIdentifier = z.union([identifier, z.int().transform(String)], {
 export const digest = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/)
-  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text)
+  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text, 'has the wrong form')
   .transform((text) => Buffer.from(text, 'base64url').toString('hex'));
 
 export const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'is no IP address');

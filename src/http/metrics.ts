@@ -5,6 +5,8 @@ import type { Context } from './context.ts';
 
 const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
+type Child = [ReturnType<Counter['labels']>, ReturnType<Histogram['labels']>];
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #requests = new Counter({
@@ -21,13 +23,28 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  collectProcess(): void {
-    collectDefaultMetrics({ register: this.registry });
+  /** Finding a child by its labels costs more than counting. Bounded: routes are patterns, methods few. */
+  readonly #children = new Map<string, Child>();
+
+  #collectsProcess = false;
+
+  /** The exposition format; from the first time on with what Node tells of the process. */
+  async expose(): Promise<string> {
+    if (!this.#collectsProcess) collectDefaultMetrics({ register: this.registry });
+    this.#collectsProcess = true;
+    return this.registry.metrics();
   }
 
   count(method: string, route: string, status: number, seconds: number): void {
-    this.#requests.inc({ method, route, status });
-    this.#seconds.observe({ route }, seconds);
+    const name = `${method} ${status} ${route}`;
+    const known = this.#children.get(name);
+    const child = known ?? [
+      this.#requests.labels({ method, route, status }),
+      this.#seconds.labels({ route }),
+    ];
+    if (!known) this.#children.set(name, child);
+    child[0].inc();
+    child[1].observe(seconds);
   }
 }
 
@@ -35,6 +52,6 @@ export function handleMetrics(metrics: Metrics, auth: ClientAuth) {
   return async function showMetrics(ctx: Context): Promise<void> {
     await auth.permit(ctx, 'metrics');
     ctx.set('Content-Type', metrics.registry.contentType);
-    ctx.body = await metrics.registry.metrics();
+    ctx.body = await metrics.expose();
   };
 }

@@ -1,17 +1,16 @@
 // What every request passes through: its identity, its line in the log, and the one place where errors
 // become answers.
-import { STATUS_CODES } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { StoreUnavailable } from '../domain/store.ts';
 import { addressOf, type Context, type Next, requestIdOf } from './context.ts';
 import type { Metrics } from './metrics.ts';
 import { Refusal, render } from './refusal.ts';
-import { respond } from './respond.ts';
+import { respond, setCommonHeaders } from './respond.ts';
 
 const retryAfterSeconds = '1';
 
-/** Names the request and sets the headers that every answer has. */
+/** Names the request, and sees to it that every answer has the headers that all have. */
 export function identify(log: Logger, trusted: BlockList) {
   return async function identify(ctx: Context, next: Next): Promise<void> {
     ctx.state.requestId = requestIdOf(ctx.get('x-request-id'));
@@ -20,10 +19,8 @@ export function identify(log: Logger, trusted: BlockList) {
     ctx.state.route = 'none';
     ctx.state.clientId = null;
     ctx.state.log = log;
-    ctx.set('X-Request-Id', ctx.state.requestId);
-    ctx.set('Cache-Control', 'no-store');
-    ctx.set('X-Content-Type-Options', 'nosniff');
     await next();
+    if (!ctx.res.headersSent) setCommonHeaders(ctx);
   };
 }
 
@@ -54,7 +51,6 @@ export function answerErrors() {
       ctx.set({ ...refusal.headers });
       if (status === 503) ctx.set('Retry-After', retryAfterSeconds);
       respond(ctx, status, body, contentType);
-      ctx.message = STATUS_CODES[status] ?? '';
     }
   };
 }

@@ -1,10 +1,32 @@
-// Answers: one JSON string each.
+// Answers: one JSON string and one header write each. On the hot endpoints Koa's own way (a setter per header,
+// a body that it looks at again at the end) costs as much as the answer itself.
 import type { Context } from './context.ts';
 
+/** Answers at once: what a handler does after this cannot change the answer. */
 export function respond(ctx: Context, status: number, body: object, contentType = 'application/json'): void {
-  ctx.status = status;
-  ctx.set('Content-Type', contentType);
-  ctx.body = JSON.stringify(body);
+  const text = JSON.stringify(body);
+  const { res } = ctx;
+  ctx.respond = false;
+  res.writeHead(status, [
+    'X-Request-Id',
+    ctx.state.requestId,
+    'Cache-Control',
+    (res.getHeader('Cache-Control') as string | undefined) ?? 'no-store',
+    'X-Content-Type-Options',
+    'nosniff',
+    'Content-Type',
+    contentType,
+    'Content-Length',
+    String(Buffer.byteLength(text)),
+  ]);
+  res.end(text);
+}
+
+/** The same headers for answers that are no JSON and go Koa's way: pages, streams, empty ones. */
+export function setCommonHeaders(ctx: Context): void {
+  ctx.set('X-Request-Id', ctx.state.requestId);
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  if (!ctx.res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store');
 }
 
 /** RFC 3339 in UTC, with milliseconds. */

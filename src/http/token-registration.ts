@@ -6,7 +6,17 @@ import { plainText, userAgentMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Registration } from '../domain/register-token.ts';
 import { check } from './json.ts';
-import { boundedJson, digest, identifier, ipAddress, line, list, uri, userIdentifier } from './members.ts';
+import {
+  boundedJson,
+  clientIdentifier,
+  digest,
+  identifier,
+  ipAddress,
+  line,
+  list,
+  uri,
+  userIdentifier,
+} from './members.ts';
 import { tokenBytesMax } from './presented-token.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 
@@ -30,7 +40,7 @@ const body = z.strictObject({
   token_digest: digest.optional(),
   signing_input_digest: digest.optional(),
   token_use: z.enum(['access_token', 'refresh_token']),
-  client_id: identifier,
+  client_id: clientIdentifier,
   sub: userIdentifier.optional(),
   iat: seconds,
   exp: seconds,

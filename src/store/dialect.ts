@@ -39,6 +39,9 @@ export function dialectOf(databaseUrl: string): Dialect {
   throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
 }
 
+/** Knex would write to the console, with statements; what fails is thrown and logged in one place. */
+const silent = { warn() {}, error() {}, deprecate() {}, debug() {} };
+
 const busyTimeoutMs = 5_000;
 
 function sqlite(path: string): Dialect {
@@ -46,6 +49,7 @@ function sqlite(path: string): Dialect {
     mkdirSync(dirname(path), { recursive: true });
     return knexFactory({
       client: 'better-sqlite3',
+      log: silent,
       connection: { filename: path },
       useNullAsDefault: true,
       pool: {
@@ -123,6 +127,7 @@ function postgres(url: string): Dialect {
   const open = (): Knex =>
     knexFactory({
       client: 'pg',
+      log: silent,
       connection,
       acquireConnectionTimeout: acquireTimeoutMs,
       pool: {

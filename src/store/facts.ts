@@ -12,6 +12,7 @@ import { bearersMax, type ClientChange, type Effects, type Facts, sessionsMax } 
 import { type Target, type TargetKey, targetKey } from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
+import type { Memory } from './memory.ts';
 import { listCoverage } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
@@ -57,13 +58,22 @@ export class LoadedFacts implements Facts {
   readonly #sessionsOf = new Shelf<readonly Session[]>();
   readonly #clients = new Shelf<Client | undefined>();
   #changes = new Changes();
+  /** Questions may use what is remembered; decisions look everything up within their transaction. */
+  readonly #memory: Memory | null;
+  readonly #head: number;
+
+  constructor(memory: Memory | null = null, head = 0) {
+    this.#memory = memory;
+    this.#head = head;
+  }
 
   /** Loads, in `db`, all that was asked for and missing. */
   async load(db: Knex, now: number): Promise<void> {
-    await this.#tokens.fill(
-      async (digests) => byKey(await findTokens(db, digests), (t) => t.digest),
-      undefined,
-    );
+    await this.#tokens.fill(async (digests) => {
+      const tokens = await findTokens(db, digests);
+      this.#memory?.keep(tokens);
+      return byKey(tokens, (token) => token.digest);
+    }, undefined);
     await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
     await this.#suspended.fill(async (ids) => (await findSuspended(db, ids)).map((id) => [id, true]), false);
     await this.#sessions.fill(
@@ -91,13 +101,14 @@ export class LoadedFacts implements Facts {
   }
 
   token(digest: Digest): RegisteredToken | undefined {
-    return this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
+    return this.#memory?.token(digest) ?? this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
   }
 
   standing(claims: Claims): Standing {
+    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
+    if (this.#memory && !this.#memory.mayBeCovered(claims, this.#head)) return { coveredBy: [], suspended };
     const keys = keysOf(claims);
     const rows = this.together(...keys.map((key) => () => this.#coverageOf(key))).flat();
-    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
     return { coveredBy: rows.filter((row) => covers(row, keys, claims.issuedAt)), suspended };
   }
 

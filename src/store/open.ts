@@ -11,6 +11,7 @@ import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
+import { Memory } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
 import { guarded, toUnavailable } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep.ts';
@@ -39,6 +40,7 @@ class KnexStore implements Store {
   readonly #writer: Knex;
   readonly #now: () => number;
   readonly #clockSql: string | null;
+  readonly #memory = new Memory();
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
   readonly upkeep: UpkeepStore;
@@ -95,9 +97,9 @@ class KnexStore implements Store {
   async findFaults(): Promise<Record<string, string>> {
     try {
       const { pending } = await migrationStatusOf(this.#reader);
-      return pending.length === 0 ? {} : { migrations: `${pending.length} pending` };
+      return pending.length === 0 ? {} : { migrations: 'pending' };
     } catch {
-      return { database: 'unreachable' };
+      return { database: 'unreachable', migrations: 'unknown' };
     }
   }
 
@@ -109,7 +111,7 @@ class KnexStore implements Store {
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
     const now = this.#now();
-    const facts = new LoadedFacts();
+    const facts = new LoadedFacts(this.#memory, await guarded(this.#memory.catchUp(this.#reader)));
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {

@@ -29,6 +29,11 @@ export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promis
   }));
 }
 
+/** The keys of the rows with `after` < seq <= `upTo`. */
+export async function listKeys(db: Knex, after: number, upTo: number): Promise<Buffer[]> {
+  return db('revocations').where('seq', '>', after).andWhere('seq', '<=', upTo).pluck('key');
+}
+
 export async function appendRevocations(
   db: Knex,
   revocations: readonly NewRevocation[],

@@ -6,6 +6,23 @@ import { type DatabaseKind, freshDatabase, migratedDatabase, type TestDatabase }
 
 const kinds: readonly DatabaseKind[] = ['sqlite', 'postgres'];
 
+/** Tests of one file that run side by side: more would only wait for each other's databases. */
+const testsAtOnce = 8;
+let running = 0;
+const waiting: (() => void)[] = [];
+
+async function inTurn(work: () => Promise<void>): Promise<void> {
+  if (running >= testsAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
+  else running += 1;
+  try {
+    await work();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else running -= 1;
+  }
+}
+
 /** `settings` are environment variables for the server. */
 export function testEachDatabase(
   title: string,
@@ -13,16 +30,17 @@ export function testEachDatabase(
   settings: TestSettings = {},
 ): void {
   for (const kind of kinds) {
-    test(`${title} (${kind})`, async (t) => {
-      const database = await migratedDatabase(kind);
-      t.teardown(database.drop);
-      const app = await TestApp.start(database, settings);
-      try {
-        await run(t, app);
-      } finally {
-        t.deepEqual(await app.stop(), [], 'places where a token or secret was written down');
-      }
-    });
+    test(`${title} (${kind})`, (t) =>
+      inTurn(async () => {
+        const database = await migratedDatabase(kind);
+        t.teardown(database.drop);
+        const app = await TestApp.start(database, settings);
+        try {
+          await run(t, app);
+        } finally {
+          t.deepEqual(await app.stop(), [], 'places where a token or secret was written down');
+        }
+      }));
   }
 }
 
@@ -33,10 +51,11 @@ export function testEachStore(
   { empty = false } = {},
 ): void {
   for (const kind of kinds) {
-    test(`${title} (${kind})`, async (t) => {
-      const database = await (empty ? freshDatabase(kind) : migratedDatabase(kind));
-      t.teardown(database.drop);
-      await run(t, database);
-    });
+    test(`${title} (${kind})`, (t) =>
+      inTurn(async () => {
+        const database = await (empty ? freshDatabase(kind) : migratedDatabase(kind));
+        t.teardown(database.drop);
+        await run(t, database);
+      }));
   }
 }

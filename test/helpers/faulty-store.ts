@@ -58,7 +58,9 @@ export class FaultyStore implements Store {
 
   findFaults(): Promise<Record<string, string>> {
     const fails = this.fault === 'reads' || this.fault === 'everything';
-    return fails ? Promise.resolve({ database: 'unreachable' }) : this.#store.findFaults();
+    return fails
+      ? Promise.resolve({ database: 'unreachable', migrations: 'unknown' })
+      : this.#store.findFaults();
   }
 
   close(): Promise<void> {

@@ -1,0 +1,64 @@
+// A filled database of either kind with the clients that the benches call as, gone when the bench ends.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
+import { dialectOf } from '../../src/store/dialect.ts';
+import { migrateUp } from '../../src/store/migrate.ts';
+import { openStore } from '../../src/store/open.ts';
+import { startPostgres } from '../../test/helpers/start-postgres.mjs';
+import { fillRevocations, fillTokens } from './fill.ts';
+import { basic } from './load.ts';
+
+export const publicUrl = 'http://127.0.0.1:3000';
+
+export interface World {
+  readonly databaseUrl: string;
+  /** Authorization headers of a resource server, of the app whose tokens they are, and of an issuer. */
+  readonly api: string;
+  readonly app: string;
+  readonly issuer: string;
+  remove(): Promise<void>;
+}
+
+export interface Size {
+  readonly tokens: number;
+  readonly revocations: number;
+}
+
+export async function makeWorld(kind: 'sqlite' | 'postgres', size: Size): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'bench-'));
+  const postgres = kind === 'postgres' ? await startPostgres({ durable: true }) : null;
+  const databaseUrl = postgres?.url ?? `sqlite:${folder}/bench.sqlite`;
+  await migrateUp(databaseUrl);
+  const db = dialectOf(databaseUrl).openWriter();
+  await fillTokens(db, size.tokens, publicUrl, Date.now());
+  await fillRevocations(db, size.revocations, Date.now());
+  await db.destroy();
+  const store = openStore(databaseUrl);
+  const api = await addClient('bench-api', {
+    permissions: ['introspect'],
+    audiences: ['https://api.example.com'],
+  });
+  const app = await addClient('bench-app', {});
+  const issuer = await addClient('bench-issuer', { permissions: ['register'] });
+  await store.close();
+  return {
+    databaseUrl,
+    api,
+    app,
+    issuer,
+    async remove() {
+      await postgres?.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+
+  async function addClient(clientId: string, fields: Partial<NewClient>): Promise<string> {
+    const secret = `${clientId}-secret`.padEnd(40, '0');
+    const created = await createClient(store, systemOrigin, plainClient({ clientId, ...fields }), secret);
+    if (created.status !== 'created') throw new Error('the database was not empty');
+    return basic(clientId, secret);
+  }
+}

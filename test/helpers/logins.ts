@@ -1,0 +1,33 @@
+// What an issuer registers when a user logs in on a device: a refresh token and an access token that share a
+// grant and a session.
+import type { TestApp, TestClient } from './app.ts';
+
+export interface Login {
+  readonly refresh: string;
+  readonly access: string;
+}
+
+export interface Device {
+  readonly sub?: string | number;
+  readonly session_id?: string;
+  readonly grant_id?: string;
+  readonly [member: string]: unknown;
+}
+
+export async function logIn(app: TestApp, client: TestClient, device: Device = {}): Promise<Login> {
+  const name = app.newToken('device').slice(-8);
+  const shared = {
+    client_id: client.client_id,
+    sub: 'u1',
+    session_id: `s-${name}`,
+    grant_id: `g-${name}`,
+    ...device,
+  };
+  const refresh = await app.register({ ...shared, token_use: 'refresh_token', aud: undefined });
+  return { refresh, access: await app.register(shared) };
+}
+
+/** Which of these tokens are active, in their order. */
+export async function activity(app: TestApp, tokens: readonly string[]): Promise<boolean[]> {
+  return Promise.all(tokens.map((token) => app.isActive(token)));
+}

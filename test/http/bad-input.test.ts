@@ -1,0 +1,552 @@
+// What strangers send: each endpoint with each malformation. Every answer is a refusal by name (or, for a token
+// that could not be one, the answer for unknown tokens), never a 5xx, and never repeats what was sent.
+import { request as httpRequest } from 'node:http';
+import type { ExecutionContext } from 'ava';
+import type { Auth, Reply, RequestParts, TestApp } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { problemsOf } from '../helpers/response-contract.ts';
+
+const formType = 'application/x-www-form-urlencoded';
+/** Stands in every value that must not come back. */
+const canary = 'canary-7f3a91d04c';
+
+type Bad = readonly [what: string, parts: RequestParts, status: number, message: string | undefined];
+
+const wrongForms: readonly Bad[] = [
+  ['no token', { body: '' }, 400, 'token is missing'],
+  ['an empty token', { body: 'token=' }, 400, 'token is missing'],
+  ['a token without a value', { body: 'token' }, 400, 'token is missing'],
+  ['a token that is named otherwise', { body: `Token=${canary}` }, 400, 'token is missing'],
+  ['a repeated token', { body: `token=${canary}&token=${canary}` }, 400, 'token is repeated'],
+  [
+    'a repeated hint',
+    { body: `token=x&token_type_hint=${canary}&token_type_hint=a` },
+    400,
+    'token_type_hint is repeated',
+  ],
+  ['an array', { body: `token[]=${canary}` }, 400, 'token must be a plain parameter, without brackets'],
+  ['an object', { body: `token%5Bx%5D=${canary}` }, 400, 'token must be a plain parameter, without brackets'],
+  [
+    'a name that could be a secret',
+    { body: `${canary}[]=x` },
+    400,
+    'a parameter must be a plain parameter, without brackets',
+  ],
+  ['a bad escape', { body: `token=${canary}%ZZ` }, 400, 'the parameters are not properly encoded UTF-8'],
+  [
+    'an escape cut short',
+    { body: `token=${canary}%4` },
+    400,
+    'the parameters are not properly encoded UTF-8',
+  ],
+  [
+    'an escape that is no UTF-8',
+    { body: `token=${canary}%C3%28` },
+    400,
+    'the parameters are not properly encoded UTF-8',
+  ],
+  [
+    'bytes that are no UTF-8',
+    { body: Buffer.from(`token=${canary}\xff`, 'latin1') },
+    400,
+    'the parameters are not properly encoded UTF-8',
+  ],
+  [
+    'too many parameters',
+    { body: Array.from({ length: 65 }, (_, n) => `p${n}=${canary}`).join('&') },
+    400,
+    'there are over 64 parameters',
+  ],
+  [
+    'JSON',
+    { type: 'application/json', body: `{"token":"${canary}"}` },
+    400,
+    `the content type must be ${formType}`,
+  ],
+  [
+    'multipart',
+    {
+      type: 'multipart/form-data; boundary=x',
+      body: `--x\r\ncontent-disposition: form-data; name="token"\r\n\r\n${canary}\r\n--x--`,
+    },
+    400,
+    `the content type must be ${formType}`,
+  ],
+  ['text', { type: 'text/plain', body: `token=${canary}` }, 400, `the content type must be ${formType}`],
+  [
+    'no content type',
+    { type: undefined, body: `token=${canary}` },
+    400,
+    `the content type must be ${formType}`,
+  ],
+  ['nothing', { type: undefined, body: undefined }, 400, `the content type must be ${formType}`],
+  [
+    'a longer content type',
+    { type: `${formType}x`, body: `token=${canary}` },
+    400,
+    `the content type must be ${formType}`,
+  ],
+  [
+    'a content encoding',
+    { headers: { 'Content-Encoding': 'gzip' }, body: `token=${canary}` },
+    400,
+    'a content encoding is not accepted here',
+  ],
+  [
+    'a body over 64 KiB',
+    { body: `token=${canary}${'x'.repeat(65_536)}` },
+    413,
+    'the body is over 65536 bytes',
+  ],
+];
+
+for (const path of ['/revoke', '/introspect']) {
+  testEachDatabase(`POST ${path} refuses what is no proper form, by name`, async (t, app) => {
+    const auth = await app.observer();
+    for (const bad of wrongForms) {
+      const reply = await sendBad(t, app, path, { auth, type: formType }, bad);
+      t.deepEqual(reply.body, { error: 'invalid_request', error_description: bad[3] }, bad[0]);
+    }
+  });
+
+  testEachDatabase(`POST ${path} takes no token and no credentials from the query string`, async (t, app) => {
+    const caller = await app.observer();
+    const inQuery = await app.form(`${path}?token=x`, {}, caller);
+    t.is(inQuery.status, 400);
+    t.is(inQuery.body.error_description, 'token is missing');
+    const { client_id, secret } = caller;
+    const query = `client_id=${client_id}&client_secret=${secret}`;
+    const credentials = await app.form(`${path}?${query}`, { token: 'x' });
+    t.is(credentials.status, path === '/revoke' ? 401 : 400);
+  });
+
+  testEachDatabase(`POST ${path} counts what could not be a token as unknown`, async (t, app) => {
+    const caller = await app.observer();
+    const answers = new Set<string>();
+    for (const token of [
+      '\0',
+      'a\0b',
+      '\u{1F600}',
+      '\n',
+      'x'.repeat(16_385),
+      "' or 1=1 --",
+      '%',
+      '../../etc/passwd',
+    ]) {
+      const { status, text } = await app.form(path, { token }, caller);
+      t.is(status, 200);
+      answers.add(text);
+    }
+    t.is(answers.size, 1);
+  });
+}
+
+const wrongLogouts: readonly Bad[] = [
+  ['no JSON', { body: `{"refresh_token":"${canary}` }, 400, 'the body is not valid JSON'],
+  ['a number', { body: '5' }, 400, 'the body is not valid JSON'],
+  ['text', { body: `"${canary}"` }, 400, 'the body is not valid JSON'],
+  ['null', { body: 'null' }, 400, 'the body is not valid JSON'],
+  ['an array', { body: `["${canary}"]` }, 400, 'body must be of type object'],
+  [
+    'a token that is no string',
+    { body: `{"refresh_token":{"x":"${canary}"}}` },
+    400,
+    'refresh_token must be of type string',
+  ],
+  [
+    'a token that is a list',
+    { body: `{"refresh_token":["${canary}"]}` },
+    400,
+    'refresh_token must be of type string',
+  ],
+  ['a user that is an object', { body: `{"user_id":{"x":"${canary}"}}` }, 400, 'user_id has the wrong form'],
+  ['a user that is a fraction', { body: '{"user_id":1.5}' }, 400, 'user_id has the wrong form'],
+  ['an unknown scope', { body: `{"scope":"${canary}"}` }, 400, 'scope must be one of: current, others, all'],
+  ['a reason that is no string', { body: '{"reason":5}' }, 400, 'reason must be of type string'],
+  [
+    'a repeated form parameter',
+    { type: formType, body: `refresh_token=${canary}&refresh_token=${canary}` },
+    400,
+    'refresh_token is repeated',
+  ],
+  [
+    'a bracketed form parameter',
+    { type: formType, body: `refresh_token[]=${canary}` },
+    400,
+    'refresh_token must be a plain parameter, without brackets',
+  ],
+  [
+    'multipart',
+    { type: 'multipart/form-data; boundary=x', body: `--x--${canary}` },
+    415,
+    'the content type must be application/json',
+  ],
+  [
+    'plain text',
+    { type: 'text/plain', body: `refresh_token=${canary}` },
+    415,
+    'the content type must be application/json',
+  ],
+  [
+    'no content type',
+    { type: undefined, body: `{"refresh_token":"${canary}"}` },
+    415,
+    'the content type must be application/json',
+  ],
+  [
+    'a body over 64 KiB',
+    { body: `{"refresh_token":"${canary}${'x'.repeat(65_536)}"}` },
+    413,
+    'the body is over 65536 bytes',
+  ],
+  [
+    'a form over 64 KiB',
+    { type: formType, body: `refresh_token=${canary}${'x'.repeat(65_536)}` },
+    413,
+    'the body is over 65536 bytes',
+  ],
+];
+
+testEachDatabase(
+  'POST /logout refuses what is neither proper JSON nor a proper form, by name',
+  async (t, app) => {
+    for (const bad of wrongLogouts) {
+      const reply = await sendBad(t, app, '/logout', { type: 'application/json' }, bad);
+      t.false(reply.body.success, bad[0]);
+      t.is(reply.body.message, bad[3], bad[0]);
+      t.is(reply.body.data, null);
+    }
+  },
+);
+
+testEachDatabase('POST /logout takes no proof from the query string', async (t, app) => {
+  const token = await app.register({ client_id: 'c1', sub: 'u1' });
+  const reply = await app.json(`/logout?refresh_token=${token}&access_token=${token}`, {});
+  t.is(reply.status, 401);
+  t.true(await app.isActive(token));
+});
+
+testEachDatabase('POST /logout refuses a user id that could not be one', async (t, app) => {
+  const caller = await app.addClient({ permissions: ['revoke:any'] });
+  for (const user_id of [`${canary}\0`, `${canary}\n`, canary.repeat(30)]) {
+    const { status, body, text } = await app.json('/logout', { user_id }, caller);
+    t.is(status, 400);
+    t.is(body.message, 'user_id has the wrong form');
+    t.false(text.includes(canary));
+  }
+});
+
+/** Members over a registration that is right, and the member that the refusal must name. */
+const wrongRegistrations: readonly (readonly [
+  members: Record<string, unknown>,
+  parameter: string,
+  message: string,
+])[] = [
+  [{ token: undefined }, 'token', 'token is missing'],
+  [{ token: '' }, 'token', 'token is empty'],
+  [{ token: `${canary}\0` }, 'token', 'token has the wrong form'],
+  [{ token: `${canary}é` }, 'token', 'token has the wrong form'],
+  [{ token: canary.repeat(1000) }, 'token', 'token is over 16384 characters'],
+  [{ token: 5 }, 'token', 'token must be of type string'],
+  [{ token: [canary] }, 'token', 'token must be of type string'],
+  [{ token_digest: 'A'.repeat(43) }, 'token_digest', 'token_digest is given, and so is token'],
+  [{ token: undefined, token_digest: canary }, 'token_digest', 'token_digest has the wrong form'],
+  [
+    { token: undefined, token_digest: `${'A'.repeat(42)}B` },
+    'token_digest',
+    'token_digest has the wrong form',
+  ],
+  [{ token: undefined, token_digest: 'ab'.repeat(32) }, 'token_digest', 'token_digest has the wrong form'],
+  [{ token_use: undefined }, 'token_use', 'token_use must be one of: access_token, refresh_token'],
+  [{ token_use: canary }, 'token_use', 'token_use must be one of: access_token, refresh_token'],
+  [{ client_id: undefined }, 'client_id', 'client_id is missing'],
+  [{ client_id: '' }, 'client_id', 'client_id is empty'],
+  [{ sub: '' }, 'sub', 'sub is empty'],
+  [{ sub: `${canary}\0` }, 'sub', 'sub has the wrong form'],
+  [{ sub: 1.5 }, 'sub', 'sub must be a string of 1 to 255 printable characters, or an integer'],
+  [{ sub: '\ud800' }, 'sub', 'sub has the wrong form'],
+  [{ iat: undefined }, 'iat', 'iat is missing'],
+  [{ iat: 'now' }, 'iat', 'iat must be of type number'],
+  [{ iat: -1 }, 'iat', 'iat is under 0'],
+  [{ exp: undefined }, 'exp', 'exp is missing'],
+  [{ exp: null }, 'exp', 'exp must be of type number'],
+  [{ exp: 1 }, 'exp', 'exp is before iat'],
+  [{ scope: 5 }, 'scope', 'scope must be of type string'],
+  [{ aud: [] }, 'aud', 'aud is under 1'],
+  [{ aud: [5] }, 'aud', 'aud has the wrong form'],
+  [{ session_id: canary.repeat(30) }, 'session_id', 'session_id is over 255 characters'],
+  [{ cnf: canary }, 'cnf', 'cnf must be of type object'],
+  [{ cnf: nested(20) }, 'cnf', 'cnf is over 8192 bytes or 8 levels deep'],
+  [{ cnf: { x: canary.repeat(1000) } }, 'cnf', 'cnf is over 8192 bytes or 8 levels deep'],
+  [{ ip: canary }, 'ip', 'ip is no IP address'],
+  [{ replaces: canary }, 'replaces', 'replaces goes with refresh tokens only'],
+  [{ surplus: canary }, 'surplus', 'surplus is not known here'],
+  [{ [`${canary} member`]: 1 }, 'a parameter', 'a parameter is not known here'],
+];
+
+function nested(levels: number): unknown {
+  return levels === 0 ? canary : { x: nested(levels - 1) };
+}
+
+testEachDatabase(
+  'POST /v1/tokens refuses a registration by the name of what is wrong with it',
+  async (t, app) => {
+    const issuer = await app.issuer();
+    for (const [members, parameter, message] of wrongRegistrations) {
+      const body = app.registration({ token: 'a-token', client_id: 'c1', aud: undefined, ...members });
+      const reply = await app.json('/v1/tokens', body, issuer);
+      t.is(reply.status, 400, message);
+      t.is(reply.body.code, 'invalid_request', message);
+      t.deepEqual(reply.body.errors, [{ parameter, message }], message);
+      t.false(reply.text.includes(canary), message);
+    }
+    const itself = { token: 'a-token', token_use: 'refresh_token', replaces: 'a-token', client_id: 'c1' };
+    const reply = await app.json('/v1/tokens', app.registration(itself), issuer);
+    t.is(reply.body.detail, 'replaces is the token itself');
+  },
+);
+
+testEachDatabase('POST /v1/tokens refuses times that issuers get wrong', async (t, app) => {
+  const issuer = await app.issuer();
+  const { seconds } = app;
+  const day = 86_400;
+  const future = 'iat lies in the future; it is given in seconds since 1970';
+  const tooLong = 'exp is over 400 days after iat; it is given in seconds since 1970';
+  const tries: [string, Record<string, unknown>, string | undefined][] = [
+    ['iat in milliseconds', { iat: seconds * 1000, exp: seconds * 1000 + 1000 }, future],
+    ['iat beyond the skew', { iat: seconds + 62 }, future],
+    ['iat within the skew', { iat: seconds + 60 }, undefined],
+    ['exp in milliseconds', { exp: seconds * 1000 }, tooLong],
+    ['a life too long', { exp: seconds + 400 * day + 2 }, tooLong],
+    ['a life that ended, too long', { iat: seconds - 500 * day, exp: seconds - 1 }, tooLong],
+    ['the longest life', { exp: seconds + 400 * day }, undefined],
+    ['exp in the past, for an import', { iat: seconds - 100, exp: seconds - 50 }, undefined],
+  ];
+  for (const [what, times, message] of tries) {
+    const token = app.newToken();
+    const reply = await app.json(
+      '/v1/tokens',
+      app.registration({ token, client_id: 'c1', ...times }),
+      issuer,
+    );
+    t.is(reply.status, message ? 400 : 201, what);
+    t.is(reply.body.detail, message, what);
+  }
+});
+
+const wrongBodies: readonly Bad[] = [
+  ['no JSON', { body: `{"token":"${canary}` }, 400, 'the body is not valid JSON'],
+  ['a number', { body: '5' }, 400, 'the body is not valid JSON'],
+  ['bytes that are no UTF-8', { body: Buffer.from(`{"token":"${canary}\xff"}`, 'latin1') }, 400, undefined],
+  ['a form', { type: formType, body: `token=${canary}` }, 415, 'the content type must be application/json'],
+  [
+    'no content type',
+    { type: undefined, body: `{"token":"${canary}"}` },
+    415,
+    'the content type must be application/json',
+  ],
+  ['nothing', { type: undefined, body: undefined }, 415, 'the content type must be application/json'],
+];
+
+for (const path of ['/v1/tokens', '/v1/clients']) {
+  testEachDatabase(`POST ${path} refuses what is no proper JSON`, async (t, app) => {
+    const auth = await app.addClient({ permissions: ['register', 'admin'] });
+    const large = `{"token":"${canary}${'x'.repeat(path === '/v1/tokens' ? 1_048_576 : 65_536)}"}`;
+    const bounds = {
+      '/v1/tokens': 'the body is over 1048576 bytes',
+      '/v1/clients': 'the body is over 65536 bytes',
+    };
+    const tooLarge: Bad = ['a large body', { body: large }, 413, bounds[path as keyof typeof bounds]];
+    for (const bad of [...wrongBodies, tooLarge]) {
+      const reply = await sendBad(t, app, path, { auth, type: 'application/json' }, bad);
+      if (bad[3]) t.is(reply.body.detail, bad[3], bad[0]);
+    }
+  });
+}
+
+testEachDatabase('POST /v1/tokens bounds a single token to 64 KiB', async (t, app) => {
+  const body = app.registration({ token: 'a-token', client_id: 'c1', user_agent: 'x'.repeat(70_000) });
+  const reply = await app.json('/v1/tokens', body, await app.issuer());
+  t.deepEqual([reply.status, reply.body.code], [413, 'too_large']);
+});
+
+testEachDatabase('POST /v1/clients refuses a client by the name of what is wrong with it', async (t, app) => {
+  const caller = await app.addClient({ permissions: ['admin'] });
+  const tries: [Record<string, unknown>, string][] = [
+    [{}, 'client_id'],
+    [{ token_endpoint_auth_method: 'client_secret_jwt' }, 'token_endpoint_auth_method'],
+    [{ permissions: ['everything'] }, 'permissions.0'],
+    [{ permissions: 'admin' }, 'permissions'],
+    [{ allowed_origins: ['*'] }, 'allowed_origins.0'],
+    [{ allowed_origins: ['https://app.example/'] }, 'allowed_origins.0'],
+    [{ allowed_origins: ['HTTPS://app.example'] }, 'allowed_origins.0'],
+    [{ audiences: [''] }, 'audiences.0'],
+    [{ cascade: 'all' }, 'cascade'],
+    [{ logout_scope: 'others' }, 'logout_scope'],
+    [{ cache_max_age: -1 }, 'cache_max_age'],
+    [{ cache_max_age: 3601 }, 'cache_max_age'],
+    [{ client_secret: canary }, 'client_secret'],
+    [{ client_secret: `${canary.repeat(4)}\n` }, 'client_secret'],
+    [{ client_secret: 'x'.repeat(32), token_endpoint_auth_method: 'none' }, 'client_secret'],
+    [{ redirect_uris: [canary] }, 'redirect_uris'],
+  ];
+  for (const [members, parameter] of tries) {
+    const client_id = parameter === 'client_id' ? undefined : 'c1';
+    const { status, body, text } = await app.json('/v1/clients', { client_id, ...members }, caller);
+    t.is(status, 400, parameter);
+    t.is(body.errors[0].parameter, parameter);
+    t.false(text.includes(canary), parameter);
+  }
+  t.is((await app.get('/v1/clients/c1', caller)).status, 404);
+});
+
+testEachDatabase('GET of a list refuses parameters by name', async (t, app) => {
+  const caller = await app.addClient({ permissions: ['admin', 'audit'] });
+  const lists: [string, [query: string, message: string][]][] = [
+    ['/v1/clients', []],
+    [
+      '/v1/audit/events',
+      [
+        ['action=nothing', 'action is not an action of the audit trail'],
+        [`from=${canary}`, 'from must be an RFC 3339 time such as 2026-11-20T10:30:00Z'],
+        ['to=2026-13-01T00:00:00Z', 'to must be an RFC 3339 time such as 2026-11-20T10:30:00Z'],
+        ['from=2026-11-20T10:30:00', 'from must be an RFC 3339 time such as 2026-11-20T10:30:00Z'],
+        ['from=2026-11-20T10:30:00Z&to=2026-11-19T10:30:00Z', 'to is before from'],
+        ['user_id=a%00', 'user_id has control characters'],
+        ['client_id=a%0a', 'client_id has control characters'],
+      ],
+    ],
+  ];
+  const common: [string, string][] = [
+    ['limit=0', 'limit must be from 1 to 1000'],
+    ['limit=1001', 'limit must be from 1 to 1000'],
+    [`limit=${canary}`, 'limit must be from 1 to 1000'],
+    ['limit=1&limit=2', 'limit is repeated'],
+    [`surplus=${canary}`, 'surplus is not known here'],
+    [`${canary}=1`, 'a parameter is not known here'],
+    [`cursor=${canary}`, 'cursor was not given out by this query'],
+    ['cursor=', 'cursor was not given out by this query'],
+    [`cursor=${Buffer.from('[null]').toString('base64url')}`, 'cursor was not given out by this query'],
+    [`cursor=${Buffer.from('["a\\u0000"]').toString('base64url')}`, 'cursor was not given out by this query'],
+    [
+      `cursor=${Buffer.from('[1e400,{"x":1}]').toString('base64url')}`,
+      'cursor was not given out by this query',
+    ],
+  ];
+  for (const [path, own] of lists) {
+    for (const [query, message] of [...common, ...own]) {
+      const { status, body, text } = await app.get(`${path}?${query}`, caller);
+      t.is(status, 400, query);
+      t.is(body.detail, message, query);
+      t.false(text.includes(canary), query);
+    }
+  }
+});
+
+testEachDatabase('a method that is not offered is 405 with what is', async (t, app) => {
+  const allowed: Record<string, string> = {
+    '/revoke': 'POST, OPTIONS',
+    '/introspect': 'POST',
+    '/logout': 'POST, OPTIONS',
+    '/v1/tokens': 'POST',
+    '/v1/clients': 'POST, GET',
+    '/v1/clients/c1': 'GET',
+    '/v1/clients/c1/disable': 'POST',
+    '/v1/audit/events': 'GET',
+    '/health/ready': 'GET',
+  };
+  for (const [path, allow] of Object.entries(allowed)) {
+    for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+      const isOffered = allow.includes(method) || (method === 'HEAD' && allow.includes('GET'));
+      if (isOffered) continue;
+      const reply = await app.request(method, path);
+      t.is(reply.status, 405, `${method} ${path}`);
+      t.is(reply.headers.allow, allow, `${method} ${path}`);
+    }
+  }
+});
+
+testEachDatabase('a path that is not there is 404, however it is written', async (t, app) => {
+  const paths = [
+    '/',
+    '/nothing',
+    '/revoke/',
+    '/Revoke',
+    '//revoke',
+    '/v1',
+    '/v1/',
+    '/v1/nothing',
+    '/%00',
+    '/%zz',
+    '/..%2f..%2fetc/passwd',
+    `/${canary}`,
+  ];
+  for (const path of paths) {
+    for (const method of ['GET', 'POST']) {
+      const reply = await app.request(method, path);
+      t.is(reply.status, 404, `${method} ${path}`);
+      t.is(reply.body.code, 'not_found');
+      t.false(reply.text.includes(canary));
+    }
+  }
+});
+
+testEachDatabase('POST of a body over the limit that does not say its length is 413 too', async (t, app) => {
+  const issuer = await app.issuer();
+  const large = Buffer.alloc(70_000, 'x');
+  const paths = ['/revoke', '/introspect', '/logout', '/v1/clients'];
+  for (const path of paths) {
+    const auth = path === '/v1/clients' ? await app.addClient({ permissions: ['admin'] }) : issuer;
+    const isForm = path === '/revoke' || path === '/introspect';
+    const status = await sendChunked(t, app, path, auth, isForm ? formType : 'application/json', large);
+    t.is(status, 413, path);
+  }
+});
+
+async function sendBad(
+  t: ExecutionContext,
+  app: TestApp,
+  path: string,
+  usual: RequestParts,
+  bad: Bad,
+): Promise<Reply> {
+  const [what, parts, status] = bad;
+  const reply = await app.request('POST', path, { ...usual, ...parts });
+  t.is(reply.status, status, what);
+  t.false(reply.text.includes(canary), what);
+  return reply;
+}
+
+function sendChunked(
+  t: ExecutionContext,
+  app: TestApp,
+  path: string,
+  auth: Auth,
+  type: string,
+  body: Buffer,
+): Promise<number> {
+  const { client_id, secret } = auth as { client_id: string; secret: string };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${app.url}${path}`, {
+      method: 'POST',
+      auth: `${client_id}:${secret}`,
+      headers: { 'content-type': type, 'transfer-encoding': 'chunked' },
+    });
+    request.on('error', reject);
+    request.on('response', async (response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of response) chunks.push(chunk as Buffer);
+      const text = Buffer.concat(chunks).toString();
+      const seen = {
+        method: 'POST',
+        path,
+        status: response.statusCode ?? 0,
+        headers: response.headers as Record<string, string>,
+        text,
+      };
+      t.deepEqual(problemsOf(seen, []), []);
+      resolve(seen.status);
+    });
+    request.end(body);
+  });
+}

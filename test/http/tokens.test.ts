@@ -1,0 +1,359 @@
+// POST /v1/tokens: registration, its idempotence and conflicts, and many tokens at once. Rotation is in
+// token-rotation.test.ts, malformed bodies in bad-input.test.ts.
+import { digestOf } from '../../src/domain/claims.ts';
+import { publicUrl, type Reply, type TestApp } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { activity } from '../helpers/logins.ts';
+
+const path = '/v1/tokens';
+const refOf = (token: string) => digestOf(token).slice(0, 16);
+const base64Digest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
+
+async function post(app: TestApp, members: Record<string, unknown>): Promise<Reply> {
+  return app.json(path, app.registration({ client_id: 'c1', ...members }), await app.issuer());
+}
+
+testEachDatabase('POST /v1/tokens answers 201 for a new token and 200 for the same again', async (t, app) => {
+  const token = app.newToken();
+  const members = { token, sub: 'u1', session_id: 's1', grant_id: 'g1' };
+  const first = await post(app, members);
+  t.is(first.status, 201);
+  t.deepEqual(first.body, {
+    status: 'registered',
+    token_ref: refOf(token),
+    active: true,
+    session_id: 's1',
+    grant_id: 'g1',
+  });
+  const again = await post(app, members);
+  t.is(again.status, 200);
+  t.deepEqual(again.body, { ...first.body, status: 'already_registered' });
+});
+
+testEachDatabase('POST /v1/tokens takes the digest instead of the token', async (t, app) => {
+  const token = app.newToken();
+  const byDigest = await post(app, { token_digest: base64Digest(token) });
+  t.is(byDigest.status, 201);
+  t.true(await app.isActive(token));
+  t.is((await post(app, { token })).status, 200);
+});
+
+testEachDatabase(
+  'POST /v1/tokens finds a JWT by its whole string and names it by its signing input',
+  async (t, app) => {
+    const [signingInput, token] = ['header.payload', app.secret('header.payload.signature')];
+    const { status, body } = await post(app, { token, signing_input_digest: base64Digest(signingInput) });
+    t.is(status, 201);
+    t.is(body.token_ref, refOf(signingInput));
+    t.true(await app.isActive(token));
+  },
+);
+
+testEachDatabase('POST /v1/tokens makes a refresh token without a grant its own grant', async (t, app) => {
+  const { body } = await post(app, { token: app.newToken(), token_use: 'refresh_token' });
+  t.regex(body.grant_id, /^grant-[0-9a-f]{32}$/);
+});
+
+testEachDatabase('POST /v1/tokens refuses other claims for a token that is known', async (t, app) => {
+  const known = { token: app.newToken(), sub: 'u1', session_id: 's1', scope: 'read' };
+  await post(app, known);
+  const changes = [
+    { sub: 'u2' },
+    { scope: 'write' },
+    { client_id: 'c2' },
+    { exp: app.seconds + 60 },
+    { iat: app.seconds - 1 },
+    { aud: 'https://other' },
+    { token_use: 'refresh_token' },
+    { session_id: undefined },
+    { jti: 'j1' },
+    { cnf: { jkt: 'x' } },
+  ];
+  for (const change of changes) {
+    const { status, body } = await post(app, { ...known, ...change });
+    t.is(status, 409);
+    t.deepEqual(body, {
+      type: '/problems/claims_conflict',
+      title: 'The token is registered with other claims',
+      status: 409,
+      detail: 'The token is registered with other claims',
+      code: 'claims_conflict',
+    });
+  }
+  const shown = await app.introspect(known.token);
+  t.deepEqual([shown.sub, shown.scope, shown.client_id], ['u1', 'read', 'c1']);
+});
+
+testEachDatabase(
+  'POST /v1/tokens holds a grant to one issuer, client and user, a session to one issuer and user',
+  async (t, app) => {
+    const issuer = await app.addClient({
+      permissions: ['register'],
+      issuers: [publicUrl, 'https://other.example'],
+    });
+    const registerAs = (members: Record<string, unknown>) =>
+      app.json(path, app.registration({ client_id: 'c1', token: app.newToken(), ...members }), issuer);
+    await registerAs({ sub: 'u1', grant_id: 'g1', session_id: 's1' });
+    const codes: Record<string, string> = {};
+    const tries = {
+      'grant, other user': { sub: 'u2', grant_id: 'g1' },
+      'grant, no user': { grant_id: 'g1' },
+      'grant, other client': { sub: 'u1', grant_id: 'g1', client_id: 'c2' },
+      'grant, other issuer': { sub: 'u1', grant_id: 'g1', iss: 'https://other.example' },
+      'session, other user': { sub: 'u2', session_id: 's1' },
+      'session, other issuer': { sub: 'u1', session_id: 's1', iss: 'https://other.example' },
+      'session, other client': { sub: 'u1', session_id: 's1', client_id: 'c2' },
+    };
+    for (const [what, members] of Object.entries(tries)) {
+      const { status, body } = await registerAs(members);
+      codes[what] = `${status} ${body.code ?? body.status}`;
+    }
+    t.deepEqual(codes, {
+      'grant, other user': '409 grant_conflict',
+      'grant, no user': '409 grant_conflict',
+      'grant, other client': '409 grant_conflict',
+      'grant, other issuer': '409 grant_conflict',
+      'session, other user': '409 session_conflict',
+      'session, other issuer': '409 session_conflict',
+      'session, other client': '201 registered',
+    });
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens writes a login when a session is first seen, as the issuer describes it',
+  async (t, app) => {
+    const login = { sub: 'u1', session_id: 's1', user_agent: 'Phone/2\n(x)', ip: '2001:db8::7' };
+    await post(app, { token: app.newToken(), ...login });
+    await post(app, { token: app.newToken(), ...login, user_agent: 'other', ip: '192.0.2.1' });
+    const events = await app.events('login');
+    t.deepEqual(
+      events.map(({ userId, sessionId, clientId, userAgent, ip, actor }) => [
+        userId,
+        sessionId,
+        clientId,
+        userAgent,
+        ip,
+        actor.id,
+      ]),
+      [['u1', 's1', 'c1', 'Phone/2 (x)', '2001:db8::7', (await app.issuer()).client_id]],
+    );
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens says when a token is not active, and registers it all the same',
+  async (t, app) => {
+    const user = await app.addClient({ permissions: ['revoke:any'] });
+    app.advance(-100);
+    const { seconds } = app;
+    app.advance(100);
+    await app.json('/logout', { user_id: 'gone' }, user);
+    const tokens = {
+      'covered by a cutoff': { sub: 'gone', iat: seconds },
+      expired: { iat: seconds, exp: app.seconds },
+      'not valid yet': { nbf: app.seconds + 10 },
+    };
+    for (const [what, members] of Object.entries(tokens)) {
+      const { status, body } = await post(app, { token: app.newToken(), ...members });
+      t.is(status, 201, what);
+      t.is(body.active, false, what);
+    }
+  },
+);
+
+testEachDatabase('POST /v1/tokens lets a clock that runs ahead outlive no cutoff', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const ahead = await app.register({ client_id: 'c1', sub: 'u1', iat: app.seconds + 60 });
+  t.true(await app.isActive(ahead));
+  await app.json('/logout', { user_id: 'u1' }, operator);
+  t.false(await app.isActive(ahead));
+});
+
+testEachDatabase('POST /v1/tokens compares fractional issue times with a cutoff exactly', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  app.clock.now = app.seconds * 1000 + 500;
+  await app.json('/logout', { user_id: 'u1' }, operator);
+  app.advance(2);
+  const at = app.seconds - 2;
+  const survives: boolean[] = [];
+  for (const iat of [at, at + 0.5, at + 0.501, at + 1]) {
+    survives.push((await post(app, { token: app.newToken(), sub: 'u1', iat })).body.active);
+  }
+  t.deepEqual(survives, [false, false, true, true]);
+});
+
+testEachDatabase('POST /v1/tokens is for clients that may register, for their issuers', async (t, app) => {
+  const weak = await app.addClient({ permissions: ['introspect', 'admin'] });
+  const other = await app.addClient({ permissions: ['register'], issuers: ['https://other.example'] });
+  const registration = app.registration({ token: app.newToken(), client_id: 'c1' });
+  const refused = await app.json(path, registration, weak);
+  t.deepEqual([refused.status, refused.body.code], [403, 'insufficient_permission']);
+  t.is(refused.body.detail, 'this needs the permission register');
+  for (const iss of [undefined, publicUrl, 'https://evil.example']) {
+    const { status, body } = await app.json(path, { ...registration, iss }, other);
+    t.deepEqual([status, body.code], [403, 'issuer_not_allowed']);
+  }
+  const allowed = await app.json(path, { ...registration, iss: 'https://other.example' }, other);
+  t.is(allowed.status, 201);
+});
+
+testEachDatabase('POST /v1/tokens keeps the users of different issuers apart', async (t, app) => {
+  const other = await app.addClient({ permissions: ['register'], issuers: ['https://other.example'] });
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const foreign = app.newToken();
+  const registration = { token: foreign, client_id: 'c1', sub: 'u1', iss: 'https://other.example' };
+  await app.json(path, app.registration(registration), other);
+  const own = await app.register({ client_id: 'c1', sub: 'u1' });
+  await app.json('/logout', { user_id: 'u1' }, operator);
+  t.deepEqual(await activity(app, [own, foreign]), [false, true]);
+});
+
+testEachDatabase(
+  'POST /v1/tokens: of 50 identical simultaneous registrations at two servers one is new',
+  async (t, app) => {
+    const other = await app.another();
+    const issuer = await app.issuer();
+    const body = app.registration({ token: app.newToken(), client_id: 'c1', sub: 'u1', session_id: 's1' });
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => (n % 2 ? app : other).json(path, body, issuer)),
+    );
+    t.is(replies.filter(({ status }) => status === 201).length, 1);
+    t.is(replies.filter(({ status }) => status === 200).length, 49);
+    t.is((await app.events('login')).length, 1);
+  },
+);
+
+testEachDatabase('POST /v1/tokens with an array answers an outcome per item, in order', async (t, app) => {
+  const [one, two] = [app.newToken(), app.newToken()];
+  const of = (members: Record<string, unknown>) => app.registration({ client_id: 'c1', ...members });
+  const items = [
+    of({ token: one }),
+    of({ token: one }),
+    of({ token: one, sub: 'other' }),
+    of({ token: two, exp: 'soon' }),
+    'no object',
+    of({ token: two, iss: 'https://other.example' }),
+    of({ token: two }),
+  ];
+  const { status, body } = await app.json(path, items, await app.issuer());
+  t.is(status, 200);
+  t.deepEqual(
+    body.items.map((item: Record<string, unknown>) => [item.index, item.http_status, item.status, item.code]),
+    [
+      [0, 201, 'registered', undefined],
+      [1, 200, 'already_registered', undefined],
+      [2, 409, 409, 'claims_conflict'],
+      [3, 400, 400, 'invalid_request'],
+      [4, 400, 400, 'invalid_request'],
+      [5, 403, 403, 'issuer_not_allowed'],
+      [6, 201, 'registered', undefined],
+    ],
+  );
+  t.deepEqual(await activity(app, [one, two]), [true, true]);
+});
+
+testEachDatabase(
+  'POST /v1/tokens takes at most 1000 in an array, and says where to send more',
+  async (t, app) => {
+    const issuer = await app.issuer();
+    const digests = Array.from({ length: 1000 }, (_, n) => base64Digest(`token ${n}`));
+    const items = digests.map((token_digest) => app.registration({ client_id: 'c1', token_digest }));
+    const { body } = await app.json(path, items, issuer);
+    t.is(body.items.filter((item: { http_status: number }) => item.http_status === 201).length, 1000);
+    for (const length of [1001, 100_000]) {
+      const reply = await app.json(
+        path,
+        Array.from({ length }, () => 0),
+        issuer,
+      );
+      t.is(reply.status, 413);
+      t.is(reply.body.code, 'too_many_items');
+      t.is(reply.body.detail, 'an array holds at most 1000 tokens; send more as application/x-ndjson');
+    }
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens with NDJSON answers a line per line, whatever is wrong with some',
+  async (t, app) => {
+    const issuer = await app.issuer();
+    const token = app.newToken();
+    const line = JSON.stringify(app.registration({ client_id: 'c1', token }));
+    const lines = [line, '', '{"token": ', line, ' '.repeat(70_000), `"${'x'.repeat(70_000)}"`, '[]', line];
+    const reply = await app.request('POST', path, {
+      auth: issuer,
+      type: 'application/x-ndjson; charset=utf-8',
+      body: lines.join('\r\n'),
+    });
+    t.is(reply.status, 200);
+    t.is(reply.headers['content-type'], 'application/x-ndjson');
+    const items = reply.text
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    t.deepEqual(
+      items.map(({ index, http_status, code }) => [index, http_status, code]),
+      [
+        [0, 201, undefined],
+        [1, 400, 'invalid_request'],
+        [2, 200, undefined],
+        [3, 413, 'too_large'],
+        [4, 413, 'too_large'],
+        [5, 400, 'invalid_request'],
+        [6, 200, undefined],
+      ],
+    );
+  },
+);
+
+testEachDatabase('POST /v1/tokens with NDJSON takes more lines than an array holds', async (t, app) => {
+  const of = (n: number) => app.registration({ client_id: 'c1', token_digest: base64Digest(`token ${n}`) });
+  const body = Array.from({ length: 1500 }, (_, n) => `${JSON.stringify(of(n))}\n`).join('');
+  const reply = await app.request('POST', path, {
+    auth: await app.issuer(),
+    type: 'application/x-ndjson',
+    body,
+  });
+  const items = reply.text
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text));
+  t.deepEqual(
+    items.map(({ index }) => index),
+    Array.from({ length: 1500 }, (_, n) => n),
+  );
+  t.true(items.every(({ http_status }) => http_status === 201));
+});
+
+testEachDatabase(
+  'POST /v1/tokens answers 503 while the store fails, and nothing is registered',
+  async (t, app) => {
+    const members = { token: app.newToken(), sub: 'u1', session_id: 's1' };
+    const body = app.registration({ client_id: 'c1', ...members });
+    const issuer = await app.issuer();
+    await app.json(path, {}, issuer);
+    for (const fault of ['writes', 'everything', 'events'] as const) {
+      app.store.fault = fault;
+      const one = await app.json(path, body, issuer);
+      t.deepEqual(
+        [one.status, one.headers['retry-after'], one.body.code],
+        [503, '1', 'temporarily_unavailable'],
+      );
+      const many = await app.json(path, [body, body], issuer);
+      const codes = many.body.items?.map((item: { code: string }) => item.code) ?? [];
+      t.deepEqual(codes, ['temporarily_unavailable', 'temporarily_unavailable']);
+      const lines = await app.request('POST', path, {
+        auth: issuer,
+        type: 'application/x-ndjson',
+        body: JSON.stringify(body),
+      });
+      t.is(JSON.parse(lines.text).http_status, 503);
+      app.store.fault = 'none';
+      t.false(await app.isActive(members.token), fault);
+    }
+    t.deepEqual(await app.events('login'), []);
+    t.is((await app.json(path, body, issuer)).status, 201);
+    t.is((await app.events('login')).length, 1);
+  },
+);
