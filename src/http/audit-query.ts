@@ -8,46 +8,53 @@ import { type Query, readTime } from './query.ts';
 import { badParameter } from './refusal.ts';
 
 const actorKinds = ['client', 'user', 'operator', 'system'];
-const isId = (text: string) => text.length <= idLengthMax && !/\p{Cc}/u.test(text);
 
 interface Filter {
   readonly member: keyof EventFilter;
-  readonly isValid: (text: string) => boolean;
-  readonly problem: string;
+  /** Undefined: nothing is wrong with it. */
+  readonly problemOf: (text: string) => string | undefined;
 }
 
-const idProblem = `must be 1 to ${idLengthMax} characters, without control characters`;
+function idFilter(member: keyof EventFilter): Filter {
+  return {
+    member,
+    problemOf: (text) => {
+      if (/\p{Cc}/u.test(text)) return 'has control characters';
+      return text.length > idLengthMax ? `is over ${idLengthMax} characters` : undefined;
+    },
+  };
+}
+
+function patternFilter(
+  member: keyof EventFilter,
+  isValid: (text: string) => boolean,
+  problem: string,
+): Filter {
+  return { member, problemOf: (text) => (isValid(text) ? undefined : problem) };
+}
+
+const isAction = (text: string) => (auditActions as readonly string[]).includes(text);
+const isReason = (text: string) => (reasons as readonly string[]).includes(text);
+
 const textFilters: Readonly<Record<string, Filter>> = {
-  user_id: { member: 'userId', isValid: isId, problem: idProblem },
-  client_id: { member: 'clientId', isValid: isId, problem: idProblem },
-  session_id: { member: 'sessionId', isValid: isId, problem: idProblem },
-  token_ref: {
-    member: 'tokenRef',
-    isValid: (text) => /^[0-9a-f]{16}$/.test(text),
-    problem: 'must be the first 16 hex digits of the digest of a token',
-  },
-  action: {
-    member: 'action',
-    isValid: (text) => (auditActions as readonly string[]).includes(text),
-    problem: 'is not an action of the audit trail',
-  },
-  reason: {
-    member: 'reason',
-    isValid: (text) => (reasons as readonly string[]).includes(text),
-    problem: 'is not a reason code',
-  },
-  actor_kind: {
-    member: 'actorKind',
-    isValid: (text) => actorKinds.includes(text),
-    problem: `must be one of: ${actorKinds.join(', ')}`,
-  },
-  actor_id: { member: 'actorId', isValid: isId, problem: idProblem },
-  ip: { member: 'ip', isValid: (text) => isIP(text) !== 0, problem: 'is no IP address' },
-  request_id: {
-    member: 'requestId',
-    isValid: (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text),
-    problem: 'has the wrong form',
-  },
+  user_id: idFilter('userId'),
+  client_id: idFilter('clientId'),
+  session_id: idFilter('sessionId'),
+  token_ref: patternFilter(
+    'tokenRef',
+    (text) => /^[0-9a-f]{16}$/.test(text),
+    'must be the first 16 hex digits of the digest of a token',
+  ),
+  action: patternFilter('action', isAction, 'is not an action of the audit trail'),
+  reason: patternFilter('reason', isReason, 'is not a reason code'),
+  actor_kind: patternFilter(
+    'actorKind',
+    (text) => actorKinds.includes(text),
+    `must be one of: ${actorKinds.join(', ')}`,
+  ),
+  actor_id: idFilter('actorId'),
+  ip: patternFilter('ip', (text) => isIP(text) !== 0, 'is no IP address'),
+  request_id: patternFilter('requestId', (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text), 'has the wrong form'),
 };
 
 export const filterNames: readonly string[] = [...Object.keys(textFilters), 'from', 'to'];
@@ -55,10 +62,11 @@ export const filterNames: readonly string[] = [...Object.keys(textFilters), 'fro
 /** Refuses what is malformed, by name. */
 export function readFilter(query: Query): Omit<EventFilter, 'below'> {
   const filter: Partial<Record<keyof EventFilter, string | number>> = {};
-  for (const [name, { member, isValid, problem }] of Object.entries(textFilters)) {
+  for (const [name, { member, problemOf }] of Object.entries(textFilters)) {
     const text = query.get(name);
     if (text === undefined) continue;
-    if (text === '' || !isValid(text)) throw badParameter(name, problem);
+    const problem = text === '' ? 'is empty' : problemOf(text);
+    if (problem !== undefined) throw badParameter(name, problem);
     filter[member] = text;
   }
   const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
