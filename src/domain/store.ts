@@ -32,6 +32,11 @@ export interface Facts {
   /** Unexpired sessions of a user, newest first, at most `sessionsMax`. */
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
+  /**
+   * Of what was issued until this instant, a revocation that covered it may have been purged: a token that
+   * old, of which nothing is known, cannot be vouched for. 0 when nothing was purged.
+   */
+  purgedUntil(): number;
   /** Asks several facts in one go. */
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
 }

@@ -32,7 +32,7 @@ export interface DueRows {
 }
 
 /** What upkeep remembers from one run to the next; numbers. */
-export type Memory =
+export type UpkeepNote =
   | 'seal_file_sent'
   | 'seal_webhook_sent'
   | 'sessions_ended_seen'
@@ -44,8 +44,8 @@ export type Exclusive = 'seal' | 'purge';
 export interface UpkeepStore {
   /** Runs `work` unless another process of this database is at the same; then resolves to undefined. */
   exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
-  recall(name: Memory): Promise<number>;
-  remember(name: Memory, value: number): Promise<void>;
+  recall(name: UpkeepNote): Promise<number>;
+  remember(name: UpkeepNote, value: number): Promise<void>;
 
   /** In order, without gaps, whatever is being written meanwhile. */
   listLeaves(after: number, limit: number): Promise<Leaf[]>;

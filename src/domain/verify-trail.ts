@@ -74,7 +74,9 @@ class Walk {
   #unsealed = 0;
   #purgedThrough = 0;
   #purgeSaid = 0;
+  /** The last number given out: when this began, and when it was last asked for. */
   #headBefore = 0;
+  #head = 0;
 
   constructor(parts: TrailParts, chain: readonly Seal[]) {
     this.#parts = parts;
@@ -96,10 +98,12 @@ class Walk {
 
   async run(): Promise<Finding | null> {
     this.#headBefore = (await this.#parts.head?.()) ?? 0;
+    this.#head = this.#headBefore;
     const start = (await this.#events.peek())?.event.seq ?? 1;
-    const from = this.#chain.findIndex((seal) => seal.first === start);
-    if (from > 0) this.#purgedThrough = start - 1;
-    for (const seal of this.#chain.slice(Math.max(0, from))) {
+    const ranges = this.#chain.filter(({ first }) => first >= start);
+    const isAtEdge = start === (ranges[0]?.first ?? (this.#chain.at(-1)?.last ?? 0) + 1);
+    if (isAtEdge) this.#purgedThrough = start - 1;
+    for (const seal of isAtEdge ? ranges : this.#chain) {
       const finding = await this.#checkRange(seal);
       if (finding) return finding;
     }
@@ -133,26 +137,27 @@ class Walk {
     let expected = (this.#chain.at(-1)?.last ?? 0) + 1;
     for (let next = await this.#events.peek(); next; next = await this.#events.peek(), expected++) {
       if (next.event.seq !== expected) return this.#diagnosePlace(expected, null);
+      if (expected > this.#head) this.#head = (await this.#parts.head?.()) ?? Number.POSITIVE_INFINITY;
+      if (expected > this.#head)
+        return found(
+          'inserted',
+          expected,
+          null,
+          `it stands after ${this.#head}, the last number that was given out`,
+        );
       const stored = this.#checkStored(next, leafOf(next.event));
       if (stored) return stored;
       this.#unsealed += 1;
       await this.#pass(next);
     }
-    return this.#checkHead(expected - 1);
-  }
-
-  /** Events may be appended while this runs: it must reach what was there when it began. */
-  async #checkHead(last: number): Promise<Finding | null> {
-    if (last < this.#headBefore)
-      return found(
-        'cut_off',
-        last + 1,
-        null,
-        `the trail ends before it, though numbers through ${this.#headBefore} were given out`,
-      );
-    const head = await this.#parts.head?.();
-    if (head === undefined || last <= head) return null;
-    return found('inserted', head + 1, null, `it stands after ${head}, the last number that was given out`);
+    // Events may be appended while this runs: it must reach what was there when it began.
+    if (expected > this.#headBefore) return null;
+    return found(
+      'cut_off',
+      expected,
+      null,
+      `the trail ends before it, though numbers through ${this.#headBefore} were given out`,
+    );
   }
 
   #checkPurge(): Finding | null {

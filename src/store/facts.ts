@@ -13,6 +13,7 @@ import { type Target, type TargetKey, targetKey } from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
 import type { Memory } from './memory.ts';
+import { recall } from './purge.ts';
 import { listCoverage } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
@@ -57,6 +58,7 @@ export class LoadedFacts implements Facts {
   readonly #bearers = new Shelf<readonly RegisteredToken[]>();
   readonly #sessionsOf = new Shelf<readonly Session[]>();
   readonly #clients = new Shelf<Client | undefined>();
+  readonly #purgedUntil = new Shelf<number>();
   #changes = new Changes();
   /** Questions may use what is remembered; decisions look everything up within their transaction. */
   readonly #memory: Memory | null;
@@ -82,6 +84,7 @@ export class LoadedFacts implements Facts {
     );
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
+    await this.#purgedUntil.fill(async ([name]) => [[name as string, await recall(db, 'purged_until')]], 0);
     await this.#bearers.fill(
       (keys) =>
         eachOf(keys, async (key) => {
@@ -142,6 +145,10 @@ export class LoadedFacts implements Facts {
       (changed, change) => (clientOf(change) === clientId ? changeClient(changed, change) : changed),
       client,
     );
+  }
+
+  purgedUntil(): number {
+    return this.#purgedUntil.get('');
   }
 
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {

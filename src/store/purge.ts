@@ -4,10 +4,26 @@ import { forever } from '../domain/cutoffs.ts';
 import type { DueRows } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 
+/**
+ * A name can be given to a token long after it was revoked, and is final all the same: its row stays while
+ * such a token lives. A row against a signing key stays for good: who holds the key can make tokens forever.
+ */
+function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
+  return db('tokens')
+    .select(db.raw('1'))
+    .whereRaw(`revocations.kind = '${kind}' and tokens.${kind}_id = revocations.target_id`)
+    .whereRaw('tokens.issuer = revocations.issuer')
+    .andWhere('tokens.expires_at', '>', now);
+}
+
 function due(db: Knex, { table, column, before, namesBefore }: DueRows): Knex.QueryBuilder {
   const query = db(table).where(column, '<', before);
   if (namesBefore === undefined) return query;
-  return query.andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', namesBefore));
+  return query
+    .andWhereNot('kind', 'key')
+    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', namesBefore))
+    .whereNotExists(unexpiredBearer(db, 'grant', before))
+    .whereNotExists(unexpiredBearer(db, 'session', before));
 }
 
 export async function countDue(db: Knex, rows: DueRows): Promise<number> {

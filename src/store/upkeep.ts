@@ -2,7 +2,14 @@
 // SQLite a second writing connection of this process would wait for the first one and stop everything.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
-import type { DueRows, Exclusive, Leaf, Memory, StoredSeal, UpkeepStore } from '../domain/upkeep-store.ts';
+import type {
+  DueRows,
+  Exclusive,
+  Leaf,
+  StoredSeal,
+  UpkeepNote,
+  UpkeepStore,
+} from '../domain/upkeep-store.ts';
 import type { CheckedEvent } from '../domain/verify-trail.ts';
 import { listLeaves, listStoredEvents } from './audit-events.ts';
 import type { Dialect } from './dialect.ts';
@@ -27,11 +34,11 @@ export class KnexUpkeep implements UpkeepStore {
     return this.#dialect.withTaskLock(task, work);
   }
 
-  recall(name: Memory): Promise<number> {
+  recall(name: UpkeepNote): Promise<number> {
     return guarded(purge.recall(this.#reader, name));
   }
 
-  remember(name: Memory, value: number): Promise<void> {
+  remember(name: UpkeepNote, value: number): Promise<void> {
     return guarded(purge.remember(this.#writer, name, value));
   }
 

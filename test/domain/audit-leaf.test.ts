@@ -4,7 +4,9 @@ import { commitmentsOf, leafOf, personalFields, type RecordedEvent } from '../..
 import { fromRecord, toRecord } from '../../src/domain/audit-record.ts';
 import { canonicalJson } from '../../src/domain/canonical-json.ts';
 
-const salts = Object.fromEntries(personalFields.map((field, n) => [field, String(n).repeat(22).slice(0, 22)]));
+const salts = Object.fromEntries(
+  personalFields.map((field, n) => [field, String(n).repeat(22).slice(0, 22)]),
+);
 const event: RecordedEvent = {
   seq: 7,
   at: 1_700_000_000_123,

@@ -32,7 +32,8 @@ test('every leaf of a tree is proven by its path, and by no other', (t) => {
       t.deepEqual(rootFromPath(leaf, index, count, path), root);
       t.notDeepEqual(rootFromPath(leafHash('other'), index, count, path), root);
       t.is(rootFromPath(leaf, index, count, [...path, leaf]), undefined, 'a path too long');
-      if (path.length > 0) t.is(rootFromPath(leaf, index, count, path.slice(1)), undefined, 'a path too short');
+      if (path.length > 0)
+        t.is(rootFromPath(leaf, index, count, path.slice(1)), undefined, 'a path too short');
     }
     t.is(rootFromPath(leaves[0] as Buffer, count, count, []), undefined, 'no such leaf');
   }

@@ -44,22 +44,25 @@ testEachDatabase('a pass that is never taken back lets nobody change a seal', as
   });
 });
 
-testEachStore('migration 0004 gives events that are there their leaves, and goes down and up again', async (t, database) => {
-  const keys = await newKeys(t);
-  const before = openStore(database.url);
-  await appendLogouts(before, 5);
-  await before.close();
-  const down: string[] = [];
-  while (!down.includes('0004-audit-trail')) down.push(...(await migrateDown(database.url)));
-  await byHand(database, async (run) => {
-    t.deepEqual(await listTriggers(database, run), []);
-    const [row] = await run('select count(*) as count from audit_events');
-    t.is(Number(row?.count), 5);
-  });
-  await migrateUp(database.url);
-  const store = openStore(database.url);
-  t.teardown(() => store.close());
-  await appendLogouts(store, 2, 6);
-  t.is((await sealEvents(store, issuer, keys.signingKey()))?.at(-1)?.last, 7);
-  await byHand(database, async (run) => t.true((await listTriggers(database, run)).length >= 7));
-});
+testEachStore(
+  'migration 0004 gives events that are there their leaves, and goes down and up again',
+  async (t, database) => {
+    const keys = await newKeys(t);
+    const before = openStore(database.url);
+    await appendLogouts(before, 5);
+    await before.close();
+    const down: string[] = [];
+    while (!down.includes('0004-audit-trail')) down.push(...(await migrateDown(database.url)));
+    await byHand(database, async (run) => {
+      t.deepEqual(await listTriggers(database, run), []);
+      const [row] = await run('select count(*) as count from audit_events');
+      t.is(Number(row?.count), 5);
+    });
+    await migrateUp(database.url);
+    const store = openStore(database.url);
+    t.teardown(() => store.close());
+    await appendLogouts(store, 2, 6);
+    t.is((await sealEvents(store, issuer, keys.signingKey()))?.at(-1)?.last, 7);
+    await byHand(database, async (run) => t.true((await listTriggers(database, run)).length >= 7));
+  },
+);
