@@ -21,7 +21,7 @@ export function handleSummary({ store, auth, now }: AuditParts & { readonly now:
     if (interval !== 'hour' && interval !== 'day') throw badParameter('interval', 'must be hour or day');
     const given = readFilter(query);
     const intervalMs = intervals[interval];
-    const to = given.to ?? Math.max(now(), given.from ?? 0);
+    const to = given.to ?? Math.max(now() + 1, given.from ?? 0);
     const from = given.from ?? (Math.ceil(to / intervalMs) - intervalsDefault[interval]) * intervalMs;
     if (to - from > intervalsMax[interval] * intervalMs)
       throw badParameter('from', `is over ${intervalsMax[interval]} intervals before to`);
