@@ -13,7 +13,7 @@ const tokensPerSecondMax = 12_000;
 export async function revocation(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
   const tokens = 2 * tokensPerSecondMax * effort.seconds * (effort.rounds + 1);
   const world = await makeWorld(kind, { tokens, revocations: 10_000 });
-  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl, LOG_LEVEL: 'warn' };
+  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
   const ours = await startOurs(env);
   const ask = (n: number): Ask => ({
     bytes: formPost('/revoke', world.app, { token: tokenOf(n % tokens) }),

@@ -146,7 +146,9 @@ async function addToken(store: Store, policy: Policy, { sessionId, use, iat, lif
 async function revoke(store: Store, policy: Policy, token: string): Promise<void> {
   const caller = await store.ask((facts) => facts.client('demo-app'));
   if (!caller) throw new Error('the demo clients come first');
-  const request = { caller, digest: digestOf(token), reason: 'client_request', reasonText: null } as const;
+  const digest = digestOf(token);
+  const presented = { digest, tokenDigest: digest, verification: { kind: 'opaque' } } as const;
+  const request = { caller, presented, reason: 'client_request', reasonText: null } as const;
   await revokeToken(store, policy, { ...request, origin: systemOrigin });
 }
 

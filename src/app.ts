@@ -17,17 +17,24 @@ import type { Context, Next, State } from './http/context.ts';
 import { cors } from './http/cors.ts';
 import { DeadTokenRecorder } from './http/dead-token-recorder.ts';
 import { handleDocs } from './http/docs.ts';
+import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
 import { handleIntrospect } from './http/introspect.ts';
+import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, identify, observe } from './http/middleware.ts';
 import { type Family, Refusal } from './http/refusal.ts';
+import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
+import { SessionActivity } from './http/session-activity.ts';
+import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import { type TrailStatus, watchTrail } from './http/trail-metrics.ts';
+import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import { createTrust } from './jwt/trust.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
 
 export interface AppParts {
@@ -37,8 +44,13 @@ export interface AppParts {
   readonly trusted: BlockList;
   readonly logoutAliases: readonly string[];
   readonly authFailuresPerMinuteMax: number;
+  /** Signs the codes that confirm large revocations. */
+  readonly confirmSecret: string;
   /** /v1, /metrics and /docs have a listener of their own. */
   readonly separateAdmin: boolean;
+  readonly sharedSecret: SharedSecretTrust;
+  /** Keys may be fetched without TLS from other machines. */
+  readonly allowHttpKeys: boolean;
   readonly isDraining: () => boolean;
   readonly nodeVersion: string;
   /** Milliseconds since the epoch. */
@@ -71,12 +83,16 @@ export function createApp(parts: AppParts): App {
   const directory = new ClientDirectory(store);
   const recorder = new FloodRecorder(store);
   const deadTokens = new DeadTokenRecorder(store, now);
+  const activity = new SessionActivity(store, now);
   const auth = new ClientAuth({
     directory,
     recorder,
     throttle: new Throttle(parts.authFailuresPerMinuteMax),
     now,
   });
+  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
+  const { sharedSecret } = parts;
+  const { verifier, issuers, keyRing } = createTrust({ store, policy, log, now, sharedSecret, countRefusal });
   const health = handleHealth({
     store,
     isDraining: parts.isDraining,
@@ -86,20 +102,23 @@ export function createApp(parts: AppParts): App {
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const seals = handleSeals({ store, auth, publicSealKeys: parts.publicSealKeys });
   const clients = handleClients({ store, auth, directory });
-  const logout = handleLogout({ store, policy, auth, recorder });
+  const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
+  const sessions = handleSessions({ store, policy, auth });
+  const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
+  const logout = handleLogout({ store, policy, verifier, auth, recorder });
 
   const forEveryone: Route[] = [
     {
       method: 'POST',
       path: '/revoke',
       family: 'oauth',
-      handle: handleRevoke({ store, policy, auth, recorder }),
+      handle: handleRevoke({ store, policy, verifier, auth, recorder }),
     },
     {
       method: 'POST',
       path: '/introspect',
       family: 'oauth',
-      handle: handleIntrospect({ store, auth, deadTokens }),
+      handle: handleIntrospect({ store, verifier, auth, activity, deadTokens }),
     },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
@@ -115,6 +134,17 @@ export function createApp(parts: AppParts): App {
       family: 'v1',
       handle: handleRegisterTokens({ store, policy, auth }),
     },
+    {
+      method: 'POST',
+      path: '/v1/tokens/explain',
+      family: 'v1',
+      handle: handleExplain({ store, verifier, auth }),
+    },
+    { method: 'POST', path: '/v1/revocations', family: 'v1', handle: revocations.createRevocation },
+    { method: 'GET', path: '/v1/revocations', family: 'v1', handle: revocations.listRevocations },
+    { method: 'GET', path: '/v1/revocations/:seq', family: 'v1', handle: revocations.showRevocation },
+    { method: 'GET', path: '/v1/sessions', family: 'v1', handle: sessions.listSessions },
+    { method: 'DELETE', path: '/v1/sessions/:id', family: 'v1', handle: sessions.deleteSession },
     { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
     { method: 'GET', path: '/v1/audit/events/:id', family: 'v1', handle: handleShowEvent({ store, auth }) },
     { method: 'GET', path: '/v1/audit/summary', family: 'v1', handle: handleSummary({ store, auth, now }) },
@@ -132,6 +162,22 @@ export function createApp(parts: AppParts): App {
     },
     { method: 'POST', path: '/v1/clients/:client_id/disable', family: 'v1', handle: clients.disableClient },
     { method: 'POST', path: '/v1/clients/:client_id/enable', family: 'v1', handle: clients.enableClient },
+    { method: 'POST', path: '/v1/issuers', family: 'v1', handle: issuerRecords.addIssuer },
+    { method: 'GET', path: '/v1/issuers', family: 'v1', handle: issuerRecords.listIssuers },
+    { method: 'GET', path: '/v1/issuers/:issuer', family: 'v1', handle: issuerRecords.showIssuer },
+    {
+      method: 'POST',
+      path: '/v1/issuers/:issuer/refresh-keys',
+      family: 'v1',
+      handle: issuerRecords.refreshIssuerKeys,
+    },
+    {
+      method: 'POST',
+      path: '/v1/issuers/:issuer/disable',
+      family: 'v1',
+      handle: issuerRecords.disableIssuer,
+    },
+    { method: 'POST', path: '/v1/issuers/:issuer/enable', family: 'v1', handle: issuerRecords.enableIssuer },
     { method: 'GET', path: '/metrics', family: 'v1', handle: handleMetrics(metrics, auth) },
     { method: 'GET', path: '/docs', family: 'v1', handle: docs.docs },
     { method: 'GET', path: '/docs/:file', family: 'v1', handle: docs.docs },
@@ -154,6 +200,7 @@ export function createApp(parts: AppParts): App {
     routes: [...forEveryone, ...forOperators],
     close: async () => {
       await deadTokens.flush();
+      await activity.close().catch(() => {});
       await recorder.close();
     },
   };
@@ -193,10 +240,12 @@ export function policyOf(config: {
   publicUrl: string;
   clockSkewSeconds: number;
   tokenLifetimeDaysMax: number;
+  refreshTokenGraceSeconds: number;
 }): Policy {
   return {
     publicUrl: config.publicUrl,
     clockSkewMs: config.clockSkewSeconds * 1000,
     lifetimeDaysMax: config.tokenLifetimeDaysMax,
+    refreshGraceMs: config.refreshTokenGraceSeconds * 1000,
   };
 }

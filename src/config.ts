@@ -2,6 +2,7 @@
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 
 export interface Config {
   readonly production: boolean;
@@ -20,6 +21,9 @@ export interface Config {
   readonly seedDemo: boolean;
   readonly clockSkewSeconds: number;
   readonly tokenLifetimeDaysMax: number;
+  readonly refreshTokenGraceSeconds: number;
+  /** Signs the codes that confirm large revocations; null: each process makes its own. */
+  readonly confirmSecret: string | null;
   readonly authFailuresPerMinuteMax: number;
   readonly shutdownGraceMs: number;
   /** Null: audit events are kept forever. */
@@ -31,6 +35,9 @@ export interface Config {
   /** Where seals are sent as they are made. */
   readonly sealFile: string | null;
   readonly sealWebhookUrl: string | null;
+  readonly sharedSecret: SharedSecretSettings;
+  /** What is not wrong, but should not stay as it is. */
+  readonly warnings: readonly string[];
 }
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
@@ -83,11 +90,40 @@ export const settings: readonly Setting[] = [
     default: 'yes on SQLite on loopback outside production',
     means: '`yes` or `no`: fill an empty database with demo data',
   },
+  {
+    name: 'JWT_SECRET',
+    default: 'none',
+    means: 'trusts HS256 tokens signed with it; several, separated by commas or lines, while it is rotated',
+    secret: true,
+  },
+  {
+    name: 'JWT_SECRET_ISSUERS',
+    default: 'none',
+    means: '`iss` values, comma-separated, that such tokens may have; they may also have none',
+  },
+  {
+    name: 'JWT_SECRET_AUDIENCE',
+    default: 'none',
+    means: 'audience of such tokens where they name none',
+  },
+  { name: 'JWT_SECRET_CLIENT', default: 'none', means: 'client_id of such tokens where they name none' },
   { name: 'CLOCK_SKEW_SECONDS', default: '60', means: "how far ahead an issuer's clock may be" },
   {
     name: 'TOKEN_LIFETIME_DAYS_MAX',
     default: '400',
     means: 'longest life of a token that may be registered',
+  },
+  {
+    name: 'REFRESH_TOKEN_GRACE_SECONDS',
+    default: '0',
+    means: 'how long a refresh token that was just replaced may be presented again by a client that retries',
+  },
+  {
+    name: 'CONFIRM_SECRET',
+    default: 'made by each process',
+    means:
+      'signs the `confirm` codes of previews, 32 characters or more; give it where several processes serve',
+    secret: true,
   },
   {
     name: 'AUTH_FAILURES_PER_MINUTE_MAX',
@@ -140,6 +176,8 @@ export class ConfigError extends Error {
   }
 }
 
+const signingSecretLengthMin = 32;
+
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Throws one ConfigError that lists every problem. */
@@ -169,6 +207,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     );
   }
   const sealIntervalMs = reader.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
+  const sharedSecret = reader.sharedSecret(production);
   const config: Config = {
     production,
     port,
@@ -193,6 +232,8 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     seedDemo,
     clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
     tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
+    refreshTokenGraceSeconds: reader.integer('REFRESH_TOKEN_GRACE_SECONDS', 0, 0, 600),
+    confirmSecret: reader.longSecret('CONFIRM_SECRET'),
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
     auditRetentionDays: reader.has('AUDIT_RETENTION_DAYS')
@@ -203,6 +244,8 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     sealKeyFile: reader.sealKeyFile(production && sealIntervalMs > 0, databaseUrl),
     sealFile: reader.text('SEAL_FILE') ?? null,
     sealWebhookUrl: reader.has('SEAL_WEBHOOK_URL') ? reader.webhookUrl('SEAL_WEBHOOK_URL', production) : null,
+    sharedSecret,
+    warnings: reader.warnings,
   };
   reader.reportMisspelt();
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
@@ -212,6 +255,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
 /** Reads single variables and collects what is wrong with them. */
 class Reader {
   readonly problems: ConfigProblem[] = [];
+  readonly warnings: string[] = [];
   readonly #env: Env;
 
   constructor(env: Env) {
@@ -244,6 +288,14 @@ class Reader {
       this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
       return undefined;
     }
+  }
+
+  /** A secret that signs; null when none is given. */
+  longSecret(name: string): string | null {
+    const text = this.secret(name);
+    if (text !== undefined && text.length < signingSecretLengthMin)
+      this.report(name, 'is too short', 'Give it 32 random characters, e.g. `openssl rand -base64 32`.');
+    return text ?? null;
   }
 
   integer(name: string, otherwise: number, min: number, max: number): number {
@@ -343,6 +395,32 @@ class Reader {
     return text;
   }
 
+  /** One secret, or several while they are rotated: by lines where there are lines, else by commas. */
+  sharedSecret(production: boolean): SharedSecretSettings {
+    const text = this.secret('JWT_SECRET') ?? '';
+    const secrets = text
+      .split(text.includes('\n') ? /\r?\n/ : ',')
+      .map((secret) => secret.trim())
+      .filter((secret) => secret !== '');
+    const problem = secrets.map(weaknessOf).find((weakness) => weakness !== undefined);
+    if (problem && production) {
+      this.report('JWT_SECRET', problem, 'Sign with at least 32 random bytes: openssl rand -base64 48.');
+    } else if (problem) {
+      this.warnings.push(`JWT_SECRET ${problem}; production refuses it`);
+    }
+    const settings: SharedSecretSettings = {
+      secrets,
+      issuers: this.list('JWT_SECRET_ISSUERS', (name) => name.length <= 512, 'Give `iss` values.'),
+      audience: this.text('JWT_SECRET_AUDIENCE') ?? null,
+      client: this.text('JWT_SECRET_CLIENT') ?? null,
+    };
+    for (const name of ['JWT_SECRET_ISSUERS', 'JWT_SECRET_AUDIENCE', 'JWT_SECRET_CLIENT']) {
+      if (secrets.length === 0 && this.has(name))
+        this.report(name, 'is given without JWT_SECRET', 'Give JWT_SECRET too, or leave this out.');
+    }
+    return settings;
+  }
+
   /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
   reportMisspelt(): void {
     const known = settings.flatMap(({ name, secret }) => (secret ? [name, `${name}_FILE`] : [name]));
@@ -352,6 +430,25 @@ class Reader {
       if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
     }
   }
+}
+
+const secretBytesMin = 32;
+
+/** What the sample secrets of tutorials and tools are made of. */
+const sampleWords = new Set(
+  `a and at be bit bits byte bytes change changeme changethis char characters chars default dev development
+  do enough environment example for from here hmac hs in is it json jwt key keyboard cat least length long
+  longer made me min minimum must my new not of or password please private prod production random
+  replace safe sample secret secretkey secure shhh shhhhh should sign signing something string strong super
+  supersecret supersecretkey test than that the this to token use value very web with you your`.split(/\s+/),
+);
+
+function weaknessOf(secret: string): string | undefined {
+  if (Buffer.byteLength(secret) < secretBytesMin) return `has a secret under ${secretBytesMin} bytes`;
+  const words = secret.toLowerCase().match(/[a-z]+/g) ?? [];
+  const isSample = words.length > 0 && words.every((word) => sampleWords.has(word));
+  if (new Set(secret).size < 8 || isSample) return 'has a secret that is a well-known sample';
+  return undefined;
 }
 
 /** At most one letter added, left out or changed, or two neighbours swapped. */

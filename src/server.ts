@@ -1,10 +1,12 @@
 // The server as a thing that can be started and stopped: store, application, listeners, draining.
+import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { createApp, policyOf } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
+import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
@@ -63,7 +65,10 @@ export async function serveStore(
     trusted: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
+    confirmSecret: config.confirmSecret ?? randomBytes(32).toString('base64url'),
     separateAdmin: config.adminPort !== null,
+    sharedSecret: await trustSharedSecret(config.sharedSecret),
+    allowHttpKeys: !config.production,
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
     now: options.now ?? Date.now,

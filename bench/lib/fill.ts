@@ -1,13 +1,14 @@
 // Fills a database with tokens and revocations through the store's own functions, in big steps, with a
 // progress line. Token n is always the same string, so that nothing has to be remembered.
 import type { Knex } from 'knex';
+import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../../src/domain/claims.ts';
-import type { NewRevocation } from '../../src/domain/cutoffs.ts';
-import { finalForToken } from '../../src/domain/cutoffs.ts';
-import { appendRevocations } from '../../src/store/revocations.ts';
+import { type Cause, finalForToken } from '../../src/domain/cutoffs.ts';
+import { appendRevocations, type NumberedRevocation } from '../../src/store/revocations.ts';
 import { insertTokens } from '../../src/store/tokens.ts';
 
 const step = 10_000;
+const cause: Cause = { reason: 'client_request', reasonText: null, origin: systemOrigin };
 
 export function tokenOf(n: number): string {
   return `at_${digestOf(`bench token ${n}`).slice(0, 40)}`;
@@ -26,12 +27,12 @@ export async function fillTokens(db: Knex, count: number, issuer: string, now: n
 /** Revocations of tokens that were never registered: what the log of a busy year looks like. */
 export async function fillRevocations(db: Knex, count: number, now: number): Promise<void> {
   for (let from = 0; from < count; from += step) {
-    const rows = Array.from({ length: Math.min(step, count - from) }, (_, n): NewRevocation => {
+    const rows = Array.from({ length: Math.min(step, count - from) }, (_, n): NumberedRevocation => {
       const target = { kind: 'token', issuer: '', id: digestOf(`bench revoked ${from + n}`) } as const;
-      return finalForToken(target, 'client_request', now + 86_400_000);
+      return { ...finalForToken(target, cause, now + 86_400_000), seq: from + n + 1, revokedAt: now };
     });
     await db.transaction(async (tx) => {
-      await appendRevocations(tx, rows, from, now);
+      await appendRevocations(tx, rows);
       await tx('heads')
         .where('id', 1)
         .update({ revocation_seq: from + rows.length });

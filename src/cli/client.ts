@@ -16,6 +16,7 @@ import { overlapSecondsDefault } from '../http/clients.ts';
 import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { timeOf } from '../http/respond.ts';
+import { collect, toText } from './options.ts';
 import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
@@ -164,23 +165,9 @@ function toBody(options: CreateOptions): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined));
 }
 
-/** An option may be given several times, and may list several values with commas. */
-function collect(value: string, earlier: string[] = []): string[] {
-  return [...earlier, ...value.split(',')];
-}
-
 function toInteger(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
-}
-
-function toText(wire: Record<string, unknown>): string {
-  const lines = Object.entries(wire).map(
-    ([name, value]) => `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  if ('client_secret' in wire)
-    lines.push('', 'The secret is shown this once; keep it where secrets are kept.');
-  return lines.join('\n');
 }
 
 function summaryOf(client: Client): string {

@@ -10,7 +10,9 @@ export function configCommand(process: NodeJS.Process): Command {
     .action(() => {
       const config = readConfig(process.env);
       const databaseUrl = config.databaseUrl.replace(/\/\/([^/@:]*):[^/@]*@/, '//$1:…@');
-      for (const [name, value] of Object.entries({ ...config, databaseUrl })) {
+      const confirmSecret = config.confirmSecret === null ? null : '…';
+      const sharedSecret = { ...config.sharedSecret, secrets: config.sharedSecret.secrets.map(() => '…') };
+      for (const [name, value] of Object.entries({ ...config, databaseUrl, confirmSecret, sharedSecret })) {
         process.stdout.write(
           `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`,
         );

@@ -10,8 +10,10 @@ import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
+import { issuerCommand } from './issuer.ts';
 import { migrateCommand } from './migrate.ts';
 import { purgeCommand } from './purge.ts';
+import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 
 const program = new Command('revocation-server')
@@ -28,6 +30,8 @@ program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
 program.addCommand(auditCommand(process));
 program.addCommand(purgeCommand(process));
+program.addCommand(revokeCommand(process));
+program.addCommand(issuerCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 

@@ -24,6 +24,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     format: config.logFormat,
     write: (line) => process.stdout.write(line),
   });
+  for (const warning of config.warnings) log.warn(warning);
   let server: RunningServer;
   try {
     server = await startServer(config, log, { nodeVersion: process.version });

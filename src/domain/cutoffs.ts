@@ -1,7 +1,9 @@
 // Revocations: rows of an append-only log that say "whoever bears this target and was issued at or before
 // the cutoff is dead". A final revocation is one whose cutoff never ends.
-import type { Claims } from './claims.ts';
+import type { Actor, Origin } from './audit.ts';
+import type { Claims, TokenUse } from './claims.ts';
 import { type Target, type TargetKey, targetKey, targetsOf } from './targets.ts';
+import type { Channel, Reason } from './vocabulary.ts';
 
 /** The cutoff of a final revocation: the last millisecond of the year 9999. */
 export const forever = 253402300799999;
@@ -9,23 +11,52 @@ export const forever = 253402300799999;
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
+/** Why and by whom: every row of the log says so. */
+export interface Cause {
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  readonly origin: Origin;
+}
+
+/** Limits a revocation to some of the tokens that bear its target; null where it does not. */
+export interface Restriction {
+  readonly clientId: string | null;
+  readonly tokenUse: TokenUse | null;
+}
+
+export const unrestricted: Restriction = { clientId: null, tokenUse: null };
+
 export interface NewRevocation {
   readonly target: Target;
+  readonly only: Restriction;
   /** Milliseconds; `forever` when final. */
   readonly cutoff: number;
   /** Tokens that bear this target are spared ("log out my other devices"). */
   readonly exceptKey: TargetKey | null;
-  readonly reason: string;
+  readonly cause: Cause;
   /** After this instant the row can no longer change a verdict. */
   readonly purgeAfter: number;
 }
 
 /** A row of the log, as far as verdicts need it. */
 export interface Revocation {
+  /** Dense, in commit order. */
+  readonly seq: number;
   readonly key: TargetKey;
+  readonly only: Restriction;
   readonly cutoff: number;
   readonly exceptKey: TargetKey | null;
-  readonly reason: string;
+  readonly reason: Reason;
+  readonly revokedAt: number;
+}
+
+/** A row of the log as auditors read it. */
+export interface LoggedRevocation extends Revocation {
+  readonly target: Target;
+  readonly reasonText: string | null;
+  readonly actor: Actor;
+  readonly channel: Channel;
+  readonly requestId: string | null;
 }
 
 /** The rows that could kill this token are those with one of these keys and a cutoff not before its issue time. */
@@ -33,10 +64,46 @@ export function keysOf(claims: Claims): TargetKey[] {
   return targetsOf(claims).map(targetKey);
 }
 
-/** Does this row kill a token with these keys and this issue time? */
-export function covers(row: Revocation, keys: readonly TargetKey[], issuedAt: number): boolean {
-  if (row.cutoff < issuedAt || !keys.includes(row.key)) return false;
-  return row.exceptKey === null || !keys.includes(row.exceptKey);
+/** Does this row kill the token? `keys` are all the token's keys, those that hold in every issuer included. */
+export function covers(row: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
+  if (row.cutoff < claims.issuedAt || !keys.includes(row.key)) return false;
+  if (row.exceptKey !== null && keys.includes(row.exceptKey)) return false;
+  const { clientId, tokenUse } = row.only;
+  return (
+    (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse
+  );
+}
+
+/** An exception names a session, a grant or a token: no token bears more of them. */
+const exceptionsPerTokenMax = 3;
+
+/**
+ * Of the rows under one key the few that decide: whatever token another row kills, one of these kills too.
+ * A row is not needed when another reaches as far, is limited no more, and spares nobody whom the row does
+ * not; or when so many others with different exceptions do that no token can bear all of those.
+ */
+export function decisive(rows: readonly Revocation[]): Revocation[] {
+  const kept: Revocation[] = [];
+  for (const row of rows.toSorted((one, other) => other.cutoff - one.cutoff || one.seq - other.seq)) {
+    const rivals = kept.filter((other) => isAsWide(other.only, row.only));
+    const isCovered = rivals.some(({ exceptKey }) => exceptKey === null || exceptKey === row.exceptKey);
+    const exceptions = new Set(rivals.map(({ exceptKey }) => exceptKey));
+    if (!isCovered && exceptions.size <= exceptionsPerTokenMax) kept.push(row);
+  }
+  return kept;
+}
+
+function isAsWide(one: Restriction, other: Restriction): boolean {
+  const client = one.clientId === null || one.clientId === other.clientId;
+  return client && (one.tokenUse === null || one.tokenUse === other.tokenUse);
+}
+
+/**
+ * A cutoff written on the proof of a token covers that token, also when its issuer's clock is ahead; but
+ * not further than clocks may differ, or a token dated into the next century would lock its user out.
+ */
+export function cutoffOf(proofs: readonly Claims[], now: number, clockSkewMs: number): number {
+  return Math.max(now, ...proofs.map((claims) => Math.min(claims.issuedAt, now + clockSkewMs)));
 }
 
 /** The first whole-second `iat` that survives a cutoff. */
@@ -44,29 +111,49 @@ export function safeIatAfter(cutoff: number): number {
   return Math.floor(cutoff / 1000) + 1;
 }
 
+const everything = { only: unrestricted, exceptKey: null };
+
 /** A revocation of one token, kept as long as the token could live. */
-export function finalForToken(target: Target, reason: string, expiresAt: number): NewRevocation {
-  return { target, cutoff: forever, exceptKey: null, reason, purgeAfter: expiresAt + hourMs };
+export function finalForToken(target: Target, cause: Cause, expiresAt: number): NewRevocation {
+  return { ...everything, target, cutoff: forever, cause, purgeAfter: expiresAt + hourMs };
 }
 
 /** A revocation of a name that tokens not yet known may bear: kept as long as any token may live. */
 export function finalForName(
   target: Target,
-  reason: string,
+  cause: Cause,
   now: number,
   lifetimeDaysMax: number,
 ): NewRevocation {
   const purgeAfter = now + lifetimeDaysMax * dayMs + hourMs;
-  return { target, cutoff: forever, exceptKey: null, reason, purgeAfter };
+  return { ...everything, target, cutoff: forever, cause, purgeAfter };
+}
+
+/**
+ * The end of a grant or session: final, unless its issuer gives such ids out again (an SSO session that
+ * survives an app's logout); then what was issued until `cutoff`.
+ */
+export function endOfUnit(
+  target: Target,
+  cause: Cause,
+  cutoff: number,
+  now: number,
+  lifetimeDaysMax: number,
+  reusesIds: boolean,
+): NewRevocation {
+  return reusesIds
+    ? cutoffForName(target, cutoff, cause, lifetimeDaysMax)
+    : finalForName(target, cause, now, lifetimeDaysMax);
 }
 
 /** A revocation of all that was issued under a name until `cutoff`; the user may log in again. */
 export function cutoffForName(
   target: Target,
   cutoff: number,
-  reason: string,
+  cause: Cause,
   lifetimeDaysMax: number,
-  exceptKey: TargetKey | null = null,
+  limits: { exceptKey?: TargetKey; only?: Restriction } = {},
 ): NewRevocation {
-  return { target, cutoff, exceptKey, reason, purgeAfter: cutoff + lifetimeDaysMax * dayMs + hourMs };
+  const purgeAfter = cutoff + lifetimeDaysMax * dayMs + hourMs;
+  return { ...everything, ...limits, target, cutoff, cause, purgeAfter };
 }

@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { eventOf, type Origin } from './audit.ts';
 import type { RegisteredToken } from './claims.ts';
-import { finalForToken } from './cutoffs.ts';
+import { type Cause, finalForToken } from './cutoffs.ts';
 import type { Facts, Store } from './store.ts';
 import { tokenTarget } from './targets.ts';
 
@@ -34,7 +34,7 @@ export async function eraseSubject(
 ): Promise<Erasure> {
   const { upkeep } = store;
   const pseudonym = pseudonymOf(userId, key);
-  const { tokens, left } = await eraseTokens(store, userId, onErased);
+  const { tokens, left } = await eraseTokens(store, origin, userId, onErased);
   const sessions = await upkeep.eraseSessions(userId, await nowOf(store));
   const revocations = await upkeep.eraseRevocations(userId, pseudonym);
   // Written before the events go, so that no erasure is without its event however it ends.
@@ -55,9 +55,11 @@ export async function eraseSubject(
  */
 async function eraseTokens(
   store: Store,
+  origin: Origin,
   userId: string,
   onErased: (rows: number) => void,
 ): Promise<{ tokens: number; left: number }> {
+  const cause: Cause = { reason: 'erased', reasonText: null, origin };
   let [tokens, left, after] = [0, 0, 0];
   for (;;) {
     const page = await store.upkeep.listTokensOf(userId, after, batchRows);
@@ -66,9 +68,7 @@ async function eraseTokens(
     const dead = await store.write((facts, now) => {
       const dead = page.map(({ token }) => token).filter((token) => isDeadForGood(facts, token, now));
       const unexpired = dead.filter((token) => token.expiresAt > now);
-      const revocations = unexpired.map((token) =>
-        finalForToken(tokenTarget(token), 'erased', token.expiresAt),
-      );
+      const revocations = unexpired.map((token) => finalForToken(tokenTarget(token), cause, token.expiresAt));
       return { outcome: dead, effects: { revocations } };
     });
     const erased = await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));

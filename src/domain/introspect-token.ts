@@ -1,7 +1,8 @@
 // Introspection (RFC 7662): is this token active, and may this caller know? Whoever may not know gets the
 // same answer as for a token that does not exist.
-import type { Claims, Digest, RegisteredToken } from './claims.ts';
+import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
+import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Store } from './store.ts';
 import { verdict } from './verdict.ts';
 
@@ -15,9 +16,13 @@ export type Introspection =
 
 const inactive: Introspection = { active: false };
 
-export async function introspectToken(store: Store, caller: Client, digest: Digest): Promise<Introspection> {
+export async function introspectToken(
+  store: Store,
+  caller: Client,
+  presented: Presented,
+): Promise<Introspection> {
   return store.ask((facts, now) => {
-    const token = facts.token(digest);
+    const token = findKnownToken(facts, presented);
     if (!token) return inactive;
     const standing = facts.standing(token);
     const [cover] = standing.coveredBy;
@@ -33,7 +38,7 @@ export async function introspectToken(store: Store, caller: Client, digest: Dige
  * RFC 7662 §4: an access token shows itself to its audience, a refresh token, which is no access token,
  * never to a resource server.
  */
-function maySee(caller: Client, token: RegisteredToken): boolean {
+export function maySee(caller: Client, token: KnownToken): boolean {
   if (holds(caller, 'introspect:any') || token.clientId === caller.clientId) return true;
   if (token.tokenUse === 'refresh_token') return token.registrar === caller.clientId;
   return token.audience.some((name) => name === caller.clientId || caller.audiences.includes(name));

@@ -1,8 +1,16 @@
 // Logging out: whoever holds a token of a user ends its session, the user's other sessions, or all of them.
 // Idempotent, and never an error for a dead token. A user id that no token proves logs nobody out.
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
-import type { Claims, Digest } from './claims.ts';
-import { cutoffForName, finalForName, finalForToken, type NewRevocation, safeIatAfter } from './cutoffs.ts';
+import {
+  type Cause,
+  cutoffForName,
+  cutoffOf,
+  endOfUnit,
+  finalForToken,
+  type NewRevocation,
+  safeIatAfter,
+} from './cutoffs.ts';
+import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Session } from './sessions.ts';
@@ -23,14 +31,17 @@ export type LoggedOut =
       /** Registered sessions that this call ended, at most `sessionsMax`; null when none is known. */
       readonly sessionsEnded: number | null;
       readonly safeIatAfter: number | null;
+      /** The last of the revocations that this call wrote. */
+      readonly seq: number;
     }
   | { readonly status: 'already_logged_out'; readonly reason: InactiveReason };
 
 export interface LogoutRequest {
-  /** Digests of the presented tokens: the refresh token acts, the bearer when that is unknown. */
-  readonly refreshDigest: Digest | null;
-  readonly bearerDigest: Digest | null;
-  readonly scope: LogoutScope;
+  /** The refresh token acts, the bearer when that is unknown. */
+  readonly refresh: Presented | null;
+  readonly bearer: Presented | null;
+  /** Null: what is usual for the token. */
+  readonly scope: LogoutScope | null;
   /** The user id sent beside the token, unproven. */
   readonly claimedUserId: string | null;
   readonly reason: Reason;
@@ -44,8 +55,8 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
   const presented = await store.ask((facts) =>
     facts
       .together(
-        () => (request.refreshDigest === null ? undefined : facts.token(request.refreshDigest)),
-        () => (request.bearerDigest === null ? undefined : facts.token(request.bearerDigest)),
+        () => (request.refresh === null ? undefined : findKnownToken(facts, request.refresh)),
+        () => (request.bearer === null ? undefined : findKnownToken(facts, request.bearer)),
       )
       .filter((token) => token !== undefined),
   );
@@ -76,17 +87,19 @@ export async function logOutUser(
   return store.write((facts, now) => {
     const { userId, reason, reasonText, metadata, origin } = request;
     const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
+    const sessionsEnded = countLiving(facts, facts.sessionsOf(policy.publicUrl, userId), now);
     return {
-      outcome: {
+      outcome: (seqs) => ({
         status: 'logged_out',
         scope: 'all',
         userId,
         revokedAt: now,
-        sessionsEnded: countLiving(facts, facts.sessionsOf(policy.publicUrl, userId), now),
+        sessionsEnded,
         safeIatAfter: safeIatAfter(now),
-      },
+        seq: Math.max(...seqs),
+      }),
       effects: {
-        revocations: [cutoffForName(subject, now, reason, policy.lifetimeDaysMax)],
+        revocations: [cutoffForName(subject, now, request, policy.lifetimeDaysMax)],
         events: [
           eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
         ],
@@ -100,75 +113,77 @@ function decide(
   now: number,
   policy: Policy,
   request: LogoutRequest,
-  proofs: readonly Claims[],
+  proofs: readonly KnownToken[],
   mismatch: boolean,
 ): Decision<LoggedOut> {
-  const acting = proofs[0] as Claims;
+  const acting = proofs[0] as KnownToken;
   const standings = facts.together(...proofs.map((claims) => () => facts.standing(claims)));
   const units = proofs.flatMap(sharedUnits);
   const living = proofs.some((claims, n) => isRevocable(claims, standings[n] as Standing, now));
+  const origin: Origin = { ...request.origin, actor: { kind: 'user', id: acting.subject } };
+  const { reason, reasonText } = request;
   const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
-    const { reason, reasonText } = request;
     const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
-    const actor = { kind: 'user', id: acting.subject } as const;
-    return eventOf({ ...request.origin, actor }, action, { ...about(acting), reason, reasonText, metadata });
+    return eventOf(origin, action, { ...about(acting), reason, reasonText, metadata });
   };
   const events = mismatch ? [event('logout_user_mismatch')] : [];
 
   if (!living && !hasLivingBearer(facts, units, now)) {
     const dead = standings.some((standing) => standing.coveredBy.length > 0);
     events.push(event(dead ? 'logout_already_revoked' : 'logout_expired_token'));
-    const reason = dead ? 'token_already_revoked' : 'token_expired';
-    return { outcome: { status: 'already_logged_out', reason }, effects: { events } };
+    const outcome = dead ? 'token_already_revoked' : 'token_expired';
+    return { outcome: { status: 'already_logged_out', reason: outcome }, effects: { events } };
   }
-  const scope = scopeGranted(facts, request.scope, acting, living);
-  const { revocations, sessions } = plan(facts, now, policy, request.reason, proofs, scope);
-  const cutoff = scope === 'current' ? null : cutoffOf(proofs, now);
+  const asked = request.scope ?? (acting.isHomeMade ? 'all' : 'current');
+  const scope = scopeGranted(facts, asked, acting, living);
+  const { revocations, sessions } = plan(facts, now, policy, { reason, reasonText, origin }, proofs, scope);
+  const cutoff = scope === 'current' ? null : cutoffOf(proofs, now, policy.clockSkewMs);
+  const sessionsEnded = sessions.length === 0 ? null : countLiving(facts, sessions, now);
   events.push(event('logout', scope));
   return {
-    outcome: {
+    outcome: (seqs) => ({
       status: 'logged_out',
       scope,
       userId: acting.subject,
       revokedAt: now,
-      sessionsEnded: sessions.length === 0 ? null : countLiving(facts, sessions, now),
+      sessionsEnded,
       safeIatAfter: cutoff === null ? null : safeIatAfter(cutoff),
-    },
+      seq: Math.max(...seqs),
+    }),
     effects: { revocations, events },
   };
 }
 
 /** The grant and the session of a token: what `current` ends beside the token itself. */
-function sharedUnits(claims: Claims): Target[] {
+function sharedUnits(claims: KnownToken): Target[] {
   return [targetOf(claims, 'grant'), targetOf(claims, 'session')].filter((target) => target !== undefined);
 }
 
 /**
- * More than the current session is ended only where the token's client is registered for it, and only by
- * a token that is alive: a stolen dead one must not log its user out everywhere.
+ * More than the current session is ended only where the token's client is registered for it or the token
+ * is home-made, and only by a token that is alive: a stolen dead one must not log its user out everywhere.
  */
-function scopeGranted(facts: Facts, asked: LogoutScope, acting: Claims, living: boolean): LogoutScope {
-  if (asked === 'current' || !living || acting.subject === null || acting.clientId === null) return 'current';
+function scopeGranted(facts: Facts, asked: LogoutScope, acting: KnownToken, living: boolean): LogoutScope {
+  if (asked === 'current' || !living || acting.subject === null) return 'current';
+  if (acting.isHomeMade) return asked;
+  if (acting.clientId === null) return 'current';
   return facts.client(acting.clientId)?.logoutScope === 'all' ? asked : 'current';
-}
-
-/** A cutoff written on the proof of a token covers that token, also when its issuer's clock is ahead. */
-function cutoffOf(proofs: readonly Claims[], now: number): number {
-  return Math.max(now, ...proofs.map((claims) => claims.issuedAt));
 }
 
 function plan(
   facts: Facts,
   now: number,
   policy: Policy,
-  reason: string,
-  proofs: readonly Claims[],
+  cause: Cause,
+  proofs: readonly KnownToken[],
   scope: LogoutScope,
 ): { revocations: NewRevocation[]; sessions: readonly Session[] } {
   const days = policy.lifetimeDaysMax;
+  const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
+  const reusesIds = facts.issuer((proofs[0] as KnownToken).issuer)?.reusesIds ?? false;
   const current = proofs.flatMap((claims) => [
-    finalForToken(tokenTarget(claims), reason, claims.expiresAt),
-    ...sharedUnits(claims).map((target) => finalForName(target, reason, now, days)),
+    finalForToken(tokenTarget(claims), cause, claims.expiresAt),
+    ...sharedUnits(claims).map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
   ]);
   const own = facts.together(
     ...proofs.map(
@@ -176,18 +191,17 @@ function plan(
     ),
   );
   const ownSessions = own.filter((session, n) => session !== undefined && own.indexOf(session) === n);
-  const acting = proofs[0] as Claims;
+  const acting = proofs[0] as KnownToken;
   const subject = targetOf(acting, 'subject');
   if (scope === 'current' || !subject) return { revocations: current, sessions: ownSessions as Session[] };
 
-  const cutoff = cutoffOf(proofs, now);
   const sessions = facts.sessionsOf(subject.issuer, subject.id);
   if (scope === 'all') {
-    return { revocations: [...current, cutoffForName(subject, cutoff, reason, days)], sessions };
+    return { revocations: [...current, cutoffForName(subject, cutoff, cause, days)], sessions };
   }
   const exceptKey = targetKey(unitOf(acting));
   return {
-    revocations: [cutoffForName(subject, cutoff, reason, days, exceptKey)],
+    revocations: [cutoffForName(subject, cutoff, cause, days, { exceptKey })],
     sessions: sessions.filter((session) => session.sessionId !== acting.sessionId),
   };
 }

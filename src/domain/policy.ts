@@ -7,6 +7,8 @@ export interface Policy {
   readonly clockSkewMs: number;
   /** No token lives longer than this. */
   readonly lifetimeDaysMax: number;
+  /** For how long a refresh token that was just replaced may be presented again by a client that retries. */
+  readonly refreshGraceMs: number;
 }
 
 export const dayMs = 86_400_000;

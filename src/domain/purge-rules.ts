@@ -1,5 +1,5 @@
 // What is deleted when: one line per table. Nothing here may change a verdict; what has no rule says why.
-//   clients       are named by audit events, and few
+//   clients, issuers, issuer_keys are named by audit events and revocations, and few
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
 //   heads, upkeep hold a handful of numbers
 // Events and ended sessions, which take more than a comparison, are in purge.ts.
@@ -23,10 +23,13 @@ export const purgeRules: readonly PurgeRule[] = [
   { table: 'tokens', key: 'id', column: 'expires_at', keptMs: hourMs },
   { table: 'sessions', key: 'session_id', column: 'expires_at', keptMs: hourMs },
   { table: 'revocations', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
+  { table: 'cutoffs', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
+  { table: 'used_ids', key: 'digest', column: 'expires_at', keptMs: hourMs },
+  { table: 'idempotency_keys', key: 'key_digest', column: 'expires_at', keptMs: 0 },
   { table: 'client_secrets', key: 'secret_id', column: 'expires_at', keptMs: 30 * dayMs },
 ];
 
-export function dueRows(rule: PurgeRule, now: number, policy: Policy): DueRows {
+export function dueRows(rule: PurgeRule, now: number, policy: Pick<Policy, 'lifetimeDaysMax'>): DueRows {
   const { table, key, column, keptMs } = rule;
   const due = { table, key, column, before: now - keptMs };
   if (!rule.outlivesTokens) return due;

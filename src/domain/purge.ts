@@ -8,7 +8,7 @@ import type { Store } from './store.ts';
 /** Small enough that a request which waits for the writer behind a batch does not notice. */
 const batchRows = 200;
 
-export interface PurgePolicy extends Policy {
+export interface PurgePolicy extends Pick<Policy, 'lifetimeDaysMax'> {
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
 }

@@ -3,12 +3,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import { type Claims, type Digest, issuedAtOf, type RegisteredToken, type TokenUse } from './claims.ts';
-import { finalForName, finalForToken } from './cutoffs.ts';
+import { type Cause, finalForName, finalForToken, type NewRevocation, type Revocation } from './cutoffs.ts';
 import { dayMs, type Policy } from './policy.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
-import { isSuperseded, verdict } from './verdict.ts';
+import { isSuperseded, type Standing, verdict } from './verdict.ts';
 
 /** What the issuer said, checked for shape. Times in seconds, as on the wire. */
 export interface Registration {
@@ -93,7 +93,8 @@ function decide(
     () => facts.standing(token),
     () => (replaced ? facts.standing(replaced) : undefined),
   );
-  if (replaced && replacedStanding) {
+  const isRetry = replaced !== undefined && mayRetry(replaced, replacedStanding, policy, now);
+  if (replaced && replacedStanding && !isRetry) {
     if (isSuperseded(replacedStanding)) return reuse(now, policy, origin, replaced);
     if (!verdict(replaced, replacedStanding, now).active) return conflict('refresh_token_dead');
   }
@@ -103,16 +104,27 @@ function decide(
     events.push(eventOf({ ...origin, userAgent, ip }, 'login', about(token)));
   }
   if (replaced)
-    events.push(eventOf(origin, 'refresh_token_rotated', { ...about(replaced), reason: 'superseded' }));
+    events.push(
+      eventOf(origin, 'refresh_token_rotated', {
+        ...about(replaced),
+        reason: 'superseded',
+        metadata: isRetry ? { retry: true } : {},
+      }),
+    );
   return {
     outcome: { status: 'registered', token, active: verdict(token, standing, now).active },
     effects: {
       tokens: [token],
       sessions: token.sessionId === null ? [] : [toSession(token, token.sessionId, registration, now)],
-      revocations: replaced ? [finalForToken(tokenTarget(replaced), 'superseded', replaced.expiresAt)] : [],
+      revocations: replaced ? [supersession(replaced, origin)] : [],
       events,
     },
   };
+}
+
+function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation {
+  const cause: Cause = { reason: 'superseded', reasonText: null, origin };
+  return finalForToken(tokenTarget(replaced), cause, replaced.expiresAt);
 }
 
 /** The same registration again is no conflict: issuers retry, and then want the same answer. */
@@ -130,10 +142,28 @@ function again(
   return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
 }
 
+/**
+ * A client whose answer got lost asks again. Within the grace interval after the rotation that is no reuse,
+ * and the token gets a second successor, provided that nothing else stands against it.
+ */
+function mayRetry(
+  replaced: RegisteredToken,
+  standing: Standing | undefined,
+  policy: Policy,
+  now: number,
+): boolean {
+  if (!standing || policy.refreshGraceMs === 0) return false;
+  const isFresh = (row: Revocation) =>
+    row.reason === 'superseded' && now - row.revokedAt <= policy.refreshGraceMs;
+  const wasRotated = standing.coveredBy.length > 0 && standing.coveredBy.every(isFresh);
+  return wasRotated && verdict(replaced, { ...standing, coveredBy: [] }, now).active;
+}
+
 /** A superseded refresh token came back: it or its successor was stolen, so the whole grant dies. */
 function reuse(now: number, policy: Policy, origin: Origin, replaced: RegisteredToken): Decision<Registered> {
   const grant = targetOf(replaced, 'grant');
-  const revocations = grant ? [finalForName(grant, 'reuse_detected', now, policy.lifetimeDaysMax)] : [];
+  const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
+  const revocations = grant ? [finalForName(grant, cause, now, policy.lifetimeDaysMax)] : [];
   const event = eventOf(origin, 'refresh_token_reuse', { ...about(replaced), reason: 'reuse_detected' });
   return {
     outcome: { status: 'conflict', code: 'refresh_token_reuse' },

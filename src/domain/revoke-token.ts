@@ -1,9 +1,10 @@
 // RFC 7009: a client revokes one of its own tokens. A refresh token takes its grant with it; an access
 // token dies alone unless its client cascades.
 import { about, eventOf, type Origin } from './audit.ts';
-import type { Claims, Digest } from './claims.ts';
+import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
-import { finalForName, finalForToken, type NewRevocation } from './cutoffs.ts';
+import { cutoffOf, endOfUnit, finalForToken, type NewRevocation } from './cutoffs.ts';
+import { findKnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -12,13 +13,13 @@ import { isRevocable } from './verdict.ts';
 import type { InactiveReason, Reason } from './vocabulary.ts';
 
 export type Revoked =
-  | { readonly status: 'revoked'; readonly revokedAt: number }
+  | { readonly status: 'revoked'; readonly revokedAt: number; readonly seq: number }
   | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
   | { readonly status: 'foreign' };
 
 export interface RevokeRequest {
   readonly caller: Client;
-  readonly digest: Digest;
+  readonly presented: Presented;
   readonly reason: Reason;
   readonly reasonText: string | null;
   readonly origin: Origin;
@@ -29,7 +30,7 @@ export interface RevokeRequest {
  * strangers can cause at will is recorded by the caller of this operation, within limits.
  */
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
-  const claims = await store.ask((facts) => facts.token(request.digest));
+  const claims = await store.ask((facts) => findKnownToken(facts, request.presented));
   if (!claims) return { status: 'already_inactive', reason: 'token_not_found' };
   if (!mayRevoke(request.caller, claims)) return { status: 'foreign' };
   return store.write((facts, now) => decide(facts, now, policy, request, claims));
@@ -47,8 +48,9 @@ function decide(
   claims: Claims,
 ): Decision<Revoked> {
   const { reason, reasonText, origin } = request;
-  const [standing, owner] = facts.together(
+  const [standing, issuer, owner] = facts.together(
     () => facts.standing(claims),
+    () => facts.issuer(claims.issuer),
     () => (claims.clientId === null ? undefined : facts.client(claims.clientId)),
   );
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
@@ -65,10 +67,14 @@ function decide(
       effects: { events: [eventOf(origin, action, details)] },
     };
   }
-  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), reason, claims.expiresAt)];
-  if (grant) revocations.push(finalForName(grant, reason, now, policy.lifetimeDaysMax));
+  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, claims.expiresAt)];
+  if (grant) {
+    const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
+    const reusesIds = issuer?.reusesIds ?? false;
+    revocations.push(endOfUnit(grant, request, cutoff, now, policy.lifetimeDaysMax, reusesIds));
+  }
   return {
-    outcome: { status: 'revoked', revokedAt: now },
+    outcome: (seqs) => ({ status: 'revoked', revokedAt: now, seq: Math.max(...seqs) }),
     effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
   };
 }

@@ -7,9 +7,10 @@ import type { NewEvent } from './audit.ts';
 import type { RecordedEvent } from './audit-leaf.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
-import type { NewRevocation } from './cutoffs.ts';
+import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
+import type { Issuer } from './issuers.ts';
 import type { Grant, Session } from './sessions.ts';
-import type { Target } from './targets.ts';
+import type { Target, TargetKey, TargetKind } from './targets.ts';
 import type { UpkeepStore } from './upkeep-store.ts';
 import type { Standing } from './verdict.ts';
 
@@ -25,6 +26,10 @@ export interface Facts {
   token(digest: Digest): RegisteredToken | undefined;
   /** What stands against a token: revocations that cover it, suspension. */
   standing(claims: Claims): Standing;
+  /** The final revocation of a target. */
+  final(target: Target): Revocation | undefined;
+  /** Every row of the log that covers a token, oldest first, at most `historyMax`. */
+  history(claims: Claims): readonly LoggedRevocation[];
   session(sessionId: string): Session | undefined;
   grant(grantId: string): Grant | undefined;
   /** Registered tokens of a grant or session that have not expired: the newest `bearersMax` of them. */
@@ -37,6 +42,13 @@ export interface Facts {
    * old, of which nothing is known, cannot be vouched for. 0 when nothing was purged.
    */
   purgedUntil(): number;
+  /** What came of the order that was given under this idempotency key, unless that has expired. */
+  remembered(keyDigest: Digest): Remembered | undefined;
+  issuer(name: string): Issuer | undefined;
+  /** Thumbprints of the keys that this issuer has ever named by this kid. */
+  thumbprints(issuer: string, kid: string): readonly string[];
+  /** Has an id with this digest been used up? */
+  isUsed(digest: Digest): boolean;
   /** Asks several facts in one go. */
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
 }
@@ -44,6 +56,20 @@ export interface Facts {
 /** Bearers of one grant or session that storage looks at; when there are more, some are taken to be alive. */
 export const bearersMax = 32;
 export const sessionsMax = 1000;
+export const historyMax = 100;
+
+/** The outcome of an order, kept for its repetition. */
+export interface Remembered {
+  readonly requestDigest: Digest;
+  readonly outcome: unknown;
+}
+
+/** Asks for the outcome of a decision, which must be plain JSON, to be kept. */
+export interface Remember {
+  readonly keyDigest: Digest;
+  readonly requestDigest: Digest;
+  readonly expiresAt: number;
+}
 
 export type ClientChange =
   | { readonly kind: 'insert'; readonly client: Client }
@@ -56,6 +82,25 @@ export type ClientChange =
     }
   | { readonly kind: 'set_disabled'; readonly clientId: string; readonly at: number | null };
 
+export type IssuerChange =
+  | { readonly kind: 'insert'; readonly issuer: Issuer }
+  | { readonly kind: 'set_disabled'; readonly issuer: string; readonly at: number | null }
+  | { readonly kind: 'set_keys_stale'; readonly issuer: string; readonly at: number };
+
+/** Which key a `kid` has named. */
+export interface IssuerKey {
+  readonly issuer: string;
+  readonly kid: string;
+  readonly thumbprint: string;
+}
+
+/** An id that counts once; its digest covers the kind and whoever gave it. */
+export interface UsedId {
+  readonly digest: Digest;
+  readonly kind: 'assertion';
+  readonly expiresAt: number;
+}
+
 /** What a decision changes. All of it is committed together, or none. */
 export interface Effects {
   readonly tokens?: readonly RegisteredToken[];
@@ -64,12 +109,42 @@ export interface Effects {
   /** Final ones that are already there are left alone. */
   readonly revocations?: readonly NewRevocation[];
   readonly clients?: readonly ClientChange[];
+  readonly issuers?: readonly IssuerChange[];
+  /** Those that are already there are left alone. */
+  readonly issuerKeys?: readonly IssuerKey[];
+  readonly usedIds?: readonly UsedId[];
   readonly events?: readonly NewEvent[];
+  readonly remember?: Remember;
 }
 
+/** Sequence numbers of the decision's revocations, in its order; of the earlier row where one was there. */
+export type Seqs = readonly number[];
+
 export interface Decision<Outcome> {
-  readonly outcome: Outcome;
+  /** A function where the outcome tells the sequence numbers that the revocations got. */
+  readonly outcome: Outcome | ((seqs: Seqs) => Outcome);
   readonly effects: Effects;
+}
+
+export interface SessionPosition {
+  readonly createdAt: number;
+  readonly sessionId: string;
+}
+
+export interface BearerPage {
+  readonly tokens: readonly RegisteredToken[];
+  /** Where the next page starts; null when this was the last. */
+  readonly next: readonly number[] | null;
+}
+
+export interface RevocationFilter {
+  readonly key?: TargetKey;
+  readonly kind?: TargetKind;
+  readonly issuer?: string;
+  readonly reason?: string;
+  /** Half-open, milliseconds. */
+  readonly from?: number;
+  readonly to?: number;
 }
 
 export interface EventFilter {
@@ -127,8 +202,27 @@ export interface Store {
   countEvents(filter: EventFilter, intervalMs: number, limit: number): Promise<EventCount[]>;
   /** Sequence number of the newest event. */
   findEventHead(): Promise<number>;
+  /** Newest first, at most `limit`, starting below `before`. */
+  listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]>;
+  findRevocation(seq: number): Promise<LoggedRevocation | undefined>;
+  /**
+   * Unexpired registered tokens that bear a target, for a count: a page may be empty though more follow.
+   * `after` is the `next` of the page before, or empty.
+   */
+  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage>;
+  /** Unexpired sessions of a user, newest first, at most `limit`, starting after the session `after`. */
+  listSessions(
+    issuer: string,
+    subject: string,
+    after: SessionPosition | null,
+    limit: number,
+  ): Promise<Session[]>;
+  /** Moves the last activity of sessions forward: a hint, neither a decision nor part of one. */
+  touchSessions(sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */
   listClients(after: string, limit: number): Promise<Client[]>;
+  /** Ordered by name, at most `limit`, starting after `after`. */
+  listIssuers(after: string, limit: number): Promise<Issuer[]>;
   /** Browser origins that enabled clients list. */
   listOrigins(): Promise<ReadonlySet<string>>;
   /** What keeps the server from being ready, by check; empty when nothing does. */

@@ -3,24 +3,41 @@
 import { hash } from 'node:crypto';
 import type { Claims } from './claims.ts';
 
-export type TargetKind = 'token' | 'jti' | 'grant' | 'session' | 'key' | 'subject' | 'client' | 'issuer';
+export const targetKinds = [
+  'token',
+  'jti',
+  'grant',
+  'session',
+  'key',
+  'subject',
+  'client',
+  'issuer',
+] as const;
+export type TargetKind = (typeof targetKinds)[number];
 
 export interface Target {
   readonly kind: TargetKind;
-  /** Empty for kind `token`, whose id is unique everywhere. */
+  /** Empty for kind `token`, whose id is unique everywhere; `everyIssuer` for the name in all of them. */
   readonly issuer: string;
   /** Empty for kind `issuer`. */
   readonly id: string;
 }
+
+/** Stands for the issuer of a target that is meant wherever the name occurs. */
+export const everyIssuer = '*';
 
 /** First 16 bytes, as 32 hex digits, of SHA-256 over kind, issuer and id. */
 export type TargetKey = string;
 
 const cutoffKinds: ReadonlySet<TargetKind> = new Set(['subject', 'client', 'issuer']);
 
-/** Final: whoever bears this name is dead for good, whatever its issue time says. */
-export function isFinalKind(kind: TargetKind): boolean {
-  return !cutoffKinds.has(kind);
+/**
+ * Final: whoever bears this name is dead for good, whatever its issue time says. Grants and sessions are
+ * not where their issuer gives such ids out again.
+ */
+export function isFinal({ kind }: Target, reusesIds: boolean): boolean {
+  const isReused = reusesIds && (kind === 'grant' || kind === 'session');
+  return !cutoffKinds.has(kind) && !isReused;
 }
 
 export function targetKey(target: Target): TargetKey {
@@ -56,6 +73,13 @@ export function targetsOf(claims: Claims): Target[] {
     if (target) targets.push(target);
   }
   return targets;
+}
+
+/** The token's names of these kinds, as a revocation in every issuer names them. */
+export function targetsEverywhere(claims: Claims, kinds: ReadonlySet<TargetKind>): Target[] {
+  if (kinds.size === 0) return [];
+  const named = targetsOf(claims).filter(({ kind }) => kind !== 'token' && kinds.has(kind));
+  return named.map((target) => ({ ...target, issuer: everyIssuer }));
 }
 
 /** What `current` means to a token: its session, else its grant, else itself. */

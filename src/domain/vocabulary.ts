@@ -4,7 +4,7 @@
 /** Why a token that was presented is not (or no longer) alive, in the words of /revoke and /logout. */
 export type InactiveReason = 'token_already_revoked' | 'token_expired' | 'token_not_found';
 
-/** Reason codes that a revocation may carry. Anything else a caller says is kept as free text beside one. */
+/** Reason codes that a revocation may carry; reasons.ts says what each means and who may give it. */
 export const reasons = [
   'client_request',
   'user_initiated_logout',
@@ -15,19 +15,12 @@ export const reasons = [
   'offboarding',
   'policy',
   'admin',
+  'identity_provider',
   'superseded',
   'reuse_detected',
   'erased',
 ] as const;
 export type Reason = (typeof reasons)[number];
-
-/** Reasons that only the server itself may give: they carry meaning in the rules. */
-const reservedReasons: ReadonlySet<string> = new Set<Reason>(['superseded', 'reuse_detected', 'erased']);
-
-/** Is this a code that a caller may give as the reason of a revocation? */
-export function isCallerReason(text: string): text is Reason {
-  return (reasons as readonly string[]).includes(text) && !reservedReasons.has(text);
-}
 
 export const auditActions = [
   'login',
@@ -41,6 +34,8 @@ export const auditActions = [
   'revoke_expired_token',
   'revoke_invalid_token',
   'revoke_foreign_token',
+  'bulk_revoke',
+  'session_end',
   'refresh_token_rotated',
   'refresh_token_reuse',
   'client_auth_failed',
@@ -53,6 +48,10 @@ export const auditActions = [
   'audit_exported',
   'purge',
   'erase',
+  'issuer_added',
+  'issuer_disabled',
+  'issuer_enabled',
+  'issuer_keys_refreshed',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

@@ -2,24 +2,27 @@
 // for byte.
 import type { Claims } from '../domain/claims.ts';
 import { introspectToken } from '../domain/introspect-token.ts';
+import type { TokenVerifier } from '../domain/known-token.ts';
 import type { Store } from '../domain/store.ts';
 import { type ClientAuth, demand } from './client-auth.ts';
 import { type Context, originOf, protect } from './context.ts';
 import type { DeadTokenRecorder } from './dead-token-recorder.ts';
 import { readForm } from './form.ts';
-import { digestOfPresented } from './presented-token.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
+import type { SessionActivity } from './session-activity.ts';
 
 export interface IntrospectParts {
   readonly store: Store;
+  readonly verifier: TokenVerifier;
   readonly auth: ClientAuth;
   readonly deadTokens: DeadTokenRecorder;
+  readonly activity: SessionActivity;
 }
 
 const inactive = { active: false };
 
-export function handleIntrospect({ store, auth, deadTokens }: IntrospectParts) {
+export function handleIntrospect({ store, verifier, auth, activity, deadTokens }: IntrospectParts) {
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await auth.authenticate(ctx, form);
@@ -30,10 +33,12 @@ export function handleIntrospect({ store, auth, deadTokens }: IntrospectParts) {
     if (presentedToken === undefined) throw missingParameter('token');
     protect(ctx, [presentedToken]);
 
-    const digest = digestOfPresented(presentedToken);
-    const answer = digest === null ? inactive : await introspectToken(store, caller, digest);
-    if ('claims' in answer) respond(ctx, 200, membersOf(answer.claims, answer.cacheMaxAge));
-    else respond(ctx, 200, inactive);
+    const presented = await verifier.present(presentedToken);
+    const answer = presented === null ? inactive : await introspectToken(store, caller, presented);
+    if ('claims' in answer) {
+      if (answer.claims.sessionId !== null) activity.touch(answer.claims.sessionId);
+      respond(ctx, 200, membersOf(answer.claims, answer.cacheMaxAge));
+    } else respond(ctx, 200, inactive);
     if ('revoked' in answer && answer.revoked) {
       const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]);
       deadTokens.note(origin, answer.revoked.claims, answer.revoked.reason);

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { eventOf } from '../domain/audit.ts';
+import type { TokenVerifier } from '../domain/known-token.ts';
 import {
   type LoggedOut,
   type LogoutRequest,
@@ -19,7 +20,6 @@ import type { FloodRecorder } from './flood-recorder.ts';
 import { readForm } from './form.ts';
 import { check, readJson } from './json.ts';
 import { idLengthMax } from './members.ts';
-import { digestOfPresented } from './presented-token.ts';
 import { type GivenReason, readReason } from './reason.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
@@ -27,6 +27,7 @@ import { respond, timeOf } from './respond.ts';
 export interface LogoutParts {
   readonly store: Store;
   readonly policy: Policy;
+  readonly verifier: TokenVerifier;
   readonly auth: ClientAuth;
   readonly recorder: FloodRecorder;
 }
@@ -63,9 +64,9 @@ export function handleLogout(parts: LogoutParts) {
     const outcome =
       presented.length > 0
         ? await logOutByToken(parts, {
-            refreshDigest: refreshToken === undefined ? null : digestOfPresented(refreshToken),
-            bearerDigest: bearerToken === undefined ? null : digestOfPresented(bearerToken),
-            scope: body.scope ?? 'current',
+            refresh: refreshToken === undefined ? null : await parts.verifier.present(refreshToken),
+            bearer: bearerToken === undefined ? null : await parts.verifier.present(bearerToken),
+            scope: body.scope ?? null,
             claimedUserId,
             ...given,
             metadata,
@@ -75,6 +76,7 @@ export function handleLogout(parts: LogoutParts) {
     const reason = outcome.status === 'logged_out' ? given.shown : outcome.reason;
     const { requestId, clientId, log } = ctx.state;
     log.info({ request_id: requestId, client_id: clientId, status: outcome.status, reason }, 'logout');
+    if (outcome.status === 'logged_out') ctx.set('Revocation-Seq', String(outcome.seq));
     respond(ctx, 200, envelope(outcome, reason));
   };
 }
@@ -95,8 +97,9 @@ async function logOutByToken(parts: LogoutParts, request: LogoutRequest): Promis
   const outcome = await logOut(parts.store, parts.policy, request);
   if (outcome.status === 'already_logged_out' && outcome.reason === 'token_not_found') {
     const { reason, reasonText, metadata, origin } = request;
-    const digest = request.refreshDigest ?? request.bearerDigest;
-    const details = { reason, reasonText, metadata, tokenRef: digest?.slice(0, 16) ?? null };
+    const presented = request.refresh ?? request.bearer;
+    const tokenRef = presented?.tokenDigest.slice(0, 16) ?? null;
+    const details = { reason, reasonText, metadata, tokenRef };
     await parts.recorder.record(eventOf(origin, 'logout_invalid_token', details));
   }
   return outcome;

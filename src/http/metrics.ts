@@ -23,6 +23,17 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #jwtRefusals = new Counter({
+    name: 'revocation_jwt_refused_total',
+    help: 'JWTs that were not accepted, by reason; untrusted_issuer and wrong_audience are mostly misconfiguration',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
+
+  countJwtRefusal(reason: string): void {
+    this.#jwtRefusals.inc({ reason });
+  }
+
   /** Finding a child by its labels costs more than counting. Bounded: routes are patterns, methods few. */
   readonly #children = new Map<string, Child>();
 

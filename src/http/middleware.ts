@@ -2,6 +2,7 @@
 // become answers.
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
+import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreUnavailable } from '../domain/store.ts';
 import { addressOf, type Context, type Next, requestIdOf } from './context.ts';
 import type { Metrics } from './metrics.ts';
@@ -49,7 +50,7 @@ export function answerErrors() {
       const refusal = refusalOf(error, ctx);
       const { status, contentType, body } = render(refusal, ctx.state.family);
       ctx.set({ ...refusal.headers });
-      if (status === 503) ctx.set('Retry-After', retryAfterSeconds);
+      if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);
       respond(ctx, status, body, contentType);
     }
   };
@@ -65,6 +66,13 @@ function refusalOf(error: unknown, ctx: Context): Refusal {
       'the database cannot be used; check that it runs and has room, then that DATABASE_URL is right',
     );
     return new Refusal('temporarily_unavailable', 'the server cannot answer reliably now, try again');
+  }
+  if (error instanceof KeysUnavailable) {
+    log.warn(fields, "a token cannot be verified now; see the line about its issuer's keys");
+    const headers = { 'Retry-After': String(error.retryAfterSeconds) };
+    return new Refusal('temporarily_unavailable', 'the keys of an issuer cannot be had, try again', {
+      headers,
+    });
   }
   log.error(fields, 'a request failed in an unforeseen way; please report it with this line');
   return new Refusal('server_error', 'the server failed');

@@ -26,7 +26,7 @@ export function readLimit(query: Query): number {
   return limit;
 }
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+export const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
 
 /** Milliseconds of an RFC 3339 time. */
 export function readTime(query: Query, name: string): number | undefined {

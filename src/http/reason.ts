@@ -1,6 +1,7 @@
 // The optional `reason` of /revoke and /logout: a code from the vocabulary, or free text that is kept apart.
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
-import { isCallerReason, type Reason } from '../domain/vocabulary.ts';
+import { isCallerReason } from '../domain/reasons.ts';
+import type { Reason } from '../domain/vocabulary.ts';
 
 export interface GivenReason {
   readonly reason: Reason;
@@ -13,9 +14,10 @@ export function readReason(
   given: string | undefined,
   otherwise: Reason,
   presented: readonly string[],
+  caller: 'anyone' | 'operators' = 'anyone',
 ): GivenReason {
   if (given === undefined) return { reason: otherwise, reasonText: null, shown: otherwise };
-  if (isCallerReason(given)) return { reason: given, reasonText: null, shown: given };
+  if (isCallerReason(given, caller)) return { reason: given, reasonText: null, shown: given };
   const reasonText = plainText(given, reasonTextMax, presented);
   return { reason: otherwise, reasonText, shown: reasonText ?? otherwise };
 }

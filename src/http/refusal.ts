@@ -10,6 +10,8 @@ export interface RefusedParameter {
 interface Details {
   readonly headers?: Readonly<Record<string, string>>;
   readonly parameters?: readonly RefusedParameter[];
+  /** Further members of the problem (RFC 9457 §3.2). */
+  readonly members?: Readonly<Record<string, unknown>>;
 }
 
 /** Code → status and the `error` that OAuth endpoints say instead. */
@@ -25,7 +27,7 @@ export const refusalCodes = {
   },
   issuer_not_allowed: {
     status: 403,
-    title: 'The client may not register tokens of this issuer',
+    title: 'The client may not act for this issuer',
     oauth: 'unauthorized_client',
   },
   not_found: { status: 404, title: 'There is nothing here', oauth: 'invalid_request' },
@@ -56,6 +58,17 @@ export const refusalCodes = {
     title: 'The token to be replaced was replaced before; its grant is revoked',
     oauth: 'invalid_grant',
   },
+  confirmation_required: {
+    status: 409,
+    title: 'The revocation must be confirmed',
+    oauth: 'invalid_request',
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: 'The Idempotency-Key was used for another request',
+    oauth: 'invalid_request',
+  },
+  issuer_exists: { status: 409, title: 'The issuer is on record', oauth: 'invalid_request' },
   client_exists: { status: 409, title: 'A client of this client_id exists', oauth: 'invalid_request' },
   too_large: { status: 413, title: 'The body is too large', oauth: 'invalid_request' },
   too_many_items: { status: 413, title: 'The array has too many items', oauth: 'invalid_request' },
@@ -83,12 +96,14 @@ export class Refusal extends Error {
   readonly code: RefusalCode;
   readonly headers: Readonly<Record<string, string>>;
   readonly parameters: readonly RefusedParameter[];
+  readonly members: Readonly<Record<string, unknown>>;
 
   constructor(code: RefusalCode, message: string, details: Details = {}) {
     super(message);
     this.code = code;
     this.headers = details.headers ?? {};
     this.parameters = details.parameters ?? [];
+    this.members = details.members ?? {};
   }
 }
 
@@ -141,6 +156,7 @@ export function render(refusal: Refusal, family: Family): Rendered {
         detail: message,
         code: refusal.code,
         ...errors,
+        ...refusal.members,
       };
       return { status, contentType: 'application/problem+json', body };
     }

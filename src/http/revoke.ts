@@ -1,6 +1,7 @@
 // POST /revoke (RFC 7009). In order: read the form, authenticate, check the owner, look at the state, revoke.
 import { eventOf } from '../domain/audit.ts';
 import type { Client } from '../domain/clients.ts';
+import type { TokenVerifier } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Revoked, revokeToken } from '../domain/revoke-token.ts';
 import type { Store } from '../domain/store.ts';
@@ -9,7 +10,6 @@ import { basicChallenge, type ClientAuth } from './client-auth.ts';
 import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { readForm } from './form.ts';
-import { digestOfPresented } from './presented-token.ts';
 import { readReason } from './reason.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
@@ -17,13 +17,14 @@ import { respond, timeOf } from './respond.ts';
 export interface RevokeParts {
   readonly store: Store;
   readonly policy: Policy;
+  readonly verifier: TokenVerifier;
   readonly auth: ClientAuth;
   readonly recorder: FloodRecorder;
 }
 
 const notFound: Revoked = { status: 'already_inactive', reason: 'token_not_found' };
 
-export function handleRevoke({ store, policy, auth, recorder }: RevokeParts) {
+export function handleRevoke({ store, policy, verifier, auth, recorder }: RevokeParts) {
   return async function revoke(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await auth.authenticate(ctx, form);
@@ -38,13 +39,15 @@ export function handleRevoke({ store, policy, auth, recorder }: RevokeParts) {
 
     const given = readReason(form.get('reason'), 'client_request', [presentedToken]);
     const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]);
-    const digest = digestOfPresented(presentedToken);
+    const presented = await verifier.present(presentedToken);
     const outcome =
-      digest === null ? notFound : await revokeToken(store, policy, { caller, digest, ...given, origin });
+      presented === null
+        ? notFound
+        : await revokeToken(store, policy, { caller, presented, ...given, origin });
 
     // What has not been written by the operation is recorded here, within limits.
     const { reason, reasonText } = given;
-    const tokenRef = digest?.slice(0, 16) ?? null;
+    const tokenRef = presented?.tokenDigest.slice(0, 16) ?? null;
     const details = { clientId: caller.clientId, reason, reasonText, tokenRef };
     const record = (action: AuditAction) => recorder.record(eventOf(origin, action, details));
     if (outcome.status === 'foreign') {
@@ -65,6 +68,7 @@ export function handleRevoke({ store, policy, auth, recorder }: RevokeParts) {
 function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string): void {
   switch (outcome.status) {
     case 'revoked':
+      ctx.set('Revocation-Seq', String(outcome.seq));
       respond(ctx, 200, { status: 'revoked', reason, revoked_at: timeOf(outcome.revokedAt) });
       return;
     case 'already_inactive':

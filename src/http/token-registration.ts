@@ -2,8 +2,10 @@
 import { z } from 'zod';
 import { digestOf } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
+import { tokenDigestOf } from '../domain/jwt-shape.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
+import { tokenBytesMax } from '../domain/presented-token.ts';
 import type { Registration } from '../domain/register-token.ts';
 import { check } from './json.ts';
 import {
@@ -17,7 +19,6 @@ import {
   uri,
   userIdentifier,
 } from './members.ts';
-import { tokenBytesMax } from './presented-token.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 
 const scopeLengthMax = 4096;
@@ -96,7 +97,7 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
   const presented = [said.token ?? '', said.replaces ?? ''];
   return {
     digest: ownDigest,
-    tokenDigest: said.signing_input_digest ?? ownDigest,
+    tokenDigest: signingInputDigestOf(said) ?? ownDigest,
     tokenUse: said.token_use,
     issuer,
     clientId: said.client_id,
@@ -113,6 +114,15 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
     userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
     ip: said.ip ?? null,
   };
+}
+
+/** A JWT given as it is says for itself what its signature covers. */
+function signingInputDigestOf(said: z.output<typeof body>): string | undefined {
+  const { token, signing_input_digest: given } = said;
+  const own = token === undefined ? undefined : tokenDigestOf(token);
+  if (own !== undefined && given !== undefined && given !== own)
+    throw badParameter('signing_input_digest', 'is not that of the token');
+  return own ?? given;
 }
 
 function oneOf(

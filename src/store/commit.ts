@@ -3,15 +3,17 @@
 import type { Knex } from 'knex';
 import type { NewEvent } from '../domain/audit.ts';
 import type { RegisteredToken } from '../domain/claims.ts';
-import type { NewRevocation } from '../domain/cutoffs.ts';
 import type { Session } from '../domain/sessions.ts';
-import type { ClientChange, Decision, Effects, Facts } from '../domain/store.ts';
+import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
 import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
-import { LoadedFacts, NotLoaded } from './facts.ts';
-import { appendRevocations } from './revocations.ts';
+import { type AppliedEffects, LoadedFacts, NotLoaded } from './facts.ts';
+import { insertRemembered } from './idempotency-keys.ts';
+import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
+import { appendRevocations, replaceCutoffs } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
 import { insertTokens } from './tokens.ts';
+import { insertUsedIds } from './used-ids.ts';
 
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
 export type Result = { ok: true; outcome: unknown } | { ok: false; error: unknown };
@@ -32,9 +34,9 @@ interface Heads {
 export function commitBatch(writer: Knex, decisions: readonly Decide[], clock: Clock): Promise<Result[]> {
   return writer.transaction(async (tx) => {
     const heads = await lockHeads(tx, clock);
-    const { results, effects } = await decideAll(tx, decisions, heads.now);
-    await persist(tx, effects, heads);
-    return results;
+    const decided = await decideAll(tx, decisions, heads);
+    await persist(tx, decided, heads);
+    return decided.results;
   });
 }
 
@@ -49,45 +51,75 @@ async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<Heads> {
   return { now: clock.now(), ...(rows[0] as Omit<Heads, 'now'>) };
 }
 
-async function decideAll(
-  tx: Knex.Transaction,
-  decisions: readonly Decide[],
-  now: number,
-): Promise<{ results: Result[]; effects: Effects[] }> {
+interface Kept extends Remember {
+  readonly outcome: unknown;
+}
+
+interface Decided {
+  readonly results: Result[];
+  readonly effects: AppliedEffects[];
+  readonly kept: Kept[];
+  readonly facts: LoadedFacts;
+}
+
+async function decideAll(tx: Knex.Transaction, decisions: readonly Decide[], heads: Heads): Promise<Decided> {
   const facts = new LoadedFacts();
   for (;;) {
-    facts.rewind();
-    const results: Result[] = [];
-    const effects: Effects[] = [];
+    facts.rewind(heads.revocation_seq, heads.now);
+    const decided: Decided = { results: [], effects: [], kept: [], facts };
     let isComplete = true;
     for (const decide of decisions) {
       try {
-        const decision = decide(facts, now);
-        effects.push(facts.apply(decision.effects));
-        results.push({ ok: true, outcome: decision.outcome });
+        decided.results.push({ ok: true, outcome: take(decide(facts, heads.now), decided) });
       } catch (error) {
         if (error instanceof NotLoaded) isComplete = false;
-        else results.push({ ok: false, error });
+        else decided.results.push({ ok: false, error });
       }
     }
-    if (isComplete) return { results, effects };
-    await facts.load(tx, now);
+    if (isComplete) return decided;
+    await facts.load(tx, heads.now);
   }
 }
 
-async function persist(tx: Knex.Transaction, effects: readonly Effects[], heads: Heads): Promise<void> {
+/** Takes a decision into the batch; returns its outcome. */
+function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): unknown {
+  const applied = facts.apply(decision.effects);
+  effects.push(applied);
+  const outcome = typeof decision.outcome === 'function' ? decision.outcome(applied.seqs) : decision.outcome;
+  const { remember } = applied;
+  if (remember) {
+    kept.push({ ...remember, outcome });
+    facts.remember(remember.keyDigest, { requestDigest: remember.requestDigest, outcome });
+  }
+  return outcome;
+}
+
+async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, heads: Heads): Promise<void> {
   const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
   const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
-  const revocations: NewRevocation[] = effects.flatMap((effect) => effect.revocations ?? []);
+  const revocations = effects.flatMap((effect) => effect.revocations);
   const events: NewEvent[] = effects.flatMap((effect) => effect.events ?? []);
+  const cutoffs = facts.cutoffChanges();
   const sessions = new Map<string, Session>();
   for (const session of effects.flatMap((effect) => effect.sessions ?? []))
     sessions.set(session.sessionId, session);
 
   for (const change of clients) await applyClientChange(tx, change);
+  for (const change of effects.flatMap((effect) => effect.issuers ?? [])) await applyIssuerChange(tx, change);
+  await insertIssuerKeys(
+    tx,
+    effects.flatMap((effect) => effect.issuerKeys ?? []),
+    heads.now,
+  );
+  await insertUsedIds(
+    tx,
+    effects.flatMap((effect) => effect.usedIds ?? []),
+  );
   await insertTokens(tx, tokens);
   await insertOrTouchSessions(tx, [...sessions.values()]);
-  await appendRevocations(tx, revocations, heads.revocation_seq, heads.now);
+  await appendRevocations(tx, revocations);
+  await replaceCutoffs(tx, cutoffs.dropped, cutoffs.added);
+  await insertRemembered(tx, kept, heads.now);
   await appendEvents(tx, events, heads.event_seq, heads.now);
   if (revocations.length + events.length === 0) return;
   await tx('heads')

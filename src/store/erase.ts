@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import { commitmentsOf } from '../domain/audit-leaf.ts';
 import type { Digest } from '../domain/claims.ts';
+import type { Revocation } from '../domain/cutoffs.ts';
 import { targetKey } from '../domain/targets.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, toEvent } from './audit-rows.ts';
@@ -48,7 +49,7 @@ export async function eraseSessions(writer: Knex, userId: string, now: number): 
         targetKey({ kind: 'subject', issuer, id: userId }),
       ];
       const rows = await listCoverage(tx, keys);
-      const isEnded = rows.some((row) => row.exceptKey === null && row.cutoff >= created_at);
+      const isEnded = rows.some((row) => isUnlimited(row) && row.cutoff >= created_at);
       if (isEnded || expires_at <= now) ended.push(id);
     }
     if (ended.length > 0) await tx('sessions').whereIn('session_id', ended).delete();
@@ -62,8 +63,19 @@ export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Pro
   return writer('tokens').whereIn('digest', keys).delete();
 }
 
+function isUnlimited({ only, exceptKey }: Revocation): boolean {
+  return exceptKey === null && only.clientId === null && only.tokenUse === null;
+}
+
+/** The name in revocations of this user and in those that they made, and what was said with them. */
 export async function eraseRevocations(writer: Knex, userId: string, pseudonym: string): Promise<number> {
-  return withPass(writer, (tx) =>
-    tx('revocations').where({ kind: 'subject', target_id: userId }).update({ target_id: pseudonym }),
-  );
+  return withPass(writer, async (tx) => {
+    const of = { kind: 'subject', target_id: userId };
+    const by = { actor_kind: 'user', actor_id: userId };
+    const seqs: number[] = await tx('revocations').where(of).orWhere(by).pluck('seq');
+    await tx('revocations').where(of).orWhere(by).update({ reason_text: null });
+    await tx('revocations').where(of).update({ target_id: pseudonym });
+    await tx('revocations').where(by).update({ actor_id: pseudonym });
+    return seqs.length;
+  });
 }

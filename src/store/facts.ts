@@ -6,17 +6,46 @@
 import type { Knex } from 'knex';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
-import { covers, forever, keysOf, type NewRevocation, type Revocation } from '../domain/cutoffs.ts';
+import {
+  covers,
+  decisive,
+  forever,
+  keysOf,
+  type LoggedRevocation,
+  type NewRevocation,
+  type Revocation,
+} from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
-import { bearersMax, type ClientChange, type Effects, type Facts, sessionsMax } from '../domain/store.ts';
-import { type Target, type TargetKey, targetKey } from '../domain/targets.ts';
+import {
+  bearersMax,
+  type ClientChange,
+  type Effects,
+  type Facts,
+  historyMax,
+  type IssuerChange,
+  type Remembered,
+  type Seqs,
+  sessionsMax,
+} from '../domain/store.ts';
+import {
+  everyIssuer,
+  type Target,
+  type TargetKey,
+  type TargetKind,
+  targetKey,
+  targetsEverywhere,
+} from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
+import { findRemembered } from './idempotency-keys.ts';
+import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
 import type { Memory } from './memory.ts';
 import { recall } from './purge.ts';
-import { listCoverage } from './revocations.ts';
+import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
+import { findUsedIds } from './used-ids.ts';
 
 /** Thrown through a question or decision that asked for a fact which is not loaded yet. */
 export class NotLoaded extends Error {
@@ -47,6 +76,15 @@ class Shelf<Value> {
   }
 }
 
+/** The one key of the shelf that holds which kinds were revoked in every issuer. */
+const everywhere = 'everywhere';
+
+/** Effects as they are to be written. */
+export interface AppliedEffects extends Effects {
+  readonly revocations: readonly NumberedRevocation[];
+  readonly seqs: Seqs;
+}
+
 const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
 
 export class LoadedFacts implements Facts {
@@ -59,6 +97,13 @@ export class LoadedFacts implements Facts {
   readonly #sessionsOf = new Shelf<readonly Session[]>();
   readonly #clients = new Shelf<Client | undefined>();
   readonly #purgedUntil = new Shelf<number>();
+  readonly #kindsEverywhere = new Shelf<readonly TargetKind[]>();
+  readonly #histories = new Shelf<readonly LoggedRevocation[]>();
+  readonly #remembered = new Shelf<Remembered | undefined>();
+  readonly #issuers = new Shelf<Issuer | undefined>();
+  readonly #suspendedIssuers = new Shelf<boolean>();
+  readonly #thumbprints = new Shelf<readonly string[]>();
+  readonly #usedIds = new Shelf<boolean>();
   #changes = new Changes();
   /** Questions may use what is remembered; decisions look everything up within their transaction. */
   readonly #memory: Memory | null;
@@ -77,6 +122,7 @@ export class LoadedFacts implements Facts {
       return byKey(tokens, (token) => token.digest);
     }, undefined);
     await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
+    await this.#kindsEverywhere.fill(async () => [[everywhere, await listKindsEverywhere(db)]], []);
     await this.#suspended.fill(async (ids) => (await findSuspended(db, ids)).map((id) => [id, true]), false);
     await this.#sessions.fill(
       async (ids) => byKey(await findSessions(db, ids), (s) => s.sessionId),
@@ -85,6 +131,35 @@ export class LoadedFacts implements Facts {
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
     await this.#purgedUntil.fill(async ([name]) => [[name as string, await recall(db, 'purged_until')]], 0);
+    await this.#issuers.fill(
+      async (names) => byKey(await findIssuers(db, names), (i) => i.issuer),
+      undefined,
+    );
+    await this.#suspendedIssuers.fill(
+      async (names) => (await findSuspendedIssuers(db, names)).map((name) => [name, true]),
+      false,
+    );
+    await this.#usedIds.fill(
+      async (digests) => (await findUsedIds(db, digests)).map((d) => [d, true]),
+      false,
+    );
+    await this.#remembered.fill((digests) => findRemembered(db, digests, now), undefined);
+    await this.#histories.fill(
+      (keys) =>
+        eachOf(keys, async (key) => {
+          const [issuedAt, targetKeys] = JSON.parse(key) as [number, TargetKey[]];
+          return listUnderKeys(db, targetKeys, issuedAt, historyMax);
+        }),
+      [],
+    );
+    await this.#thumbprints.fill(
+      (keys) =>
+        eachOf(keys, async (key) => {
+          const [issuer, kid] = JSON.parse(key) as [string, string];
+          return listThumbprints(db, issuer, kid);
+        }),
+      [],
+    );
     await this.#bearers.fill(
       (keys) =>
         eachOf(keys, async (key) => {
@@ -108,11 +183,34 @@ export class LoadedFacts implements Facts {
   }
 
   standing(claims: Claims): Standing {
-    const suspended = claims.clientId !== null && this.#isSuspended(claims.clientId);
+    const [isClientSuspended, isIssuerSuspended] = this.together(
+      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
+      () => this.#isIssuerSuspended(claims.issuer),
+    );
+    const suspended = isClientSuspended || isIssuerSuspended;
     if (this.#memory && !this.#memory.mayBeCovered(claims, this.#head)) return { coveredBy: [], suspended };
-    const keys = keysOf(claims);
-    const rows = this.together(...keys.map((key) => () => this.#coverageOf(key))).flat();
-    return { coveredBy: rows.filter((row) => covers(row, keys, claims.issuedAt)), suspended };
+    const own = keysOf(claims);
+    const [ownRows, furtherKeys] = this.together(
+      () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
+      () => this.#keysEverywhere(claims),
+    );
+    const further = this.together(...furtherKeys.map((key) => () => this.#coverageOf(key))).flat();
+    const keys = [...own, ...furtherKeys];
+    return { coveredBy: [...ownRows, ...further].filter((row) => covers(row, keys, claims)), suspended };
+  }
+
+  final(target: Target): Revocation | undefined {
+    return this.#coverageOf(targetKey(target)).find((row) => row.cutoff === forever);
+  }
+
+  history(claims: Claims): readonly LoggedRevocation[] {
+    const keys = [...keysOf(claims), ...this.#keysEverywhere(claims)];
+    const rows = this.#histories.get(JSON.stringify([claims.issuedAt, keys]));
+    return rows.filter((row) => covers(row, keys, claims));
+  }
+
+  remembered(keyDigest: Digest): Remembered | undefined {
+    return this.#changes.remembered.get(keyDigest) ?? this.#remembered.get(keyDigest);
   }
 
   session(sessionId: string): Session | undefined {
@@ -151,6 +249,22 @@ export class LoadedFacts implements Facts {
     return this.#purgedUntil.get('');
   }
 
+  issuer(name: string): Issuer | undefined {
+    const issuer = this.#issuers.get(name);
+    return this.#changes.issuers.reduce<Issuer | undefined>(
+      (changed, change) => (issuerOf(change) === name ? changeIssuer(changed, change) : changed),
+      issuer,
+    );
+  }
+
+  thumbprints(issuer: string, kid: string): readonly string[] {
+    return this.#thumbprints.get(JSON.stringify([issuer, kid]));
+  }
+
+  isUsed(digest: Digest): boolean {
+    return this.#changes.usedIds.has(digest) || this.#usedIds.get(digest);
+  }
+
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {
     const missed: NotLoaded[] = [];
     const answers = asks.map((ask) => {
@@ -166,32 +280,65 @@ export class LoadedFacts implements Facts {
     return answers as unknown as T;
   }
 
-  /** Forgets the changes: the decisions run again from the first. */
-  rewind(): void {
-    this.#changes = new Changes();
+  /** Forgets the changes: the decisions run again from the first; revocations are numbered from `seqBefore`. */
+  rewind(seqBefore: number, now: number): void {
+    this.#changes = new Changes(seqBefore, now);
   }
 
   /**
    * Lays the effects of a decision over the facts; returns them as they are to be written: sessions merged
-   * with what is known of them, without the final revocations that are already there.
+   * with what is known of them, revocations numbered, without the final ones that are already there.
    */
-  apply(effects: Effects): Effects {
+  apply(effects: Effects): AppliedEffects {
+    const wanted = effects.revocations ?? [];
+    this.together(
+      ...wanted.map(
+        ({ target }) =>
+          () =>
+            this.#coverageOf(targetKey(target)),
+      ),
+    );
     const sessions = (effects.sessions ?? []).map((session) =>
       touched(this.session(session.sessionId), session),
     );
-    const revocations = (effects.revocations ?? []).filter((revocation, n, all) => {
-      if (revocation.cutoff !== forever) return true;
-      const key = targetKey(revocation.target);
-      const isRepeated = all.slice(0, n).some((earlier) => targetKey(earlier.target) === key);
-      return (
-        !isRepeated && !this.#coverageOf(key).some((row) => row.cutoff === forever && row.exceptKey === null)
-      );
+    const revocations: NumberedRevocation[] = [];
+    const seqs = wanted.map((revocation) => {
+      const rows = this.#coverageOf(targetKey(revocation.target));
+      const earlier = revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
+      if (earlier) return earlier.seq;
+      const numbered = this.#changes.addRevocation(revocation);
+      revocations.push(numbered);
+      return numbered.seq;
     });
     for (const token of effects.tokens ?? []) this.#changes.addToken(token);
     for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
-    for (const revocation of revocations) this.#changes.addRevocation(revocation);
     this.#changes.clients.push(...(effects.clients ?? []));
-    return { ...effects, sessions, revocations };
+    this.#changes.issuers.push(...(effects.issuers ?? []));
+    for (const { digest } of effects.usedIds ?? []) this.#changes.usedIds.add(digest);
+    return { ...effects, sessions, revocations, seqs };
+  }
+
+  /** For decisions of the same batch that repeat the order. */
+  remember(keyDigest: Digest, remembered: Remembered): void {
+    this.#changes.remembered.set(keyDigest, remembered);
+  }
+
+  /** How `cutoffs` is to change, so that it again holds what decides. */
+  cutoffChanges(): { dropped: number[]; added: NumberedRevocation[] } {
+    const dropped: number[] = [];
+    const added: NumberedRevocation[] = [];
+    for (const [key, rows] of this.#changes.revocations) {
+      const cutoffs = rows.filter((row) => row.cutoff !== forever);
+      if (cutoffs.length === 0) continue;
+      const known = this.#coverage.get(key).filter((row) => row.cutoff !== forever);
+      const kept = decisive([...known, ...cutoffs]);
+      dropped.push(...known.filter((row) => !kept.includes(row)).map((row) => row.seq));
+      for (const row of kept) {
+        const numbered = this.#changes.numbered.get(row.seq);
+        if (numbered) added.push(numbered);
+      }
+    }
+    return { dropped, added };
   }
 
   #coverageOf(key: TargetKey): readonly Revocation[] {
@@ -200,10 +347,22 @@ export class LoadedFacts implements Facts {
     return added ? [...rows, ...added] : rows;
   }
 
+  /** The token's keys that hold in every issuer: only of kinds that were ever revoked so. */
+  #keysEverywhere(claims: Claims): TargetKey[] {
+    const kinds = new Set([...this.#kindsEverywhere.get(everywhere), ...this.#changes.kindsEverywhere]);
+    return targetsEverywhere(claims, kinds).map(targetKey);
+  }
+
   #isSuspended(clientId: string): boolean {
     const switches = this.#changes.clients.filter((change) => change.kind === 'set_disabled');
     const last = switches.findLast((change) => change.clientId === clientId);
     return last ? last.at !== null : this.#suspended.get(clientId);
+  }
+
+  #isIssuerSuspended(name: string): boolean {
+    const switches = this.#changes.issuers.filter((change) => change.kind === 'set_disabled');
+    const last = switches.findLast((change) => change.issuer === name);
+    return last ? last.at !== null : this.#suspendedIssuers.get(name);
   }
 }
 
@@ -214,6 +373,18 @@ class Changes {
   readonly sessions = new Map<string, Session>();
   readonly revocations = new Map<TargetKey, Revocation[]>();
   readonly clients: ClientChange[] = [];
+  readonly issuers: IssuerChange[] = [];
+  readonly usedIds = new Set<Digest>();
+  readonly numbered = new Map<number, NumberedRevocation>();
+  readonly kindsEverywhere = new Set<TargetKind>();
+  readonly remembered = new Map<Digest, Remembered>();
+  readonly #now: number;
+  #seq: number;
+
+  constructor(seqBefore = 0, now = 0) {
+    this.#seq = seqBefore;
+    this.#now = now;
+  }
 
   addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
@@ -222,12 +393,18 @@ class Changes {
       this.grants.set(grantId, { grantId, issuer, subject, clientId });
   }
 
-  addRevocation({ target, cutoff, exceptKey, reason }: NewRevocation): void {
+  addRevocation(revocation: NewRevocation): NumberedRevocation {
+    this.#seq += 1;
+    const numbered = { ...revocation, seq: this.#seq, revokedAt: this.#now };
+    this.numbered.set(numbered.seq, numbered);
+    const { target, cause, ...said } = numbered;
+    if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
     const key = targetKey(target);
+    const row: Revocation = { ...said, key, reason: cause.reason };
     const rows = this.revocations.get(key);
-    const row = { key, cutoff, exceptKey, reason };
     if (rows) rows.push(row);
     else this.revocations.set(key, [row]);
+    return numbered;
   }
 }
 
@@ -258,6 +435,23 @@ function changeClient(client: Client | undefined, change: ClientChange): Client 
     }
     case 'set_disabled':
       return { ...client, disabledAt: change.at };
+    default:
+      return change satisfies never;
+  }
+}
+
+function issuerOf(change: IssuerChange): string {
+  return change.kind === 'insert' ? change.issuer.issuer : change.issuer;
+}
+
+function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
+  if (change.kind === 'insert') return change.issuer;
+  if (!issuer) return undefined;
+  switch (change.kind) {
+    case 'set_disabled':
+      return { ...issuer, disabledAt: change.at };
+    case 'set_keys_stale':
+      return { ...issuer, keysStaleBefore: change.at };
     default:
       return change satisfies never;
   }

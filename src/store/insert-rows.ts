@@ -1,10 +1,10 @@
-// Inserting many rows: in statements small enough for every database's limits.
+// Inserting many rows into one table, however many a statement may take.
 import type { Knex } from 'knex';
+import { inserterOf } from './dialect.ts';
 
-const rowsPerStatement = 100;
-
+/** All rows have the same columns. */
 export async function insertRows(db: Knex, table: string, rows: readonly object[]): Promise<void> {
-  for (let from = 0; from < rows.length; from += rowsPerStatement) {
-    await db(table).insert(rows.slice(from, from + rowsPerStatement));
-  }
+  if (rows.length > 0) await inserterOf(db)(db, table, rows as readonly Row[]);
 }
+
+export type Row = Readonly<Record<string, unknown>>;

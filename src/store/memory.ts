@@ -8,6 +8,7 @@ import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
 import { keysOf } from '../domain/cutoffs.ts';
+import { type TargetKind, targetKey, targetsEverywhere } from '../domain/targets.ts';
 import { halvesOf, KeySet } from './key-set.ts';
 import { listKeys } from './revocations.ts';
 
@@ -16,7 +17,8 @@ const tailPageSize = 20_000;
 
 export class Memory {
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
-  readonly #halves = new WeakMap<Claims, Uint32Array>();
+  #halves = new WeakMap<Claims, Uint32Array>();
+  readonly #kindsEverywhere = new Set<TargetKind>();
   readonly #revoked = new KeySet();
   /** All revocations up to this sequence number are in the set. */
   #seq = 0;
@@ -56,7 +58,10 @@ export class Memory {
     if (this.#seq < head) return true;
     let halves = this.#halves.get(claims);
     if (!halves) {
-      halves = halvesOf(keysOf(claims));
+      halves = halvesOf([
+        ...keysOf(claims),
+        ...targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey),
+      ]);
       this.#halves.set(claims, halves);
     }
     for (let n = 0; n < halves.length; n += 2) {
@@ -65,12 +70,20 @@ export class Memory {
     return false;
   }
 
+  /** From now on tokens are looked for under their names of this kind in every issuer, too. */
+  #lookEverywhere(kind: TargetKind): void {
+    if (this.#kindsEverywhere.has(kind)) return;
+    this.#kindsEverywhere.add(kind);
+    this.#halves = new WeakMap();
+  }
+
   async #readTail(db: Knex, head: number): Promise<void> {
     while (this.#seq < head) {
       const from = this.#seq;
       const upTo = Math.min(head, from + tailPageSize);
-      for (const key of await listKeys(db, from, upTo)) {
+      for (const { key, everywhere } of await listKeys(db, from, upTo)) {
         this.#revoked.add(key.readUInt32BE(0), key.readUInt32BE(4));
+        if (everywhere !== null) this.#lookEverywhere(everywhere);
       }
       this.#seq = Math.max(this.#seq, upTo);
     }

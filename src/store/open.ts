@@ -3,7 +3,20 @@
 import type { Knex } from 'knex';
 import type { RecordedEvent } from '../domain/audit-leaf.ts';
 import type { Client } from '../domain/clients.ts';
-import type { Decision, EventCount, EventFilter, Facts, Store } from '../domain/store.ts';
+import type { LoggedRevocation } from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
+import type { Session } from '../domain/sessions.ts';
+import type {
+  BearerPage,
+  Decision,
+  EventCount,
+  EventFilter,
+  Facts,
+  RevocationFilter,
+  SessionPosition,
+  Store,
+} from '../domain/store.ts';
+import type { Target } from '../domain/targets.ts';
 import type { UpkeepStore } from '../domain/upkeep-store.ts';
 import { countEvents, findEvent, listEvents, listEventsAfter } from './audit-events.ts';
 import { BatchQueue, type Entry } from './batch-queue.ts';
@@ -11,8 +24,12 @@ import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts, NotLoaded } from './facts.ts';
+import { listIssuers } from './issuers.ts';
 import { Memory } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
+import { findRevocation, listRevocations } from './revocations.ts';
+import { listSessionsOf, touchSessions } from './sessions.ts';
+import { listBearers } from './tokens.ts';
 import { guarded, toUnavailable } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep.ts';
 
@@ -86,8 +103,37 @@ class KnexStore implements Store {
     return (head as { event_seq: number }).event_seq;
   }
 
+  listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]> {
+    return guarded(listRevocations(this.#reader, filter, before, limit));
+  }
+
+  findRevocation(seq: number): Promise<LoggedRevocation | undefined> {
+    return guarded(findRevocation(this.#reader, seq));
+  }
+
+  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage> {
+    return guarded(listBearers(this.#reader, target, this.#now(), after, limit));
+  }
+
+  listSessions(
+    issuer: string,
+    subject: string,
+    after: SessionPosition | null,
+    limit: number,
+  ): Promise<Session[]> {
+    return guarded(listSessionsOf(this.#reader, issuer, subject, this.#now(), limit, after));
+  }
+
+  touchSessions(sessionIds: readonly string[], at: number): Promise<void> {
+    return guarded(touchSessions(this.#writer, sessionIds, at));
+  }
+
   listClients(after: string, limit: number): Promise<Client[]> {
     return guarded(listClients(this.#reader, after, limit));
+  }
+
+  listIssuers(after: string, limit: number): Promise<Issuer[]> {
+    return guarded(listIssuers(this.#reader, after, limit));
   }
 
   listOrigins(): Promise<ReadonlySet<string>> {

@@ -1,6 +1,7 @@
 // Deleting what has had its time, a few rows a transaction.
 import type { Knex } from 'knex';
 import { forever } from '../domain/cutoffs.ts';
+import { everyIssuer } from '../domain/targets.ts';
 import type { DueRows } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 
@@ -12,13 +13,14 @@ function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex
   return db('tokens')
     .select(db.raw('1'))
     .whereRaw(`revocations.kind = '${kind}' and tokens.${kind}_id = revocations.target_id`)
-    .whereRaw('tokens.issuer = revocations.issuer')
+    .whereRaw(`revocations.issuer in (tokens.issuer, '${everyIssuer}')`)
     .andWhere('tokens.expires_at', '>', now);
 }
 
 function due(db: Knex, { table, column, before, namesBefore }: DueRows): Knex.QueryBuilder {
   const query = db(table).where(column, '<', before);
   if (namesBefore === undefined) return query;
+  if (table === 'cutoffs') return query.andWhere('revoked_at', '<', namesBefore);
   return query
     .andWhereNot('kind', 'key')
     .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', namesBefore))

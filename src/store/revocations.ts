@@ -1,56 +1,192 @@
-// The table `revocations`: append-only, in commit order.
+// The table `revocations`: append-only, in commit order. And `cutoffs`, what verdicts need of the rows that
+// are not final: however often a user was logged out everywhere, it holds a handful of rows for them.
 import type { Knex } from 'knex';
-import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
-import { type TargetKey, targetKey } from '../domain/targets.ts';
+import type { TokenUse } from '../domain/claims.ts';
+import {
+  forever,
+  type LoggedRevocation,
+  type NewRevocation,
+  type Restriction,
+  type Revocation,
+} from '../domain/cutoffs.ts';
+import type { RevocationFilter } from '../domain/store.ts';
+import { everyIssuer, type TargetKey, type TargetKind, targetKey } from '../domain/targets.ts';
+import type { Channel, Reason } from '../domain/vocabulary.ts';
 import { insertRows } from './insert-rows.ts';
 
+/** A row that has its place in the log. */
+export interface NumberedRevocation extends NewRevocation {
+  readonly seq: number;
+  readonly revokedAt: number;
+}
+
 interface CoverageRow {
+  seq: number;
   key: Buffer;
-  except_key: Buffer | null;
   cutoff: number;
-  reason: string;
+  except_key: Buffer | null;
+  only_client_id: string | null;
+  only_use: TokenUse | null;
+  reason: Reason;
+  revoked_at: number;
 }
 
-/** Per key and exception the row that reaches furthest: the others cannot change a verdict. */
+interface LogRow extends CoverageRow {
+  kind: TargetKind;
+  issuer: string;
+  target_id: string;
+  reason_text: string | null;
+  actor_kind: LoggedRevocation['actor']['kind'];
+  actor_id: string | null;
+  channel: Channel;
+  request_id: string | null;
+  purge_after: number;
+}
+
+const coverageColumns = [
+  'seq',
+  'key',
+  'cutoff',
+  'except_key',
+  'only_client_id',
+  'only_use',
+  'reason',
+  'revoked_at',
+];
+
+/** Per key the rows that decide: the final one, and the furthest cutoffs. */
 export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promise<Revocation[]> {
+  const bytes = keys.map(toBytes);
   const rows: CoverageRow[] = await db('revocations')
-    .whereIn(
-      'key',
-      keys.map((key) => Buffer.from(key, 'hex')),
-    )
-    .groupBy('key', 'except_key')
-    .select('key', 'except_key')
-    .max({ cutoff: 'cutoff', reason: 'reason' });
-  return rows.map((row) => ({
-    key: row.key.toString('hex'),
-    exceptKey: row.except_key?.toString('hex') ?? null,
-    cutoff: row.cutoff,
-    reason: row.reason,
-  }));
+    .select(coverageColumns)
+    .whereIn('key', bytes)
+    .andWhere('cutoff', forever)
+    .unionAll((cutoffs) => cutoffs.from('cutoffs').select(coverageColumns).whereIn('key', bytes));
+  return rows.map(toRevocation);
 }
 
-/** The keys of the rows with `after` < seq <= `upTo`. */
-export async function listKeys(db: Knex, after: number, upTo: number): Promise<Buffer[]> {
-  return db('revocations').where('seq', '>', after).andWhere('seq', '<=', upTo).pluck('key');
+/** Kinds of target that were revoked in every issuer at once: hardly ever any. */
+export async function listKindsEverywhere(db: Knex): Promise<TargetKind[]> {
+  return db('revocations').whereRaw(`issuer = '${everyIssuer}'`).distinct('kind').pluck('kind');
 }
 
-export async function appendRevocations(
+/** What the rows with `after` < seq <= `upTo` bear: their keys, and the kind of those that hold in every issuer. */
+export async function listKeys(
   db: Knex,
-  revocations: readonly NewRevocation[],
-  seqBefore: number,
-  now: number,
-): Promise<void> {
-  const rows = revocations.map((revocation, n) => ({
-    seq: seqBefore + 1 + n,
-    key: Buffer.from(targetKey(revocation.target), 'hex'),
-    cutoff: revocation.cutoff,
-    except_key: revocation.exceptKey === null ? null : Buffer.from(revocation.exceptKey, 'hex'),
-    kind: revocation.target.kind,
-    issuer: revocation.target.issuer,
-    target_id: revocation.target.id,
-    reason: revocation.reason,
-    revoked_at: now,
+  after: number,
+  upTo: number,
+): Promise<{ key: Buffer; everywhere: TargetKind | null }[]> {
+  return db('revocations')
+    .where('seq', '>', after)
+    .andWhere('seq', '<=', upTo)
+    .select('key', db.raw(`case when issuer = '${everyIssuer}' then kind end as everywhere`));
+}
+
+/** Oldest first: rows under these keys whose cutoff is not before `issuedAt`, whoever they spare. */
+export async function listUnderKeys(
+  db: Knex,
+  keys: readonly TargetKey[],
+  issuedAt: number,
+  limit: number,
+): Promise<LoggedRevocation[]> {
+  const rows: LogRow[] = await db('revocations')
+    .whereIn('key', keys.map(toBytes))
+    .andWhere('cutoff', '>=', issuedAt)
+    .orderBy('seq')
+    .limit(limit);
+  return rows.map(toLogged);
+}
+
+/** Newest first. */
+export async function listRevocations(
+  db: Knex,
+  filter: RevocationFilter,
+  before: number,
+  limit: number,
+): Promise<LoggedRevocation[]> {
+  const query = db<LogRow>('revocations').where('seq', '<', before);
+  if (filter.key !== undefined) query.andWhere('key', toBytes(filter.key));
+  if (filter.kind !== undefined) query.andWhere('kind', filter.kind);
+  if (filter.issuer !== undefined) query.andWhere('issuer', filter.issuer);
+  if (filter.reason !== undefined) query.andWhere('reason', filter.reason);
+  if (filter.from !== undefined) query.andWhere('revoked_at', '>=', filter.from);
+  if (filter.to !== undefined) query.andWhere('revoked_at', '<', filter.to);
+  const rows = (await query.orderBy('seq', 'desc').limit(limit)) as LogRow[];
+  return rows.map(toLogged);
+}
+
+export async function findRevocation(db: Knex, seq: number): Promise<LoggedRevocation | undefined> {
+  const row: LogRow | undefined = await db('revocations').where('seq', seq).first();
+  return row && toLogged(row);
+}
+
+export async function appendRevocations(db: Knex, revocations: readonly NumberedRevocation[]): Promise<void> {
+  const rows = revocations.map(({ target, cause, ...revocation }) => ({
+    ...toCoverageRow({ ...revocation, key: targetKey(target), reason: cause.reason }),
+    kind: target.kind,
+    issuer: target.issuer,
+    target_id: target.id,
+    reason_text: cause.reasonText,
+    actor_kind: cause.origin.actor.kind,
+    actor_id: cause.origin.actor.id,
+    channel: cause.origin.channel,
+    request_id: cause.origin.requestId,
     purge_after: revocation.purgeAfter,
   }));
   await insertRows(db, 'revocations', rows);
+}
+
+/** `dropped` no longer decide anything, `added` now do. */
+export async function replaceCutoffs(
+  db: Knex,
+  dropped: readonly number[],
+  added: readonly NumberedRevocation[],
+): Promise<void> {
+  if (dropped.length > 0) await db('cutoffs').whereIn('seq', dropped).delete();
+  const rows = added.map(({ target, cause, ...revocation }) => ({
+    ...toCoverageRow({ ...revocation, key: targetKey(target), reason: cause.reason }),
+    purge_after: revocation.purgeAfter,
+  }));
+  await insertRows(db, 'cutoffs', rows);
+}
+
+function toCoverageRow(revocation: Revocation): CoverageRow {
+  return {
+    seq: revocation.seq,
+    key: toBytes(revocation.key),
+    cutoff: revocation.cutoff,
+    except_key: revocation.exceptKey === null ? null : toBytes(revocation.exceptKey),
+    only_client_id: revocation.only.clientId,
+    only_use: revocation.only.tokenUse,
+    reason: revocation.reason,
+    revoked_at: revocation.revokedAt,
+  };
+}
+
+function toRevocation(row: CoverageRow): Revocation {
+  const only: Restriction = { clientId: row.only_client_id, tokenUse: row.only_use };
+  return {
+    seq: row.seq,
+    key: row.key.toString('hex'),
+    only,
+    cutoff: row.cutoff,
+    exceptKey: row.except_key?.toString('hex') ?? null,
+    reason: row.reason,
+    revokedAt: row.revoked_at,
+  };
+}
+
+function toLogged(row: LogRow): LoggedRevocation {
+  return {
+    ...toRevocation(row),
+    target: { kind: row.kind, issuer: row.issuer, id: row.target_id },
+    reasonText: row.reason_text,
+    actor: { kind: row.actor_kind, id: row.actor_id },
+    channel: row.channel,
+    requestId: row.request_id,
+  };
+}
+
+function toBytes(hex: string): Buffer {
+  return Buffer.from(hex, 'hex');
 }

@@ -1,6 +1,7 @@
 // The table `sessions`: inserted when a session is first seen, then only its activity moves.
 import type { Knex } from 'knex';
 import type { Session } from '../domain/sessions.ts';
+import type { SessionPosition } from '../domain/store.ts';
 
 interface SessionRow {
   session_id: string;
@@ -26,13 +27,27 @@ export async function listSessionsOf(
   subject: string,
   now: number,
   limit: number,
+  after: SessionPosition | null = null,
 ): Promise<Session[]> {
-  const rows: SessionRow[] = await db('sessions')
-    .where({ issuer, subject })
-    .andWhere('expires_at', '>', now)
-    .orderBy('created_at', 'desc')
-    .limit(limit);
+  const query = db('sessions').where({ issuer, subject }).andWhere('expires_at', '>', now);
+  if (after) {
+    const { createdAt, sessionId } = after;
+    query.andWhereRaw('(created_at < ? or (created_at = ? and session_id > ?))', [
+      createdAt,
+      createdAt,
+      sessionId,
+    ]);
+  }
+  const rows: SessionRow[] = await query.orderBy('created_at', 'desc').orderBy('session_id').limit(limit);
   return rows.map(toSession);
+}
+
+/** Sessions that are not known are left alone, and nothing moves back. */
+export async function touchSessions(db: Knex, sessionIds: readonly string[], at: number): Promise<void> {
+  await db('sessions')
+    .whereIn('session_id', sessionIds)
+    .andWhere('last_active_at', '<', at)
+    .update({ last_active_at: at });
 }
 
 export async function insertOrTouchSessions(db: Knex, sessions: readonly Session[]): Promise<void> {

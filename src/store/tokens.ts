@@ -2,9 +2,12 @@
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken, TokenUse } from '../domain/claims.ts';
 import type { Grant } from '../domain/sessions.ts';
+import type { BearerPage } from '../domain/store.ts';
+import { everyIssuer, type Target } from '../domain/targets.ts';
 import { insertRows } from './insert-rows.ts';
 
 interface TokenRow {
+  id?: number;
   digest: Buffer;
   token_digest: Buffer;
   token_use: TokenUse;
@@ -55,6 +58,59 @@ export async function listTokensOf(
 ): Promise<{ id: number; token: RegisteredToken }[]> {
   const query = db('tokens').where('subject', subject).andWhere('id', '>', after).orderBy('id').limit(limit);
   return ((await query) as (TokenRow & { id: number })[]).map((row) => ({ id: row.id, token: toToken(row) }));
+}
+
+const indexedColumns = { grant: 'grant_id', session: 'session_id', subject: 'subject' } as const;
+const idsPerPage = 5_000;
+
+/** Unexpired tokens that bear a target. Keys are known of no registered token. */
+export async function listBearers(
+  db: Knex,
+  target: Target,
+  now: number,
+  after: readonly number[],
+  limit: number,
+): Promise<BearerPage> {
+  const query = db<TokenRow>('tokens').where('expires_at', '>', now);
+  if (target.kind !== 'token' && target.issuer !== everyIssuer) query.andWhere('issuer', target.issuer);
+  switch (target.kind) {
+    case 'token':
+      return pageByExpiry(query.andWhere('digest', Buffer.from(target.id, 'hex')), after, limit);
+    case 'key':
+      return { tokens: [], next: null };
+    case 'grant':
+    case 'session':
+    case 'subject':
+      return pageByExpiry(query.andWhere(indexedColumns[target.kind], target.id), after, limit);
+    case 'jti':
+      return pageById(db, query.andWhere('jti', target.id), after);
+    case 'client':
+      return pageById(db, query.andWhere('client_id', target.id), after);
+    case 'issuer':
+      return pageById(db, query, after);
+    default:
+      return target.kind satisfies never;
+  }
+}
+
+type Query = Knex.QueryBuilder<TokenRow>;
+
+/** In the order of the index that finds them. */
+async function pageByExpiry(query: Query, after: readonly number[], limit: number): Promise<BearerPage> {
+  const [expiresAt = 0, id = 0] = after;
+  const rows: TokenRow[] = await query
+    .whereRaw('(expires_at, id) > (?, ?)', [expiresAt, id])
+    .orderBy([{ column: 'expires_at' }, { column: 'id' }])
+    .limit(limit);
+  const last = rows.length < limit ? undefined : rows.at(-1);
+  return { tokens: rows.map(toToken), next: last ? [last.expires_at, last.id as number] : null };
+}
+
+/** No index finds them, so a page is what a stretch of the table holds, the newest first: it costs the same always. */
+async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<BearerPage> {
+  const upper = after[0] ?? Number((await db('tokens').max({ id: 'id' }).first())?.id ?? 0);
+  const rows: TokenRow[] = await query.whereBetween('id', [upper - idsPerPage + 1, upper]);
+  return { tokens: rows.map(toToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
 }
 
 /** Whose the grants are, by the first token still known under each. */

@@ -1,8 +1,9 @@
 // The clients and tokens that cases.json speaks of by name, made anew for each case.
 import { randomBytes } from 'node:crypto';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { createClient, type NewClient } from '../../src/domain/manage-clients.ts';
+import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
 import type { TestApp, TestClient } from '../helpers/app.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 
 export interface Fixtures {
   readonly app: TestApp;
@@ -39,13 +40,9 @@ async function makeClients(app: TestApp): Promise<Map<string, TestClient>> {
 
 /** A client whose id and secret are full of characters that RFC 6749 §2.3.1 has encoded. */
 async function addSpecialClient(app: TestApp): Promise<TestClient> {
-  const model = await app.addClient({ clientId: 'CSP-model' });
-  const client = await app.store.ask((facts) => facts.client(model.client_id));
-  if (!client) throw new Error('a client that was made is not there');
-  const { createdAt: _, disabledAt: _disabled, secrets: _secrets, ...fields } = client;
-  const special = { ...fields, clientId: 'c:sp/1 x' };
-  await createClient(app.store, systemOrigin, special, specialSecret);
-  return { client_id: special.clientId, secret: specialSecret };
+  const client_id = 'c:sp/1 x';
+  await createClient(app.store, systemOrigin, plainClient({ clientId: client_id }), specialSecret);
+  return { client_id, secret: specialSecret };
 }
 
 async function makeTokens(app: TestApp, clients: Fixtures['clients']): Promise<Map<string, string>> {
@@ -73,7 +70,12 @@ async function makeTokens(app: TestApp, clients: Fixtures['clients']): Promise<M
   await add('PRT1', { client_id: 'CPUB', grant_id: 'GP', ...refresh });
   await add('RT_CO', { client_id: 'CB_CODEONLY', ...refresh });
   await add('RT_SP', { client_id: 'c:sp/1 x', ...refresh });
-  await app.form('/revoke', { token: tokens.get('AT_REVOKED') as string }, clients.get('CB'));
+  const issuer = await TestIssuer.inline(app);
+  const jwtClaims = { client_id: 'CB', aud: 'api1', scope: 'read write' };
+  tokens.set('JAT1', await issuer.sign({ ...jwtClaims, jti: 'j1' }));
+  tokens.set('JAT_REVOKED', await issuer.sign({ ...jwtClaims, jti: 'j2' }));
+  for (const name of ['AT_REVOKED', 'JAT_REVOKED'])
+    await app.form('/revoke', { token: tokens.get(name) as string }, clients.get('CB'));
   const dead = (now: number) => ({
     outcome: undefined,
     effects: { clients: [{ kind: 'set_disabled', clientId: 'DEAD', at: now } as const] },

@@ -6,7 +6,7 @@ import supertest from 'supertest';
 import { policyOf } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type AuditEvent, systemOrigin } from '../../src/domain/audit.ts';
-import { createClient, type NewClient } from '../../src/domain/manage-clients.ts';
+import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
 import type { Policy } from '../../src/domain/policy.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, serveStore } from '../../src/server.ts';
@@ -134,21 +134,10 @@ export class TestApp {
   async addClient(fields: Partial<NewClient> = {}): Promise<TestClient> {
     const clientId = fields.clientId ?? `client-${randomBytes(4).toString('hex')}`;
     const secret = this.secret(randomBytes(32).toString('base64url'));
-    const defaults = {
-      clientName: null,
-      authMethod: 'client_secret_basic',
-      permissions: [],
-      audiences: [],
-      allowedOrigins: [],
-      issuers: [],
-      cascade: 'token',
-      logoutScope: 'current',
-      cacheMaxAge: 0,
-    } as const;
     const created = await createClient(
       this.store,
       systemOrigin,
-      { ...defaults, ...fields, clientId },
+      plainClient({ ...fields, clientId }),
       secret,
     );
     if (created.status !== 'created') throw new Error(`there is a client ${clientId} already`);
@@ -191,6 +180,10 @@ export class TestApp {
   json(path: string, value: unknown, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
     const body = JSON.stringify(value);
     return this.request('POST', path, { auth, type: 'application/json', body, ...parts });
+  }
+
+  delete(path: string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
+    return this.request('DELETE', path, { auth, ...parts });
   }
 
   get(path: string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {

@@ -52,6 +52,31 @@ export class FaultyStore implements Store {
     return this.#reading(() => this.#store.listClients(...of));
   }
 
+  listRevocations(...of: Parameters<Store['listRevocations']>): ReturnType<Store['listRevocations']> {
+    return this.#reading(() => this.#store.listRevocations(...of));
+  }
+
+  findRevocation(...of: Parameters<Store['findRevocation']>): ReturnType<Store['findRevocation']> {
+    return this.#reading(() => this.#store.findRevocation(...of));
+  }
+
+  listBearers(...of: Parameters<Store['listBearers']>): ReturnType<Store['listBearers']> {
+    return this.#reading(() => this.#store.listBearers(...of));
+  }
+
+  listSessions(...of: Parameters<Store['listSessions']>): ReturnType<Store['listSessions']> {
+    return this.#reading(() => this.#store.listSessions(...of));
+  }
+
+  touchSessions(...of: Parameters<Store['touchSessions']>): Promise<void> {
+    const fails = this.fault === 'writes' || this.fault === 'everything';
+    return fails ? Promise.reject(failure()) : this.#store.touchSessions(...of);
+  }
+
+  listIssuers(...of: Parameters<Store['listIssuers']>): ReturnType<Store['listIssuers']> {
+    return this.#reading(() => this.#store.listIssuers(...of));
+  }
+
   listOrigins(): Promise<ReadonlySet<string>> {
     return this.#reading(() => this.#store.listOrigins());
   }

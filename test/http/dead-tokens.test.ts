@@ -20,7 +20,7 @@ testEachDatabase(
     const client = await app.addClient();
     const ids = { client_id: client.client_id, sub: 'u1', session_id: 's1', exp: app.seconds + 86_400 };
     const [dead, live] = [await app.register(ids), await app.register(ids)];
-    await app.form('/revoke', { token: dead, reason: 'policy' }, client);
+    await app.form('/revoke', { token: dead, reason: 'credential_compromise' }, client);
     const servers = [
       await app.addClient({ clientId: 'rs-1', permissions: ['introspect'] }),
       await app.addClient({ clientId: 'rs-2', permissions: ['introspect:any'] }),
@@ -41,7 +41,7 @@ testEachDatabase(
       userId: 'u1',
       clientId: client.client_id,
       sessionId: 's1',
-      reason: 'policy',
+      reason: 'credential_compromise',
       channel: 'oauth',
     });
     app.advance(601);

@@ -1,5 +1,10 @@
 // What operators' tools ask: health, version, metrics, the description; and the listener of their own.
 
+import supertest from 'supertest';
+import { createApp } from '../../src/app.ts';
+import { trustedPeers } from '../../src/config.ts';
+import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
+import { createLog } from '../../src/log.ts';
 import { packageVersion } from '../../src/package-root.ts';
 import { migrateDown } from '../../src/store/migrate.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
@@ -100,3 +105,29 @@ testEachDatabase(
   },
   { ADMIN_PORT: '0' },
 );
+
+testEachDatabase('GET /health/ready is 503 once the server was told to stop', async (t, app) => {
+  const { main } = createApp({
+    store: app.store,
+    policy: app.policy,
+    log: createLog({ level: 'silent', format: 'json', write: () => {} }),
+    trusted: trustedPeers([]),
+    logoutAliases: [],
+    authFailuresPerMinuteMax: 1,
+    confirmSecret: '',
+    sharedSecret: await trustSharedSecret(app.config.sharedSecret),
+    allowHttpKeys: false,
+    separateAdmin: false,
+    isDraining: () => true,
+    trail: { destinations: [], purgeable: () => ({}) },
+    publicSealKeys: async () => ({ keys: [] }),
+    nodeVersion: process.version,
+    now: Date.now,
+  });
+  const reply = await supertest(main.callback()).get('/health/ready');
+  t.is(reply.status, 503);
+  t.deepEqual(reply.body, {
+    status: 'not_ready',
+    checks: { database: 'ok', migrations: 'ok', server: 'stopping' },
+  });
+});

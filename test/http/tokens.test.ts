@@ -41,11 +41,16 @@ testEachDatabase('POST /v1/tokens takes the digest instead of the token', async 
 testEachDatabase(
   'POST /v1/tokens finds a JWT by its whole string and names it by its signing input',
   async (t, app) => {
-    const [signingInput, token] = ['header.payload', app.secret('header.payload.signature')];
-    const { status, body } = await post(app, { token, signing_input_digest: base64Digest(signingInput) });
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const signingInput = `${part({ alg: 'ES256' })}.${part({ iss: 'https://untrusted.example' })}`;
+    const token = app.secret(`${signingInput}.c2lnbmF0dXJl`);
+    const { status, body } = await post(app, { token });
     t.is(status, 201);
     t.is(body.token_ref, refOf(signingInput));
     t.true(await app.isActive(token));
+    t.is((await post(app, { token, signing_input_digest: base64Digest(signingInput) })).status, 200);
+    const wrong = await post(app, { token, signing_input_digest: base64Digest('other') });
+    t.is(wrong.body.errors[0].parameter, 'signing_input_digest');
   },
 );
 

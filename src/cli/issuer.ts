@@ -1,0 +1,221 @@
+// `issuer …`: whose JWTs are trusted. Works on the database directly, also while the server runs, which
+// sees the change within a second.
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import type { Issuer } from '../domain/issuers.ts';
+import { addIssuer, markKeysStale, rememberKeys, switchIssuer } from '../domain/manage-issuers.ts';
+import { issuerToWire, newIssuerBody, toNewIssuer } from '../http/issuer-wire.ts';
+import { check } from '../http/json.ts';
+import { Refusal } from '../http/refusal.ts';
+import { fetchJson } from '../jwt/fetch-json.ts';
+import { KeyRing } from '../jwt/key-ring.ts';
+import { keyToWire } from '../jwt/key-set.ts';
+import { collect, toText } from './options.ts';
+import { withStore } from './with-store.ts';
+
+const pageSize = 1000;
+
+interface AddOptions {
+  issuer: string;
+  discover?: true;
+  jwksUri?: string;
+  jwksFile?: string;
+  alg?: string[];
+  type?: string[];
+  audience?: string[];
+  userClaim?: string[];
+  clientClaim?: string[];
+  sessionClaim?: string[];
+  grantClaim?: string[];
+  defaultClient?: string;
+  defaultAudience?: string;
+  refreshMarker?: string;
+  reusesIds?: true;
+  scopePermission?: string[];
+  reach?: string;
+  json?: true;
+}
+
+export function issuerCommand(process: NodeJS.Process): Command {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const show = (wire: Record<string, unknown>, json: boolean | undefined) =>
+    say(json ? JSON.stringify(wire) : toText(wire));
+  const command = new Command('issuer').description(
+    'whose JWTs are trusted: add, list, show, refresh-keys, disable, enable',
+  );
+
+  command
+    .command('add')
+    .description('trust the JWTs of an issuer; its keys come from one of three places')
+    .requiredOption('--issuer <url>', 'the `iss` of its tokens')
+    .option('--discover', 'find its keys through its metadata (RFC 8414, OpenID Connect Discovery)')
+    .option('--jwks-uri <url>', 'fetch its keys from here')
+    .option('--jwks-file <file>', 'its public keys, as a JWK set')
+    .option('--alg <alg...>', 'algorithms to accept', collect)
+    .option('--type <typ...>', 'header `typ` values of its tokens (default: at+jwt, JWT)', collect)
+    .option('--audience <audience...>', 'accept only tokens that name one of these', collect)
+    .option('--user-claim <claim...>', 'claims that hold the user id (default: sub, id, uid)', collect)
+    .option('--client-claim <claim...>', 'claims that hold the client (default: client_id, azp)', collect)
+    .option('--session-claim <claim...>', 'claims that hold the session (default: sid)', collect)
+    .option('--grant-claim <claim...>', 'claims that hold the grant (default: grant_id)', collect)
+    .option('--default-client <client_id>', 'client of tokens that name none')
+    .option('--default-audience <audience>', 'audience of tokens that name none')
+    .option('--refresh-marker <claim=value>', 'what marks its refresh tokens')
+    .option('--reuses-ids', 'its session and grant ids come back across logins')
+    .option('--scope-permission <scope=permission...>', 'what bearers of a scope may do here', collect)
+    .option('--reach <reach>', "own: its bearers reach this issuer's data only (default); all")
+    .option('--json', 'print one JSON object')
+    .action(async (options: AddOptions) => {
+      const body = check(newIssuerBody, await toBody(options));
+      await withStore(process, async (store, config, origin) => {
+        const added = await addIssuer(store, origin, await toNewIssuer(body, !config.production));
+        if (added.status === 'issuer_exists')
+          throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
+        show(issuerToWire(added.issuer), options.json);
+      });
+    });
+
+  command
+    .command('list')
+    .description('list all issuers')
+    .option('--json', 'print one JSON object per line')
+    .action(async ({ json }: { json?: boolean }) => {
+      await withStore(process, async (store) => {
+        let page: Issuer[] = [];
+        do {
+          page = await store.listIssuers(page.at(-1)?.issuer ?? '', pageSize);
+          for (const issuer of page) say(json ? JSON.stringify(issuerToWire(issuer)) : summaryOf(issuer));
+        } while (page.length === pageSize);
+      });
+    });
+
+  command
+    .command('show <issuer>')
+    .description('show one issuer')
+    .option('--json', 'print one JSON object')
+    .action(async (name: string, { json }: { json?: boolean }) => {
+      await withStore(process, async (store) => {
+        const issuer = await store.ask((facts) => facts.issuer(name));
+        show(issuerToWire(issuer ?? unknownIssuer()), json);
+      });
+    });
+
+  command
+    .command('refresh-keys <issuer>')
+    .description('fetch its keys now and show them; running servers fetch them again before their next use')
+    .option('--json', 'print one JSON object')
+    .action(async (name: string, { json }: { json?: boolean }) => {
+      await withStore(process, async (store, _config, origin) => {
+        const marked = await markKeysStale(store, origin, name);
+        if (marked.status === 'not_found') return unknownIssuer();
+        let problem = '';
+        const onFailure = (_issuer: string, text: string) => {
+          problem = text;
+        };
+        const keyRing = new KeyRing({ fetchJson, now: Date.now, onFailure, onKeys: () => {} });
+        const keys = await keyRing.fresh(marked.issuer).catch(() => {
+          throw new Refusal(
+            'temporarily_unavailable',
+            `The keys could not be fetched: the address ${problem}.`,
+          );
+        });
+        await rememberKeys(
+          store,
+          keys.flatMap(({ kid, thumbprint }) =>
+            kid === undefined ? [] : [{ issuer: name, kid, thumbprint }],
+          ),
+        );
+        show({ issuer: name, keys: keys.map(keyToWire) }, json);
+      });
+    });
+
+  for (const [verb, enabled] of [
+    ['disable', false],
+    ['enable', true],
+  ] as const) {
+    command
+      .command(`${verb} <issuer>`)
+      .description(
+        enabled
+          ? 'lift the suspension of an issuer'
+          : 'suspend an issuer: its tokens are inactive, and can still be revoked',
+      )
+      .option('--json', 'print one JSON object')
+      .action(async (name: string, { json }: { json?: boolean }) => {
+        await withStore(process, async (store, _config, origin) => {
+          const switched = await switchIssuer(store, origin, name, enabled);
+          show(issuerToWire(switched.status === 'not_found' ? unknownIssuer() : switched.issuer), json);
+        });
+      });
+  }
+  return command;
+}
+
+async function toBody(options: AddOptions): Promise<Record<string, unknown>> {
+  const claims = {
+    user: options.userClaim,
+    client: options.clientClaim,
+    session: options.sessionClaim,
+    grant: options.grantClaim,
+  };
+  const body = {
+    issuer: options.issuer,
+    discovery: options.discover,
+    jwks_uri: options.jwksUri,
+    jwks: options.jwksFile === undefined ? undefined : await readJwksFile(options.jwksFile),
+    algorithms: options.alg,
+    types: options.type,
+    audiences: options.audience,
+    claims: withoutAbsent(claims),
+    default_client: options.defaultClient,
+    default_audience: options.defaultAudience,
+    refresh_marker: toMarker(options.refreshMarker),
+    reuses_ids: options.reusesIds,
+    scope_permissions: toScopePermissions(options.scopePermission),
+    reach: options.reach,
+  };
+  return withoutAbsent(body);
+}
+
+function withoutAbsent(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+async function readJwksFile(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    throw new Refusal('invalid_request', 'The file of --jwks-file cannot be read, or is not JSON.');
+  }
+}
+
+function toMarker(text: string | undefined): object | undefined {
+  if (text === undefined) return undefined;
+  const [claim, value] = splitPair(text);
+  return { claim, value };
+}
+
+function toScopePermissions(pairs: readonly string[] | undefined): object | undefined {
+  if (pairs === undefined) return undefined;
+  const map: Record<string, string[]> = {};
+  for (const pair of pairs) {
+    const [scope, permission] = splitPair(pair);
+    map[scope] = [...(map[scope] ?? []), permission];
+  }
+  return map;
+}
+
+/** At the last `=`: scopes may hold one, permissions do not. */
+function splitPair(text: string): [string, string] {
+  const at = text.lastIndexOf('=');
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function summaryOf(issuer: Issuer): string {
+  const state = issuer.disabledAt === null ? 'enabled ' : 'disabled';
+  return `${issuer.issuer.padEnd(48)} ${state} ${issuer.keySource.kind.padEnd(10)} ${issuer.algorithms.join(' ')}`;
+}
+
+function unknownIssuer(): never {
+  throw new Refusal('not_found', 'There is no issuer of this name. `issuer list` shows them all.');
+}

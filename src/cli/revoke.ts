@@ -1,0 +1,122 @@
+// `revoke …`: the incident button. The same orders as POST /v1/revocations, given to the database directly,
+// so that it works while no server runs, and every server knows of it at once.
+import { randomBytes } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { policyOf } from '../app.ts';
+import { reasonRules } from '../domain/reasons.ts';
+import { revokeTarget } from '../domain/revoke-target.ts';
+import { demandConfirmation, previewOrder } from '../http/confirm.ts';
+import { check } from '../http/json.ts';
+import { badParameter, Refusal } from '../http/refusal.ts';
+import { readOrder } from '../http/revocation-order.ts';
+import { outcomeToWire, revocationBody } from '../http/revocation-wire.ts';
+import { withStore } from './with-store.ts';
+
+interface Options {
+  subject?: string;
+  session?: string;
+  grant?: string;
+  client?: string;
+  key?: string;
+  kid?: string;
+  jti?: string;
+  tokenDigest?: string;
+  tokenStdin?: boolean;
+  everything?: boolean;
+  issuer?: string;
+  onlyClient?: string;
+  onlyUse?: string;
+  cutoff?: string;
+  reason: string;
+  reasonText?: string;
+  dryRun?: boolean;
+  confirm?: string;
+  json?: boolean;
+}
+
+export function revokeCommand(process: NodeJS.Process): Command {
+  const givable = Object.entries(reasonRules).filter(([, { givenBy }]) => givenBy !== 'server');
+  return new Command('revoke')
+    .description('end everything under a name: a user, session, grant, client, key, token or whole issuer')
+    .option('--subject <sub>', 'all that a user was issued until now')
+    .option('--session <id>', 'one login on one device')
+    .option('--grant <id>', 'a refresh token and its access tokens')
+    .option('--client <id>', 'all that a client was issued until now; wants --confirm')
+    .option('--key <thumbprint>', 'all that a signing key verifies (RFC 7638 thumbprint); wants --confirm')
+    .option('--kid <kid>', 'the same, by a key id that the issuer has used; wants --confirm')
+    .option('--jti <jti>', 'the JWT of this id')
+    .option('--token-digest <digest>', 'one token, by the SHA-256 of its string, base64url')
+    .option('--token-stdin', 'one token, read from standard input')
+    .option('--everything', 'all that the issuer issued until now; wants --confirm')
+    .option('--issuer <issuer>', 'namespace of the name (default: PUBLIC_URL); * for all')
+    .option('--only-client <id>', 'with --subject: only tokens of this client')
+    .option('--only-use <use>', 'with --subject: only access_token, or only refresh_token')
+    .option('--cutoff <time>', 'RFC 3339: what was issued until then ends (default: now)')
+    .requiredOption('--reason <reason>', `one of: ${givable.map(([name]) => name).join(', ')}; or free text`)
+    .option('--reason-text <text>', 'a sentence for the record')
+    .option('--dry-run', 'show what would end, and change nothing')
+    .option('--confirm <code>', 'the code of a preview, or the id of the target typed out')
+    .option('--json', 'print one JSON object')
+    .action(async (options: Options) => {
+      const presentedToken = options.tokenStdin ? (await text(process.stdin)).trim() : undefined;
+      const body = check(revocationBody, toBody(options, presentedToken));
+      const say = (wire: object) =>
+        process.stdout.write(options.json ? `${JSON.stringify(wire)}\n` : `${toText(wire)}\n`);
+      await withStore(process, async (store, config, origin) => {
+        const policy = policyOf(config);
+        const confirmSecret = config.confirmSecret ?? randomBytes(32).toString('base64url');
+        const parts = { store, policy, confirmSecret, now: Date.now };
+        const read = await readOrder(store, policy, body, origin);
+        if (body.dry_run) return say(await previewOrder(parts, read.order));
+        try {
+          await demandConfirmation(parts, read, body.confirm);
+        } catch (error) {
+          if (error instanceof Refusal) say(error.members.preview as object);
+          throw error;
+        }
+        const outcome = await revokeTarget(store, policy, read.order);
+        if (outcome.status === 'refused') throw badParameter(outcome.parameter, outcome.problem);
+        if ('seq' in outcome) say(outcomeToWire(read.order, outcome));
+      });
+    });
+}
+
+/** The body that POST /v1/revocations would be sent. */
+function toBody(options: Options, token: string | undefined): object {
+  const { subject, session, grant, client, key, kid, jti, tokenDigest, everything } = options;
+  const named = [
+    subject !== undefined && { kind: 'subject', sub: subject },
+    session !== undefined && { kind: 'session', session_id: session },
+    grant !== undefined && { kind: 'grant', grant_id: grant },
+    client !== undefined && { kind: 'client', client_id: client },
+    key !== undefined && { kind: 'key', thumbprint: key },
+    kid !== undefined && { kind: 'key', kid },
+    jti !== undefined && { kind: 'jti', jti },
+    tokenDigest !== undefined && { kind: 'token', token_digest: tokenDigest },
+    token !== undefined && { kind: 'token', token },
+    everything && { kind: 'issuer' },
+  ].filter((target) => target !== false && target !== undefined);
+  const [target] = named;
+  if (target === undefined || named.length > 1)
+    throw badParameter('target', 'must be named by exactly one option, such as --subject; see --help');
+  const { issuer, onlyClient, onlyUse, cutoff, reason, reasonText, dryRun, confirm } = options;
+  return present({
+    target: present({ ...target, issuer, ...(onlyClient && { client_id: onlyClient }), token_use: onlyUse }),
+    cutoff,
+    reason,
+    reason_text: reasonText,
+    dry_run: dryRun,
+    confirm,
+  });
+}
+
+function present(members: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+function toText(wire: object): string {
+  return Object.entries(wire)
+    .map(([name, value]) => `${name.padEnd(16)} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join('\n');
+}

@@ -1,0 +1,71 @@
+// A user's sessions, as a page that lists their devices needs them: which are alive, and ending one of them.
+import { type Cause, unrestricted } from './cutoffs.ts';
+import type { Policy } from './policy.ts';
+import { hasLivingBearer } from './remains.ts';
+import { decideRevocation } from './revoke-target.ts';
+import type { Session } from './sessions.ts';
+import type { Decision, Facts, Store } from './store.ts';
+import type { Target } from './targets.ts';
+
+export type SessionEnded =
+  | { readonly status: 'ended' | 'already_ended'; readonly seq: number }
+  | { readonly status: 'not_found' };
+
+/** `issuers`: whose sessions the caller may end; null means everybody's. */
+export async function endSession(
+  store: Store,
+  policy: Policy,
+  sessionId: string,
+  issuers: readonly string[] | null,
+  cause: Cause,
+): Promise<SessionEnded> {
+  return store.write((facts, now): Decision<SessionEnded> => {
+    const session = facts.session(sessionId);
+    if (!session || (issuers !== null && !issuers.includes(session.issuer)))
+      return { outcome: { status: 'not_found' }, effects: {} };
+    const wasLiving = isLiving(facts, session, now);
+    const order = {
+      target: targetOf(session),
+      further: [],
+      only: unrestricted,
+      cutoff: null,
+      expiresAt: null,
+      cause,
+      action: 'session_end',
+    } as const;
+    const { outcome, effects } = decideRevocation(facts, now, policy, order);
+    // The event names whose session it was.
+    const events = effects.events?.map((event) => ({
+      ...event,
+      userId: session.subject,
+      clientId: session.clientId,
+    }));
+    const status = wasLiving ? 'ended' : 'already_ended';
+    const earlierSeq = typeof outcome !== 'function' && 'seq' in outcome ? outcome.seq : 0;
+    return {
+      outcome: ([seq = earlierSeq]) => ({ status, seq }),
+      effects: { ...effects, ...(events && { events }) },
+    };
+  });
+}
+
+export interface Device {
+  readonly session: Session;
+  readonly active: boolean;
+}
+
+/** Which of these sessions still have a token that is alive? */
+export async function describeDevices(store: Store, sessions: readonly Session[]): Promise<Device[]> {
+  const asked = sessions.map((session) =>
+    store.ask((facts, now) => ({ session, active: isLiving(facts, session, now) })),
+  );
+  return Promise.all(asked);
+}
+
+function isLiving(facts: Facts, session: Session, now: number): boolean {
+  return hasLivingBearer(facts, [targetOf(session)], now);
+}
+
+function targetOf({ issuer, sessionId }: Session): Target {
+  return { kind: 'session', issuer, id: sessionId };
+}

@@ -1,0 +1,62 @@
+// Why is this token dead, or alive? For auditors only: everybody else is told no more than active or not.
+import type { LoggedRevocation } from './cutoffs.ts';
+import { maySee } from './introspect-token.ts';
+import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import type { Store } from './store.ts';
+import { everyIssuer, type Target, targetsOf } from './targets.ts';
+import { isSuperseded, verdict } from './verdict.ts';
+
+export type Explained =
+  | { readonly cause: 'unknown' }
+  | {
+      /** What decides, for the caller that was asked about. */
+      readonly cause:
+        | 'alive'
+        | 'revoked'
+        | 'superseded'
+        | 'expired'
+        | 'not_yet_valid'
+        | 'suspended'
+        | 'not_for_this_caller';
+      readonly claims: KnownToken;
+      /** Null for a JWT that nobody registered. */
+      readonly registeredAt: number | null;
+      readonly suspended: boolean;
+      readonly targets: readonly { target: Target; revocations: readonly LoggedRevocation[] }[];
+      /** The oldest revocation that covers the token. */
+      readonly first: LoggedRevocation | null;
+    };
+
+/** `callerId`: the client that was told the token is inactive; null leaves out who asks. */
+export function explainToken(
+  store: Store,
+  presented: Presented,
+  callerId: string | null,
+): Promise<Explained> {
+  return store.ask((facts, now): Explained => {
+    const claims = findKnownToken(facts, presented);
+    if (!claims) return { cause: 'unknown' };
+    const [standing, rows, caller] = facts.together(
+      () => facts.standing(claims),
+      () => facts.history(claims),
+      () => (callerId === null ? undefined : facts.client(callerId)),
+    );
+    const judged = verdict(claims, standing, now);
+    const isHidden = callerId !== null && !(caller && maySee(caller, claims));
+    const dead = judged.active ? 'alive' : judged.why;
+    const cause = dead === 'revoked' && isSuperseded(standing) ? 'superseded' : dead;
+    const bears = (row: LoggedRevocation, { kind, issuer }: Target) =>
+      row.target.kind === kind && (row.target.issuer === issuer || row.target.issuer === everyIssuer);
+    return {
+      cause: cause === 'alive' && isHidden ? 'not_for_this_caller' : cause,
+      claims,
+      registeredAt: facts.token(presented.digest)?.registeredAt ?? null,
+      suspended: standing.suspended,
+      targets: targetsOf(claims).map((target) => ({
+        target,
+        revocations: rows.filter((row) => bears(row, target)),
+      })),
+      first: rows[0] ?? null,
+    };
+  });
+}

@@ -1,0 +1,93 @@
+// Issuers: whose JWTs are trusted, how their keys are found, and what their claims mean. A record holds
+// public keys only; what is trusted by a shared secret is a setting, so that no secret enters the database.
+import type { Permission } from './vocabulary.ts';
+
+/** Where the public keys come from; every address in it was configured by an administrator. */
+export type KeySource =
+  | { readonly kind: 'discovery' }
+  | { readonly kind: 'jwks_uri'; readonly uri: string }
+  | { readonly kind: 'jwks'; readonly keys: readonly PublicJwk[] };
+
+export type PublicJwk = Readonly<Record<string, unknown>>;
+
+/** Names of the claims that hold each id, in the order in which they are tried. */
+export interface ClaimNames {
+  readonly user: readonly string[];
+  readonly client: readonly string[];
+  readonly session: readonly string[];
+  readonly grant: readonly string[];
+}
+
+/** Older home-made tokens hold the user in `id` or `uid` only. */
+export const usualClaimNames: ClaimNames = {
+  user: ['sub', 'id', 'uid'],
+  client: ['client_id', 'azp'],
+  session: ['sid'],
+  grant: ['grant_id'],
+};
+
+/** The claim, and the value of it, by which an issuer marks its refresh tokens. */
+interface RefreshMarker {
+  readonly claim: string;
+  readonly value: string;
+}
+
+/** How the claims of an issuer's JWTs are read. */
+export interface Reading {
+  /** Header `typ` values of its tokens, lower case, without `application/`; a JWT may also name none. */
+  readonly types: readonly string[];
+  /** One of these must be in `aud`; empty: any will do. */
+  readonly audiences: readonly string[];
+  readonly claims: ClaimNames;
+  /** The client of tokens that name none. */
+  readonly defaultClient: string | null;
+  /** The audience of tokens that name none. */
+  readonly defaultAudience: string | null;
+  /** Null: a `token_use`, `type` or `typ` claim that says `refresh`. */
+  readonly refreshMarker: RefreshMarker | null;
+}
+
+export interface Issuer extends Reading {
+  readonly issuer: string;
+  readonly keySource: KeySource;
+  readonly algorithms: readonly string[];
+  /** Its grant and session ids come back across logins: their revocations are cutoffs. */
+  readonly reusesIds: boolean;
+  /** What a bearer of these scopes may do here. */
+  readonly scopePermissions: Readonly<Record<string, readonly Permission[]>>;
+  /** `own`: its bearers reach this issuer's data only. */
+  readonly reach: 'own' | 'all';
+  readonly createdAt: number;
+  /** When it was suspended, null while it is enabled. */
+  readonly disabledAt: number | null;
+  /** Keys fetched before this instant are to be fetched again. */
+  readonly keysStaleBefore: number;
+}
+
+/** Signatures by private keys: whoever can check them cannot make them. */
+export const asymmetricAlgorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+  'Ed25519',
+] as const;
+
+export const usualTypes: readonly string[] = ['at+jwt', 'jwt'];
+
+/** A `typ` says that the JWT is something else: never an access or refresh token, whoever lists it. */
+export const foreignTypes: ReadonlySet<string> = new Set([
+  'logout+jwt',
+  'secevent+jwt',
+  'token-introspection+jwt',
+  'statuslist+jwt',
+  'client-authentication+jwt',
+  'dpop+jwt',
+  'oauth-authz-req+jwt',
+]);

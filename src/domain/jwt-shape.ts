@@ -1,0 +1,50 @@
+// The shape of a JWT in compact form (RFC 7515 §3.1), read without any trust: three parts, a header and a
+// payload that are JSON objects. And its digest: a JWT is identified by what its signature covers, since
+// the signature itself can be written in several ways.
+import { type Digest, digestOf } from './claims.ts';
+
+export interface UntrustedJwt {
+  readonly header: Readonly<Record<string, unknown>>;
+  readonly payload: Readonly<Record<string, unknown>>;
+  /** Digest of `header.payload`. */
+  readonly signingInputDigest: Digest;
+}
+
+const compactForm = /^(e[A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*$/;
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Deeper JSON is nobody's token, and would be dear to copy. */
+const depthMax = 16;
+
+/** Undefined for all that is no JWT in compact, signed form. */
+export function parseJwt(presentedToken: string): UntrustedJwt | undefined {
+  const parts = compactForm.exec(presentedToken);
+  if (!parts) return undefined;
+  const [, header = '', payload = ''] = parts;
+  const [headerJson, payloadJson] = [toObject(header), toObject(payload)];
+  if (!headerJson || !payloadJson) return undefined;
+  const signingInputDigest = digestOf(`${header}.${payload}`);
+  return { header: headerJson, payload: payloadJson, signingInputDigest };
+}
+
+/** What names a token as a target: for a JWT the digest of its signing input, else that of the whole. */
+export function tokenDigestOf(presentedToken: string): Digest {
+  return parseJwt(presentedToken)?.signingInputDigest ?? digestOf(presentedToken);
+}
+
+function toObject(part: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));
+    return isObject(value) && isShallow(value, depthMax) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isShallow(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((member) => isShallow(member, depth - 1));
+}

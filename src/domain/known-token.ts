@@ -1,0 +1,108 @@
+// What a presented token is: registered with us, a JWT whose signature we verified, both, or nobody's. The
+// one place where these sources meet; introspection, revocation and logout ask nothing else.
+import type { Claims, Digest, RegisteredToken } from './claims.ts';
+import type { Facts } from './store.ts';
+
+/** What verification says of a presented token. */
+export type Verification =
+  /** No JWT, or none of an issuer that we trust: only a registration can vouch for it. */
+  | { readonly kind: 'opaque' }
+  /** A JWT that names a trusted issuer and is not one of its tokens: unknown, even if registered. */
+  | { readonly kind: 'refused' }
+  | {
+      readonly kind: 'verified';
+      readonly claims: Claims;
+      /** Stand in where neither the token nor its registration names one. */
+      readonly defaultClient: string | null;
+      readonly defaultAudience: string | null;
+      /** Verified by a shared secret of ours: such logins have always logged out everywhere. */
+      readonly isHomeMade: boolean;
+    };
+
+/** A token as it was presented; its text is left behind. */
+export interface Presented {
+  /** Of the whole string: finds the registration. */
+  readonly digest: Digest;
+  /** Names the token: for a JWT the digest of its signing input. */
+  readonly tokenDigest: Digest;
+  readonly verification: Verification;
+}
+
+/** The port to whatever verifies signatures. */
+export interface TokenVerifier {
+  /**
+   * Null for what could not be a token at all. Rejects with `KeysUnavailable` when an issuer's keys cannot
+   * be had: then nothing may be said of the token.
+   */
+  present(presentedToken: string): Promise<Presented | null>;
+}
+
+/** An issuer's keys cannot be had: 503, and nothing was said. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+  readonly retryAfterSeconds: number;
+
+  constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export interface KnownToken extends Claims {
+  /** The client that registered it; null for a JWT that nobody did. */
+  readonly registrar: string | null;
+  readonly isHomeMade: boolean;
+}
+
+export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
+  const { digest, verification } = presented;
+  if (verification.kind === 'refused') return undefined;
+  const registered = facts.token(digest);
+  if (verification.kind === 'opaque') return registered && { ...registered, isHomeMade: false };
+  const { claims, defaultClient, defaultAudience, isHomeMade } = verification;
+  if (registered && !agrees(registered, claims)) return undefined;
+  const both = registered ? join(registered, claims) : claims;
+  const hasAudience = both.audience.length > 0 || defaultAudience === null;
+  return {
+    ...both,
+    clientId: both.clientId ?? defaultClient,
+    audience: hasAudience ? both.audience : [defaultAudience],
+    registrar: registered?.registrar ?? null,
+    isHomeMade,
+  };
+}
+
+const ids = ['clientId', 'subject', 'grantId', 'sessionId', 'jti'] as const;
+
+/**
+ * Registration and signature must not contradict each other: else one of them is about another token. A
+ * JWT registered by digest alone, without that of its signing input, is such a contradiction.
+ */
+function agrees(registered: RegisteredToken, signed: Claims): boolean {
+  const sameToken =
+    registered.tokenDigest === signed.tokenDigest &&
+    registered.issuer === signed.issuer &&
+    registered.tokenUse === signed.tokenUse;
+  return sameToken && ids.every((id) => signed[id] === null || isOneOf(registered[id], signed[id]));
+}
+
+function isOneOf(registered: string | null, signed: string): boolean {
+  return registered === null || registered === signed;
+}
+
+/** The registration adds what the JWT lacks; of two times the one that kills sooner counts. */
+function join(registered: RegisteredToken, signed: Claims): Claims {
+  return {
+    ...signed,
+    clientId: signed.clientId ?? registered.clientId,
+    subject: signed.subject ?? registered.subject,
+    grantId: signed.grantId ?? registered.grantId,
+    sessionId: signed.sessionId ?? registered.sessionId,
+    jti: signed.jti ?? registered.jti,
+    issuedAt: Math.min(signed.issuedAt, registered.issuedAt),
+    expiresAt: Math.min(signed.expiresAt, registered.expiresAt),
+    notBefore: Math.max(signed.notBefore ?? 0, registered.notBefore ?? 0) || null,
+    audience: signed.audience.length > 0 ? signed.audience : registered.audience,
+    members: { ...registered.members, ...signed.members },
+  };
+}

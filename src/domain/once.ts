@@ -1,0 +1,31 @@
+// Orders that may be repeated: under one idempotency key an order is carried out once, and its repetition
+// gets the first outcome. Key and outcome are committed with what was ordered.
+import type { Digest } from './claims.ts';
+import type { Decision, Facts } from './store.ts';
+
+export interface OnceKey {
+  /** Of the caller and its key: callers do not share keys. */
+  readonly keyDigest: Digest;
+  readonly requestDigest: Digest;
+}
+
+export type Repeated = { readonly status: 'key_reused' };
+
+const keptMs = 86_400_000;
+
+/** Wraps a decision whose outcome is plain JSON. The same key with another request is `key_reused`. */
+export function once<T>(
+  key: OnceKey | null,
+  decide: (facts: Facts, now: number) => Decision<T>,
+): (facts: Facts, now: number) => Decision<T | Repeated> {
+  if (key === null) return decide;
+  return (facts, now) => {
+    const earlier = facts.remembered(key.keyDigest);
+    if (earlier) {
+      const isSame = earlier.requestDigest === key.requestDigest;
+      return { outcome: isSame ? (earlier.outcome as T) : { status: 'key_reused' }, effects: {} };
+    }
+    const { outcome, effects } = decide(facts, now);
+    return { outcome, effects: { ...effects, remember: { ...key, expiresAt: now + keptMs } } };
+  };
+}

@@ -1,0 +1,141 @@
+// Revoking by name: one row ends everything under a target, whatever the number of tokens and whether we
+// ever saw them. The management API, the command line, the end of a session and the inboxes all come here.
+import { eventOf, type NewEvent } from './audit.ts';
+import {
+  type Cause,
+  cutoffForName,
+  finalForName,
+  finalForToken,
+  forever,
+  type NewRevocation,
+  type Restriction,
+  type Revocation,
+  safeIatAfter,
+} from './cutoffs.ts';
+import { type OnceKey, once, type Repeated } from './once.ts';
+import type { Policy } from './policy.ts';
+import type { Decision, Facts, Store } from './store.ts';
+import { isFinal, type Target } from './targets.ts';
+import type { AuditAction } from './vocabulary.ts';
+
+export interface RevokeOrder {
+  readonly target: Target;
+  /** More targets of the same kind: the other keys that a kid has named. */
+  readonly further: readonly Target[];
+  readonly only: Restriction;
+  /** Milliseconds; null means now. Null for what is final. */
+  readonly cutoff: number | null;
+  /** When a known token ends: its row is needed no longer than that. */
+  readonly expiresAt: number | null;
+  readonly cause: Cause;
+  readonly action: AuditAction;
+  /** What the audit event says beside the target. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** Plain JSON, so that it can be kept for a repeated order. */
+export type TargetRevoked =
+  | {
+      /** `already_revoked`: a final revocation of this target was there before. */
+      readonly status: 'revoked' | 'already_revoked';
+      readonly seq: number;
+      readonly revokedAt: number;
+      /** `forever` when final. */
+      readonly cutoff: number;
+      /** The first whole-second `iat` that survives; null when none does. */
+      readonly safeIatAfter: number | null;
+    }
+  | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
+
+export function revokeTarget(
+  store: Store,
+  policy: Policy,
+  order: RevokeOrder,
+  key: OnceKey | null = null,
+): Promise<TargetRevoked | Repeated> {
+  return store.write(once(key, (facts, now) => decideRevocation(facts, now, policy, order)));
+}
+
+export function decideRevocation(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  order: RevokeOrder,
+): Decision<TargetRevoked> {
+  const isForGood = endsForGood(facts, order);
+  const problem = problemOf(order, policy, now, isForGood);
+  if (problem) return { outcome: { status: 'refused', parameter: 'cutoff', problem }, effects: {} };
+
+  const targets = [order.target, ...order.further];
+  const rows = targets.map((target) => rowOf({ ...order, target }, policy, now, isForGood));
+  const earlier = facts.together(
+    ...targets.map((target) => () => (isForGood ? facts.final(target) : undefined)),
+  );
+  const wasThere = earlier.every((row) => row !== undefined);
+  const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
+  if (wasThere) {
+    const { seq, revokedAt, cutoff } = earlier[0] as Revocation;
+    const outcome = { status: 'already_revoked', seq, revokedAt, cutoff, safeIatAfter: null } as const;
+    return { outcome, effects: { events } };
+  }
+  const { cutoff } = rows[0] as NewRevocation;
+  return {
+    outcome: (seqs) => ({
+      status: 'revoked',
+      seq: Math.max(...seqs),
+      revokedAt: now,
+      cutoff,
+      safeIatAfter: isForGood ? null : safeIatAfter(cutoff),
+    }),
+    effects: { revocations: rows, events },
+  };
+}
+
+/** Is what this order writes final? */
+export function endsForGood(facts: Facts, { target }: RevokeOrder): boolean {
+  return isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+}
+
+/** What is wrong with the time of an order, if anything is. */
+function problemOf(
+  { cutoff }: RevokeOrder,
+  policy: Policy,
+  now: number,
+  isForGood: boolean,
+): string | undefined {
+  if (cutoff === null) return undefined;
+  if (isForGood) return 'goes with subject, client and issuer only: this revocation is final';
+  return cutoff > now + policy.clockSkewMs ? 'lies in the future' : undefined;
+}
+
+/** The row that an order writes. */
+export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood: boolean): NewRevocation {
+  const { target, only, cause, expiresAt } = order;
+  if (!isForGood) return cutoffForName(target, order.cutoff ?? now, cause, policy.lifetimeDaysMax, { only });
+  return target.kind === 'token' && expiresAt !== null
+    ? finalForToken(target, cause, expiresAt)
+    : finalForName(target, cause, now, policy.lifetimeDaysMax);
+}
+
+function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): NewEvent {
+  const { target, only, cause, metadata } = order;
+  const { kind, issuer, id } = target;
+  const named = (which: Target['kind']) => (kind === which ? id : null);
+  return eventOf(cause.origin, order.action, {
+    reason: cause.reason,
+    reasonText: cause.reasonText,
+    userId: named('subject'),
+    clientId: named('client') ?? only.clientId,
+    sessionId: named('session'),
+    tokenRef: named('token')?.slice(0, 16) ?? null,
+    metadata: {
+      ...metadata,
+      kind,
+      ...(kind === 'token' ? {} : { issuer }),
+      ...(kind === 'jti' || kind === 'grant' || kind === 'key' ? { id } : {}),
+      ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
+      ...(row.cutoff === forever ? {} : { cutoff: new Date(row.cutoff).toISOString() }),
+      ...(wasThere ? { already_revoked: true } : {}),
+    },
+  });
+}

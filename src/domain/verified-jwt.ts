@@ -1,0 +1,166 @@
+// From the payload of a JWT whose signature holds to claims; or why it is no token of the kinds we judge.
+// Nothing is assumed of a payload but that its issuer signed it: any member may be of any type.
+import type { Claims, Digest, TokenUse } from './claims.ts';
+import { beforeAllTime, issuedAtOf } from './claims.ts';
+import { forever } from './cutoffs.ts';
+import { foreignTypes, type Reading } from './issuers.ts';
+import { isObject, type UntrustedJwt } from './jwt-shape.ts';
+import { dayMs, type Policy } from './policy.ts';
+
+export type JwtRefusal = 'wrong_type' | 'wrong_audience' | 'id_token' | 'malformed_claims' | 'missing_claims';
+
+export type JwtRead =
+  | { readonly ok: true; readonly claims: Claims }
+  | { readonly ok: false; readonly why: JwtRefusal };
+
+type Payload = UntrustedJwt['payload'];
+
+/** Thrown inside this file for a claim of the wrong type; never leaves it. */
+class Malformed extends Error {}
+
+export function readVerifiedJwt(
+  jwt: UntrustedJwt,
+  issuer: string,
+  reading: Reading,
+  keyThumbprint: string,
+  policy: Policy,
+): JwtRead {
+  const { header, payload, signingInputDigest } = jwt;
+  const type = typeOf(header.typ);
+  if (type === undefined || foreignTypes.has(type) || !(type === '' || reading.types.includes(type)))
+    return { ok: false, why: 'wrong_type' };
+  const tokenUse = useOf(type, payload, reading);
+  if (tokenUse === undefined) return { ok: false, why: 'id_token' };
+  if (type === 'at+jwt' && !followsRfc9068(payload)) return { ok: false, why: 'missing_claims' };
+  try {
+    const claims = toClaims(payload, issuer, reading, tokenUse, signingInputDigest, keyThumbprint, policy);
+    const { audiences } = reading;
+    const isForUs = audiences.length === 0 || claims.audience.some((name) => audiences.includes(name));
+    // Refresh tokens are for the issuer itself, and seldom name an audience.
+    const mayNameNone = tokenUse === 'refresh_token' || reading.defaultAudience !== null;
+    if (!isForUs && !(mayNameNone && claims.audience.length === 0))
+      return { ok: false, why: 'wrong_audience' };
+    return { ok: true, claims };
+  } catch (error) {
+    if (error instanceof Malformed) return { ok: false, why: 'malformed_claims' };
+    throw error;
+  }
+}
+
+/** Media types compare without case and without `application/` (RFC 7515 §4.1.9). */
+function typeOf(typ: unknown): string | undefined {
+  if (typ === undefined) return '';
+  return typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
+}
+
+const refreshMarkers = ['token_use', 'type', 'typ'] as const;
+/** OpenID Connect Core §2, §3.3.2.11: claims that only ID tokens have. `events` belong to event tokens. */
+const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'] as const;
+
+function useOf(type: string, payload: Payload, { refreshMarker }: Reading): TokenUse | undefined {
+  const says = (claim: string, value: string) => String(payload[claim]).toLowerCase() === value;
+  if (refreshMarker) {
+    if (payload[refreshMarker.claim] === refreshMarker.value) return 'refresh_token';
+  } else if (refreshMarkers.some((claim) => says(claim, 'refresh') || says(claim, 'refresh_token'))) {
+    return 'refresh_token';
+  }
+  if (type === 'at+jwt') return 'access_token';
+  const isIdToken = refreshMarkers.some((claim) => says(claim, 'id') || says(claim, 'id_token'));
+  return isIdToken || idTokenClaims.some((claim) => claim in payload) ? undefined : 'access_token';
+}
+
+/** RFC 9068 §2.2: what an access token of type `at+jwt` must have. */
+function followsRfc9068(payload: Payload): boolean {
+  return ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'].every((claim) => claim in payload);
+}
+
+function toClaims(
+  payload: Payload,
+  issuer: string,
+  reading: Reading,
+  tokenUse: TokenUse,
+  tokenDigest: Digest,
+  keyThumbprint: string,
+  policy: Policy,
+): Claims {
+  const [iat, exp, nbf] = [readTime(payload.iat), readTime(payload.exp), readTime(payload.nbf)];
+  const issuedAt = iat === null ? beforeAllTime : Math.min(issuedAtOf(iat), forever);
+  const lastEnd = iat === null && exp !== null ? forever : issuedAt + policy.lifetimeDaysMax * dayMs;
+  const expiresAt = Math.min(exp === null ? lastEnd : Math.floor(exp * 1000), lastEnd);
+  // A token is not yet valid while its issue time lies further ahead than clocks may differ.
+  const notBefore = Math.max(nbf === null ? 0 : Math.ceil(nbf * 1000), issuedAt - policy.clockSkewMs);
+  const { user, client, session, grant } = reading.claims;
+  return {
+    issuer,
+    tokenDigest,
+    tokenUse,
+    clientId: firstId(payload, client),
+    subject: firstId(payload, user),
+    grantId: firstId(payload, grant),
+    sessionId: firstId(payload, session),
+    jti: readId(payload.jti),
+    keyThumbprint,
+    issuedAt,
+    expiresAt,
+    notBefore: notBefore > 0 ? notBefore : null,
+    audience: readAudience(payload.aud),
+    members: shownMembers(payload, Math.floor(expiresAt / 1000)),
+  };
+}
+
+function readTime(value: unknown): number | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new Malformed();
+  return Math.min(Math.max(value, 0), forever / 1000);
+}
+
+const acceptableId = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
+
+function firstId(payload: Payload, names: readonly string[]): string | null {
+  for (const name of names) {
+    const id = Object.hasOwn(payload, name) ? readId(payload[name]) : null;
+    if (id !== null) return id;
+  }
+  return null;
+}
+
+/** Numbers are ids too, but only those that JSON carries exactly: two users must not become one. */
+function readId(value: unknown): string | null {
+  if (value === undefined || value === null || value === '') return null;
+  if (Number.isSafeInteger(value)) return String(value);
+  if (typeof value === 'string' && acceptableId.test(value)) return value;
+  throw new Malformed();
+}
+
+function readAudience(aud: unknown): string[] {
+  if (aud === undefined || aud === null) return [];
+  const names = Array.isArray(aud) ? aud : [aud];
+  if (!names.every((name) => typeof name === 'string')) throw new Malformed();
+  return names;
+}
+
+/** What introspection shows of a JWT beside its ids: as signed, where it is of the type it should be. */
+function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
+  const { scope, scp, username, cnf, authorization_details, acr, auth_time, iat, nbf, aud } = payload;
+  const isDpopBound = isObject(cnf) && typeof cnf.jkt === 'string';
+  const members = {
+    scope: toScope(scope) ?? toScope(scp),
+    username: typeof username === 'string' ? username : undefined,
+    token_type: isDpopBound ? 'DPoP' : undefined,
+    cnf: isObject(cnf) ? cnf : undefined,
+    authorization_details: Array.isArray(authorization_details) ? authorization_details : undefined,
+    acr: typeof acr === 'string' ? acr : undefined,
+    auth_time: typeof auth_time === 'number' ? auth_time : undefined,
+    iat: iat ?? undefined,
+    nbf: nbf ?? undefined,
+    aud: aud ?? undefined,
+    exp,
+  };
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}
+
+/** Some issuers write scopes as a list. */
+function toScope(value: unknown): string | undefined {
+  if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').join(' ') || undefined;
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,23 @@
+// A `jwks` member in a body: public keys that an administrator gives inline. What a fetched set would only be
+// relieved of is refused here, since somebody is there to correct it.
+import type { PublicJwk } from '../domain/issuers.ts';
+import { hasSecretMembers, KeySetRefused, publicPart, readKeySet } from '../jwt/key-set.ts';
+import { badParameter } from './refusal.ts';
+
+export async function readJwks(name: string, jwks: unknown): Promise<readonly PublicJwk[]> {
+  const given = (jwks as { keys?: unknown } | null)?.keys;
+  const keys = Array.isArray(given) ? given : [];
+  const isSecret = (key: unknown) => typeof key === 'object' && key !== null && hasSecretMembers(key);
+  if (keys.some(isSecret))
+    throw badParameter(name, 'holds a private or symmetric key; give public keys only');
+  try {
+    const ready = await readKeySet(jwks);
+    if (ready.length === 0) throw badParameter(name, 'holds no key that can verify');
+    if (ready.length < keys.length)
+      throw badParameter(name, 'holds a key that cannot verify, or is weaker than RSA 2048');
+    return ready.map(publicPart);
+  } catch (error) {
+    if (error instanceof KeySetRefused) throw badParameter(name, `is no key set: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,143 @@
+// From the body of a revocation to an order of the domain: who may give it, which target it names.
+import { hash } from 'node:crypto';
+import type { Origin } from '../domain/audit.ts';
+import { digestOf } from '../domain/claims.ts';
+import { type Client, holds } from '../domain/clients.ts';
+import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { tokenDigestOf } from '../domain/jwt-shape.ts';
+import type { OnceKey } from '../domain/once.ts';
+import { plainText, reasonTextMax } from '../domain/plain-text.ts';
+import type { Policy } from '../domain/policy.ts';
+import { isCallerReason } from '../domain/reasons.ts';
+import type { RevokeOrder } from '../domain/revoke-target.ts';
+import type { Store } from '../domain/store.ts';
+import { everyIssuer, type Target } from '../domain/targets.ts';
+import { type Permission, reasons } from '../domain/vocabulary.ts';
+import type { Context } from './context.ts';
+import { badParameter, missingParameter, Refusal } from './refusal.ts';
+import { type RevocationBody, type TargetBody, targetOfBody } from './revocation-wire.ts';
+
+export interface ReadOrder {
+  readonly order: RevokeOrder;
+  /** What the caller may type out to confirm. */
+  readonly typedIds: readonly string[];
+}
+
+export async function readOrder(
+  store: Store,
+  policy: Policy,
+  body: RevocationBody,
+  origin: Origin,
+): Promise<ReadOrder> {
+  const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
+  const {
+    target,
+    further = [],
+    only,
+    expiresAt = null,
+    typedIds,
+  } = await resolveTarget(store, policy, body.target);
+  const isCode = (reasons as readonly string[]).includes(body.reason);
+  if (isCode && !isCallerReason(body.reason, 'operators'))
+    throw badParameter('reason', 'is one that only the server gives');
+  const text = body.reason_text ?? (isCode ? '' : body.reason);
+  return {
+    order: {
+      target,
+      further,
+      only,
+      cutoff: body.cutoff ?? null,
+      expiresAt,
+      cause: {
+        reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
+        reasonText: plainText(text, reasonTextMax, presented),
+        origin,
+      },
+      action: 'bulk_revoke',
+    },
+    typedIds,
+  };
+}
+
+interface Resolved {
+  readonly target: Target;
+  readonly further?: readonly Target[];
+  readonly only: Restriction;
+  readonly expiresAt?: number;
+  readonly typedIds: readonly string[];
+}
+
+async function resolveTarget(store: Store, policy: Policy, body: TargetBody): Promise<Resolved> {
+  switch (body.kind) {
+    case 'token':
+      return resolveToken(store, body);
+    case 'key':
+      return resolveKey(store, body, body.issuer ?? policy.publicUrl);
+    default: {
+      const { target, only } = targetOfBody(body, policy.publicUrl);
+      return { target, only, typedIds: [target.kind === 'issuer' ? target.issuer : target.id] };
+    }
+  }
+}
+
+/** A kid stands for every key that its issuer has ever named so: which of them leaked is not known. */
+async function resolveKey(
+  store: Store,
+  { kid, thumbprint }: Extract<TargetBody, { kind: 'key' }>,
+  issuer: string,
+): Promise<Resolved> {
+  if (kid !== undefined && thumbprint !== undefined)
+    throw badParameter('target', 'has a kid and a thumbprint');
+  const given = kid ?? thumbprint;
+  if (given === undefined) throw missingParameter('target.thumbprint');
+  const named = kid === undefined ? [given] : await store.ask((facts) => facts.thumbprints(issuer, kid));
+  const [target, ...further] = named.map((id): Target => ({ kind: 'key', issuer, id }));
+  if (!target) throw badParameter('target', 'names a kid that this issuer has never used; give a thumbprint');
+  return { target, further, only: unrestricted, typedIds: [given] };
+}
+
+/** A registered token is named by what its registration says; any other by its string. */
+async function resolveToken(
+  store: Store,
+  { token, token_digest }: Extract<TargetBody, { kind: 'token' }>,
+): Promise<Resolved> {
+  if (token !== undefined && token_digest !== undefined)
+    throw badParameter('target', 'has a token and a token_digest');
+  const digest = token === undefined ? token_digest : digestOf(token);
+  if (digest === undefined) throw missingParameter('target.token');
+  const known = await store.ask((facts) => facts.token(digest));
+  const id = known?.tokenDigest ?? (token === undefined ? digest : tokenDigestOf(token));
+  const target: Target = { kind: 'token', issuer: '', id };
+  return { target, only: unrestricted, typedIds: [], ...(known && { expiresAt: known.expiresAt }) };
+}
+
+/** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */
+export function demandRevoke(client: Client, target: Target, policy: Policy): void {
+  if (holds(client, 'revoke:any')) return;
+  const permission: Permission = `revoke:${target.kind}`;
+  if (!holds(client, permission))
+    throw new Refusal('insufficient_permission', `this needs the permission revoke:any or ${permission}`);
+  if (target.issuer === everyIssuer)
+    throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
+  if (target.kind !== 'token' && !issuersOf(client, policy).includes(target.issuer))
+    throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
+}
+
+export function issuersOf(client: Client, policy: Policy): readonly string[] {
+  return client.issuers.length === 0 ? [policy.publicUrl] : client.issuers;
+}
+
+/** draft-ietf-httpapi-idempotency-key-header: a string, quoted as structured fields are, or bare. */
+export function readIdempotencyKey(ctx: Context, client: Client, body: unknown): OnceKey | null {
+  const header = ctx.get('idempotency-key');
+  if (header === '') return null;
+  const [, quoted, bare] =
+    /^(?:"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/.exec(header) ?? [];
+  const key = quoted ?? bare;
+  if (key === undefined)
+    throw badParameter('Idempotency-Key', 'must be a string of 1 to 255 printable characters');
+  return {
+    keyDigest: hash('sha256', `${client.clientId}\0${key}`, 'hex'),
+    requestDigest: hash('sha256', JSON.stringify(body), 'hex'),
+  };
+}

@@ -1,0 +1,151 @@
+// /v1/revocations: end everything under a name with one call, see beforehand what it would hit, and read
+// the log of what was ended.
+import { hash } from 'node:crypto';
+import type { OnceKey, Repeated } from '../domain/once.ts';
+import type { Policy } from '../domain/policy.ts';
+import { type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
+import type { RevocationFilter, Store } from '../domain/store.ts';
+import { type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
+import { permissions, reasons } from '../domain/vocabulary.ts';
+import type { ClientAuth } from './client-auth.ts';
+import { demandConfirmation, type PreviewParts, previewOrder } from './confirm.ts';
+import { type Context, originOf, protect } from './context.ts';
+import { check, readJson } from './json.ts';
+import {
+  badCursor,
+  encodeCursor,
+  linkNext,
+  type Query,
+  readCursor,
+  readLimit,
+  readQuery,
+  readTime,
+} from './query.ts';
+import { badParameter, Refusal } from './refusal.ts';
+import { respond } from './respond.ts';
+import { demandRevoke, readIdempotencyKey, readOrder } from './revocation-order.ts';
+import { outcomeToWire, revocationBody, revocationToWire } from './revocation-wire.ts';
+
+export interface RevocationsParts extends PreviewParts {
+  readonly auth: ClientAuth;
+}
+
+const revokePermissions = permissions.filter((permission) => permission.startsWith('revoke:'));
+const filters = ['kind', 'issuer', 'id', 'reason', 'from', 'to'] as const;
+
+export function handleRevocations(parts: RevocationsParts) {
+  const { store, policy, auth } = parts;
+  return {
+    async createRevocation(ctx: Context): Promise<void> {
+      const caller = await auth.permit(ctx, ...revokePermissions);
+      const body = check(revocationBody, await readJson(ctx));
+      const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
+      protect(ctx, presented);
+      const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, presented);
+      const read = await readOrder(store, policy, body, origin);
+      demandRevoke(caller, read.order.target, policy);
+
+      if (body.dry_run) {
+        respond(ctx, 200, await previewOrder(parts, read.order));
+        return;
+      }
+      const key = readIdempotencyKey(ctx, caller, body);
+      if (!(await wasGiven(store, key))) await demandConfirmation(parts, read, body.confirm);
+      answer(ctx, read.order, await revokeTarget(store, policy, read.order, key));
+    },
+
+    async listRevocations(ctx: Context): Promise<void> {
+      await auth.permit(ctx, 'audit');
+      const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
+      const limit = readLimit(query);
+      const before = readPosition(query);
+      const rows = await store.listRevocations(readFilter(query, policy), before, limit + 1);
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      const nextCursor = rows.length > limit && last ? encodeCursor([last.seq, fingerprint(query)]) : null;
+      linkNext(ctx, nextCursor);
+      respond(ctx, 200, { items: page.map(revocationToWire), next_cursor: nextCursor });
+    },
+
+    async showRevocation(ctx: Context): Promise<void> {
+      await auth.permit(ctx, 'audit');
+      const { seq = '' } = ctx.params as { seq?: string };
+      const row = /^[1-9]\d{0,14}$/.test(seq) ? await store.findRevocation(Number(seq)) : undefined;
+      if (!row) throw new Refusal('not_found', 'there is no such revocation, or it was purged');
+      respond(ctx, 200, revocationToWire(row));
+    },
+  };
+}
+
+/** A repeated order was confirmed when it was first given. */
+async function wasGiven(store: Store, key: OnceKey | null): Promise<boolean> {
+  return key !== null && (await store.ask((facts) => facts.remembered(key.keyDigest))) !== undefined;
+}
+
+function answer(ctx: Context, order: RevokeOrder, outcome: TargetRevoked | Repeated): void {
+  const { requestId, clientId, log } = ctx.state;
+  const fields = { request_id: requestId, client_id: clientId, kind: order.target.kind };
+  log.info({ ...fields, status: outcome.status }, 'bulk revocation');
+  switch (outcome.status) {
+    case 'revoked':
+    case 'already_revoked':
+      ctx.set('Revocation-Seq', String(outcome.seq));
+      ctx.set('Location', `/v1/revocations/${outcome.seq}`);
+      respond(ctx, outcome.status === 'revoked' ? 201 : 200, outcomeToWire(order, outcome));
+      return;
+    case 'refused':
+      throw badParameter(outcome.parameter, outcome.problem);
+    case 'key_reused':
+      throw new Refusal('idempotency_key_reused', 'this Idempotency-Key was given with another request');
+    default:
+      outcome satisfies never;
+  }
+}
+
+function readPosition(query: Query): number {
+  const position = readCursor(query);
+  if (!position) return Number.MAX_SAFE_INTEGER;
+  const [before, ofQuery] = position;
+  if (!Number.isSafeInteger(before) || ofQuery !== fingerprint(query)) throw badCursor();
+  return before as number;
+}
+
+/** A cursor belongs to the filters it was given out under. */
+function fingerprint(query: Query): string {
+  const given = filters.map((name) => query.get(name) ?? null);
+  return hash('sha256', JSON.stringify(given), 'base64url').slice(0, 16);
+}
+
+function readFilter(query: Query, policy: Policy): RevocationFilter {
+  const [kind, issuer, id, reason] = (['kind', 'issuer', 'id', 'reason'] as const).map((name) =>
+    query.get(name),
+  );
+  for (const name of ['issuer', 'id'] as const) {
+    if (/\p{Cc}/u.test(query.get(name) ?? '')) throw badParameter(name, 'has control characters');
+  }
+  if (kind !== undefined && !isKind(kind))
+    throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
+  if (reason !== undefined && !(reasons as readonly string[]).includes(reason))
+    throw badParameter('reason', 'is not a reason of the vocabulary');
+  if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
+  const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
+  if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');
+  const of = issuer ?? policy.publicUrl;
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(issuer !== undefined && { issuer }),
+    ...(kind !== undefined && id !== undefined && { key: targetKey(targetNamed(kind, of, id)) }),
+    ...(reason !== undefined && { reason }),
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+  };
+}
+
+function targetNamed(kind: TargetKind, issuer: string, id: string) {
+  if (kind !== 'token') return { kind, issuer, id };
+  return { kind, issuer: '', id: Buffer.from(id, 'base64url').toString('hex') };
+}
+
+function isKind(text: string): text is TargetKind {
+  return (targetKinds as readonly string[]).includes(text);
+}

@@ -1,0 +1,102 @@
+// /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
+
+import type { Client } from '../domain/clients.ts';
+import { holds } from '../domain/clients.ts';
+import { type Device, describeDevices, endSession } from '../domain/end-session.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Store } from '../domain/store.ts';
+import type { ClientAuth } from './client-auth.ts';
+import { type Context, originOf } from './context.ts';
+import { idLengthMax } from './members.ts';
+import { badCursor, encodeCursor, linkNext, type Query, readCursor, readLimit, readQuery } from './query.ts';
+import { readReason } from './reason.ts';
+import { badParameter, missingParameter, Refusal } from './refusal.ts';
+import { respond, timeOf } from './respond.ts';
+import { issuersOf } from './revocation-order.ts';
+
+export interface SessionsParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly auth: ClientAuth;
+}
+
+export function handleSessions({ store, policy, auth }: SessionsParts) {
+  return {
+    async listSessions(ctx: Context): Promise<void> {
+      const caller = await auth.permit(ctx, 'sessions', 'audit', 'revoke:any');
+      const query = readQuery(ctx, ['user_id', 'issuer', 'current', 'limit', 'cursor']);
+      const userId = readId(query, 'user_id');
+      if (userId === undefined) throw missingParameter('user_id');
+      const issuer = readId(query, 'issuer') ?? policy.publicUrl;
+      const allowed = reach(caller, policy, 'audit');
+      if (allowed !== null && !allowed.includes(issuer))
+        throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
+      const limit = readLimit(query);
+      const sessions = await store.listSessions(issuer, userId, readPosition(query), limit + 1);
+      const page = sessions.slice(0, limit);
+      const last = page.at(-1);
+      const nextCursor =
+        sessions.length > limit && last ? encodeCursor([last.createdAt, last.sessionId]) : null;
+      linkNext(ctx, nextCursor);
+      const devices = await describeDevices(store, page);
+      const current = readId(query, 'current');
+      respond(ctx, 200, { items: devices.map((each) => toWire(each, current)), next_cursor: nextCursor });
+    },
+
+    async deleteSession(ctx: Context): Promise<void> {
+      const caller = await auth.permit(ctx, 'sessions', 'revoke:any', 'revoke:session');
+      const query = readQuery(ctx, ['reason']);
+      const { reason, reasonText } = readReason(query.get('reason'), 'user_logout', [], 'operators');
+      const { id = '' } = ctx.params as { id?: string };
+      const origin = originOf(ctx, { kind: 'client', id: caller.clientId });
+      const cause = { reason, reasonText, origin };
+      const isPossible = id.length <= idLengthMax && !/\p{Cc}/u.test(id);
+      const ended = isPossible
+        ? await endSession(store, policy, id, reach(caller, policy), cause)
+        : ({ status: 'not_found' } as const);
+      if ('seq' in ended) ctx.set('Revocation-Seq', String(ended.seq));
+      const { requestId, clientId, log } = ctx.state;
+      log.info({ request_id: requestId, client_id: clientId, status: ended.status }, 'session end');
+      respond(ctx, 200, { status: ended.status });
+    },
+  };
+}
+
+/** The issuers whose sessions this caller may handle; null: everybody's. */
+function reach(caller: Client, policy: Policy, ...everywhere: readonly 'audit'[]): readonly string[] | null {
+  const isFree = holds(caller, 'revoke:any') || everywhere.some((permission) => holds(caller, permission));
+  return isFree ? null : issuersOf(caller, policy);
+}
+
+function readId(query: Query, name: string): string | undefined {
+  const id = query.get(name);
+  if (id === undefined) return undefined;
+  if (id === '') throw badParameter(name, 'is empty');
+  if (/\p{Cc}/u.test(id)) throw badParameter(name, 'has control characters');
+  return id;
+}
+
+function readPosition(query: Query): { createdAt: number; sessionId: string } | null {
+  const position = readCursor(query);
+  if (!position) return null;
+  const [createdAt, sessionId] = position;
+  if (!Number.isSafeInteger(createdAt) || typeof sessionId !== 'string' || sessionId.includes('\0'))
+    throw badCursor();
+  return { createdAt: createdAt as number, sessionId };
+}
+
+function toWire({ session, active }: Device, current: string | undefined): object {
+  return {
+    session_id: session.sessionId,
+    issuer: session.issuer,
+    user_id: session.subject,
+    client_id: session.clientId,
+    created_at: timeOf(session.createdAt),
+    last_active_at: timeOf(session.lastActiveAt),
+    expires_at: timeOf(session.expiresAt),
+    user_agent: session.userAgent,
+    ip: session.ip,
+    active,
+    current: session.sessionId === current,
+  };
+}

@@ -1,0 +1,160 @@
+// Verifies presented tokens: which issuer a JWT names, whether we trust it, and whether one of its keys
+// signed it. Claims that were verified are remembered by the digest of the token, as long as their key is in
+// the issuer's set; whether the token is dead is never remembered.
+import { LRUCache } from 'lru-cache';
+import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
+import type { Issuer, Reading } from '../domain/issuers.ts';
+import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
+import type { Presented, TokenVerifier, Verification } from '../domain/known-token.ts';
+import type { Policy } from '../domain/policy.ts';
+import { couldBeToken } from '../domain/presented-token.ts';
+import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
+import type { IssuerDirectory } from './issuer-directory.ts';
+import type { KeyRing } from './key-ring.ts';
+import { importKey, suits, type VerifyingKey } from './key-set.ts';
+import type { SharedSecretTrust } from './shared-secret.ts';
+import { hasBadMembers, isSignedBy } from './verify-signature.ts';
+
+const rememberedMax = 20_000;
+
+export type RefusalKind = JwtRefusal | 'untrusted_issuer' | 'bad_algorithm' | 'bad_header' | 'bad_signature';
+
+export interface JwtVerifierParts {
+  readonly issuers: IssuerDirectory;
+  readonly keyRing: KeyRing;
+  readonly sharedSecret: SharedSecretTrust;
+  readonly policy: Policy;
+  /** Told of each JWT that is not accepted; the issuer's name may be a stranger's invention. */
+  readonly onRefusal: (kind: RefusalKind, issuer: string | null) => void;
+}
+
+interface Remembered {
+  readonly claims: Claims;
+  /** The record by which it was read: another one may read it otherwise. */
+  readonly issuer: Issuer;
+}
+
+const opaque: Verification = { kind: 'opaque' };
+const refused: Verification = { kind: 'refused' };
+
+export class JwtVerifier implements TokenVerifier {
+  readonly #parts: JwtVerifierParts;
+  readonly #remembered = new LRUCache<Digest, Remembered>({ max: rememberedMax });
+
+  constructor(parts: JwtVerifierParts) {
+    this.#parts = parts;
+  }
+
+  async present(presentedToken: string): Promise<Presented | null> {
+    if (!couldBeToken(presentedToken)) return null;
+    const digest = digestOf(presentedToken);
+    const jwt = parseJwt(presentedToken);
+    if (!jwt) return { digest, tokenDigest: digest, verification: opaque };
+    const verification = await this.#verify(presentedToken, digest, jwt);
+    return { digest, tokenDigest: jwt.signingInputDigest, verification };
+  }
+
+  async #verify(presentedToken: string, digest: Digest, jwt: UntrustedJwt): Promise<Verification> {
+    const { iss } = jwt.payload;
+    const record = typeof iss === 'string' ? await this.#parts.issuers.find(iss) : undefined;
+    if (record) return this.#verifyByRecord(presentedToken, digest, jwt, record);
+    const { sharedSecret } = this.#parts;
+    const mayShareSecret =
+      iss === undefined || (typeof iss === 'string' && sharedSecret.issuers.includes(iss));
+    if (sharedSecret.keys.length > 0 && mayShareSecret && jwt.header.alg === 'HS256')
+      return this.#verifyBySecret(presentedToken, jwt, iss);
+    if (typeof iss === 'string') this.#parts.onRefusal('untrusted_issuer', iss);
+    return opaque;
+  }
+
+  async #verifyByRecord(
+    presentedToken: string,
+    digest: Digest,
+    jwt: UntrustedJwt,
+    issuer: Issuer,
+  ): Promise<Verification> {
+    const known = this.#remembered.get(digest);
+    const keys = await this.#parts.keyRing.current(issuer);
+    if (known && isSameRecord(known.issuer, issuer)) {
+      if (keys.some((key) => key.thumbprint === known.claims.keyThumbprint))
+        return verified(known.claims, issuer, false);
+      this.#remembered.delete(digest);
+    }
+    const { alg } = jwt.header;
+    if (typeof alg !== 'string' || !issuer.algorithms.includes(alg))
+      return this.#refuse('bad_algorithm', issuer);
+    if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
+    const key =
+      (await findSigner(presentedToken, jwt, alg, keys)) ??
+      (await this.#findNewSigner(presentedToken, jwt, alg, issuer, keys));
+    if (!key) return this.#refuse('bad_signature', issuer);
+    const read = readVerifiedJwt(jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
+    if (!read.ok) return this.#refuse(read.why, issuer);
+    this.#remembered.set(digest, { claims: read.claims, issuer });
+    return verified(read.claims, issuer, false);
+  }
+
+  /** A key that we do not hold may be new. One that we hold and that did not sign is an answer. */
+  async #findNewSigner(
+    presentedToken: string,
+    jwt: UntrustedJwt,
+    alg: string,
+    issuer: Issuer,
+    held: readonly VerifyingKey[],
+  ): Promise<VerifyingKey | undefined> {
+    if (isNamedIn(jwt, alg, held)) return undefined;
+    const keys = await this.#parts.keyRing.certain(issuer);
+    return keys === held ? undefined : findSigner(presentedToken, jwt, alg, keys);
+  }
+
+  async #verifyBySecret(presentedToken: string, jwt: UntrustedJwt, iss: unknown): Promise<Verification> {
+    const { policy, onRefusal, sharedSecret } = this.#parts;
+    const issuer = typeof iss === 'string' ? iss : policy.publicUrl;
+    const refuse = (why: RefusalKind): Verification => {
+      onRefusal(why, issuer);
+      return refused;
+    };
+    if (hasBadMembers(jwt.header)) return refuse('bad_header');
+    for (const { secret, thumbprint } of sharedSecret.keys) {
+      if (!(await isSignedBy(presentedToken, secret, 'HS256'))) continue;
+      const read = readVerifiedJwt(jwt, issuer, sharedSecret.reading, thumbprint, policy);
+      return read.ok ? verified(read.claims, sharedSecret.reading, true) : refuse(read.why);
+    }
+    return refuse('bad_signature');
+  }
+
+  #refuse(kind: RefusalKind, issuer: Issuer): Verification {
+    this.#parts.onRefusal(kind, issuer.issuer);
+    return refused;
+  }
+}
+
+function verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verification {
+  const { defaultClient, defaultAudience } = reading;
+  return { kind: 'verified', claims, defaultClient, defaultAudience, isHomeMade };
+}
+
+/** Suspension and the wish for fresh keys change nothing in how a token is read. */
+function isSameRecord(one: Issuer, other: Issuer): boolean {
+  return one === other || one.createdAt === other.createdAt;
+}
+
+function isNamedIn(jwt: UntrustedJwt, alg: string, keys: readonly VerifyingKey[]): boolean {
+  const { kid } = jwt.header;
+  return kid !== undefined && keys.some((key) => key.kid === kid && suits(key, alg));
+}
+
+async function findSigner(
+  presentedToken: string,
+  jwt: UntrustedJwt,
+  alg: string,
+  keys: readonly VerifyingKey[],
+): Promise<VerifyingKey | undefined> {
+  const { kid } = jwt.header;
+  for (const key of keys) {
+    const isCandidate = kid === undefined || key.kid === undefined || key.kid === kid;
+    if (!isCandidate || !suits(key, alg)) continue;
+    if (await isSignedBy(presentedToken, await importKey(key, alg), alg)) return key;
+  }
+  return undefined;
+}

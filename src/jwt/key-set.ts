@@ -1,0 +1,105 @@
+// A set of public keys (RFC 7517 §5) made ready for verifying: only keys that may verify, each with its
+// RFC 7638 thumbprint. What is private, symmetric, weak or for another use is left out.
+import { createPublicKey, type JsonWebKey } from 'node:crypto';
+import { type CryptoKey, calculateJwkThumbprint, importJWK, type JWK } from 'jose';
+import type { PublicJwk } from '../domain/issuers.ts';
+
+export interface VerifyingKey {
+  readonly kid: string | undefined;
+  readonly thumbprint: string;
+  readonly kty: string;
+  readonly crv: string | undefined;
+  /** The only algorithm it is for, if it says so. */
+  readonly alg: string | undefined;
+  readonly jwk: JWK;
+}
+
+export class KeySetRefused extends Error {
+  override readonly name = 'KeySetRefused';
+}
+
+const keysMax = 100;
+const rsaBitsMin = 2048;
+const kidLengthMax = 255;
+
+/** Members of RFC 7518 §6 that only private and symmetric keys have. */
+const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const;
+
+export function hasSecretMembers(jwk: object): boolean {
+  return secretMembers.some((member) => member in jwk);
+}
+
+/** Throws `KeySetRefused` for what is no key set; keys in it that cannot be used are passed over. */
+export async function readKeySet(document: unknown): Promise<VerifyingKey[]> {
+  const keys = (document as { keys?: unknown } | null)?.keys;
+  if (!Array.isArray(keys)) throw new KeySetRefused('it has no list of keys');
+  if (keys.length > keysMax) throw new KeySetRefused(`it has over ${keysMax} keys`);
+  const ready = await Promise.all(keys.map(readKey));
+  return ready.filter((key) => key !== undefined);
+}
+
+async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
+  if (typeof jwk !== 'object' || jwk === null || hasSecretMembers(jwk)) return undefined;
+  const { kty, crv, kid, alg, use, key_ops: operations } = jwk as Record<string, unknown>;
+  const mayVerify =
+    (use === undefined || use === 'sig') &&
+    (operations === undefined || (Array.isArray(operations) && operations.includes('verify')));
+  const isNamed = kid === undefined || (typeof kid === 'string' && kid.length <= kidLengthMax);
+  if (!mayVerify || !isNamed || typeof kty !== 'string' || !['RSA', 'EC', 'OKP'].includes(kty))
+    return undefined;
+  try {
+    const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    if (kty === 'RSA' && (key.asymmetricKeyDetails?.modulusLength ?? 0) < rsaBitsMin) return undefined;
+    return {
+      kid,
+      thumbprint: await calculateJwkThumbprint(jwk as JWK),
+      kty,
+      crv: typeof crv === 'string' ? crv : undefined,
+      alg: typeof alg === 'string' ? alg : undefined,
+      jwk: jwk as JWK,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+const curves: Readonly<Record<string, string>> = {
+  ES256: 'P-256',
+  ES384: 'P-384',
+  ES512: 'P-521',
+  EdDSA: 'Ed25519',
+  Ed25519: 'Ed25519',
+};
+
+/** Is this key made for this algorithm? */
+export function suits(key: VerifyingKey, alg: string): boolean {
+  if (key.alg !== undefined && key.alg !== alg && !(isEd25519(key.alg) && isEd25519(alg))) return false;
+  if (/^[RP]S/.test(alg)) return key.kty === 'RSA';
+  return curves[alg] !== undefined && curves[alg] === key.crv;
+}
+
+/** RFC 9864 gave the algorithm a second name. */
+function isEd25519(alg: string): boolean {
+  return alg === 'EdDSA' || alg === 'Ed25519';
+}
+
+const imported = new WeakMap<VerifyingKey, Map<string, Promise<CryptoKey>>>();
+
+export function importKey(key: VerifyingKey, alg: string): Promise<CryptoKey> {
+  const byAlg = imported.get(key) ?? new Map<string, Promise<CryptoKey>>();
+  imported.set(key, byAlg);
+  const known = byAlg.get(alg);
+  if (known) return known;
+  const importing = importJWK({ ...key.jwk, alg }, alg) as Promise<CryptoKey>;
+  byAlg.set(alg, importing);
+  return importing;
+}
+
+export function publicPart(key: VerifyingKey): PublicJwk {
+  return key.jwk as PublicJwk;
+}
+
+/** How answers and the command line name a key. */
+export function keyToWire({ kid, thumbprint, kty, crv, alg }: VerifyingKey): Record<string, unknown> {
+  return { kid, thumbprint, kty, crv, alg };
+}

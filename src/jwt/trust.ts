@@ -1,0 +1,85 @@
+// Puts together what verifying JWTs needs: the issuers on record, their keys, the shared secrets; and
+// tells the operator, once per issuer, of tokens that will never be accepted as things are set up.
+import type { Logger } from 'pino';
+import type { TokenVerifier } from '../domain/known-token.ts';
+import { rememberKeys } from '../domain/manage-issuers.ts';
+import { plainText } from '../domain/plain-text.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Store } from '../domain/store.ts';
+import { fetchJson } from './fetch-json.ts';
+import { IssuerDirectory } from './issuer-directory.ts';
+import { JwtVerifier, type RefusalKind } from './jwt-verifier.ts';
+import { KeyRing } from './key-ring.ts';
+import type { VerifyingKey } from './key-set.ts';
+import type { SharedSecretTrust } from './shared-secret.ts';
+
+export interface TrustParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly log: Logger;
+  readonly now: () => number;
+  readonly sharedSecret: SharedSecretTrust;
+  readonly countRefusal: (kind: RefusalKind) => void;
+}
+
+export interface Trust {
+  readonly verifier: TokenVerifier;
+  readonly issuers: IssuerDirectory;
+  readonly keyRing: KeyRing;
+}
+
+const remedies: Partial<Record<RefusalKind, string>> = {
+  untrusted_issuer: 'a token names an issuer that is not on record; if it should be trusted: issuer add',
+  wrong_audience: "a token's audience is not among those of its issuer's record; correct one of them",
+  wrong_type: "a token's typ is not among those of its issuer's record, or it is no access token",
+  bad_algorithm: "a token's algorithm is not among those of its issuer's record",
+  missing_claims: 'a token of type at+jwt lacks claims that RFC 9068 requires',
+};
+const namesMax = 1_000;
+const nameLengthMax = 200;
+
+export function createTrust({ store, policy, log, now, sharedSecret, countRefusal }: TrustParts): Trust {
+  const told = new Set<string>();
+  const onRefusal = (kind: RefusalKind, issuer: string | null): void => {
+    countRefusal(kind);
+    const remedy = remedies[kind];
+    const name = plainText((issuer ?? '').slice(0, nameLengthMax), nameLengthMax);
+    const key = `${kind} ${name}`;
+    if (!remedy || told.has(key) || told.size >= namesMax) return;
+    told.add(key);
+    log.warn({ issuer: name }, remedy);
+  };
+  const issuers = new IssuerDirectory(store);
+  const keyRing = new KeyRing({
+    fetchJson,
+    now,
+    onFailure: tellFailure(log),
+    onKeys: recordKeys(store, log),
+  });
+  const verifier = new JwtVerifier({ issuers, keyRing, sharedSecret, policy, onRefusal });
+  return { verifier, issuers, keyRing };
+}
+
+function tellFailure(log: Logger) {
+  return (issuer: string, problem: string): void =>
+    log.warn(
+      { issuer, problem },
+      "an issuer's keys could not be fetched; its last ones are used for 24 hours",
+    );
+}
+
+function recordKeys(store: Store, log: Logger) {
+  const recorded = new Set<string>();
+  return (issuer: string, keys: readonly VerifyingKey[]): void => {
+    const named = keys.flatMap(({ kid, thumbprint }) =>
+      kid === undefined ? [] : [{ issuer, kid, thumbprint }],
+    );
+    const fresh = named.filter((key) => !recorded.has(JSON.stringify(key)));
+    rememberKeys(store, fresh).then(
+      () => {
+        for (const key of fresh) recorded.add(JSON.stringify(key));
+      },
+      () => log.warn({ issuer }, "which keys an issuer's kids name could not be recorded; tried again later"),
+    );
+  };
+}

@@ -1,0 +1,78 @@
+// `revoke` on the command line, as a process of its own beside a server on the same database.
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { TestApp } from '../helpers/app.ts';
+import { publicUrl } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+
+const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(app: TestApp, args: readonly string[], input = ''): Promise<Ran> {
+  const env = { ...process.env, DATABASE_URL: app.database.url, PUBLIC_URL: publicUrl };
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [program, 'revoke', ...args], { env }, (error, stdout, stderr) =>
+      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+    child.stdin?.end(input);
+  });
+}
+
+testEachDatabase('revoke --subject ends a user at once in a server that runs', async (t, app) => {
+  const token = await app.register({ client_id: 'web', sub: 'u1', iat: app.seconds - 10 });
+  const args = ['--subject', 'u1', '--reason', 'offboarding', '--reason-text', 'left', '--json'];
+  const preview = await run(app, [...args, '--dry-run']);
+  t.is(preview.code, 0, preview.stderr);
+  t.is(JSON.parse(preview.stdout).would_end.tokens, 1);
+  t.true(await app.isActive(token));
+  const done = await run(app, args);
+  t.is(done.code, 0, done.stderr);
+  t.like(JSON.parse(done.stdout), { status: 'revoked', reason: 'offboarding', reason_text: 'left', seq: 1 });
+  t.false(await app.isActive(token));
+  const [event] = await app.events('bulk_revoke');
+  t.like(event, { channel: 'cli', userId: 'u1' });
+  t.is(event?.actor.kind, 'operator');
+});
+
+testEachDatabase('revoke --client wants its id typed out, and shows what it would end', async (t, app) => {
+  const token = await app.register({ client_id: 'web', sub: 'u1', iat: app.seconds - 10 });
+  const args = ['--client', 'web', '--reason', 'credential_compromise'];
+  const refused = await run(app, args);
+  t.is(refused.code, 1);
+  t.regex(refused.stderr, /confirm is missing/);
+  t.regex(refused.stdout, /"tokens":1/);
+  t.true(await app.isActive(token));
+  t.is((await run(app, [...args, '--confirm', 'web'])).code, 0);
+  t.false(await app.isActive(token));
+});
+
+testEachDatabase('revoke --token-stdin ends one token and repeats it nowhere', async (t, app) => {
+  const token = await app.register({ client_id: 'web', sub: 'u1' });
+  const done = await run(
+    app,
+    ['--token-stdin', '--reason', `found ${token} on a wiki`, '--json'],
+    `${token}\n`,
+  );
+  t.is(done.code, 0, done.stderr);
+  t.false(done.stdout.includes(token));
+  t.false(await app.isActive(token));
+});
+
+testEachDatabase('revoke refuses orders that are not clear, naming the option', async (t, app) => {
+  for (const [args, message] of [
+    [['--reason', 'admin'], /target must be named by exactly one option/],
+    [['--subject', 'u1', '--jti', 'j1', '--reason', 'admin'], /target must be named by exactly one option/],
+    [['--subject', 'u1'], /required option '--reason/],
+    [['--subject', 'u1', '--reason', 'reuse_detected'], /reason is one that only the server gives/],
+    [['--subject', 'u1', '--reason', 'admin', '--cutoff', 'soon'], /cutoff must be an RFC 3339 time/],
+  ] as const) {
+    const refused = await run(app, args);
+    t.is(refused.code, 1);
+    t.regex(refused.stderr, message);
+  }
+});

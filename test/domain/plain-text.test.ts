@@ -1,0 +1,45 @@
+// Free text on its way into the trail: nothing shaped like a token, nothing that breaks a line, no more than
+// its bound.
+import { randomBytes } from 'node:crypto';
+import test from 'ava';
+import fc from 'fast-check';
+import { plainText } from '../../src/domain/plain-text.ts';
+
+test('plain words stay as they are', (t) => {
+  for (const words of [
+    'lost on a train',
+    'Gerät verloren 🚆',
+    'Mozilla/5.0 (X11; Linux x86_64)',
+    'internationalization',
+  ])
+    t.is(plainText(words, 200), words);
+});
+
+test('control and format characters become a space, and nothing is null', (t) => {
+  t.is(plainText('a\r\nb\u0000c\u202ed\u2028e', 200), 'a b c d e');
+  for (const nothing of ['', ' ', '\n\u0000', '\u200b']) t.is(plainText(nothing, 200), null);
+});
+
+test('what is shaped like a token is removed', (t) => {
+  for (let n = 0; n < 50; n++) {
+    const token = randomBytes(24).toString('base64url');
+    t.false((plainText(`it was ${token}, sorry`, 200) ?? '').includes(token));
+  }
+  const jwt = `eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.${randomBytes(32).toString('base64url')}`;
+  t.is(plainText(jwt, 200), '[removed].[removed].[removed]');
+});
+
+test('the secrets of the request are removed whatever they look like', (t) => {
+  t.is(plainText('my token is hello world', 200, ['hello world']), 'my token is [removed]');
+  t.is(plainText('kept', 200, ['']), 'kept');
+});
+
+test('text is cut to its bound and stays well-formed', (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (text) => {
+      const plain = plainText(text, 50);
+      return plain === null || (plain.length <= 50 && plain.isWellFormed() && !/\p{Cc}/u.test(plain));
+    }),
+  );
+  t.is(plainText(`${'a'.repeat(49)}🚆`, 50)?.isWellFormed(), true);
+});

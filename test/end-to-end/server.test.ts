@@ -1,0 +1,300 @@
+// The real process: what survives kill -9, how it stops, what it refuses to start with, and what a newcomer
+// and an operator see.
+
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer, request as httpRequest } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+import { authorization, encodeForm, type TestClient } from '../helpers/app.ts';
+import { migratedDatabase } from '../helpers/databases.ts';
+import { dump, findSecrets } from '../helpers/dump.ts';
+import { testEachStore } from '../helpers/each-database.ts';
+import { cli, type Env, run } from '../helpers/run.ts';
+import { type ServerProcess, startServerProcess } from '../helpers/server-process.ts';
+
+const noSeeds = { SEED_DEMO: 'no' };
+
+async function launch(t: ExecutionContext, env: Env): Promise<ServerProcess> {
+  const server = await startServerProcess(env);
+  t.teardown(() => server.end('SIGKILL'));
+  return server;
+}
+
+async function createClient(env: Env, id: string, ...options: string[]): Promise<TestClient> {
+  const { code, stdout, stderr } = await cli(['client', 'create', '--id', id, '--json', ...options], env);
+  if (code !== 0) throw new Error(stderr);
+  const { client_id, client_secret } = JSON.parse(stdout);
+  return { client_id, secret: client_secret };
+}
+
+async function postForm(url: string, fields: Record<string, string>, client: TestClient): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: { authorization: authorization(client), 'content-type': 'application/x-www-form-urlencoded' },
+    body: encodeForm(fields),
+  });
+}
+
+async function register(url: string, client: TestClient, token: string): Promise<number> {
+  const now = Math.floor(Date.now() / 1000);
+  const body = { token, token_use: 'refresh_token', client_id: 'app', sub: 'u1', iat: now, exp: now + 3600 };
+  const response = await fetch(`${url}/v1/tokens`, {
+    method: 'POST',
+    headers: { authorization: authorization(client), 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return response.status;
+}
+
+testEachStore(
+  'a token whose revocation was answered 200 is dead after kill -9 and a new start',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url, ...noSeeds };
+    const [issuer, app, api] = [
+      await createClient(env, 'issuer', '--permission', 'register'),
+      await createClient(env, 'app'),
+      await createClient(env, 'api', '--permission', 'introspect:any'),
+    ];
+    const first = await launch(t, env);
+    const tokens = Array.from({ length: 5 }, (_, n) => `refresh-token-number-${n}-of-the-test`);
+    for (const token of tokens) t.is(await register(first.url, issuer, token), 201);
+    for (const token of tokens.slice(1)) {
+      const reply = await postForm(`${first.url}/revoke`, { token }, app);
+      t.is(((await reply.json()) as { status: string }).status, 'revoked');
+    }
+    t.is(await first.end('SIGKILL'), null);
+    const second = await launch(t, env);
+    const active: boolean[] = [];
+    for (const token of tokens) {
+      const reply = await postForm(`${second.url}/introspect`, { token }, api);
+      active.push(((await reply.json()) as { active: boolean }).active);
+    }
+    t.deepEqual(active, [true, false, false, false, false]);
+    t.is(await second.end('SIGTERM'), 0);
+    const secrets = [...tokens, issuer.secret, app.secret, api.secret];
+    t.deepEqual(findSecrets(await dump(database), secrets), []);
+    for (const { output } of [first, second]) t.false(secrets.some((secret) => output().includes(secret)));
+  },
+);
+
+test('two processes on one Postgres: of 100 simultaneous revocations exactly one answers revoked', async (t) => {
+  const database = await migratedDatabase('postgres');
+  t.teardown(database.drop);
+  const env = { DATABASE_URL: database.url, ...noSeeds };
+  const issuer = await createClient(env, 'issuer', '--permission', 'register');
+  const app = await createClient(env, 'app');
+  const servers = await Promise.all([launch(t, env), launch(t, env)]);
+  const url = (n: number) => (servers[n % 2] as ServerProcess).url;
+  t.is(await register(url(0), issuer, 'one-refresh-token'), 201);
+  const replies = await Promise.all(
+    Array.from({ length: 100 }, async (_, n) => {
+      const reply = await postForm(`${url(n)}/revoke`, { token: 'one-refresh-token' }, app);
+      return ((await reply.json()) as { status: string }).status;
+    }),
+  );
+  t.is(replies.filter((status) => status === 'revoked').length, 1);
+  t.is(replies.filter((status) => status === 'already_inactive').length, 99);
+});
+
+testEachStore('SIGTERM lets an open request end, takes no new one, and exits with 0', async (t, database) => {
+  const env = { DATABASE_URL: database.url, ...noSeeds };
+  const issuer = await createClient(env, 'issuer', '--permission', 'register');
+  const server = await launch(t, env);
+  const now = Math.floor(Date.now() / 1000);
+  const body = {
+    token: 'a-token-of-the-test',
+    token_use: 'access_token',
+    client_id: 'app',
+    iat: now,
+    exp: now + 60,
+  };
+  const open = httpRequest(`${server.url}/v1/tokens`, {
+    method: 'POST',
+    headers: {
+      authorization: authorization(issuer),
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(JSON.stringify(body)),
+      expect: '100-continue',
+    },
+  });
+  open.flushHeaders();
+  await once(open, 'continue');
+  const ended = server.end('SIGTERM');
+  await refused(`${server.url}/health/ready`);
+  open.end(JSON.stringify(body));
+  const [response] = await once(open, 'response');
+  t.is(response.statusCode, 201);
+  t.is(JSON.parse(await text(response)).status, 'registered');
+  t.is(await ended, 0);
+  t.is(server.log().at(-1)?.msg, 'stopped');
+});
+
+/** Waits until no connection is taken any more. */
+async function refused(url: string): Promise<void> {
+  for (;;) {
+    try {
+      await (await fetch(url, { headers: { connection: 'close' } })).text();
+    } catch {
+      return;
+    }
+  }
+}
+
+testEachStore(
+  'what the command line changes is seen by a running server within a second',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url, ...noSeeds };
+    const server = await launch(t, env);
+    const client = await createClient(env, 'api', '--permission', 'introspect');
+    const status = async (secret: string) => {
+      const reply = await postForm(`${server.url}/introspect`, { token: 'x' }, { ...client, secret });
+      await reply.text();
+      return reply.status;
+    };
+    /** Requests that begin a second after the change must be answered so. */
+    const becomes = async (secret: string, expected: number) => {
+      for (const deadline = performance.now() + 1000; ; ) {
+        const began = performance.now();
+        if ((await status(secret)) === expected) return true;
+        if (began > deadline) return false;
+      }
+    };
+    t.true(await becomes(client.secret, 200), 'a new client');
+    await cli(['client', 'disable', 'api'], env);
+    t.true(await becomes(client.secret, 401), 'suspended');
+    await cli(['client', 'enable', 'api'], env);
+    t.true(await becomes(client.secret, 200), 'enabled');
+    const rotated = await cli(['client', 'rotate-secret', 'api', '--overlap', '0', '--json'], env);
+    const { client_secret: secret } = JSON.parse(rotated.stdout);
+    t.true(await becomes(client.secret, 401), 'the old secret');
+    t.is(await status(secret), 200, 'the new secret');
+    const shown = await cli(['client', 'show', 'api', '--json'], env);
+    t.is(JSON.parse(shown.stdout).secrets.length, 2);
+    t.deepEqual(findSecrets(await dump(database), [client.secret, secret]), []);
+  },
+);
+
+test('client create says what is wrong, and makes nothing', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-cli-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const env = { DATABASE_URL: `sqlite:${join(folder, 'test.sqlite')}` };
+  const weak = await cli(['client', 'create', '--id', 'c1', '--secret-stdin'], env, 'too-short\n');
+  t.is(weak.code, 1);
+  t.regex(weak.stderr, /under 32/);
+  t.notRegex(weak.stderr, /too-short/);
+  t.is((await cli(['client', 'create', '--id', 'c1', '--permission', 'everything'], env)).code, 1);
+  const secret = 'a-secret-of-at-least-32-characters';
+  const made = await cli(['client', 'create', '--id', 'c1', '--secret-stdin', '--json'], env, `${secret}\n`);
+  t.is(made.code, 0);
+  const again = await cli(['client', 'create', '--id', 'c1'], env);
+  t.is(again.code, 1);
+  t.regex(again.stderr, /There is a client of this id/);
+  const listed = await cli(['client', 'list', '--json'], env);
+  t.deepEqual(
+    listed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).client_id),
+    ['c1'],
+  );
+});
+
+test('production refuses insecure defaults, all at once and each with its remedy', async (t) => {
+  for (const args of [['dist/src/main.js'], ['dist/src/cli/main.js', 'config', 'check']]) {
+    const { code, stderr } = await run(process.execPath, args, { NODE_ENV: 'production' });
+    t.is(code, 78);
+    t.regex(stderr, /The configuration has 2 problem\(s\):/);
+    t.regex(stderr, /DATABASE_URL: is missing\. Set it to /);
+    t.regex(stderr, /PUBLIC_URL: is missing\. Set it to /);
+  }
+});
+
+test('a port that is taken is told to the operator with its remedy', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-port-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => taken.close());
+  const PORT = String((taken.address() as AddressInfo).port);
+  const env = { DATABASE_URL: `sqlite:${join(folder, 'test.sqlite')}`, PORT };
+  const { code, stderr } = await run(process.execPath, ['dist/src/main.js'], env);
+  t.is(code, 1);
+  t.regex(stderr, /The port is taken\./);
+});
+
+testEachStore('healthcheck tells a running server from none', async (t, database) => {
+  const env = { DATABASE_URL: database.url, ...noSeeds };
+  const server = await launch(t, env);
+  const PORT = new URL(server.url).port;
+  const well = await cli(['healthcheck'], { ...env, PORT });
+  t.is(well.code, 0);
+  t.is(JSON.parse(well.stdout).status, 'ready');
+  await server.end('SIGTERM');
+  t.is((await cli(['healthcheck'], { ...env, PORT })).code, 1);
+});
+
+test('a newcomer is shown lines that work as they stand, and no log line holds what is in them', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-newcomer-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const database = { kind: 'sqlite', url: `sqlite:${join(folder, 'data/revocation.sqlite')}` } as const;
+  const server = await launch(t, { DATABASE_URL: database.url, LOG_LEVEL: 'debug' });
+  const commands = server
+    .output()
+    .split('\n')
+    .filter((line) => line.startsWith('curl '));
+  const answers: Record<string, { status: number; body: Record<string, unknown> }> = {};
+  for (const command of commands) {
+    const { url, init } = parseCurl(command);
+    const response = await fetch(url, init);
+    const body = (await response.json()) as Record<string, unknown>;
+    answers[new URL(url).pathname] = { status: response.status, body };
+  }
+  t.deepEqual(Object.keys(answers), ['/v1/tokens', '/introspect', '/revoke', '/logout', '/v1/audit/events']);
+  t.is(answers['/v1/tokens']?.status, 201);
+  t.is(answers['/introspect']?.body.active, true);
+  t.is(answers['/revoke']?.body.status, 'revoked');
+  t.like(answers['/logout']?.body.data, { status: 'logged_out' });
+  const trail = answers['/v1/audit/events']?.body.items as { action: string }[];
+  t.true(trail.some(({ action }) => action === 'logout'));
+  await server.end('SIGTERM');
+
+  const secrets = commands.flatMap((line) => line.match(/[A-Za-z0-9_-]{32,}/g) ?? []);
+  t.true(secrets.length >= 8);
+  const logged = JSON.stringify(server.log());
+  t.deepEqual(
+    secrets.filter((secret) => logged.includes(secret)),
+    [],
+  );
+  t.deepEqual(findSecrets(await dump(database), secrets), []);
+
+  const again = await launch(t, { DATABASE_URL: database.url });
+  t.notRegex(again.output(), /curl/);
+});
+
+/** What a printed line asks for: the few options of curl that the lines use, and quotes as the shell reads them. */
+function parseCurl(command: string): { url: string; init: RequestInit } {
+  const words = [...command.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
+  const headers = new Headers();
+  let [url, body] = ['', undefined as string | undefined];
+  for (let n = 1; n < words.length; n++) {
+    const word = words[n] as string;
+    if (word === '-sS') continue;
+    if (word === '-u')
+      headers.set('authorization', `Basic ${Buffer.from(words[++n] ?? '').toString('base64')}`);
+    else if (word === '-H') headers.set(...((words[++n] ?? '').split(': ') as [string, string]));
+    else if (word === '-d') body = words[++n];
+    else if (word.startsWith('-')) throw new Error(`this line uses ${word}, which the test does not know`);
+    else url = word;
+  }
+  if (body !== undefined && !headers.has('content-type')) {
+    headers.set('content-type', 'application/x-www-form-urlencoded');
+  }
+  return {
+    url,
+    init: { method: body === undefined ? 'GET' : 'POST', headers, ...(body !== undefined && { body }) },
+  };
+}

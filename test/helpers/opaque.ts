@@ -1,0 +1,8 @@
+// An opaque token as it is presented: what the rules see of it.
+import { digestOf } from '../../src/domain/claims.ts';
+import type { Presented } from '../../src/domain/known-token.ts';
+
+export function opaque(presentedToken: string): Presented {
+  const digest = digestOf(presentedToken);
+  return { digest, tokenDigest: digest, verification: { kind: 'opaque' } };
+}

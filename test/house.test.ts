@@ -1,0 +1,180 @@
+// The house rules that a machine can hold: which room imports which, who touches the process, who names a
+// database, and that README and openapi.yaml say what the code does.
+import { readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { parse } from 'yaml';
+import { createApp, policyOf } from '../src/app.ts';
+import { readConfig, settings, trustedPeers } from '../src/config.ts';
+import type { Store } from '../src/domain/store.ts';
+import { trustSharedSecret } from '../src/jwt/shared-secret.ts';
+import { createLog } from '../src/log.ts';
+import { readPackageFile } from '../src/package-root.ts';
+
+interface SourceFile {
+  readonly path: string;
+  /** Without comments and the line that names the interpreter. */
+  readonly code: string;
+  /** Files and packages, files as paths from the package's folder. */
+  readonly imports: readonly string[];
+}
+
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => read(join('src', name)));
+
+function read(path: string): SourceFile {
+  const code = readPackageFile(path)
+    .replace(/^#!.*/, '')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/(^|\s)\/\/.*$/gm, '$1');
+  const specifiers = [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'([^']+)'/g)].map(
+    ([, name = '']) => name,
+  );
+  const imports = specifiers.map((name) => (name.startsWith('.') ? join(dirname(path), name) : name));
+  return { path, code, imports };
+}
+
+function within(...rooms: string[]): (source: SourceFile) => boolean {
+  return ({ path }) => rooms.some((room) => path === room || path.startsWith(room));
+}
+
+/** `path → what it must not have`, for every file of `files` where `find` finds something. */
+function offences(files: readonly SourceFile[], find: (source: SourceFile) => readonly string[]): string[] {
+  return files.flatMap((source) => find(source).map((what) => `${source.path} → ${what}`));
+}
+
+const importsOf = (files: readonly SourceFile[], isForbidden: (name: string) => boolean) =>
+  offences(files, ({ imports }) => imports.filter(isForbidden));
+
+test('the rules are found in all rooms', (t) => {
+  for (const room of ['src/domain/', 'src/http/', 'src/store/', 'src/cli/']) {
+    t.true(sources.filter(within(room)).length > 3, room);
+  }
+});
+
+test('domain imports no other room, and nothing that speaks HTTP, SQL or to the outside', (t) => {
+  const domain = sources.filter(within('src/domain/'));
+  t.deepEqual(
+    importsOf(domain, (name) => name.startsWith('src/') && !name.startsWith('src/domain/')),
+    [],
+  );
+  const outside =
+    /^(koa|knex|pg|better-sqlite3|@koa\/|pino|node:(http|https|net|fs|child_process|process|os))/;
+  t.deepEqual(
+    importsOf(domain, (name) => outside.test(name)),
+    [],
+  );
+  t.deepEqual(
+    offences(domain, ({ code }) => code.match(/\bDate\.now\b|\bnew Date\(\)/g) ?? []),
+    [],
+  );
+});
+
+test('http and store do not know each other', (t) => {
+  t.deepEqual(
+    importsOf(sources.filter(within('src/http/')), (name) => /^src\/store\/|^knex$/.test(name)),
+    [],
+  );
+  t.deepEqual(
+    importsOf(sources.filter(within('src/store/')), (name) => /^src\/(http|cli)\/|koa/.test(name)),
+    [],
+  );
+});
+
+test('no room imports the edge: app, server, main and the command line', (t) => {
+  const rooms = sources.filter(within('src/domain/', 'src/http/', 'src/store/'));
+  t.deepEqual(
+    importsOf(rooms, (name) => /^src\/(app|server|main|config)\.ts$|^src\/cli\//.test(name)),
+    [],
+  );
+});
+
+test('the application is given a store, and opens none', (t) => {
+  const app = sources.filter(within('src/app.ts'));
+  t.deepEqual(
+    importsOf(app, (name) => name.startsWith('src/store/')),
+    [],
+  );
+});
+
+test('only main.ts and the command line touch the process', (t) => {
+  const others = sources.filter((source) => !within('src/main.ts', 'src/cli/')(source));
+  t.deepEqual(
+    offences(others, ({ code }) => code.match(/\bprocess\s*[.[]|\bnode:process\b/g) ?? []),
+    [],
+  );
+});
+
+test('the environment goes to readConfig and nowhere else', (t) => {
+  const others = sources.filter((source) => !within('src/config.ts')(source));
+  const elsewhere = ({ code }: SourceFile) =>
+    code.replace(/readConfig\(process\.env\b/g, '').match(/\benv\b/g) ?? [];
+  t.deepEqual(offences(others, elsewhere), []);
+});
+
+test('only store/dialect.ts names a database', (t) => {
+  // config.ts reads the scheme of DATABASE_URL; failure.ts holds the codes that operators are told about.
+  const others = sources.filter(
+    (source) => !within('src/store/dialect.ts', 'src/config.ts', 'src/cli/failure.ts')(source),
+  );
+  const names = ({ code }: SourceFile) => code.match(/sqlite|postgres|\bpg\b/gi) ?? [];
+  t.deepEqual(offences(others, names), []);
+});
+
+test('SQL stays in the store', (t) => {
+  const others = sources.filter((source) => !within('src/store/')(source));
+  t.deepEqual(
+    importsOf(others, (name) => /^(knex|pg|better-sqlite3)$/.test(name)),
+    [],
+  );
+});
+
+test('every source file says first what it owns', (t) => {
+  const silent = sources.filter(({ path }) => !/^(#!.*\n)?\/\/ \S/.test(readPackageFile(path)));
+  t.deepEqual(
+    silent.map(({ path }) => path),
+    [],
+  );
+});
+
+test('the settings table of the README is that of the code', (t) => {
+  const rows = [...readPackageFile('README.md').matchAll(/^\| `([A-Z_]+)` *\| (.*?) *\| (.*?) *\|$/gm)];
+  const table = rows.map(([, name, otherwise, means]) => ({ name, default: otherwise, means }));
+  t.deepEqual(
+    table,
+    settings.map(({ name, default: otherwise, means }) => ({ name, default: otherwise, means })),
+  );
+});
+
+test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
+  const config = readConfig({ PUBLIC_URL: 'https://tokens.example' });
+  const app = createApp({
+    store: {} as Store,
+    policy: policyOf(config),
+    log: createLog({ level: 'silent', format: 'json', write: () => {} }),
+    trusted: trustedPeers([]),
+    logoutAliases: [],
+    authFailuresPerMinuteMax: 1,
+    confirmSecret: '',
+    sharedSecret: await trustSharedSecret(config.sharedSecret),
+    allowHttpKeys: false,
+    separateAdmin: false,
+    isDraining: () => false,
+    trail: { destinations: [], purgeable: () => ({}) },
+    publicSealKeys: async () => ({ keys: [] }),
+    nodeVersion: 'v0',
+    now: () => 0,
+  });
+  const { paths } = parse(readPackageFile('openapi.yaml')) as { paths: Record<string, object> };
+  const described = Object.entries(paths).flatMap(([path, item]) =>
+    Object.keys(item)
+      .filter((key) => /^(get|post|put|patch|delete)$/.test(key))
+      .map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const mounted = app.routes
+    // The files of the documentation page belong to its one path.
+    .filter(({ path }) => path !== '/docs/:file')
+    .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
+  t.deepEqual(described.toSorted(), mounted.toSorted());
+});

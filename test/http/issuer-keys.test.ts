@@ -1,0 +1,143 @@
+// The keys of issuers as they come and go: rotation, outage, answers that are no key set; and that nobody can
+// make the server fetch often.
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { markKeysStale } from '../../src/domain/manage-issuers.ts';
+import type { TestApp } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { type Answer, newKey, TestIssuer } from '../helpers/issuer.ts';
+
+async function statusesOf(app: TestApp, token: string): Promise<number[]> {
+  const observer = await app.observer();
+  return [
+    (await app.form('/introspect', { token }, observer)).status,
+    (await app.form('/revoke', { token }, observer)).status,
+    (await app.json('/logout', { refresh_token: token })).status,
+  ];
+}
+
+testEachDatabase('a new key is found without a restart, one fetch for many tokens', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
+  t.true(await app.isActive(await issuer.sign()));
+  t.is(issuer.fetches, 1);
+  app.advance(31);
+  await issuer.rotate('k2');
+  const tokens = await Promise.all([1, 2, 3, 4, 5].map((n) => issuer.sign({ n })));
+  t.deepEqual(await Promise.all(tokens.map((token) => app.isActive(token))), [true, true, true, true, true]);
+  t.is(issuer.fetches, 2);
+});
+
+testEachDatabase(
+  'an unknown kid is an answer for 30 seconds after a fetch, and 503 when keys cannot be had',
+  async (t, app) => {
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+    t.teardown(() => issuer.stop());
+    const good = await issuer.sign();
+    t.true(await app.isActive(good));
+    await issuer.rotate('k2', { publish: false });
+    const unknown = await issuer.sign();
+    for (let n = 0; n < 5; n += 1) t.deepEqual(await statusesOf(app, unknown), [200, 200, 200]);
+    t.is(issuer.fetches, 1, 'strangers cannot make us fetch');
+    app.advance(31);
+    issuer.answer = 'error';
+    t.deepEqual(await statusesOf(app, unknown), [503, 503, 503]);
+    const { headers } = await app.form('/introspect', { token: unknown }, await app.observer());
+    t.is(headers['retry-after'], '10');
+    t.is(issuer.fetches, 2, 'none within the cool-down');
+    t.true(await app.isActive(good), 'keys at hand go on working');
+    app.advance(11);
+    issuer.answer = 'keys';
+    t.false(await app.isActive(unknown));
+    issuer.published.push(issuer.key.jwk);
+    app.advance(31);
+    t.true(await app.isActive(unknown));
+  },
+);
+
+testEachDatabase('while the issuer is down its keys work for 24 hours more', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
+  const token = await issuer.sign({ exp: app.seconds + 200_000 });
+  t.true(await app.isActive(token));
+  issuer.answer = 'error';
+  app.advance(86_000);
+  t.true(await app.isActive(token));
+  app.advance(401);
+  t.deepEqual(await statusesOf(app, token), [503, 503, 503]);
+});
+
+testEachDatabase('remembered claims are void when their key leaves the set', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
+  const token = await issuer.sign();
+  t.true(await app.isActive(token));
+  issuer.published.length = 0;
+  await issuer.rotate('k1');
+  t.true(await app.isActive(token), 'not yet noticed');
+  app.advance(301);
+  t.false(await app.isActive(token), 'the kid names another key now');
+  t.true(await app.isActive(await issuer.sign({ n: 1 })));
+});
+
+testEachDatabase('an administrator has keys fetched at once', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
+  const token = await issuer.sign();
+  t.true(await app.isActive(token));
+  issuer.published.length = 0;
+  await issuer.rotate('k2');
+  app.advance(11);
+  await markKeysStale(app.store, systemOrigin, issuer.name);
+  await new Promise((resolve) => setTimeout(resolve, 850));
+  t.false(await app.isActive(token));
+});
+
+testEachDatabase('a key that a kid has named can be found by that kid', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
+  t.true(await app.isActive(await issuer.sign()));
+  const find = () => app.store.ask((facts) => facts.thumbprints(issuer.name, 'k1'));
+  while ((await find()).length === 0) await new Promise((resolve) => setImmediate(resolve));
+  t.is((await find()).length, 1);
+});
+
+for (const answer of ['error', 'html', 'redirect', 'endless'] satisfies Answer[]) {
+  testEachDatabase(`a key address that answers ${answer} is 503 at all three endpoints`, async (t, app) => {
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+    t.teardown(() => issuer.stop());
+    issuer.answer = answer;
+    t.deepEqual(await statusesOf(app, await issuer.sign()), [503, 503, 503]);
+    t.is(issuer.fetches, 1);
+  });
+}
+
+testEachDatabase('keys that must not be used are passed over', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+  t.teardown(() => issuer.stop());
+  const [first, second, weak, secret, encryption] = await Promise.all([
+    newKey('ES256', 'twin'),
+    newKey('ES256', 'twin'),
+    newKey('RS256', 'use'),
+    newKey('ES256', 'ops'),
+    newKey('ES256', 'enc'),
+  ]);
+  issuer.published.push(
+    first.jwk,
+    second.jwk,
+    { ...weak.jwk, use: 'enc' },
+    { ...secret.jwk, d: 'AAAA' },
+    { ...encryption.jwk, key_ops: ['encrypt'] },
+    { kty: 'oct', k: 'c2VjcmV0', kid: 'oct', alg: 'HS256' },
+    { kty: 'EC', kid: 'broken', crv: 'P-256', x: 'A', y: 'A' },
+    5 as never,
+  );
+  for (const key of [first, second]) t.true(await app.isActive(await issuer.signAs({}, {}, key)));
+  for (const key of [weak, secret, encryption]) t.false(await app.isActive(await issuer.signAs({}, {}, key)));
+});
+
+testEachDatabase('a set of 10,000 keys is refused', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+  t.teardown(() => issuer.stop());
+  for (let n = 0; n < 10_000; n += 1) issuer.published.push({ kty: 'EC' });
+  t.deepEqual(await statusesOf(app, await issuer.sign()), [503, 503, 503]);
+});

@@ -1,0 +1,161 @@
+// Migrations: at once, up and down, and the same whether run from TypeScript or from the built JavaScript.
+import { dirname } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import Database from 'better-sqlite3';
+import pg from 'pg';
+import { migrateDown, migrateUp, migrationStatus } from '../../src/store/migrate.ts';
+import { openStore } from '../../src/store/open.ts';
+import { TestApp } from '../helpers/app.ts';
+import { freshDatabase, type TestDatabase } from '../helpers/databases.ts';
+import { dump } from '../helpers/dump.ts';
+import { testEachStore } from '../helpers/each-database.ts';
+import { cli, run } from '../helpers/run.ts';
+
+const empty = { empty: true };
+
+/** Registers, revokes and introspects on a database that somebody else migrated. */
+async function assertServes(t: ExecutionContext, database: TestDatabase): Promise<void> {
+  const app = await TestApp.start(database);
+  t.is((await app.get('/health/ready')).status, 200);
+  const client = await app.addClient();
+  const token = await app.register({ client_id: client.client_id, session_id: 's1', sub: 'u1' });
+  await app.form('/revoke', { token }, client);
+  t.false(await app.isActive(token));
+  t.deepEqual(await app.stop(), []);
+}
+
+testEachStore(
+  'of many starts on one empty database one migrates, and none fails',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url };
+    const ran = await Promise.all(Array.from({ length: 4 }, () => cli(['migrate', 'up'], env)));
+    for (const { code, stderr } of ran) t.is(code, 0, stderr);
+    const { done, pending } = await migrationStatus(database.url);
+    t.true(done.length > 0);
+    t.deepEqual(pending, []);
+    const said = ran.flatMap(({ stdout }) => stdout.match(/(?<=^ran ).*$/gm) ?? []);
+    t.deepEqual(said, done);
+    await assertServes(t, database);
+  },
+  empty,
+);
+
+testEachStore(
+  'migrations go up, down to nothing, and up again',
+  async (t, database) => {
+    const up = await migrateUp(database.url);
+    const undone: string[] = [];
+    for (;;) {
+      const names = await migrateDown(database.url);
+      if (names.length === 0) break;
+      undone.push(...names);
+    }
+    t.deepEqual(undone, up.toReversed());
+    const left = Object.keys(await dump(database)).filter((table) => !/^(knex_|sqlite_)/.test(table));
+    t.deepEqual(left, []);
+    t.deepEqual((await migrationStatus(database.url)).pending, up);
+    t.deepEqual(await migrateUp(database.url), up);
+    t.deepEqual(await migrateUp(database.url), []);
+    await assertServes(t, database);
+  },
+  empty,
+);
+
+testEachStore(
+  'migration status reads an empty database without writing to it',
+  async (t, database) => {
+    const { done, pending } = await migrationStatus(database.url);
+    t.deepEqual(done, []);
+    t.true(pending.length > 0);
+    t.deepEqual(Object.keys(await dump(database)), []);
+  },
+  empty,
+);
+
+testEachStore('a start that was killed while migrating does not stop the next', async (t, database) => {
+  await migrateUp(database.url);
+  await execute(database, 'update knex_migrations_lock set is_locked = 1');
+  t.deepEqual(await migrateUp(database.url), []);
+  await migrateDown(database.url);
+  await execute(database, 'update knex_migrations_lock set is_locked = 1');
+  t.true((await migrateUp(database.url)).length > 0);
+});
+
+testEachStore(
+  'a database migrated from TypeScript by the knex command line runs under the built JavaScript',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url };
+    const migrated = await run('npm', ['run', '-s', 'knex', '--', 'migrate:latest'], env);
+    t.is(migrated.code, 0, migrated.stderr);
+    const status = await cli(['migrate', 'status'], env);
+    t.is(status.code, 0, status.stdout);
+    t.is((await cli(['migrate', 'up'], env)).stdout, 'The schema is up to date.\n');
+    await assertServes(t, database);
+  },
+  empty,
+);
+
+testEachStore(
+  'a database migrated by the built JavaScript is up to date for the knex command line',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url };
+    const up = await cli(['migrate', 'up'], env);
+    t.regex(up.stdout, /^ran 0001-initial$/m);
+    const latest = await run('npm', ['run', '-s', 'knex', '--', 'migrate:latest'], env);
+    t.is(latest.code, 0, latest.stderr);
+    t.regex(latest.stdout, /Already up to date/);
+  },
+  empty,
+);
+
+testEachStore(
+  'a store on a database that was never migrated is not ready, and answers nothing',
+  async (t, database) => {
+    const store = openStore(database.url);
+    t.deepEqual(await store.findFaults(), { migrations: 'pending' });
+    await t.throwsAsync(store.findEventHead(), { name: 'StoreUnavailable' });
+    await t.throwsAsync(
+      store.ask((facts) => facts.client('c1')),
+      { name: 'StoreUnavailable' },
+    );
+    await t.throwsAsync(
+      store.write(() => ({ outcome: 1, effects: {} })),
+      { name: 'StoreUnavailable' },
+    );
+    await store.close();
+  },
+  empty,
+);
+
+testEachStore(
+  'a store whose database is not there says so, and answers nothing',
+  async (t, { kind, url }) => {
+    const gone = await freshDatabase(kind);
+    await gone.drop();
+    const store = openStore(kind === 'sqlite' ? `sqlite:${dirname(url.slice('sqlite:'.length))}` : gone.url);
+    t.deepEqual(await store.findFaults(), { database: 'unreachable', migrations: 'unknown' });
+    await t.throwsAsync(
+      store.ask((facts) => facts.client('c1')),
+      { name: 'StoreUnavailable' },
+    );
+    await t.throwsAsync(
+      store.write(() => ({ outcome: 1, effects: {} })),
+      { name: 'StoreUnavailable' },
+    );
+    await store.close();
+  },
+  empty,
+);
+
+async function execute({ kind, url }: TestDatabase, statement: string): Promise<void> {
+  if (kind === 'sqlite') {
+    const sqlite = new Database(url.slice('sqlite:'.length));
+    sqlite.exec(statement);
+    sqlite.close();
+    return;
+  }
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
+}
