@@ -1,6 +1,7 @@
 // `npm run bench`: how fast the server is beside what one would use instead, side by side in one run.
 // `--quick` takes two minutes, `--only NAME` runs one part. Writes bench/results/*.json.
 import { parseArgs } from 'node:util';
+import { audit } from './audit.ts';
 import { introspection } from './introspection.ts';
 import { printReport, type Row, writeReport } from './lib/report.ts';
 import { revocation } from './revocation.ts';
@@ -10,16 +11,20 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
     tokens: { type: 'string' },
+    events: { type: 'string' },
   },
 });
 const million = values.quick ? 100_000 : 1_000_000;
 const size = { tokens: Number(values.tokens ?? million), revocations: Number(values.tokens ?? million) };
+const events = Number(values.events ?? (values.quick ? 100_000 : 10_000_000));
 const effort = values.quick ? { rounds: 2, seconds: 2 } : { rounds: 5, seconds: 4 };
 const parts = {
   'introspection-sqlite': () => introspection('sqlite', size, effort),
   'introspection-postgres': () => introspection('postgres', size, effort),
   'revocation-sqlite': () => revocation('sqlite', effort),
   'revocation-postgres': () => revocation('postgres', effort),
+  'audit-sqlite': () => audit('sqlite', events, effort),
+  'audit-postgres': () => audit('postgres', events, effort),
 };
 const rows: Row[] = [];
 for (const [name, run] of Object.entries(parts)) {

@@ -1,17 +1,22 @@
 // The whole server on one screen: the middleware in its order, and every route.
 import type { BlockList } from 'node:net';
 import Router from '@koa/router';
+import type { JSONWebKeySet } from 'jose';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
-import { handleListEvents } from './http/audit-events.ts';
+import { handleListEvents, handleShowEvent } from './http/audit-events.ts';
+import { handleExport } from './http/audit-export.ts';
+import { handleSeals } from './http/audit-seals.ts';
+import { handleSummary } from './http/audit-summary.ts';
 import { ClientAuth } from './http/client-auth.ts';
 import { ClientDirectory } from './http/client-directory.ts';
 import { handleClients } from './http/clients.ts';
 import type { Context, Next, State } from './http/context.ts';
 import { cors } from './http/cors.ts';
+import { DeadTokenRecorder } from './http/dead-token-recorder.ts';
 import { handleDocs } from './http/docs.ts';
 import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
@@ -29,6 +34,7 @@ import { SessionActivity } from './http/session-activity.ts';
 import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
+import { type TrailStatus, watchTrail } from './http/trail-metrics.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
 import type { SigningKeys } from './jwt/signing-keys.ts';
 import { createTrust } from './jwt/trust.ts';
@@ -60,6 +66,8 @@ export interface AppParts {
   readonly nodeVersion: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly trail: TrailStatus;
+  readonly publicSealKeys: () => Promise<JSONWebKeySet>;
 }
 
 export interface App {
@@ -82,6 +90,7 @@ export function createApp(parts: AppParts): App {
   const { store, policy, log, now, signingKeys, issuer, upstream } = parts;
   const version = packageVersion();
   const metrics = new Metrics();
+  watchTrail(metrics.registry, store, parts.trail);
   const directory = new ClientDirectory(store);
   const recorder = new FloodRecorder(store);
   const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
@@ -94,6 +103,7 @@ export function createApp(parts: AppParts): App {
     sharedSecret,
     countRefusal,
   });
+  const deadTokens = new DeadTokenRecorder(store, now);
   const activity = new SessionActivity(store, now);
   const auth = new ClientAuth({
     directory,
@@ -129,6 +139,7 @@ export function createApp(parts: AppParts): App {
   });
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
+  const seals = handleSeals({ store, auth, publicSealKeys: parts.publicSealKeys });
   const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
   const sessions = handleSessions({ store, policy, auth });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
@@ -145,7 +156,7 @@ export function createApp(parts: AppParts): App {
       method: 'POST',
       path: '/introspect',
       family: 'oauth',
-      handle: handleIntrospect({ store, verifier, auth, activity, signingKeys, issuer, now }),
+      handle: handleIntrospect({ store, verifier, auth, activity, deadTokens, signingKeys, issuer, now }),
     },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
@@ -175,6 +186,11 @@ export function createApp(parts: AppParts): App {
     { method: 'GET', path: '/v1/sessions', family: 'v1', handle: sessions.listSessions },
     { method: 'DELETE', path: '/v1/sessions/:id', family: 'v1', handle: sessions.deleteSession },
     { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
+    { method: 'GET', path: '/v1/audit/events/:id', family: 'v1', handle: handleShowEvent({ store, auth }) },
+    { method: 'GET', path: '/v1/audit/summary', family: 'v1', handle: handleSummary({ store, auth, now }) },
+    { method: 'GET', path: '/v1/audit/export', family: 'v1', handle: handleExport({ store, auth }) },
+    { method: 'GET', path: '/v1/audit/seals', family: 'v1', handle: seals.listSeals },
+    { method: 'GET', path: '/v1/audit/seal-keys', family: 'v1', handle: seals.listSealKeys },
     { method: 'POST', path: '/v1/clients', family: 'v1', handle: clients.createClient },
     { method: 'GET', path: '/v1/clients', family: 'v1', handle: clients.listClients },
     { method: 'GET', path: '/v1/clients/:client_id', family: 'v1', handle: clients.showClient },
@@ -224,6 +240,7 @@ export function createApp(parts: AppParts): App {
     admin: parts.separateAdmin ? build(forOperators) : null,
     routes: [...forEveryone, ...forOperators],
     close: async () => {
+      await deadTokens.flush();
       await activity.close().catch(() => {});
       await recorder.close();
     },

@@ -28,6 +28,15 @@ export interface Config {
   readonly confirmSecret: string | null;
   readonly authFailuresPerMinuteMax: number;
   readonly shutdownGraceMs: number;
+  /** Null: audit events are kept forever. */
+  readonly auditRetentionDays: number | null;
+  /** 0: never by itself. */
+  readonly purgeIntervalMs: number;
+  readonly sealIntervalMs: number;
+  readonly sealKeyFile: string;
+  /** Where seals are sent as they are made. */
+  readonly sealFile: string | null;
+  readonly sealWebhookUrl: string | null;
   readonly sharedSecret: SharedSecretSettings;
   /** Audiences that assertions of older clients name. */
   readonly assertionAudiences: readonly string[];
@@ -168,6 +177,32 @@ export const settings: readonly Setting[] = [
     means: 'failed authentications per client and address before 429; per address ten times as many',
   },
   { name: 'SHUTDOWN_GRACE_SECONDS', default: '10', means: 'how long open requests may take after SIGTERM' },
+  {
+    name: 'AUDIT_RETENTION_DAYS',
+    default: 'forever',
+    means: 'how long audit events are kept; then they are purged in whole sealed ranges',
+  },
+  {
+    name: 'PURGE_INTERVAL_SECONDS',
+    default: '3600',
+    means: 'how often what can no longer change a verdict is deleted; 0: only by `purge`',
+  },
+  {
+    name: 'SEAL_INTERVAL_SECONDS',
+    default: '60',
+    means: 'how often the audit trail is sealed; 0: only by `audit seal`',
+  },
+  {
+    name: 'SEAL_KEY_FILE',
+    default: 'beside the database',
+    means: 'JWK set of the keys that sign seals, mode 0600; required in production while sealing is on',
+  },
+  {
+    name: 'SEAL_FILE',
+    default: 'none',
+    means: 'append-only file that each seal is written to, best on another machine',
+  },
+  { name: 'SEAL_WEBHOOK_URL', default: 'none', means: 'https URL that each seal is posted to' },
 ];
 
 export interface ConfigProblem {
@@ -217,6 +252,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       'Remove it; make clients with `client create`.',
     );
   }
+  const sealIntervalMs = reader.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
   const sharedSecret = reader.sharedSecret(production);
   const config: Config = {
     production,
@@ -246,6 +282,14 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     confirmSecret: reader.longSecret('CONFIRM_SECRET'),
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
+    auditRetentionDays: reader.has('AUDIT_RETENTION_DAYS')
+      ? reader.integer('AUDIT_RETENTION_DAYS', 1, 1, 36500)
+      : null,
+    purgeIntervalMs: reader.integer('PURGE_INTERVAL_SECONDS', 3600, 0, 86_400) * 1000,
+    sealIntervalMs,
+    sealKeyFile: reader.sealKeyFile(production && sealIntervalMs > 0, databaseUrl),
+    sealFile: reader.text('SEAL_FILE') ?? null,
+    sealWebhookUrl: reader.has('SEAL_WEBHOOK_URL') ? reader.webhookUrl('SEAL_WEBHOOK_URL', production) : null,
     sharedSecret,
     assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
     clientCertProxies: reader.list(
@@ -425,6 +469,27 @@ class Reader {
       this.report(name, problem, 'Check its path, permissions and content.');
       return [];
     }
+  }
+
+  /** The key must survive the machine and be readable by the server alone, so production says where it is. */
+  sealKeyFile(required: boolean, databaseUrl: string): string {
+    const given = this.text('SEAL_KEY_FILE');
+    if (given !== undefined) return given;
+    if (required) {
+      const remedy = 'Set it to a path, and make the key there once with `audit rotate-key`.';
+      this.report('SEAL_KEY_FILE', 'is missing', remedy);
+    }
+    const isSqlite = databaseUrl.startsWith('sqlite:');
+    return isSqlite ? `${databaseUrl.slice('sqlite:'.length)}.seal-keys.json` : './data/seal-keys.json';
+  }
+
+  /** May hold a query, which is how some receivers authenticate. */
+  webhookUrl(name: string, strict: boolean): string {
+    const text = this.text(name) ?? '';
+    const protocols = strict ? /^https:$/ : /^https?:$/;
+    if (!URL.canParse(text) || !protocols.test(new URL(text).protocol))
+      this.report(name, 'is no https URL', 'Set it to the https URL that is to receive the seals.');
+    return text;
   }
 
   /** One secret, or several while they are rotated: by lines where there are lines, else by commas. */

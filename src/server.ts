@@ -12,6 +12,8 @@ import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
+import { startUpkeep } from './upkeep/schedule.ts';
+import { SealKeys } from './upkeep/seal-keys.ts';
 
 const headerBytesMax = 32_768;
 const requestTimeoutMs = 30_000;
@@ -57,9 +59,14 @@ export async function serveStore(
 ): Promise<RunningServer> {
   let isDraining = false;
   const now = options.now ?? Date.now;
+  const policy = policyOf(config);
+  const keys = new SealKeys(config.sealKeyFile);
+  if (config.production && config.sealIntervalMs > 0) keys.signingKey();
+  const { auditRetentionDays, sealFile, sealWebhookUrl } = config;
+  const upkeep = startUpkeep(store, config, { ...policy, auditRetentionDays }, keys, log);
   const app = createApp({
     store,
-    policy: policyOf(config),
+    policy,
     log,
     trusted: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
@@ -80,6 +87,14 @@ export async function serveStore(
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
     now,
+    publicSealKeys: async () => keys.publicKeys(),
+    trail: {
+      destinations: [
+        ...(sealFile ? (['file'] as const) : []),
+        ...(sealWebhookUrl ? (['webhook'] as const) : []),
+      ],
+      purgeable: upkeep.purgeable,
+    },
   });
   const main = await listen(app.main.callback(), config.host, config.port);
   const admin = app.admin ? await listen(app.admin.callback(), config.host, config.adminPort ?? 0) : null;
@@ -90,6 +105,7 @@ export async function serveStore(
     async stop() {
       isDraining = true;
       await Promise.all([main, admin].map((server) => server && drain(server, config.shutdownGraceMs)));
+      await upkeep.stop();
       await app
         .close()
         .catch(() => log.warn('counts of refused requests could not be written before the end'));

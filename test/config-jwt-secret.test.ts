@@ -2,7 +2,12 @@
 import test from 'ava';
 import { ConfigError, readConfig } from '../src/config.ts';
 
-const production = { NODE_ENV: 'production', PUBLIC_URL: 'https://t.example', DATABASE_URL: 'sqlite:x' };
+const production = {
+  NODE_ENV: 'production',
+  PUBLIC_URL: 'https://t.example',
+  DATABASE_URL: 'sqlite:x',
+  SEAL_KEY_FILE: 'k',
+};
 const good = 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU';
 
 test('a good secret is taken, and several while it is rotated', (t) => {

@@ -9,6 +9,7 @@ const production = {
   NODE_ENV: 'production',
   DATABASE_URL: 'postgres://u:p@db.example/tokens',
   PUBLIC_URL: 'https://tokens.example',
+  SEAL_KEY_FILE: '/keys/seal.json',
 };
 
 /** Names and problems of what is wrong with these settings. */
@@ -40,7 +41,11 @@ test('without a setting the server is one for a newcomer: loopback, SQLite, demo
 });
 
 test('production has no default for what decides security, and says so all at once', (t) => {
-  t.deepEqual(problemsOf({ NODE_ENV: 'production' }), ['DATABASE_URL is missing', 'PUBLIC_URL is missing']);
+  t.deepEqual(problemsOf({ NODE_ENV: 'production' }), [
+    'DATABASE_URL is missing',
+    'PUBLIC_URL is missing',
+    'SEAL_KEY_FILE is missing',
+  ]);
   t.deepEqual(problemsOf({ ...production, PUBLIC_URL: 'http://tokens.example', SEED_DEMO: 'yes' }), [
     'PUBLIC_URL is not https',
     'SEED_DEMO asks for demo clients in production',

@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { ConfigError } from '../config.ts';
 import { Refusal } from '../http/refusal.ts';
 import { packageVersion } from '../package-root.ts';
+import { auditCommand } from './audit.ts';
 import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
 import { describeFailure } from './failure.ts';
@@ -12,6 +13,7 @@ import { healthcheckCommand } from './healthcheck.ts';
 import { issuerCommand } from './issuer.ts';
 import { keysCommand } from './keys.ts';
 import { migrateCommand } from './migrate.ts';
+import { purgeCommand } from './purge.ts';
 import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 
@@ -27,6 +29,8 @@ program
   .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
+program.addCommand(auditCommand(process));
+program.addCommand(purgeCommand(process));
 program.addCommand(revokeCommand(process));
 program.addCommand(issuerCommand(process));
 program.addCommand(keysCommand(process));

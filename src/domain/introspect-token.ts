@@ -8,7 +8,11 @@ import { verdict } from './verdict.ts';
 
 export type Introspection =
   | { readonly active: true; readonly claims: Claims; readonly cacheMaxAge: number }
-  | { readonly active: false };
+  | {
+      readonly active: false;
+      /** The token was revoked or superseded: presenting it again is worth a note. Not for the caller. */
+      readonly revoked?: { readonly claims: Claims; readonly reason: string };
+    };
 
 const inactive: Introspection = { active: false };
 
@@ -19,8 +23,12 @@ export async function introspectToken(
 ): Promise<Introspection> {
   return store.ask((facts, now) => {
     const token = findKnownToken(facts, presented);
-    if (!token || !maySee(caller, token)) return inactive;
-    if (!verdict(token, facts.standing(token), now).active) return inactive;
+    if (!token) return inactive;
+    const standing = facts.standing(token);
+    const [cover] = standing.coveredBy;
+    if (cover && now < token.expiresAt)
+      return { active: false, revoked: { claims: token, reason: cover.reason } };
+    if (!maySee(caller, token) || !verdict(token, standing, now).active) return inactive;
     const secondsLeft = Math.max(0, Math.floor((token.expiresAt - now) / 1000));
     return { active: true, claims: token, cacheMaxAge: Math.min(caller.cacheMaxAge, secondsLeft) };
   });

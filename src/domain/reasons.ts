@@ -80,6 +80,12 @@ export const reasonRules: Readonly<Record<Reason, ReasonRule>> = {
     scope: 'token',
     retention: 'token',
   },
+  erased: {
+    givenBy: 'server',
+    means: 'the dead token of a person who was erased: its own row is gone',
+    scope: 'token',
+    retention: 'token',
+  },
   reuse_detected: {
     givenBy: 'server',
     means: 'a superseded refresh token came back: it or its successor was stolen',

@@ -76,7 +76,7 @@ function decide(
   const token = toToken(registration, replaced, registrar, now);
   if (existing) return again(facts, now, existing, token);
 
-  const refusal = refuseTimes(registration, policy, now);
+  const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
   if (refusal) return { outcome: refusal, effects: {} };
 
   const [grant, session] = facts.together(
@@ -201,6 +201,17 @@ function refuseTimes(registration: Registration, policy: Policy, now: number): R
     return { status: 'refused', parameter: 'exp', problem };
   }
   return undefined;
+}
+
+/**
+ * A token as old as what was purged could be one that is dead; that happens only when the longest life of
+ * tokens was raised since. What has expired may still be imported.
+ */
+function refuseForgotten(facts: Facts, token: RegisteredToken, now: number): Registered | undefined {
+  const isRecent = token.issuedAt > now - dayMs;
+  if (isRecent || token.expiresAt <= now || token.issuedAt > facts.purgedUntil()) return undefined;
+  const problem = 'lies before what is still known of revocations; issue a new token';
+  return { status: 'refused', parameter: 'iat', problem };
 }
 
 /**

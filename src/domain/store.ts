@@ -3,13 +3,15 @@
 // Rules are written as questions and decisions: plain functions of facts and of the time. Storage loads
 // the facts, for many of them at once, and makes what was decided durable, many together. So the rules
 // neither wait nor batch, and batching can change no answer.
-import type { AuditEvent, NewEvent } from './audit.ts';
+import type { NewEvent } from './audit.ts';
+import type { RecordedEvent } from './audit-leaf.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
 import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
 import type { Issuer } from './issuers.ts';
 import type { Grant, Session } from './sessions.ts';
 import type { Target, TargetKey, TargetKind } from './targets.ts';
+import type { UpkeepStore } from './upkeep-store.ts';
 import type { Standing } from './verdict.ts';
 
 /**
@@ -35,6 +37,11 @@ export interface Facts {
   /** Unexpired sessions of a user, newest first, at most `sessionsMax`. */
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
+  /**
+   * Of what was issued until this instant, a revocation that covered it may have been purged: a token that
+   * old, of which nothing is known, cannot be vouched for. 0 when nothing was purged.
+   */
+  purgedUntil(): number;
   /** What came of the order that was given under this idempotency key, unless that has expired. */
   remembered(keyDigest: Digest): Remembered | undefined;
   issuer(name: string): Issuer | undefined;
@@ -143,12 +150,30 @@ export interface RevocationFilter {
 export interface EventFilter {
   readonly userId?: string;
   readonly clientId?: string;
+  readonly sessionId?: string;
+  readonly tokenRef?: string;
   readonly action?: string;
+  readonly reason?: string;
+  readonly actorKind?: string;
+  readonly actorId?: string;
+  readonly ip?: string;
+  readonly requestId?: string;
   /** Half-open, milliseconds. */
   readonly from?: number;
   readonly to?: number;
   /** Only events at or below this sequence number (the head when a walk began). */
   readonly below: number;
+}
+
+/** Events of one action and reason within one interval of time. */
+export interface EventCount {
+  /** The beginning of the interval, milliseconds. */
+  readonly at: number;
+  readonly action: string;
+  readonly reason: string | null;
+  readonly events: number;
+  /** Occurrences: an event may stand for many. */
+  readonly count: number;
 }
 
 /** Storage cannot answer or cannot promise durability: 503, and nothing was said. */
@@ -169,7 +194,12 @@ export interface Store {
    */
   write<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<T>;
   /** Newest first, at most `limit`, starting below `before`. */
-  listEvents(filter: EventFilter, before: number, limit: number): Promise<AuditEvent[]>;
+  listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]>;
+  /** Oldest first, at most `limit`, starting above `after`. */
+  listEventsAfter(filter: EventFilter, after: number, limit: number): Promise<RecordedEvent[]>;
+  findEvent(seq: number): Promise<RecordedEvent | undefined>;
+  /** At most `limit`, by time, action and reason. */
+  countEvents(filter: EventFilter, intervalMs: number, limit: number): Promise<EventCount[]>;
   /** Sequence number of the newest event. */
   findEventHead(): Promise<number>;
   /** Newest first, at most `limit`, starting below `before`. */
@@ -197,5 +227,7 @@ export interface Store {
   listOrigins(): Promise<ReadonlySet<string>>;
   /** What keeps the server from being ready, by check; empty when nothing does. */
   findFaults(): Promise<Record<string, string>>;
+  /** For sealing, verifying, purging and erasing. */
+  readonly upkeep: UpkeepStore;
   close(): Promise<void>;
 }

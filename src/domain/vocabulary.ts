@@ -18,6 +18,7 @@ export const reasons = [
   'identity_provider',
   'superseded',
   'reuse_detected',
+  'erased',
 ] as const;
 export type Reason = (typeof reasons)[number];
 
@@ -42,6 +43,11 @@ export const auditActions = [
   'client_secret_rotated',
   'client_disabled',
   'client_enabled',
+  'dead_token_presented',
+  'audit_read',
+  'audit_exported',
+  'purge',
+  'erase',
   'issuer_added',
   'issuer_disabled',
   'issuer_enabled',

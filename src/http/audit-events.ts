@@ -1,103 +1,87 @@
-// GET /v1/audit/events: the audit trail, newest first.
-import { hash } from 'node:crypto';
-import type { AuditEvent } from '../domain/audit.ts';
-import type { EventFilter, Store } from '../domain/store.ts';
-import { auditActions } from '../domain/vocabulary.ts';
+// GET /v1/audit/events and /{id}: the audit trail, newest or oldest first. Reading it is written into it,
+// once per walk.
+
+import { toWire } from '../domain/audit-record.ts';
+import type { Client } from '../domain/clients.ts';
+import { recordReading } from '../domain/read-trail.ts';
+import type { Store } from '../domain/store.ts';
+import { filterNames, fingerprintOf, readFilter } from './audit-query.ts';
 import type { ClientAuth } from './client-auth.ts';
-import type { Context } from './context.ts';
-import {
-  badCursor,
-  encodeCursor,
-  linkNext,
-  type Query,
-  readCursor,
-  readLimit,
-  readQuery,
-  readTime,
-} from './query.ts';
-import { badParameter } from './refusal.ts';
-import { respond, timeOf } from './respond.ts';
+import { type Context, originOf } from './context.ts';
+import { badCursor, encodeCursor, linkNext, type Query, readCursor, readLimit, readQuery } from './query.ts';
+import { badParameter, Refusal } from './refusal.ts';
+import { respond } from './respond.ts';
 
 export interface AuditParts {
   readonly store: Store;
   readonly auth: ClientAuth;
 }
 
-const filters = ['user_id', 'client_id', 'action', 'from', 'to'] as const;
+const names = [...filterNames, 'order'];
+
+interface Position {
+  /** The walk ends where the trail ended when it began: it never chases what is being written. */
+  readonly below: number;
+  /** The last event seen. */
+  readonly seen: number;
+}
 
 export function handleListEvents({ store, auth }: AuditParts) {
   return async function listEvents(ctx: Context): Promise<void> {
-    await auth.permit(ctx, 'audit');
-    const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
+    const caller = await auth.permit(ctx, 'audit');
+    const query = readQuery(ctx, [...names, 'limit', 'cursor']);
     const limit = readLimit(query);
-    const cursor = readPosition(query);
-    // The walk ends where the log ended when it began: it never chases what is being written.
-    const below = cursor?.below ?? (await store.findEventHead());
-    const filter = readFilter(query, below);
-    const events = await store.listEvents(filter, cursor?.before ?? below + 1, limit + 1);
+    const filter = readFilter(query);
+    const oldestFirst = readOrder(query) === 'oldest';
+    const { below, seen } = readPosition(query, oldestFirst) ?? (await begin());
+    const events = oldestFirst
+      ? await store.listEventsAfter({ ...filter, below }, seen, limit + 1)
+      : await store.listEvents({ ...filter, below }, seen, limit + 1);
     const page = events.slice(0, limit);
     const last = page.at(-1);
     const nextCursor =
-      events.length > limit && last ? encodeCursor([below, last.seq, fingerprint(query)]) : null;
+      events.length > limit && last ? encodeCursor([below, last.seq, fingerprintOf(query, names)]) : null;
     linkNext(ctx, nextCursor);
     respond(ctx, 200, { items: page.map(toWire), next_cursor: nextCursor });
+
+    async function begin(): Promise<Position> {
+      const head = await store.findEventHead();
+      await recordReading(store, originOf(ctx, actorOf(caller)), 'audit_read', filter, { view: 'events' });
+      return { below: head, seen: oldestFirst ? 0 : head + 1 };
+    }
   };
 }
 
-function readPosition(query: Query): { below: number; before: number } | undefined {
+export function handleShowEvent({ store, auth }: AuditParts) {
+  return async function showEvent(ctx: Context): Promise<void> {
+    const caller = await auth.permit(ctx, 'audit');
+    readQuery(ctx, []);
+    const { id = '' } = ctx.params as { id?: string };
+    const seq = /^[1-9][0-9]{0,14}$/.test(id) ? Number(id) : 0;
+    const event = seq === 0 ? undefined : await store.findEvent(seq);
+    if (!event) throw new Refusal('not_found', 'there is no such event');
+    const origin = originOf(ctx, actorOf(caller));
+    await recordReading(store, origin, 'audit_read', {}, { view: 'event', id });
+    respond(ctx, 200, toWire(event));
+  };
+}
+
+export function actorOf(caller: Client) {
+  return { kind: 'client', id: caller.clientId } as const;
+}
+
+function readOrder(query: Query): 'newest' | 'oldest' {
+  const order = query.get('order') ?? 'newest';
+  if (order !== 'newest' && order !== 'oldest') throw badParameter('order', 'must be newest or oldest');
+  return order;
+}
+
+function readPosition(query: Query, oldestFirst: boolean): Position | undefined {
   const position = readCursor(query);
   if (!position) return undefined;
-  const [below, before, ofQuery] = position;
-  const isWhole = Number.isSafeInteger(below) && Number.isSafeInteger(before);
-  if (!isWhole || ofQuery !== fingerprint(query)) throw badCursor();
-  return { below: below as number, before: before as number };
-}
-
-/** A cursor belongs to the filters it was given out under. */
-function fingerprint(query: Query): string {
-  return hash('sha256', JSON.stringify(filters.map((name) => query.get(name) ?? null)), 'base64url').slice(
-    0,
-    16,
-  );
-}
-
-function readFilter(query: Query, below: number): EventFilter {
-  const [userId, clientId, action] = [query.get('user_id'), query.get('client_id'), query.get('action')];
-  for (const name of ['user_id', 'client_id'] as const) {
-    if (/\p{Cc}/u.test(query.get(name) ?? '')) throw badParameter(name, 'has control characters');
-  }
-  if (action !== undefined && !(auditActions as readonly string[]).includes(action)) {
-    throw badParameter('action', 'is not an action of the audit trail');
-  }
-  const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
-  if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');
-  return {
-    below,
-    ...(userId !== undefined && { userId }),
-    ...(clientId !== undefined && { clientId }),
-    ...(action !== undefined && { action }),
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
-  };
-}
-
-function toWire(event: AuditEvent): object {
-  return {
-    id: String(event.seq),
-    time: timeOf(event.at),
-    action: event.action,
-    reason: event.reason,
-    reason_text: event.reasonText,
-    actor: event.actor,
-    channel: event.channel,
-    user_id: event.userId,
-    client_id: event.clientId,
-    session_id: event.sessionId,
-    token_ref: event.tokenRef,
-    ip: event.ip,
-    user_agent: event.userAgent,
-    request_id: event.requestId,
-    count: event.count,
-    metadata: event.metadata,
-  };
+  const [below, seen, ofQuery] = position as [number, number, unknown];
+  const isWhole = Number.isSafeInteger(below) && Number.isSafeInteger(seen);
+  const isInside = seen >= 1 && seen <= (oldestFirst ? below : below + 1);
+  if (!isWhole || !isInside || ofQuery !== fingerprintOf(query, names)) throw badCursor();
+  return { below, seen };
 }

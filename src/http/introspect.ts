@@ -2,14 +2,15 @@
 // for byte.
 import type { Claims } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
-import { introspectToken } from '../domain/introspect-token.ts';
+import { type Introspection, introspectToken } from '../domain/introspect-token.ts';
 import type { TokenVerifier } from '../domain/known-token.ts';
 import type { Store } from '../domain/store.ts';
 import { signIntrospection } from '../jwt/introspection-jwt.ts';
 import type { SigningKeys } from '../jwt/signing-keys.ts';
 import { prefers } from './accept.ts';
 import { type ClientAuth, demand } from './client-auth.ts';
-import { type Context, protect } from './context.ts';
+import { type Context, originOf, protect } from './context.ts';
+import type { DeadTokenRecorder } from './dead-token-recorder.ts';
 import { readForm } from './form.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond, respondText } from './respond.ts';
@@ -24,6 +25,7 @@ export interface IntrospectParts {
   /** Who signs. */
   readonly issuer: string;
   readonly now: () => number;
+  readonly deadTokens: DeadTokenRecorder;
   readonly activity: SessionActivity;
 }
 
@@ -34,11 +36,11 @@ interface Answer {
   readonly [member: string]: unknown;
 }
 
-const inactive: Answer & { readonly active: false } = { active: false };
+const inactive: Answer = { active: false };
 const signedType = 'application/token-introspection+jwt';
 
 export function handleIntrospect(parts: IntrospectParts) {
-  const { store, verifier, auth, activity, signingKeys, issuer, now } = parts;
+  const { store, verifier, auth, activity, deadTokens, signingKeys, issuer, now } = parts;
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await auth.authenticateAny(ctx, form);
@@ -50,9 +52,14 @@ export function handleIntrospect(parts: IntrospectParts) {
     protect(ctx, [presentedToken]);
 
     const presented = await verifier.present(presentedToken);
-    const answer = presented === null ? inactive : await introspectToken(store, caller, presented);
-    const body = 'claims' in answer ? membersOf(answer.claims, answer.cacheMaxAge) : inactive;
-    if ('claims' in answer && answer.claims.sessionId !== null) activity.touch(answer.claims.sessionId);
+    const answer: Introspection =
+      presented === null ? { active: false } : await introspectToken(store, caller, presented);
+    const body = answer.active ? membersOf(answer.claims, answer.cacheMaxAge) : inactive;
+    if (answer.active && answer.claims.sessionId !== null) activity.touch(answer.claims.sessionId);
+    if (!answer.active && answer.revoked) {
+      const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]);
+      deadTokens.note(origin, answer.revoked.claims, answer.revoked.reason);
+    }
     // A bearer has no record that could say how it verifies; it is no resource server either.
     const isSigned = signingKeys && !caller.isBearer && prefers(ctx.get('accept'), signedType);
     if (!isSigned) return respond(ctx, 200, body);

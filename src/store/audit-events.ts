@@ -1,29 +1,11 @@
-// The table `audit_events`: append-only, in commit order.
+// The table `audit_events`: append-only, in commit order. A reader that sees a sequence number has seen all
+// below it, since they are given out under the lock of commit.ts.
 import type { Knex } from 'knex';
-import type { Actor, AuditEvent, NewEvent } from '../domain/audit.ts';
-import type { EventFilter } from '../domain/store.ts';
-import type { AuditAction, Channel } from '../domain/vocabulary.ts';
+import type { NewEvent } from '../domain/audit.ts';
+import type { RecordedEvent } from '../domain/audit-leaf.ts';
+import type { EventCount, EventFilter } from '../domain/store.ts';
+import { type EventRow, toEvent, toRow } from './audit-rows.ts';
 import { insertRows } from './insert-rows.ts';
-
-interface EventRow {
-  seq: number;
-  at: number;
-  action: AuditAction;
-  reason: string | null;
-  reason_text: string | null;
-  actor_kind: Actor['kind'];
-  actor_id: string | null;
-  channel: Channel;
-  user_id: string | null;
-  client_id: string | null;
-  session_id: string | null;
-  token_ref: string | null;
-  ip: string | null;
-  user_agent: string | null;
-  request_id: string | null;
-  count: number;
-  metadata: string;
-}
 
 export async function appendEvents(
   db: Knex,
@@ -31,63 +13,103 @@ export async function appendEvents(
   seqBefore: number,
   now: number,
 ): Promise<void> {
-  const rows = events.map(
-    (event, n): EventRow => ({
-      seq: seqBefore + 1 + n,
-      at: now,
-      action: event.action,
-      reason: event.reason,
-      reason_text: event.reasonText,
-      actor_kind: event.actor.kind,
-      actor_id: event.actor.id,
-      channel: event.channel,
-      user_id: event.userId,
-      client_id: event.clientId,
-      session_id: event.sessionId,
-      token_ref: event.tokenRef,
-      ip: event.ip,
-      user_agent: event.userAgent,
-      request_id: event.requestId,
-      count: event.count,
-      metadata: JSON.stringify(event.metadata),
-    }),
-  );
+  const rows = events.map((event, n) => toRow({ ...event, seq: seqBefore + 1 + n, at: now }));
   await insertRows(db, 'audit_events', rows);
 }
 
+const columnOf = {
+  userId: 'user_id',
+  clientId: 'client_id',
+  sessionId: 'session_id',
+  tokenRef: 'token_ref',
+  action: 'action',
+  reason: 'reason',
+  actorKind: 'actor_kind',
+  actorId: 'actor_id',
+  ip: 'ip',
+  requestId: 'request_id',
+} as const satisfies Partial<Record<keyof EventFilter, keyof EventRow>>;
+
+function matching(db: Knex, filter: EventFilter): Knex.QueryBuilder<EventRow> {
+  const query = db<EventRow>('audit_events').where('seq', '<=', filter.below);
+  for (const [name, column] of Object.entries(columnOf)) {
+    const value = filter[name as keyof typeof columnOf];
+    if (value !== undefined) query.andWhere(column, value);
+  }
+  if (filter.from !== undefined) query.andWhere('at', '>=', filter.from);
+  if (filter.to !== undefined) query.andWhere('at', '<', filter.to);
+  return query;
+}
+
+/** Newest first, below `before`. */
 export async function listEvents(
   db: Knex,
   filter: EventFilter,
   before: number,
   limit: number,
-): Promise<AuditEvent[]> {
-  const query = db<EventRow>('audit_events').where('seq', '<', before).andWhere('seq', '<=', filter.below);
-  if (filter.userId !== undefined) query.andWhere('user_id', filter.userId);
-  if (filter.clientId !== undefined) query.andWhere('client_id', filter.clientId);
-  if (filter.action !== undefined) query.andWhere('action', filter.action as AuditAction);
-  if (filter.from !== undefined) query.andWhere('at', '>=', filter.from);
-  if (filter.to !== undefined) query.andWhere('at', '<', filter.to);
-  const rows = (await query.orderBy('seq', 'desc').limit(limit)) as EventRow[];
-  return rows.map(toEvent);
+): Promise<RecordedEvent[]> {
+  const query = matching(db, filter).andWhere('seq', '<', before).orderBy('seq', 'desc').limit(limit);
+  return ((await query) as EventRow[]).map(toEvent);
 }
 
-function toEvent(row: EventRow): AuditEvent {
-  return {
-    seq: row.seq,
-    at: row.at,
-    action: row.action,
-    reason: row.reason,
-    reasonText: row.reason_text,
-    actor: { kind: row.actor_kind, id: row.actor_id },
-    channel: row.channel,
-    userId: row.user_id,
-    clientId: row.client_id,
-    sessionId: row.session_id,
-    tokenRef: row.token_ref,
-    ip: row.ip,
-    userAgent: row.user_agent,
-    requestId: row.request_id,
-    count: row.count,
-    metadata: JSON.parse(row.metadata),
-  };
+/** Oldest first, above `after`. */
+export async function listEventsAfter(
+  db: Knex,
+  filter: EventFilter,
+  after: number,
+  limit: number,
+): Promise<RecordedEvent[]> {
+  const query = matching(db, filter).andWhere('seq', '>', after).orderBy('seq').limit(limit);
+  return ((await query) as EventRow[]).map(toEvent);
+}
+
+export async function findEvent(db: Knex, seq: number): Promise<RecordedEvent | undefined> {
+  const row: EventRow | undefined = await db<EventRow>('audit_events').where('seq', seq).first();
+  return row && toEvent(row);
+}
+
+/** For checking: events as they stand, each with the leaf that was stored beside it. */
+export async function listStoredEvents(
+  db: Knex,
+  after: number,
+  limit: number,
+): Promise<{ event: RecordedEvent; storedLeaf: Buffer | null }[]> {
+  const rows: EventRow[] = await db<EventRow>('audit_events')
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(limit);
+  return rows.map((row) => ({ event: toEvent(row), storedLeaf: row.leaf }));
+}
+
+/** For sealing: what follows `after`, without gaps. */
+export async function listLeaves(
+  db: Knex,
+  after: number,
+  limit: number,
+): Promise<{ seq: number; at: number; leaf: Buffer }[]> {
+  return db('audit_events').where('seq', '>', after).orderBy('seq').limit(limit).select('seq', 'at', 'leaf');
+}
+
+/** Occurrences by interval of time, action and reason; times are the beginnings of intervals. */
+export async function countEvents(
+  db: Knex,
+  filter: EventFilter,
+  intervalMs: number,
+  limit: number,
+): Promise<EventCount[]> {
+  const rows: { bucket: number; action: string; reason: string | null; events: number; count: number }[] =
+    await matching(db, filter)
+      .select(db.raw('at / cast(? as bigint) as bucket', [intervalMs]), 'action', 'reason')
+      .count({ events: '*' })
+      .sum({ count: 'count' })
+      .groupBy('bucket', 'action', 'reason')
+      .orderBy(['bucket', 'action', 'reason'])
+      .limit(limit);
+  return rows.map(({ bucket: at, action, reason, events, count }) => ({
+    at: Number(at) * intervalMs,
+    action,
+    reason,
+    events: Number(events),
+    count: Number(count),
+  }));
 }

@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
+import type { Exclusive } from '../domain/upkeep-store.ts';
 
 export interface Dialect {
   readonly kind: 'sqlite' | 'postgres';
@@ -20,6 +21,8 @@ export interface Dialect {
   isRefusal(error: unknown): boolean;
   /** Runs `work` while no other process of this database does; the lock dies with its process. */
   withMigrationLock<T>(work: () => Promise<T>): Promise<T>;
+  /** The same for a task of upkeep, but without waiting: undefined when another process is at it. */
+  withTaskLock<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
 }
 
 export class UnusableDatabaseUrl extends Error {
@@ -83,6 +86,21 @@ function sqlite(path: string): Dialect {
         lock.close();
       }
     },
+    withTaskLock: async (task, work) => {
+      const lock = new Database(`${path}-${task}`, { timeout: 0 });
+      try {
+        lock.exec('begin exclusive');
+      } catch (error) {
+        lock.close();
+        if (codeOf(error) === 'SQLITE_BUSY') return undefined;
+        throw error;
+      }
+      try {
+        return await work();
+      } finally {
+        lock.close();
+      }
+    },
   };
 }
 
@@ -91,6 +109,7 @@ const acquireTimeoutMs = 5_000;
 const statementTimeoutMs = 10_000;
 const idleInTransactionTimeoutMs = 10_000;
 const migrationLockKey = 7009_7662;
+const taskLockKeys = { seal: 1, purge: 2 } as const satisfies Record<Exclusive, number>;
 const int8 = 20;
 
 function postgres(url: string): Dialect {
@@ -134,6 +153,19 @@ function postgres(url: string): Dialect {
       try {
         await client.query('select pg_advisory_lock($1)', [migrationLockKey]);
         return await work();
+      } finally {
+        await client.end();
+      }
+    },
+    withTaskLock: async (task, work) => {
+      // A connection of its own: the lock lives as long as it, and it holds no snapshot and no row.
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      client.on('error', () => {});
+      try {
+        const keys = [migrationLockKey, taskLockKeys[task]];
+        const { rows } = await client.query('select pg_try_advisory_lock($1, $2) as mine', keys);
+        return rows[0].mine ? await work() : undefined;
       } finally {
         await client.end();
       }

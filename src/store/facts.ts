@@ -41,6 +41,7 @@ import { findClients, findSuspended } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
 import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
 import type { Memory } from './memory.ts';
+import { recall } from './purge.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
@@ -95,6 +96,7 @@ export class LoadedFacts implements Facts {
   readonly #bearers = new Shelf<readonly RegisteredToken[]>();
   readonly #sessionsOf = new Shelf<readonly Session[]>();
   readonly #clients = new Shelf<Client | undefined>();
+  readonly #purgedUntil = new Shelf<number>();
   readonly #kindsEverywhere = new Shelf<readonly TargetKind[]>();
   readonly #histories = new Shelf<readonly LoggedRevocation[]>();
   readonly #remembered = new Shelf<Remembered | undefined>();
@@ -128,6 +130,7 @@ export class LoadedFacts implements Facts {
     );
     await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
     await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
+    await this.#purgedUntil.fill(async ([name]) => [[name as string, await recall(db, 'purged_until')]], 0);
     await this.#issuers.fill(
       async (names) => byKey(await findIssuers(db, names), (i) => i.issuer),
       undefined,
@@ -240,6 +243,10 @@ export class LoadedFacts implements Facts {
       (changed, change) => (clientOf(change) === clientId ? changeClient(changed, change) : changed),
       client,
     );
+  }
+
+  purgedUntil(): number {
+    return this.#purgedUntil.get('');
   }
 
   issuer(name: string): Issuer | undefined {

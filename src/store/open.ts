@@ -1,7 +1,7 @@
 // Opens the store: the port of domain/store.ts over Knex. Questions are answered together, decisions are
 // made durable together; see facts.ts for how they get what they ask.
 import type { Knex } from 'knex';
-import type { AuditEvent } from '../domain/audit.ts';
+import type { RecordedEvent } from '../domain/audit-leaf.ts';
 import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
@@ -9,15 +9,16 @@ import type { Session } from '../domain/sessions.ts';
 import type {
   BearerPage,
   Decision,
+  EventCount,
   EventFilter,
   Facts,
   RevocationFilter,
   SessionPosition,
   Store,
 } from '../domain/store.ts';
-import { StoreUnavailable } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
-import { listEvents } from './audit-events.ts';
+import type { UpkeepStore } from '../domain/upkeep-store.ts';
+import { countEvents, findEvent, listEvents, listEventsAfter } from './audit-events.ts';
 import { BatchQueue, type Entry } from './batch-queue.ts';
 import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
@@ -29,6 +30,8 @@ import { migrationStatusOf } from './migrate.ts';
 import { findRevocation, listRevocations } from './revocations.ts';
 import { listSessionsOf, touchSessions } from './sessions.ts';
 import { listBearers } from './tokens.ts';
+import { guarded, toUnavailable } from './unavailable.ts';
+import { KnexUpkeep } from './upkeep.ts';
 
 type Question = (facts: Facts, now: number) => unknown;
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
@@ -57,11 +60,13 @@ class KnexStore implements Store {
   readonly #memory = new Memory();
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
+  readonly upkeep: UpkeepStore;
 
   constructor(dialect: Dialect, options: StoreOptions) {
     this.#dialect = dialect;
     this.#reader = dialect.openReader();
     this.#writer = dialect.openWriter();
+    this.upkeep = new KnexUpkeep(dialect, this.#reader, this.#writer);
     this.#now = options.now ?? Date.now;
     this.#clockSql = options.now ? null : dialect.clockSql;
     const batchMax = options.batchMax ?? batchMaxDefault;
@@ -77,8 +82,20 @@ class KnexStore implements Store {
     return this.#decisions.add<T>(decide);
   }
 
-  listEvents(filter: EventFilter, before: number, limit: number): Promise<AuditEvent[]> {
+  listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]> {
     return guarded(listEvents(this.#reader, filter, before, limit));
+  }
+
+  listEventsAfter(filter: EventFilter, after: number, limit: number): Promise<RecordedEvent[]> {
+    return guarded(listEventsAfter(this.#reader, filter, after, limit));
+  }
+
+  findEvent(seq: number): Promise<RecordedEvent | undefined> {
+    return guarded(findEvent(this.#reader, seq));
+  }
+
+  countEvents(filter: EventFilter, intervalMs: number, limit: number): Promise<EventCount[]> {
+    return guarded(countEvents(this.#reader, filter, intervalMs, limit));
   }
 
   async findEventHead(): Promise<number> {
@@ -185,18 +202,4 @@ class KnexStore implements Store {
       await this.#attempt(entries, attempt + 1);
     }
   }
-}
-
-/** Whatever the database rejects with, callers see that the store cannot answer. */
-async function guarded<T>(work: PromiseLike<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw toUnavailable(error);
-  }
-}
-
-function toUnavailable(error: unknown): StoreUnavailable {
-  if (error instanceof StoreUnavailable) return error;
-  return new StoreUnavailable('the database did not answer as it must', { cause: error });
 }

@@ -49,6 +49,17 @@ export async function listUnexpired(
   return rows.map(toToken);
 }
 
+/** Every registered token of a user, whatever its issuer, by ascending `id`. */
+export async function listTokensOf(
+  db: Knex,
+  subject: string,
+  after: number,
+  limit: number,
+): Promise<{ id: number; token: RegisteredToken }[]> {
+  const query = db('tokens').where('subject', subject).andWhere('id', '>', after).orderBy('id').limit(limit);
+  return ((await query) as (TokenRow & { id: number })[]).map((row) => ({ id: row.id, token: toToken(row) }));
+}
+
 const indexedColumns = { grant: 'grant_id', session: 'session_id', subject: 'subject' } as const;
 const idsPerPage = 5_000;
 

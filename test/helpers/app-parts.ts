@@ -24,6 +24,8 @@ export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promis
     tlsClientAuthorities: [],
     sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: false,
+    trail: { destinations: [], purgeable: () => ({}) },
+    publicSealKeys: async () => ({ keys: [] }),
     isDraining: () => false,
     nodeVersion: process.version,
     now: Date.now,

@@ -236,7 +236,8 @@ export class TestApp {
   async events(action?: string): Promise<AuditEvent[]> {
     const head = await this.store.findEventHead();
     const filter = { below: head, ...(action !== undefined && { action }) };
-    return (await this.store.listEvents(filter, head + 1, 10_000)).reverse();
+    const recorded = await this.store.listEvents(filter, head + 1, 10_000);
+    return recorded.reverse().map(({ salts: _, erased: __, ...event }) => event);
   }
 
   /** Stops the server; resolves to the places where a token or secret was written down. */

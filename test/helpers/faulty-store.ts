@@ -28,6 +28,22 @@ export class FaultyStore implements Store {
     return this.#reading(() => this.#store.listEvents(...of));
   }
 
+  listEventsAfter(...of: Parameters<Store['listEventsAfter']>): ReturnType<Store['listEventsAfter']> {
+    return this.#reading(() => this.#store.listEventsAfter(...of));
+  }
+
+  findEvent(...of: Parameters<Store['findEvent']>): ReturnType<Store['findEvent']> {
+    return this.#reading(() => this.#store.findEvent(...of));
+  }
+
+  countEvents(...of: Parameters<Store['countEvents']>): ReturnType<Store['countEvents']> {
+    return this.#reading(() => this.#store.countEvents(...of));
+  }
+
+  get upkeep(): Store['upkeep'] {
+    return this.#store.upkeep;
+  }
+
   findEventHead(): Promise<number> {
     return this.#reading(() => this.#store.findEventHead());
   }

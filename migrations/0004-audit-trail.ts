@@ -1,0 +1,105 @@
+// Makes the audit trail provable: leaves and salts beside the events, seals over them, triggers that keep
+// the logs append-only, and what sealing, sending and purging remember. Events that are there already get
+// their leaves here; the format of a leaf never changes, so this may use the one function that knows it.
+import type { Knex } from 'knex';
+import { type EventRow, toSaltedColumns } from '../src/store/audit-rows.ts';
+
+/** What is refused, but for a transaction that has put its row into append_only_passes; or always. */
+const guards = [
+  { table: 'audit_events', refused: ['update', 'delete'], always: false },
+  { table: 'revocations', refused: ['update', 'delete'], always: false },
+  { table: 'tokens', refused: ['update'], always: false },
+  { table: 'audit_seals', refused: ['update', 'delete'], always: true },
+] as const;
+
+export async function up(knex: Knex): Promise<void> {
+  await knex.schema.alterTable('audit_events', (t) => {
+    t.binary('leaf');
+    t.text('salts');
+    t.text('erased');
+  });
+  await addLeaves(knex);
+
+  await knex.schema.createTable('audit_seals', (t) => {
+    t.comment(
+      'Signed seals over ranges of the audit trail, chained. Never purged: they outlive their events',
+    );
+    t.bigInteger('number').primary();
+    t.bigInteger('first_seq').notNullable();
+    t.bigInteger('last_seq').notNullable().unique();
+    t.bigInteger('last_at').notNullable();
+    t.bigInteger('sealed_at').notNullable();
+    t.text('jws').notNullable();
+  });
+  await knex.schema.createTable('upkeep', (t) => {
+    t.comment(
+      'What sealing, sending and purging remember: a number by name. A handful of rows, never purged',
+    );
+    t.string('name', 64).primary();
+    t.bigInteger('value').notNullable();
+  });
+  await knex.schema.createTable('append_only_passes', (t) => {
+    t.comment('Empty but inside a purge or an erasure, for whose transaction the triggers stand aside');
+    t.string('pass', 64).primary();
+  });
+  await knex.schema.alterTable('tokens', (t) => t.index(['expires_at']));
+  await knex.schema.alterTable('sessions', (t) => t.index(['expires_at']));
+  for (const statement of isPostgres(knex) ? postgresGuards() : sqliteGuards()) await knex.raw(statement);
+}
+
+export async function down(knex: Knex): Promise<void> {
+  for (const { table, refused } of guards) {
+    for (const change of refused) {
+      const on = isPostgres(knex) ? ` on ${table}` : '';
+      await knex.raw(`drop trigger ${table}_refuse_${change}${on}`);
+    }
+    if (isPostgres(knex)) await knex.raw(`drop trigger ${table}_refuse_truncate on ${table}`);
+  }
+  if (isPostgres(knex)) await knex.raw('drop function refuse_change()');
+  await knex.schema.alterTable('tokens', (t) => t.dropIndex(['expires_at']));
+  await knex.schema.alterTable('sessions', (t) => t.dropIndex(['expires_at']));
+  for (const table of ['append_only_passes', 'upkeep', 'audit_seals']) await knex.schema.dropTable(table);
+  // Knex would rebuild the table on SQLite.
+  for (const column of ['leaf', 'erased', 'salts'])
+    await knex.raw(`alter table audit_events drop column ${column}`);
+}
+
+function isPostgres(knex: Knex): boolean {
+  return knex.client.config.client === 'pg';
+}
+
+async function addLeaves(knex: Knex): Promise<void> {
+  let rows: EventRow[];
+  let after = 0;
+  do {
+    rows = await knex<EventRow>('audit_events').where('seq', '>', after).orderBy('seq').limit(500);
+    for (const row of rows) await knex('audit_events').where('seq', row.seq).update(toSaltedColumns(row));
+    after = rows.at(-1)?.seq ?? after;
+  } while (rows.length > 0);
+}
+
+/** Once per statement: a purge of thousands of rows asks once. */
+function postgresGuards(): string[] {
+  const refuse = `create function refuse_change() returns trigger language plpgsql as $$
+    begin
+      if tg_argv[0] = 'passable' and exists (select 1 from append_only_passes) then return null; end if;
+      raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+    end $$`;
+  const triggers = guards.flatMap(({ table, refused, always }) =>
+    [...refused, 'truncate'].map(
+      (change) => `create trigger ${table}_refuse_${change} before ${change} on ${table}
+        for each statement execute function refuse_change(${always ? "'always'" : "'passable'"})`,
+    ),
+  );
+  return [refuse, ...triggers];
+}
+
+function sqliteGuards(): string[] {
+  return guards.flatMap(({ table, refused, always }) =>
+    refused.map((change) => {
+      const when = always ? '' : 'when not exists (select 1 from append_only_passes)';
+      return `create trigger ${table}_refuse_${change} before ${change} on ${table} ${when}
+        begin select raise(abort, '${table} is append-only'); end`;
+    }),
+  );
+}

@@ -1,0 +1,127 @@
+// `audit verify`: the database, an export or a single proof. Exit code 0 when all holds, 1 when not.
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { JSONWebKeySet } from 'jose';
+import { readConfig } from '../config.ts';
+import { UnreadableRecord } from '../domain/audit-record.ts';
+import { type ReadSeal, sealReader } from '../domain/seals.ts';
+import { checkProof, type InclusionProof } from '../domain/trail-proof.ts';
+import { type TrailReport, verifyTrail } from '../domain/verify-trail.ts';
+import { Refusal } from '../http/refusal.ts';
+import { exportedEvents, readSealLines, storedEvents, storedSeals } from '../upkeep/read-trail.ts';
+import { SealKeys } from '../upkeep/seal-keys.ts';
+import { Progress } from './progress.ts';
+import { withStore } from './with-store.ts';
+
+interface VerifyOptions {
+  readonly export?: string;
+  readonly seals?: string;
+  readonly against?: string;
+  readonly keys?: string;
+  readonly proof?: string;
+  readonly json?: boolean;
+}
+
+export function verifyCommand(process: NodeJS.Process): Command {
+  return new Command('verify')
+    .description('check that no event was altered, removed, slipped in or moved')
+    .option('--export <file>', 'check this NDJSON export instead of the database; needs --seals')
+    .option('--seals <file>', 'the seals beside the export, one a line')
+    .option('--against <file>', 'seals that were kept elsewhere, one a line: shows a tail that was cut off')
+    .option('--keys <file>', 'public keys as a JWK set (default: those in SEAL_KEY_FILE)')
+    .option('--proof <file>', 'check only this proof of one event')
+    .option('--json', 'print the report as JSON')
+    .action(async (options: VerifyOptions) => {
+      const readSeal = sealReader(readKeys(process, options.keys));
+      if (options.proof !== undefined) return verifyProof(process, options.proof, readSeal);
+      const kept = options.against === undefined ? [] : await readSealLines(options.against);
+      const report =
+        options.export === undefined
+          ? await verifyDatabase(process, kept, readSeal)
+          : await verifyExport(process, options.export, options.seals, kept, readSeal);
+      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : toText(report, kept.length > 0));
+      process.exitCode = report.finding === null ? 0 : 1;
+    });
+}
+
+function readKeys(process: NodeJS.Process, file: string | undefined): JSONWebKeySet {
+  const keys =
+    file === undefined
+      ? new SealKeys(readConfig(process.env).sealKeyFile).publicKeys()
+      : (JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet);
+  if (Array.isArray(keys.keys) && keys.keys.length > 0) return keys;
+  throw new Refusal('invalid_request', 'There are no keys to verify with. Give them with --keys.');
+}
+
+function verifyDatabase(
+  process: NodeJS.Process,
+  kept: readonly string[],
+  readSeal: ReadSeal,
+): Promise<TrailReport> {
+  return withStore(process, async (store) => {
+    // The seals first: what is sealed while this runs is then a tail, and no gap.
+    const seals = await storedSeals(store);
+    const head = await store.findEventHead();
+    const progress = new Progress(process.stderr, 'verifying', head);
+    const onProgress = (checked: number) => progress.to(checked);
+    const report = await verifyTrail({
+      events: storedEvents(store),
+      seals,
+      kept,
+      readSeal,
+      head: () => store.findEventHead(),
+      onProgress,
+    });
+    progress.to(report.events);
+    progress.end();
+    return report;
+  });
+}
+
+async function verifyExport(
+  process: NodeJS.Process,
+  file: string,
+  sealsFile: string | undefined,
+  kept: readonly string[],
+  readSeal: ReadSeal,
+): Promise<TrailReport> {
+  if (sealsFile === undefined && kept.length === 0)
+    throw new Refusal('invalid_request', 'An export proves nothing without seals. Give them with --seals.');
+  const seals = sealsFile === undefined ? kept : await readSealLines(sealsFile);
+  const last = await readSeal(seals.at(-1) ?? '');
+  const progress = new Progress(process.stderr, 'verifying', 'last' in last ? last.last : 0);
+  const onProgress = (checked: number) => progress.to(checked);
+  try {
+    const report = await verifyTrail({ events: exportedEvents(file), seals, kept, readSeal, onProgress });
+    progress.to(report.events);
+    progress.end();
+    return report;
+  } catch (error) {
+    if (error instanceof UnreadableRecord) throw new Refusal('invalid_request', error.message);
+    throw error;
+  }
+}
+
+async function verifyProof(process: NodeJS.Process, file: string, readSeal: ReadSeal): Promise<void> {
+  const proof = JSON.parse(readFileSync(file, 'utf8')) as InclusionProof;
+  const problem = await checkProof(proof, readSeal);
+  process.stdout.write(problem === null ? 'The proof holds.\n' : `The proof does not hold: ${problem}.\n`);
+  process.exitCode = problem === null ? 0 : 1;
+}
+
+function toText(report: TrailReport, hasKept: boolean): string {
+  const { finding, events, seals, sealedThrough, purgedThrough, unsealed, erased } = report;
+  if (finding) {
+    const what = finding.event === null ? `seal ${finding.seal}` : `event ${finding.event}`;
+    const where = finding.event === null || finding.seal === null ? '' : ` (seal ${finding.seal})`;
+    return `${finding.kind.toUpperCase()}: ${what}${where}: ${finding.detail}.\n`;
+  }
+  const lines = [
+    `Nothing was altered, removed, slipped in or moved in ${events} events under ${seals} seals.`,
+    `Proven through event ${sealedThrough}; the ${unsealed} after it are in place, but not sealed.`,
+  ];
+  if (purgedThrough > 0) lines.push(`Events through ${purgedThrough} were purged, as a later event says.`);
+  if (erased > 0) lines.push(`Of ${erased} events personal members were erased.`);
+  if (!hasKept) lines.push('Seals kept elsewhere (--against) would also show a tail that was cut off.');
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,137 @@
+// `audit …`: seal, verify, prove, export and erase. Verifying an export needs neither the database nor the
+// server, only public keys.
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { finished } from 'node:stream/promises';
+import { Command, InvalidArgumentError } from 'commander';
+import { readConfig } from '../config.ts';
+import { eraseSubject } from '../domain/erase-subject.ts';
+import { exportEvents } from '../domain/export-trail.ts';
+import { recordReading } from '../domain/read-trail.ts';
+import { proveEvent } from '../domain/trail-proof.ts';
+import { Refusal } from '../http/refusal.ts';
+import { storedSeals } from '../upkeep/read-trail.ts';
+import { sealAndSend } from '../upkeep/schedule.ts';
+import { SealKeys } from '../upkeep/seal-keys.ts';
+import { verifyCommand } from './audit-verify.ts';
+import { Progress } from './progress.ts';
+import { withStore } from './with-store.ts';
+
+export function auditCommand(process: NodeJS.Process): Command {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const command = new Command('audit').description(
+    'the audit trail: seal, verify, proof, export, seals, keys, rotate-key, erase',
+  );
+
+  command
+    .command('seal')
+    .description('seal what the trail has grown by, and send the seals to SEAL_FILE and SEAL_WEBHOOK_URL')
+    .action(() =>
+      withStore(process, async (store, config) => {
+        const head = await store.findEventHead();
+        const first = (await store.upkeep.findLastSeal())?.last ?? 0;
+        const progress = new Progress(process.stderr, 'sealing', head - first);
+        const keys = new SealKeys(config.sealKeyFile);
+        const made = await sealAndSend(store, config, keys, (sealed) => progress.to(sealed - first));
+        if (!made) throw new Refusal('temporarily_unavailable', 'Another process is sealing. Try again.');
+        progress.end();
+        const last = made.at(-1);
+        say(last ? `Sealed ${made.length} range(s), through event ${last.last}.` : 'All events are sealed.');
+      }),
+    );
+
+  command.addCommand(verifyCommand(process));
+
+  command
+    .command('proof <event>')
+    .description('print a proof that one event is in the sealed trail; check it with `audit verify --proof`')
+    .action((id: string) =>
+      withStore(process, async (store, _config, origin) => {
+        const seq = toId(id);
+        const [event, seal] = [await store.findEvent(seq), await store.upkeep.findSealOf(seq)];
+        if (!event) throw new Refusal('not_found', 'There is no such event.');
+        if (!seal) throw new Refusal('not_found', 'The event is not sealed yet. Run: audit seal');
+        const leaves = await store.upkeep.listLeaves(seal.first - 1, seal.last - seal.first + 1);
+        await recordReading(store, origin, 'audit_read', {}, { view: 'proof', id });
+        const hashes = leaves.map(({ leaf }) => leaf);
+        say(JSON.stringify(proveEvent(event, hashes, seal), null, 2));
+      }),
+    );
+
+  command
+    .command('export')
+    .description('write the trail as NDJSON, which `audit verify --export` checks offline, or as CSV')
+    .option('--format <format>', 'ndjson or csv', toFormat, 'ndjson')
+    .option('--out <file>', 'write to this file (default: standard output)')
+    .option('--after <event>', 'go on after this event', toId, 0)
+    .option('--through <event>', 'end with this event (default: the last)', toId)
+    .action((options: { format: 'ndjson' | 'csv'; out?: string; after: number; through?: number }) =>
+      withStore(process, async (store, _config, origin) => {
+        const { format, after } = options;
+        const head = await store.findEventHead();
+        const through = Math.min(options.through ?? head, head);
+        await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
+        const flags = after === 0 ? 'wx' : 'a';
+        const out =
+          options.out === undefined ? process.stdout : createWriteStream(options.out, { flags, mode: 0o600 });
+        const progress = new Progress(process.stderr, 'exporting', through - after);
+        for await (const text of exportEvents(store, { below: through }, after, format)) {
+          if (!out.write(text)) await once(out, 'drain');
+          progress.advance(text.split('\n').length - 1);
+        }
+        if (out !== process.stdout) await finished(out.end());
+        progress.end();
+      }),
+    );
+
+  command
+    .command('seals')
+    .description('print every seal, one a line: keep them on another machine')
+    .action(() =>
+      withStore(process, async (store) => {
+        for (const jws of await storedSeals(store)) say(jws);
+      }),
+    );
+
+  command
+    .command('keys')
+    .description('print the public keys of seals, retired ones included, as a JWK set')
+    .action(() => {
+      say(JSON.stringify(new SealKeys(readConfig(process.env).sealKeyFile).publicKeys(), null, 2));
+    });
+
+  command
+    .command('rotate-key')
+    .description('make a new key for seals in SEAL_KEY_FILE; the public part of the old one stays')
+    .action(async () => {
+      const { sealKeyFile } = readConfig(process.env);
+      const { kid } = await new SealKeys(sealKeyFile).rotate();
+      say(`Seals are signed with the new key ${kid} from now on. Back up ${sealKeyFile}.`);
+    });
+
+  command
+    .command('erase')
+    .description('erase a person: values and salts in events, dead sessions and tokens, names in revocations')
+    .requiredOption('--subject <user>', 'the user id')
+    .action(({ subject }: { subject: string }) =>
+      withStore(process, async (store, config, origin) => {
+        const keys = new SealKeys(config.sealKeyFile);
+        if (!config.production && !keys.exists) await keys.rotate();
+        const erased = await eraseSubject(store, origin, subject, keys.pseudonymKey());
+        for (const [what, rows] of Object.entries(erased)) say(`${what.padEnd(14)} ${rows}`);
+        if (erased.tokens_left > 0)
+          say('Tokens that are alive were left, with the name. Revoke them first, then erase again.');
+      }),
+    );
+  return command;
+}
+
+function toFormat(text: string): 'ndjson' | 'csv' {
+  if (text === 'ndjson' || text === 'csv') return text;
+  throw new InvalidArgumentError('Give ndjson or csv.');
+}
+
+function toId(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give the id of an event.');
+  return Number(text);
+}

@@ -1,0 +1,30 @@
+// `purge`: deletes now what the server would delete on its interval.
+import { Command } from 'commander';
+import { policyOf } from '../app.ts';
+import { countPurgeable, type PurgeCounts, purge } from '../domain/purge.ts';
+import { Refusal } from '../http/refusal.ts';
+import { Progress } from './progress.ts';
+import { withStore } from './with-store.ts';
+
+export function purgeCommand(process: NodeJS.Process): Command {
+  const show = (counts: PurgeCounts) => {
+    for (const [table, rows] of Object.entries(counts))
+      process.stdout.write(`${table.padEnd(16)} ${String(rows).padStart(10)}\n`);
+  };
+  return new Command('purge')
+    .description('delete what can no longer change a verdict, and audit events past AUDIT_RETENTION_DAYS')
+    .option('--dry-run', 'only count')
+    .action(({ dryRun }: { dryRun?: boolean }) =>
+      withStore(process, async (store, config, origin) => {
+        const policy = { ...policyOf(config), auditRetentionDays: config.auditRetentionDays };
+        const due = await countPurgeable(store, policy);
+        if (dryRun) return show(due);
+        const total = Object.values(due).reduce((sum, rows) => sum + rows, 0);
+        const progress = new Progress(process.stderr, 'purging', total);
+        const counts = await purge(store, policy, origin, (_table, rows) => progress.advance(rows));
+        if (!counts) throw new Refusal('temporarily_unavailable', 'Another process is purging. Try again.');
+        progress.end();
+        show(counts);
+      }),
+    );
+}

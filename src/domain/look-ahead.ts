@@ -1,0 +1,32 @@
+// Reads an asynchronous sequence with a look at what comes later, keeping no more than was looked at.
+
+export class LookAhead<Item> {
+  readonly #source: AsyncIterator<Item>;
+  #seen: Item[] = [];
+  #head = 0;
+
+  constructor(source: AsyncIterable<Item>) {
+    this.#source = source[Symbol.asyncIterator]();
+  }
+
+  /** The item `ahead` places after the next one; undefined after the end. */
+  async peek(ahead = 0): Promise<Item | undefined> {
+    while (this.#seen.length - this.#head <= ahead) {
+      const step = await this.#source.next();
+      if (step.done) return undefined;
+      this.#seen.push(step.value);
+    }
+    return this.#seen[this.#head + ahead];
+  }
+
+  async next(): Promise<Item | undefined> {
+    const item = await this.peek();
+    if (item === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head === this.#seen.length) {
+      this.#seen = [];
+      this.#head = 0;
+    }
+    return item;
+  }
+}

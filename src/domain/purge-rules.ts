@@ -1,0 +1,37 @@
+// What is deleted when: one line per table. Nothing here may change a verdict; what has no rule says why.
+//   clients, issuers, issuer_keys are named by audit events and revocations, and few
+//   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
+//   heads, upkeep hold a handful of numbers
+// Events and ended sessions, which take more than a comparison, are in purge.ts.
+import { dayMs, type Policy } from './policy.ts';
+import type { DueRows } from './upkeep-store.ts';
+
+const hourMs = 3_600_000;
+export const endedSessionsKeptMs = 7 * dayMs;
+
+interface PurgeRule {
+  readonly table: string;
+  readonly key: string;
+  /** A time in milliseconds; the row is due `keptMs` after it. */
+  readonly column: string;
+  readonly keptMs: number;
+  /** Rows that name more than one token stay as long as a token may live, also when that was raised since. */
+  readonly outlivesTokens?: true;
+}
+
+export const purgeRules: readonly PurgeRule[] = [
+  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: hourMs },
+  { table: 'sessions', key: 'session_id', column: 'expires_at', keptMs: hourMs },
+  { table: 'revocations', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
+  { table: 'cutoffs', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
+  { table: 'used_ids', key: 'digest', column: 'expires_at', keptMs: hourMs },
+  { table: 'idempotency_keys', key: 'key_digest', column: 'expires_at', keptMs: 0 },
+  { table: 'client_secrets', key: 'secret_id', column: 'expires_at', keptMs: 30 * dayMs },
+];
+
+export function dueRows(rule: PurgeRule, now: number, policy: Pick<Policy, 'lifetimeDaysMax'>): DueRows {
+  const { table, key, column, keptMs } = rule;
+  const due = { table, key, column, before: now - keptMs };
+  if (!rule.outlivesTokens) return due;
+  return { ...due, namesBefore: now - policy.lifetimeDaysMax * dayMs - hourMs };
+}

@@ -1,0 +1,26 @@
+// Reading the audit trail is itself written down, once per query, before anything of it is shown.
+import { eventOf, type Origin } from './audit.ts';
+import type { EventFilter, Store } from './store.ts';
+
+/** What of a filter is personal; the event names the user and session it was about, of the rest only that. */
+const personal: readonly string[] = ['userId', 'sessionId', 'ip', 'actorId'] satisfies (keyof EventFilter)[];
+
+export async function recordReading(
+  store: Store,
+  origin: Origin,
+  action: 'audit_read' | 'audit_exported',
+  filter: Partial<EventFilter>,
+  details: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { below: _, ...asked } = filter;
+  const filters = Object.fromEntries(
+    Object.entries(asked).map(([name, value]) => [name, personal.includes(name) ? true : value]),
+  );
+  const event = eventOf(origin, action, {
+    userId: filter.userId ?? null,
+    sessionId: filter.sessionId ?? null,
+    clientId: origin.actor.kind === 'client' ? origin.actor.id : null,
+    metadata: { ...details, filters },
+  });
+  await store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+}

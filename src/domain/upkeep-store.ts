@@ -1,0 +1,84 @@
+// The port for what runs beside the requests: sealing, verifying, purging, erasing. All of it works in
+// small steps, each a short transaction of its own, so that no request waits for more than one of them.
+import type { Digest, RegisteredToken } from './claims.ts';
+import type { CheckedEvent } from './verify-trail.ts';
+
+export interface StoredSeal {
+  readonly number: number;
+  readonly first: number;
+  readonly last: number;
+  /** Time of its last event, milliseconds. */
+  readonly lastAt: number;
+  readonly sealedAt: number;
+  readonly jws: string;
+}
+
+export interface Leaf {
+  readonly seq: number;
+  readonly at: number;
+  readonly leaf: Buffer;
+}
+
+/** Rows of one table that have had their time; purge-rules.ts lists them. */
+export interface DueRows {
+  readonly table: string;
+  /** Its primary key. */
+  readonly key: string;
+  /** Due are rows where this is earlier than `before`; null is never due. */
+  readonly column: string;
+  readonly before: number;
+  /** If given: of rows that name more than one token, only those that were also written before this. */
+  readonly namesBefore?: number;
+}
+
+/** What upkeep remembers from one run to the next; numbers. */
+export type UpkeepNote =
+  | 'seal_file_sent'
+  | 'seal_webhook_sent'
+  | 'sessions_ended_seen'
+  | 'purged_until'
+  | 'purge_succeeded_at';
+
+export type Exclusive = 'seal' | 'purge';
+
+export interface UpkeepStore {
+  /** Runs `work` unless another process of this database is at the same; then resolves to undefined. */
+  exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
+  recall(name: UpkeepNote): Promise<number>;
+  remember(name: UpkeepNote, value: number): Promise<void>;
+
+  /** In order, without gaps, whatever is being written meanwhile. */
+  listLeaves(after: number, limit: number): Promise<Leaf[]>;
+  listStoredEvents(after: number, limit: number): Promise<CheckedEvent[]>;
+  appendSeal(seal: StoredSeal): Promise<void>;
+  findLastSeal(): Promise<StoredSeal | undefined>;
+  /** The seal whose range holds this event. */
+  findSealOf(seq: number): Promise<StoredSeal | undefined>;
+  /** In order, above number `after`. */
+  listSeals(after: number, limit: number): Promise<StoredSeal[]>;
+
+  countDue(rows: DueRows): Promise<number>;
+  /** Deletes at most `limit` of them in one transaction; resolves to how many. */
+  purgeDue(rows: DueRows, limit: number): Promise<number>;
+  /** Sessions that a revocation of theirs ended before `before`: counts them, or deletes at most `limit`. */
+  countEndedSessions(before: number): Promise<number>;
+  purgeEndedSessions(before: number, limit: number): Promise<{ purged: number; isDone: boolean }>;
+  /** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
+  findSealedBefore(before: number): Promise<number>;
+  countEventsThrough(seq: number): Promise<number>;
+  purgeEventsThrough(seq: number, limit: number): Promise<number>;
+
+  /** Deletes what is personal of this user in at most `limit` events; resolves to how many. */
+  eraseEvents(userId: string, limit: number): Promise<number>;
+  /** Deletes sessions of this user that have expired or that a revocation of theirs ended. */
+  eraseSessions(userId: string, now: number): Promise<number>;
+  /** Registered tokens of this user by ascending `id`, above `after`. */
+  listTokensOf(
+    userId: string,
+    after: number,
+    limit: number,
+  ): Promise<{ id: number; token: RegisteredToken }[]>;
+  eraseTokens(digests: readonly Digest[]): Promise<number>;
+  /** Puts `pseudonym` in the place of the name in revocations of this user. */
+  eraseRevocations(userId: string, pseudonym: string): Promise<number>;
+}

@@ -1,0 +1,225 @@
+// Checks an audit trail against its seals, knowing nothing but the public keys: on the database or on an
+// export, without asking the server. Names the first event that was altered, removed, slipped in or moved.
+import { leafOf, type RecordedEvent } from './audit-leaf.ts';
+import { LookAhead } from './look-ahead.ts';
+import { rootOf } from './merkle.ts';
+import { chainSeals } from './seal-chain.ts';
+import { markAt, markOf, type ReadSeal, type Seal, sealEventsMax } from './seals.ts';
+
+export type FindingKind =
+  | 'altered'
+  | 'missing'
+  | 'inserted'
+  | 'reordered'
+  | 'cut_off'
+  | 'seal_invalid'
+  | 'seal_missing'
+  | 'seal_replaced';
+
+export interface Finding {
+  readonly kind: FindingKind;
+  /** Null when it is a seal that is at fault. */
+  readonly event: number | null;
+  readonly seal: number | null;
+  readonly detail: string;
+}
+
+export interface TrailReport {
+  /** The first thing wrong; null when nothing is. */
+  readonly finding: Finding | null;
+  readonly events: number;
+  readonly seals: number;
+  /** Events up to here are proven by a seal. */
+  readonly sealedThrough: number;
+  /** Events up to here were purged, as a later event of the trail says. */
+  readonly purgedThrough: number;
+  /** Events after the last seal: in place, but proven by nothing. */
+  readonly unsealed: number;
+  /** Events of which personal members were erased. */
+  readonly erased: number;
+}
+
+/** An event and, where it comes from the database, the leaf that was stored beside it. */
+export interface CheckedEvent {
+  readonly event: RecordedEvent;
+  readonly storedLeaf?: Buffer | null;
+}
+
+export interface TrailParts {
+  /** In the order in which they stand. */
+  readonly events: AsyncIterable<CheckedEvent>;
+  /** The seals that stand beside the events, and those kept elsewhere. */
+  readonly seals: readonly string[];
+  readonly kept: readonly string[];
+  readonly readSeal: ReadSeal;
+  /** The last sequence number given out by now, where that is known. */
+  readonly head?: () => Promise<number>;
+  readonly onProgress?: (checked: number) => void;
+}
+
+const progressEvery = 1000;
+
+export async function verifyTrail(parts: TrailParts): Promise<TrailReport> {
+  const { chain, finding, removed } = await chainSeals(parts.seals, parts.kept, parts.readSeal);
+  const walk = new Walk(parts, chain);
+  return walk.report(finding ?? (await walk.run()) ?? removed, chain);
+}
+
+class Walk {
+  readonly #parts: TrailParts;
+  readonly #chain: readonly Seal[];
+  readonly #events: LookAhead<CheckedEvent>;
+  #checked = 0;
+  #erased = 0;
+  #unsealed = 0;
+  #purgedThrough = 0;
+  #purgeSaid = 0;
+  /** The last number given out: when this began, and when it was last asked for. */
+  #headBefore = 0;
+  #head = 0;
+
+  constructor(parts: TrailParts, chain: readonly Seal[]) {
+    this.#parts = parts;
+    this.#chain = chain;
+    this.#events = new LookAhead(parts.events);
+  }
+
+  report(finding: Finding | null, chain: readonly Seal[]): TrailReport {
+    return {
+      finding,
+      events: this.#checked,
+      seals: chain.length,
+      sealedThrough: chain.at(-1)?.last ?? 0,
+      purgedThrough: this.#purgedThrough,
+      unsealed: this.#unsealed,
+      erased: this.#erased,
+    };
+  }
+
+  async run(): Promise<Finding | null> {
+    this.#headBefore = (await this.#parts.head?.()) ?? 0;
+    this.#head = this.#headBefore;
+    const start = (await this.#events.peek())?.event.seq ?? 1;
+    const ranges = this.#chain.filter(({ first }) => first >= start);
+    const isAtEdge = start === (ranges[0]?.first ?? (this.#chain.at(-1)?.last ?? 0) + 1);
+    if (isAtEdge) this.#purgedThrough = start - 1;
+    for (const seal of isAtEdge ? ranges : this.#chain) {
+      const finding = await this.#checkRange(seal);
+      if (finding) return finding;
+    }
+    return (await this.#checkTail()) ?? this.#checkPurge();
+  }
+
+  async #checkRange(seal: Seal): Promise<Finding | null> {
+    const leaves: Buffer[] = [];
+    for (let seq = seal.first; seq <= seal.last; seq++) {
+      const next = await this.#events.peek();
+      if (!next)
+        return found(
+          'cut_off',
+          seq,
+          seal,
+          `the trail ends before it, though it was sealed through ${seal.last}`,
+        );
+      if (next.event.seq !== seq) return this.#diagnosePlace(seq, seal);
+      const leaf = leafOf(next.event);
+      if (markOf(leaf) !== markAt(seal, seq)) return this.#diagnoseContent(seq, seal);
+      const stored = this.#checkStored(next, leaf);
+      if (stored) return stored;
+      leaves.push(leaf);
+      await this.#pass(next);
+    }
+    if (rootOf(leaves).toString('base64url') === seal.root) return null;
+    return found('altered', seal.first, seal, `an event from ${seal.first} to ${seal.last} was altered`);
+  }
+
+  async #checkTail(): Promise<Finding | null> {
+    let expected = (this.#chain.at(-1)?.last ?? 0) + 1;
+    for (let next = await this.#events.peek(); next; next = await this.#events.peek(), expected++) {
+      if (next.event.seq !== expected) return this.#diagnosePlace(expected, null);
+      if (expected > this.#head) this.#head = (await this.#parts.head?.()) ?? Number.POSITIVE_INFINITY;
+      if (expected > this.#head)
+        return found(
+          'inserted',
+          expected,
+          null,
+          `it stands after ${this.#head}, the last number that was given out`,
+        );
+      const stored = this.#checkStored(next, leafOf(next.event));
+      if (stored) return stored;
+      this.#unsealed += 1;
+      await this.#pass(next);
+    }
+    // Events may be appended while this runs: it must reach what was there when it began.
+    if (expected > this.#headBefore) return null;
+    return found(
+      'cut_off',
+      expected,
+      null,
+      `the trail ends before it, though numbers through ${this.#headBefore} were given out`,
+    );
+  }
+
+  #checkPurge(): Finding | null {
+    if (this.#purgedThrough <= this.#purgeSaid) return null;
+    const seal = this.#chain[0] as Seal;
+    return found(
+      'missing',
+      this.#purgeSaid + 1,
+      seal,
+      `no event of a purge accounts for those through ${this.#purgedThrough}`,
+    );
+  }
+
+  #checkStored({ event, storedLeaf }: CheckedEvent, leaf: Buffer): Finding | null {
+    if (storedLeaf === undefined || storedLeaf?.equals(leaf)) return null;
+    return found('altered', event.seq, null, 'it differs from the leaf that was stored with it');
+  }
+
+  async #pass({ event }: CheckedEvent): Promise<void> {
+    await this.#events.next();
+    this.#checked += 1;
+    if (Object.keys(event.erased).length > 0) this.#erased += 1;
+    const { audit_events_through: through } = event.metadata;
+    if (event.action === 'purge' && typeof through === 'number')
+      this.#purgeSaid = Math.max(this.#purgeSaid, through);
+    if (this.#checked % progressEvery === 0) this.#parts.onProgress?.(this.#checked);
+  }
+
+  /** Another number stands where `seq` is due. */
+  async #diagnosePlace(seq: number, seal: Seal | null): Promise<Finding> {
+    const stands = ((await this.#events.peek()) as CheckedEvent).event.seq;
+    if (stands < seq) return found('inserted', stands, seal, `it stands where ${seq} is due`);
+    for (let ahead = 1; ahead < sealEventsMax; ahead++) {
+      const later = await this.#events.peek(ahead);
+      if (!later) break;
+      if (later.event.seq === seq) return found('reordered', seq, seal, `it stands after ${stands}`);
+    }
+    return found('missing', seq, seal, `${stands} stands where it is due`);
+  }
+
+  /** The right number, but not what was sealed under it: is it here under another one? */
+  async #diagnoseContent(seq: number, seal: Seal): Promise<Finding> {
+    const { event } = (await this.#events.peek()) as CheckedEvent;
+    for (let other = seq + 1; other < seq + sealEventsMax; other++) {
+      if (!this.#wasSealedAs(event, other)) continue;
+      const there = (await this.#events.peek(other - seq))?.event;
+      if (there && this.#wasSealedAs(there, seq))
+        return found('reordered', seq, seal, `it and ${other} have changed places`);
+      return found('missing', seq, seal, `what was ${other} stands in its place`);
+    }
+    const following = (await this.#events.peek(1))?.event;
+    if (following && this.#wasSealedAs(following, seq))
+      return found('inserted', seq, seal, `what was ${seq} was moved to ${following.seq} to make room`);
+    return found('altered', seq, seal, 'it is not what was sealed');
+  }
+
+  #wasSealedAs(event: RecordedEvent, seq: number): boolean {
+    const seal = this.#chain.find(({ first, last }) => first <= seq && seq <= last);
+    return seal !== undefined && markOf(leafOf({ ...event, seq })) === markAt(seal, seq);
+  }
+}
+
+function found(kind: FindingKind, event: number, seal: Seal | null, detail: string): Finding {
+  return { kind, event, seal: seal?.number ?? null, detail };
+}

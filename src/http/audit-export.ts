@@ -1,0 +1,48 @@
+// GET /v1/audit/export: the whole trail, or what matches, as a stream. It holds one page in memory however
+// long the trail is, and one that was cut off goes on after its last complete line.
+import { Readable } from 'node:stream';
+import { type ExportFormat, exportEvents } from '../domain/export-trail.ts';
+import { recordReading } from '../domain/read-trail.ts';
+import { type AuditParts, actorOf } from './audit-events.ts';
+import { filterNames, readFilter } from './audit-query.ts';
+import { type Context, originOf } from './context.ts';
+import { type Query, readQuery } from './query.ts';
+import { badParameter } from './refusal.ts';
+
+const contentTypes = { ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
+const bufferBytes = 65_536;
+
+export function handleExport({ store, auth }: AuditParts) {
+  return async function exportTrail(ctx: Context): Promise<void> {
+    const caller = await auth.permit(ctx, 'audit');
+    const query = readQuery(ctx, [...filterNames, 'format', 'after', 'through']);
+    const filter = readFilter(query);
+    const format = readFormat(query);
+    const after = readId(query, 'after') ?? 0;
+    const head = await store.findEventHead();
+    const through = readId(query, 'through') ?? head;
+    if (through > head) throw badParameter('through', 'is after the last event');
+    if (after > through) throw badParameter('after', 'is after the end of the export');
+    const origin = originOf(ctx, actorOf(caller));
+    await recordReading(store, origin, 'audit_exported', filter, { format, after, through });
+    ctx.status = 200;
+    ctx.set('Content-Type', contentTypes[format]);
+    ctx.set('Content-Disposition', `attachment; filename="audit-events.${format}"`);
+    ctx.set('X-Export-Through', String(through));
+    const pages = exportEvents(store, { ...filter, below: through }, after, format);
+    ctx.body = Readable.from(pages, { objectMode: false, highWaterMark: bufferBytes });
+  };
+}
+
+function readFormat(query: Query): ExportFormat {
+  const format = query.get('format') ?? 'ndjson';
+  if (format !== 'ndjson' && format !== 'csv') throw badParameter('format', 'must be ndjson or csv');
+  return format;
+}
+
+function readId(query: Query, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw badParameter(name, 'must be the id of an event');
+  return Number(text);
+}

@@ -1,0 +1,42 @@
+// GET /v1/audit/seals and /v1/audit/seal-keys: what it takes to check the trail without trusting us. The
+// public keys need no permission: they prove nothing but what was signed.
+import type { JSONWebKeySet } from 'jose';
+import type { AuditParts } from './audit-events.ts';
+import type { Context } from './context.ts';
+import { badCursor, encodeCursor, linkNext, readCursor, readLimit, readQuery } from './query.ts';
+import { respond, timeOf } from './respond.ts';
+
+export interface SealParts extends AuditParts {
+  /** The public key in use and every retired one. */
+  readonly publicSealKeys: () => Promise<JSONWebKeySet>;
+}
+
+export function handleSeals({ store, auth, publicSealKeys }: SealParts) {
+  return {
+    async listSeals(ctx: Context): Promise<void> {
+      await auth.permit(ctx, 'audit');
+      const query = readQuery(ctx, ['limit', 'cursor']);
+      const limit = readLimit(query);
+      const [after = 0] = readCursor(query) ?? [];
+      if (!Number.isSafeInteger(after)) throw badCursor();
+      const seals = await store.upkeep.listSeals(after as number, limit + 1);
+      const page = seals.slice(0, limit);
+      const last = page.at(-1);
+      const nextCursor = seals.length > limit && last ? encodeCursor([last.number]) : null;
+      linkNext(ctx, nextCursor);
+      const items = page.map((seal) => ({
+        number: seal.number,
+        first_event: String(seal.first),
+        last_event: String(seal.last),
+        sealed_at: timeOf(seal.sealedAt * 1000),
+        seal: seal.jws,
+      }));
+      respond(ctx, 200, { items, next_cursor: nextCursor });
+    },
+
+    async listSealKeys(ctx: Context): Promise<void> {
+      readQuery(ctx, []);
+      respond(ctx, 200, await publicSealKeys());
+    },
+  };
+}

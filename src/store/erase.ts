@@ -1,0 +1,81 @@
+// Erasing one person: values and salts go, commitments, counts and digests stay.
+import type { Knex } from 'knex';
+import { commitmentsOf } from '../domain/audit-leaf.ts';
+import type { Digest } from '../domain/claims.ts';
+import type { Revocation } from '../domain/cutoffs.ts';
+import { targetKey } from '../domain/targets.ts';
+import { withPass } from './append-only.ts';
+import { type EventRow, toEvent } from './audit-rows.ts';
+import { listCoverage } from './revocations.ts';
+
+/** Events about the user, or done by them as a proven user. */
+function eventsOf(db: Knex, userId: string): Knex.QueryBuilder<EventRow> {
+  return db<EventRow>('audit_events').where((of) =>
+    of.where('user_id', userId).orWhere((by) => by.where('actor_kind', 'user').andWhere('actor_id', userId)),
+  );
+}
+
+export async function eraseEvents(writer: Knex, userId: string, limit: number): Promise<number> {
+  return withPass(writer, async (tx) => {
+    const rows: EventRow[] = await eventsOf(tx, userId).orderBy('seq').limit(limit);
+    for (const row of rows) {
+      await tx<EventRow>('audit_events')
+        .where('seq', row.seq)
+        .update({
+          user_id: null,
+          session_id: null,
+          ip: null,
+          user_agent: null,
+          reason_text: null,
+          metadata: '{}',
+          salts: null,
+          erased: JSON.stringify(commitmentsOf(toEvent(row))),
+          ...(row.actor_kind === 'user' ? { actor_id: null } : {}),
+        });
+    }
+    return rows.length;
+  });
+}
+
+/** Sessions are ended by name, by their user's cutoff, or by time. */
+export async function eraseSessions(writer: Knex, userId: string, now: number): Promise<number> {
+  return writer.transaction(async (tx) => {
+    const sessions: { session_id: string; issuer: string; created_at: number; expires_at: number }[] =
+      await tx('sessions').where('subject', userId);
+    const ended: string[] = [];
+    for (const { session_id: id, issuer, created_at, expires_at } of sessions) {
+      const keys = [
+        targetKey({ kind: 'session', issuer, id }),
+        targetKey({ kind: 'subject', issuer, id: userId }),
+      ];
+      const rows = await listCoverage(tx, keys);
+      const isEnded = rows.some((row) => isUnlimited(row) && row.cutoff >= created_at);
+      if (isEnded || expires_at <= now) ended.push(id);
+    }
+    if (ended.length > 0) await tx('sessions').whereIn('session_id', ended).delete();
+    return ended.length;
+  });
+}
+
+export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Promise<number> {
+  if (digests.length === 0) return 0;
+  const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
+  return writer('tokens').whereIn('digest', keys).delete();
+}
+
+function isUnlimited({ only, exceptKey }: Revocation): boolean {
+  return exceptKey === null && only.clientId === null && only.tokenUse === null;
+}
+
+/** The name in revocations of this user and in those that they made, and what was said with them. */
+export async function eraseRevocations(writer: Knex, userId: string, pseudonym: string): Promise<number> {
+  return withPass(writer, async (tx) => {
+    const of = { kind: 'subject', target_id: userId };
+    const by = { actor_kind: 'user', actor_id: userId };
+    const seqs: number[] = await tx('revocations').where(of).orWhere(by).pluck('seq');
+    await tx('revocations').where(of).orWhere(by).update({ reason_text: null });
+    await tx('revocations').where(of).update({ target_id: pseudonym });
+    await tx('revocations').where(by).update({ actor_id: pseudonym });
+    return seqs.length;
+  });
+}

@@ -1,0 +1,125 @@
+// Deleting what has had its time, a few rows a transaction.
+import type { Knex } from 'knex';
+import { forever } from '../domain/cutoffs.ts';
+import { everyIssuer } from '../domain/targets.ts';
+import type { DueRows } from '../domain/upkeep-store.ts';
+import { withPass } from './append-only.ts';
+
+/**
+ * A name can be given to a token long after it was revoked, and is final all the same: its row stays while
+ * such a token lives. A row against a signing key stays for good: who holds the key can make tokens forever.
+ */
+function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
+  return db('tokens')
+    .select(db.raw('1'))
+    .whereRaw(`revocations.kind = '${kind}' and tokens.${kind}_id = revocations.target_id`)
+    .whereRaw(`revocations.issuer in (tokens.issuer, '${everyIssuer}')`)
+    .andWhere('tokens.expires_at', '>', now);
+}
+
+function due(db: Knex, { table, column, before, namesBefore }: DueRows): Knex.QueryBuilder {
+  const query = db(table).where(column, '<', before);
+  if (namesBefore === undefined) return query;
+  if (table === 'cutoffs') return query.andWhere('revoked_at', '<', namesBefore);
+  return query
+    .andWhereNot('kind', 'key')
+    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', namesBefore))
+    .whereNotExists(unexpiredBearer(db, 'grant', before))
+    .whereNotExists(unexpiredBearer(db, 'session', before));
+}
+
+export async function countDue(db: Knex, rows: DueRows): Promise<number> {
+  return countOf(due(db, rows));
+}
+
+export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<number> {
+  return withPass(writer, async (tx) => {
+    const keys: unknown[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
+    if (rows.table === 'revocations') await rememberHorizon(tx, keys as number[]);
+    return keys.length === 0
+      ? 0
+      : tx(rows.table)
+          .whereIn(rows.key, keys as string[])
+          .delete();
+  });
+}
+
+/**
+ * Remembers how far back the purged rows reached: a token that is not known by now and was issued before
+ * that may have been covered by one of them, however long tokens may live from now on.
+ */
+async function rememberHorizon(tx: Knex.Transaction, seqs: readonly number[]): Promise<void> {
+  const names = tx('revocations').whereIn('seq', seqs).andWhereNot('kind', 'token');
+  const written = await names.clone().max({ at: 'revoked_at' }).first();
+  const cut = await names.clone().whereNot('cutoff', forever).max({ at: 'cutoff' }).first();
+  const horizon = Math.max(written?.at ?? 0, cut?.at ?? 0);
+  const known = await recall(tx, 'purged_until');
+  if (horizon > known) await remember(tx, 'purged_until', horizon);
+}
+
+interface EndedRow {
+  seq: number;
+  issuer: string;
+  target_id: string;
+}
+
+function endedSessions(db: Knex, after: number, before: number): Knex.QueryBuilder<EndedRow> {
+  return db<EndedRow>('revocations')
+    .where('seq', '>', after)
+    .andWhere('kind', 'session')
+    .andWhere('cutoff', forever)
+    .andWhere('revoked_at', '<', before);
+}
+
+/** Sessions that were ended before `before`, of those revocations that no run has looked at yet. */
+export async function countEndedSessions(db: Knex, before: number): Promise<number> {
+  const seen = await recall(db, 'sessions_ended_seen');
+  const ended = endedSessions(db, seen, before).whereExists(
+    db('sessions')
+      .select(db.raw('1'))
+      .whereRaw('sessions.session_id = revocations.target_id and sessions.issuer = revocations.issuer'),
+  );
+  return countOf(ended);
+}
+
+export async function purgeEndedSessions(
+  writer: Knex,
+  before: number,
+  limit: number,
+): Promise<{ purged: number; isDone: boolean }> {
+  return writer.transaction(async (tx) => {
+    const seen = await recall(tx, 'sessions_ended_seen');
+    const rows: EndedRow[] = await endedSessions(tx, seen, before).orderBy('seq').limit(limit);
+    let purged = 0;
+    for (const { issuer, target_id: sessionId } of rows)
+      purged += await tx('sessions').where({ session_id: sessionId, issuer }).delete();
+    const last = rows.at(-1);
+    if (last) await remember(tx, 'sessions_ended_seen', last.seq);
+    return { purged, isDone: rows.length < limit };
+  });
+}
+
+export async function countEventsThrough(db: Knex, seq: number): Promise<number> {
+  return countOf(db('audit_events').where('seq', '<=', seq));
+}
+
+export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<number> {
+  return withPass(writer, async (tx) => {
+    const seqs = await tx('audit_events').where('seq', '<=', seq).orderBy('seq').limit(limit).pluck('seq');
+    return seqs.length === 0 ? 0 : tx('audit_events').whereIn('seq', seqs).delete();
+  });
+}
+
+export async function recall(db: Knex, name: string): Promise<number> {
+  const row: { value: number } | undefined = await db('upkeep').where({ name }).first();
+  return row?.value ?? 0;
+}
+
+export async function remember(db: Knex, name: string, value: number): Promise<void> {
+  await db('upkeep').insert({ name, value }).onConflict('name').merge(['value']);
+}
+
+async function countOf(query: Knex.QueryBuilder): Promise<number> {
+  const row = (await query.count({ count: '*' }).first()) as { count: number | string } | undefined;
+  return Number(row?.count ?? 0);
+}

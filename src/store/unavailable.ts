@@ -1,0 +1,15 @@
+// Whatever a database rejects with, callers see one thing: the store cannot answer.
+import { StoreUnavailable } from '../domain/store.ts';
+
+export async function guarded<T>(work: PromiseLike<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw toUnavailable(error);
+  }
+}
+
+export function toUnavailable(error: unknown): StoreUnavailable {
+  if (error instanceof StoreUnavailable) return error;
+  return new StoreUnavailable('the database did not answer as it must', { cause: error });
+}

@@ -1,0 +1,120 @@
+// The upkeep port of domain/upkeep-store.ts over Knex. It writes through the writer that requests use: on
+// SQLite a second writing connection of this process would wait for the first one and stop everything.
+import type { Knex } from 'knex';
+import type { Digest, RegisteredToken } from '../domain/claims.ts';
+import type {
+  DueRows,
+  Exclusive,
+  Leaf,
+  StoredSeal,
+  UpkeepNote,
+  UpkeepStore,
+} from '../domain/upkeep-store.ts';
+import type { CheckedEvent } from '../domain/verify-trail.ts';
+import { listLeaves, listStoredEvents } from './audit-events.ts';
+import type { Dialect } from './dialect.ts';
+import { eraseEvents, eraseRevocations, eraseSessions, eraseTokens } from './erase.ts';
+import * as purge from './purge.ts';
+import * as seals from './seals.ts';
+import { listTokensOf } from './tokens.ts';
+import { guarded } from './unavailable.ts';
+
+export class KnexUpkeep implements UpkeepStore {
+  readonly #dialect: Dialect;
+  readonly #reader: Knex;
+  readonly #writer: Knex;
+
+  constructor(dialect: Dialect, reader: Knex, writer: Knex) {
+    this.#dialect = dialect;
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined> {
+    return this.#dialect.withTaskLock(task, work);
+  }
+
+  recall(name: UpkeepNote): Promise<number> {
+    return guarded(purge.recall(this.#reader, name));
+  }
+
+  remember(name: UpkeepNote, value: number): Promise<void> {
+    return guarded(purge.remember(this.#writer, name, value));
+  }
+
+  listLeaves(after: number, limit: number): Promise<Leaf[]> {
+    return guarded(listLeaves(this.#reader, after, limit));
+  }
+
+  listStoredEvents(after: number, limit: number): Promise<CheckedEvent[]> {
+    return guarded(listStoredEvents(this.#reader, after, limit));
+  }
+
+  appendSeal(seal: StoredSeal): Promise<void> {
+    return guarded(seals.appendSeal(this.#writer, seal));
+  }
+
+  findLastSeal(): Promise<StoredSeal | undefined> {
+    return guarded(seals.findLastSeal(this.#reader));
+  }
+
+  findSealOf(seq: number): Promise<StoredSeal | undefined> {
+    return guarded(seals.findSealOf(this.#reader, seq));
+  }
+
+  listSeals(after: number, limit: number): Promise<StoredSeal[]> {
+    return guarded(seals.listSeals(this.#reader, after, limit));
+  }
+
+  countDue(rows: DueRows): Promise<number> {
+    return guarded(purge.countDue(this.#reader, rows));
+  }
+
+  purgeDue(rows: DueRows, limit: number): Promise<number> {
+    return guarded(purge.purgeDue(this.#writer, rows, limit));
+  }
+
+  countEndedSessions(before: number): Promise<number> {
+    return guarded(purge.countEndedSessions(this.#reader, before));
+  }
+
+  purgeEndedSessions(before: number, limit: number): Promise<{ purged: number; isDone: boolean }> {
+    return guarded(purge.purgeEndedSessions(this.#writer, before, limit));
+  }
+
+  findSealedBefore(before: number): Promise<number> {
+    return guarded(seals.findSealedBefore(this.#reader, before));
+  }
+
+  countEventsThrough(seq: number): Promise<number> {
+    return guarded(purge.countEventsThrough(this.#reader, seq));
+  }
+
+  purgeEventsThrough(seq: number, limit: number): Promise<number> {
+    return guarded(purge.purgeEventsThrough(this.#writer, seq, limit));
+  }
+
+  eraseEvents(userId: string, limit: number): Promise<number> {
+    return guarded(eraseEvents(this.#writer, userId, limit));
+  }
+
+  eraseSessions(userId: string, now: number): Promise<number> {
+    return guarded(eraseSessions(this.#writer, userId, now));
+  }
+
+  listTokensOf(
+    userId: string,
+    after: number,
+    limit: number,
+  ): Promise<{ id: number; token: RegisteredToken }[]> {
+    return guarded(listTokensOf(this.#reader, userId, after, limit));
+  }
+
+  eraseTokens(digests: readonly Digest[]): Promise<number> {
+    return guarded(eraseTokens(this.#writer, digests));
+  }
+
+  eraseRevocations(userId: string, pseudonym: string): Promise<number> {
+    return guarded(eraseRevocations(this.#writer, userId, pseudonym));
+  }
+}

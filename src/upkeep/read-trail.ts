@@ -1,0 +1,54 @@
+// Reads a trail for the verifier: from the database, or from an NDJSON export and a file of seals.
+import { createReadStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fromRecord, UnreadableRecord } from '../domain/audit-record.ts';
+import type { Store } from '../domain/store.ts';
+import type { CheckedEvent } from '../domain/verify-trail.ts';
+
+const pageSize = 1000;
+
+export async function* storedEvents(store: Store): AsyncGenerator<CheckedEvent> {
+  let after = Number.MIN_SAFE_INTEGER;
+  for (;;) {
+    const page = await store.upkeep.listStoredEvents(after, pageSize);
+    yield* page;
+    if (page.length < pageSize) return;
+    after = page.at(-1)?.event.seq ?? after;
+  }
+}
+
+export async function storedSeals(store: Store): Promise<string[]> {
+  const seals: string[] = [];
+  for (let after = 0; ; ) {
+    const page = await store.upkeep.listSeals(after, pageSize);
+    seals.push(...page.map(({ jws }) => jws));
+    if (page.length < pageSize) return seals;
+    after = page.at(-1)?.number ?? after;
+  }
+}
+
+/** Throws UnreadableRecord, which names the line, where a line is no event. */
+export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent> {
+  let number = 0;
+  for await (const line of linesOf(path)) {
+    number += 1;
+    if (line.trim() === '') continue;
+    try {
+      yield { event: fromRecord(JSON.parse(line)) };
+    } catch (error) {
+      const problem = error instanceof UnreadableRecord ? error.message : 'it is no JSON';
+      throw new UnreadableRecord(`line ${number} of ${path} cannot be read: ${problem}`);
+    }
+  }
+}
+
+/** One compact JWS a line, as SEAL_FILE and `audit seals` have them. */
+export async function readSealLines(path: string): Promise<string[]> {
+  const seals: string[] = [];
+  for await (const line of linesOf(path)) if (line.trim() !== '') seals.push(line.trim());
+  return seals;
+}
+
+function linesOf(path: string): AsyncIterable<string> {
+  return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+}

@@ -1,0 +1,79 @@
+// The key that signs seals: an Ed25519 key in a file of its own, never in a database, since whoever could
+// read it there could write another history. The file is a JWK set: the key in use first, with its private
+// part, then the public parts of those before it, which stay as long as there are seals of theirs.
+import { hash, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
+
+export class UnusableSealKey extends Error {
+  override readonly name = 'UnusableSealKey';
+}
+
+export class SealKeys {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** The signing key; read each time, so that a rotation counts at once. */
+  signingKey(): JWK {
+    const key = this.#read()?.keys[0];
+    if (!key?.d)
+      throw new UnusableSealKey(
+        `SEAL_KEY_FILE (${this.path}) holds no signing key. Make one: revocation-server audit rotate-key`,
+      );
+    return key;
+  }
+
+  publicKeys(): JSONWebKeySet {
+    return { keys: (this.#read()?.keys ?? []).map(toPublic) };
+  }
+
+  get exists(): boolean {
+    return this.#read() !== undefined;
+  }
+
+  /** For the names of erased persons: whoever reads the database cannot recompute them. */
+  pseudonymKey(): string {
+    return hash('sha256', `pseudonyms\0${this.signingKey().d}`, 'hex');
+  }
+
+  /** Makes a key and retires the one in use: its public part stays. */
+  async rotate(): Promise<JWK> {
+    const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+    const jwk = await exportJWK(privateKey);
+    const kid = await calculateJwkThumbprint(jwk);
+    const key: JWK = { ...jwk, kid, alg: 'EdDSA', use: 'sig' };
+    this.#write({ keys: [key, ...this.publicKeys().keys] });
+    return toPublic(key);
+  }
+
+  #read(): JSONWebKeySet | undefined {
+    try {
+      const { mode } = statSync(this.path);
+      const set = JSON.parse(readFileSync(this.path, 'utf8')) as JSONWebKeySet;
+      if (!Array.isArray(set.keys)) throw new UnusableSealKey(`${this.path} is no JWK set`);
+      if ((mode & 0o077) !== 0)
+        throw new UnusableSealKey(`${this.path} can be read by others. Run: chmod 600 ${this.path}`);
+      return set;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (error instanceof UnusableSealKey) throw error;
+      throw new UnusableSealKey(`${this.path} cannot be read as a JWK set`, { cause: error });
+    }
+  }
+
+  /** A whole new file or the old one: never half of either. */
+  #write(set: JSONWebKeySet): void {
+    mkdirSync(dirname(this.path), { recursive: true });
+    const next = `${this.path}.${randomUUID()}`;
+    writeFileSync(next, `${JSON.stringify(set, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(next, this.path);
+  }
+}
+
+function toPublic({ d: _, ...key }: JWK): JWK {
+  return key;
+}

@@ -1,0 +1,63 @@
+// Sends seals away as they are made: to a file that is only ever appended to, and to a webhook. Only what
+// has left this machine binds those who own it. What was sent is remembered; after a failure a seal may be
+// sent twice, never left out.
+import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import type { Store } from '../domain/store.ts';
+import type { StoredSeal } from '../domain/upkeep-store.ts';
+
+export interface Destinations {
+  readonly file: string | null;
+  readonly webhookUrl: string | null;
+}
+
+const sealsAtOnce = 100;
+const webhookTimeoutMs = 10_000;
+
+/** Resolves to how many seals went out. Rejects with what the first failing destination said. */
+export async function sendSeals(store: Store, { file, webhookUrl }: Destinations): Promise<number> {
+  const results = await Promise.allSettled([
+    file === null ? 0 : sendAll(store, 'seal_file_sent', async (seals) => append(file, seals)),
+    webhookUrl === null ? 0 : sendAll(store, 'seal_webhook_sent', (seals) => post(webhookUrl, seals)),
+  ]);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return results.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
+}
+
+async function sendAll(
+  store: Store,
+  sentName: 'seal_file_sent' | 'seal_webhook_sent',
+  send: (seals: readonly StoredSeal[]) => Promise<void>,
+): Promise<number> {
+  let count = 0;
+  for (;;) {
+    const seals = await store.upkeep.listSeals(await store.upkeep.recall(sentName), sealsAtOnce);
+    const last = seals.at(-1);
+    if (!last) return count;
+    await send(seals);
+    await store.upkeep.remember(sentName, last.number);
+    count += seals.length;
+  }
+}
+
+function append(file: string, seals: readonly StoredSeal[]): void {
+  const descriptor = openSync(file, 'a', 0o644);
+  try {
+    writeSync(descriptor, seals.map(({ jws }) => `${jws}\n`).join(''));
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+async function post(url: string, seals: readonly StoredSeal[]): Promise<void> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ seals: seals.map(({ jws }) => jws) }),
+    redirect: 'error',
+    signal: AbortSignal.timeout(webhookTimeoutMs),
+  });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`SEAL_WEBHOOK_URL answered ${response.status}`);
+}

@@ -1,0 +1,84 @@
+// Erasing a person: no column holds the name any more, the chain still verifies, the dead stay dead.
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { eraseSubject, pseudonymOf } from '../../src/domain/erase-subject.ts';
+import { dump, findSecrets } from '../helpers/dump.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { newKeys, seal, verify } from './trail.ts';
+
+const day = 86_400;
+const alice = 'alice-4711-example';
+
+testEachDatabase('audit erase leaves nothing of a person who has no living token', async (t, app) => {
+  const keys = await newKeys(t);
+  const client = await app.addClient({ logoutScope: 'all' });
+  const { client_id } = client;
+  const ids = { client_id, sub: alice, session_id: `${alice}-phone`, exp: app.seconds + 30 * day };
+  const token = await app.register({
+    ...ids,
+    token_use: 'refresh_token',
+    ip: '203.0.113.99',
+    user_agent: 'AlicePhone',
+  });
+  const other = await app.register({
+    client_id,
+    sub: 'bob',
+    session_id: 'bob-phone',
+    exp: app.seconds + day,
+  });
+  await app.json('/logout', { scope: 'all', refresh_token: token, reason: 'bye from alice-4711' });
+  const auditor = await app.addClient({ permissions: ['audit'] });
+  await app.get(`/v1/audit/events?user_id=${alice}`, auditor);
+  await seal(app.store, keys);
+  const before = await app.store.countEvents({ below: 1000 }, day * 1000, 100);
+
+  const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
+  t.deepEqual(erased, { audit_events: 3, sessions: 1, tokens: 1, revocations: 4, tokens_left: 0 });
+
+  const rows = await dump(app.database);
+  t.deepEqual(
+    findSecrets(rows, [alice, '203.0.113.99', 'AlicePhone', 'bye from']),
+    ['revocations.target_id'],
+    'the name of the session, which the operator chose to make of the name of the user',
+  );
+  const pseudonym = pseudonymOf(alice, keys.pseudonymKey());
+  t.deepEqual(findSecrets(rows, [pseudonym]).sort(), [
+    'audit_events.metadata',
+    'revocations.actor_id',
+    'revocations.target_id',
+  ]);
+
+  t.like(await verify(app.store, keys), { finding: null, erased: 3 });
+  t.like((await app.events('erase'))[0], { userId: null, metadata: { pseudonym, tokens: 1 } });
+  t.like((await app.events('logout'))[0], { action: 'logout', userId: null, clientId: client_id, count: 1 });
+  const after = await app.store.countEvents({ below: 1000 }, day * 1000, 100);
+  t.deepEqual(
+    after.filter(({ action }) => action !== 'erase'),
+    before,
+  );
+  t.false(await app.isActive(token));
+  t.true(await app.isActive(other));
+  const shown = await app.get('/v1/audit/events?action=login', auditor);
+  t.deepEqual(shown.body.items[1].erased, ['user_id', 'session_id', 'ip', 'user_agent']);
+
+  const again = { ...ids, token_use: 'refresh_token', token, session_id: undefined };
+  const reply = await app.json('/v1/tokens', app.registration(again), await app.issuer());
+  t.is(reply.status, 201);
+  t.false(reply.body.active, 'registered again, the token is as dead as before');
+});
+
+testEachDatabase(
+  'audit erase leaves living tokens, and superseded ones whose reuse must be noticed',
+  async (t, app) => {
+    const { client_id } = await app.addClient();
+    const ids = { client_id, sub: alice, token_use: 'refresh_token', grant_id: 'g1' };
+    const first = await app.register(ids);
+    const second = await app.register({ ...ids, replaces: first });
+    const erased = await eraseSubject(app.store, systemOrigin, alice, 'key');
+    t.like(erased, { tokens: 0, tokens_left: 2 });
+    t.true(await app.isActive(second));
+    const reuse = { ...ids, token: app.newToken(), replaces: first };
+    const reply = await app.json('/v1/tokens', app.registration(reuse), await app.issuer());
+    t.is(reply.body.code, 'refresh_token_reuse');
+    t.like(await eraseSubject(app.store, systemOrigin, alice, 'key'), { tokens: 2, tokens_left: 0 });
+  },
+);

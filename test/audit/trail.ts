@@ -1,0 +1,66 @@
+// Helpers of the tests of sealing and verifying: a trail of known events, sealed with a key of its own.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { eventOf, type NewEvent, systemOrigin } from '../../src/domain/audit.ts';
+import { sealEvents } from '../../src/domain/seal-events.ts';
+import { sealReader } from '../../src/domain/seals.ts';
+import type { Store } from '../../src/domain/store.ts';
+import type { StoredSeal } from '../../src/domain/upkeep-store.ts';
+import { type TrailReport, verifyTrail } from '../../src/domain/verify-trail.ts';
+import { storedEvents, storedSeals } from '../../src/upkeep/read-trail.ts';
+import { SealKeys } from '../../src/upkeep/seal-keys.ts';
+
+export const issuer = 'https://tokens.example';
+
+export async function newKeys(t: ExecutionContext): Promise<SealKeys> {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-keys-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const keys = new SealKeys(join(folder, 'keys.json'));
+  await keys.rotate();
+  return keys;
+}
+
+export function logoutOf(n: number): NewEvent {
+  const actor = { kind: 'user', id: `user-${n}` } as const;
+  const origin = {
+    ...systemOrigin,
+    actor,
+    channel: 'logout',
+    ip: `192.0.2.${n % 250}`,
+    userAgent: 'UA/1',
+  } as const;
+  return eventOf(origin, 'logout', {
+    userId: `user-${n}`,
+    clientId: 'app',
+    sessionId: `session-${n}`,
+    reason: 'user_logout',
+    reasonText: `text ${n}`,
+    metadata: { scope: 'current', n },
+  });
+}
+
+export async function appendLogouts(store: Store, count: number, from = 1): Promise<void> {
+  const events = Array.from({ length: count }, (_, n) => logoutOf(from + n));
+  await store.write(() => ({ outcome: undefined, effects: { events } }));
+}
+
+export async function seal(store: Store, keys: SealKeys): Promise<StoredSeal[]> {
+  return (await sealEvents(store, issuer, keys.signingKey())) ?? [];
+}
+
+/** Verifies the database, against seals kept elsewhere if there are any. */
+export async function verify(
+  store: Store,
+  keys: SealKeys,
+  kept: readonly string[] = [],
+): Promise<TrailReport> {
+  return verifyTrail({
+    events: storedEvents(store),
+    seals: await storedSeals(store),
+    kept,
+    readSeal: sealReader(keys.publicKeys()),
+    head: () => store.findEventHead(),
+  });
+}

@@ -1,0 +1,121 @@
+// `audit …` and `purge` as an operator types them: each command in a process of its own, on both databases.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { packageRoot } from '../../src/package-root.ts';
+import { openStore } from '../../src/store/open.ts';
+import { appendLogouts } from '../audit/trail.ts';
+import type { TestDatabase } from '../helpers/databases.ts';
+import { testEachStore } from '../helpers/each-database.ts';
+import { byHand, dropTriggers } from '../helpers/tamper.ts';
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function commandsOn(t: ExecutionContext, database: TestDatabase) {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-cli-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const main = join(packageRoot(), 'dist/src/cli/main.js');
+  const env = {
+    PATH: process.env.PATH,
+    DATABASE_URL: database.url,
+    SEAL_KEY_FILE: join(folder, 'keys.json'),
+    SEAL_FILE: join(folder, 'sent.txt'),
+  };
+  const run = (...args: string[]) =>
+    new Promise<Ended>((resolve) => {
+      execFile(process.execPath, [main, ...args], { env }, (error, stdout, stderr) =>
+        resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+      );
+    });
+  return { run, file: (name: string) => join(folder, name) };
+}
+
+testEachStore(
+  'audit seal, verify, proof, export and seals work together from the command line',
+  async (t, database) => {
+    const { run, file } = commandsOn(t, database);
+    const store = openStore(database.url);
+    await appendLogouts(store, 20);
+    await store.close();
+
+    t.like(await run('audit', 'proof', '7'), {
+      code: 1,
+      stderr: 'The event is not sealed yet. Run: audit seal\n',
+    });
+    t.like(await run('audit', 'seal'), { code: 0, stdout: 'Sealed 1 range(s), through event 20.\n' });
+    t.like(await run('audit', 'seal'), { code: 0, stdout: 'All events are sealed.\n' });
+    t.is(statSync(file('keys.json')).mode & 0o777, 0o600);
+    const verified = await run('audit', 'verify', '--against', file('sent.txt'));
+    t.is(verified.code, 0);
+    t.true(
+      verified.stdout.startsWith(
+        'Nothing was altered, removed, slipped in or moved in 20 events under 1 seals.',
+      ),
+    );
+    t.regex(verified.stderr, /verifying \[#{30}\] 100% 20\/20/);
+
+    writeFileSync(file('proof.json'), (await run('audit', 'proof', '7')).stdout);
+    t.like(await run('audit', 'verify', '--proof', file('proof.json')), {
+      code: 0,
+      stdout: 'The proof holds.\n',
+    });
+    writeFileSync(file('seals.txt'), (await run('audit', 'seals')).stdout);
+    t.is(readFileSync(file('seals.txt'), 'utf8'), readFileSync(file('sent.txt'), 'utf8'));
+    writeFileSync(file('public.json'), (await run('audit', 'keys')).stdout);
+    t.is((await run('audit', 'export', '--out', file('trail.ndjson'))).code, 0);
+    const offline = [
+      '--export',
+      file('trail.ndjson'),
+      '--seals',
+      file('seals.txt'),
+      '--keys',
+      file('public.json'),
+    ];
+    t.is((await run('audit', 'verify', ...offline)).code, 0);
+    t.like(await run('audit', 'verify', '--export', file('trail.ndjson')), {
+      code: 1,
+      stderr: 'An export proves nothing without seals. Give them with --seals.\n',
+    });
+
+    await byHand(database, async (sql) => {
+      await dropTriggers(database, sql);
+      await sql("update audit_events set user_id = 'nobody' where seq = 7");
+    });
+    const found = await run('audit', 'verify', '--json');
+    t.is(found.code, 1);
+    t.deepEqual(JSON.parse(found.stdout).finding, {
+      kind: 'altered',
+      event: 7,
+      seal: 1,
+      detail: 'it is not what was sealed',
+    });
+    t.is((await run('audit', 'verify')).stdout, 'ALTERED: event 7 (seal 1): it is not what was sealed.\n');
+    t.is((await run('audit', 'verify', ...offline)).code, 0, 'the export was made before');
+  },
+);
+
+testEachStore('purge --dry-run counts, purge deletes, audit erase says what it took', async (t, database) => {
+  const { run } = commandsOn(t, database);
+  const store = openStore(database.url);
+  t.teardown(() => store.close());
+  await appendLogouts(store, 3);
+  const table =
+    /^tokens +0\nsessions +0\nrevocations +0\ncutoffs +0\nused_ids +0\nidempotency_keys +0\nclient_secrets +0\nended_sessions +0\naudit_events +0\n$/;
+  t.regex((await run('purge', '--dry-run')).stdout, table);
+  t.is(await store.findEventHead(), 3);
+  const purged = await run('purge');
+  t.regex(purged.stdout, table);
+  t.regex(purged.stderr, /^purging \[#{30}\] 100% 0\/0/);
+  t.like(await store.findEvent(4), { action: 'purge', channel: 'cli' });
+  const erased = await run('audit', 'erase', '--subject', 'user-2');
+  t.regex(erased.stdout, /^audit_events +1\nsessions +0\ntokens +0\nrevocations +0\ntokens_left +0\n$/);
+  t.like(await store.findEvent(2), { userId: null, reason: 'user_logout' });
+  const busy = await store.upkeep.exclusively('purge', () => run('purge'));
+  t.like(busy, { code: 1, stderr: 'Another process is purging. Try again.\n' });
+});
