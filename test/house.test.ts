@@ -4,11 +4,10 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { createApp } from '../src/app.ts';
 import { settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
 import { readPackageFile } from '../src/package-root.ts';
-import { defaultParts } from './helpers/app-parts.ts';
+import { appOn } from './helpers/app-parts.ts';
 
 interface SourceFile {
   readonly path: string;
@@ -147,7 +146,7 @@ test('the settings table of the README is that of the code', (t) => {
 });
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
-  const app = createApp(await defaultParts({} as Store));
+  const app = await appOn({} as Store);
   const { paths } = parse(readPackageFile('openapi.yaml')) as { paths: Record<string, object> };
   const described = Object.entries(paths).flatMap(([path, item]) =>
     Object.keys(item)

@@ -55,7 +55,7 @@ export interface Expected {
   };
 }
 
-export type Aftermath =
+type Aftermath =
   | { readonly introspect: string; readonly as: string; readonly active: boolean }
   | { readonly audit: string; readonly count: number };
 

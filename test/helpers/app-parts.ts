@@ -1,20 +1,20 @@
-// What an application is made of, for tests that make one without a server: settings as they are by default.
-import { type AppParts, policyOf } from '../../src/app.ts';
+// The application without a server around it, for tests of what a running one cannot be brought to show.
+import { type App, type AppParts, createApp, policyOf } from '../../src/app.ts';
 import { readConfig, trustedPeers } from '../../src/config.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
 import { createLog } from '../../src/log.ts';
 
-export async function defaultParts(store: Store, over: Partial<AppParts> = {}): Promise<AppParts> {
+export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promise<App> {
   const config = readConfig({ PUBLIC_URL: 'https://tokens.example' });
-  return {
+  return createApp({
     store,
     policy: policyOf(config),
     log: createLog({ level: 'silent', format: 'json', write: () => {} }),
     trusted: trustedPeers([]),
     logoutAliases: [],
     authFailuresPerMinuteMax: 1,
-    confirmSecret: 'a secret of this test',
+    confirmSecret: 'a-secret-of-at-least-32-characters',
     separateAdmin: false,
     issuer: config.authorizationServerIssuer,
     upstream: null,
@@ -23,10 +23,10 @@ export async function defaultParts(store: Store, over: Partial<AppParts> = {}): 
     clientCertProxies: trustedPeers([]),
     tlsClientAuthorities: [],
     sharedSecret: await trustSharedSecret(config.sharedSecret),
-    allowHttpKeys: true,
+    allowHttpKeys: false,
     isDraining: () => false,
-    nodeVersion: 'v0',
+    nodeVersion: process.version,
     now: Date.now,
-    ...over,
-  };
+    ...parts,
+  });
 }

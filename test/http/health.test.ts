@@ -1,10 +1,9 @@
 // What operators' tools ask: health, version, metrics, the description; and the listener of their own.
 
 import supertest from 'supertest';
-import { createApp } from '../../src/app.ts';
 import { packageVersion } from '../../src/package-root.ts';
 import { migrateDown } from '../../src/store/migrate.ts';
-import { defaultParts } from '../helpers/app-parts.ts';
+import { appOn } from '../helpers/app-parts.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 
 testEachDatabase('GET /health/alive looks at the process only', async (t, app) => {
@@ -105,7 +104,7 @@ testEachDatabase(
 );
 
 testEachDatabase('GET /health/ready is 503 once the server was told to stop', async (t, app) => {
-  const { main } = createApp(await defaultParts(app.store, { isDraining: () => true }));
+  const { main } = await appOn(app.store, { isDraining: () => true });
   const reply = await supertest(main.callback()).get('/health/ready');
   t.is(reply.status, 503);
   t.deepEqual(reply.body, {
