@@ -15,6 +15,7 @@ import { handleDocs } from './http/docs.ts';
 import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
+import { handleInboxes } from './http/inboxes.ts';
 import { handleIntrospect } from './http/introspect.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
@@ -28,6 +29,7 @@ import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import { SignalVerifier } from './jwt/signal-verifier.ts';
 import { createTrust } from './jwt/trust.ts';
 import { packageVersion, readPackageFile } from './package-root.ts';
 
@@ -92,6 +94,13 @@ export function createApp(parts: AppParts): App {
   const docs = handleDocs(readPackageFile('openapi.yaml'), version);
   const clients = handleClients({ store, auth, directory });
   const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
+  const inboxes = handleInboxes({
+    store,
+    policy,
+    signals: new SignalVerifier({ issuers, keyRing, now }),
+    recorder,
+    now,
+  });
   const sessions = handleSessions({ store, policy, auth });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
   const logout = handleLogout({ store, policy, verifier, auth, recorder });
@@ -111,6 +120,14 @@ export function createApp(parts: AppParts): App {
     },
     { method: 'POST', path: '/logout', family: 'logout', handle: logout },
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
+    { method: 'POST', path: '/backchannel-logout', family: 'oauth', handle: inboxes.backchannelLogout },
+    {
+      method: 'POST',
+      path: '/global-token-revocation',
+      family: 'oauth',
+      handle: inboxes.globalTokenRevocation,
+    },
+    { method: 'POST', path: '/security-events', family: 'oauth', handle: inboxes.securityEvents },
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
     { method: 'GET', path: '/health/ready', family: 'v1', handle: health.ready },
     { method: 'GET', path: '/version', family: 'v1', handle: health.version },

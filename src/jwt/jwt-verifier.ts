@@ -144,7 +144,7 @@ function isNamedIn(jwt: UntrustedJwt, alg: string, keys: readonly VerifyingKey[]
   return kid !== undefined && keys.some((key) => key.kid === kid && suits(key, alg));
 }
 
-async function findSigner(
+export async function findSigner(
   presentedToken: string,
   jwt: UntrustedJwt,
   alg: string,
