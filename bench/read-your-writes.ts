@@ -37,7 +37,7 @@ async function converse(): Promise<void> {
     const { status } = (await post(writer.port, '/revoke', world.app, token)) as { status: string };
     if (status !== 'revoked') throw new Error(`a revocation was answered ${status}`);
     if (await ask(token)) stale += 1;
-    if (next % 10_000 === 0) process.stderr.write(`\r${next} pairs   `);
+    if (next % 10_000 === 0) process.stderr.write(`\r${next} pairs, ${stale} stale   `);
   }
 }
 

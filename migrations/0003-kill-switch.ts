@@ -8,6 +8,7 @@ export async function up(knex: Knex): Promise<void> {
   await knex.schema.alterTable('revocations', (t) => {
     t.string('only_client_id', 255);
     t.string('only_use', 16);
+    t.integer('only_online').notNullable().defaultTo(0);
     t.text('reason_text');
     t.string('actor_kind', 16).notNullable().defaultTo('system');
     t.string('actor_id', 255);
@@ -29,6 +30,7 @@ export async function up(knex: Knex): Promise<void> {
     t.binary('except_key');
     t.string('only_client_id', 255);
     t.string('only_use', 16);
+    t.integer('only_online').notNullable().defaultTo(0);
     t.string('reason', 64).notNullable();
     t.bigInteger('revoked_at').notNullable();
     t.bigInteger('purge_after').notNullable();
@@ -51,12 +53,18 @@ export async function up(knex: Knex): Promise<void> {
     t.index(['expires_at']);
   });
 
+  // What an issuer's inbox accepts; null: it has none.
+  await knex.schema.alterTable('issuers', (t) => {
+    t.text('inbox');
+  });
+
   // For previews: how many tokens of this user are registered?
   await knex.schema.alterTable('tokens', (t) => t.index(['subject', 'expires_at']));
 }
 
 export async function down(knex: Knex): Promise<void> {
   await knex.schema.alterTable('tokens', (t) => t.dropIndex(['subject', 'expires_at']));
+  await knex.raw('alter table issuers drop column inbox');
   await knex.schema.dropTable('idempotency_keys');
   await knex.schema.dropTable('cutoffs');
   await knex.raw('drop index revocations_everywhere');
@@ -65,6 +73,7 @@ export async function down(knex: Knex): Promise<void> {
   const added = [
     'only_client_id',
     'only_use',
+    'only_online',
     'reason_text',
     'actor_kind',
     'actor_id',

@@ -21,6 +21,7 @@ import { handleDocs } from './http/docs.ts';
 import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
+import { handleInboxes } from './http/inboxes.ts';
 import { handleIntrospect } from './http/introspect.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
@@ -36,6 +37,7 @@ import { Throttle } from './http/throttle.ts';
 import { handleRegisterTokens } from './http/tokens.ts';
 import { type TrailStatus, watchTrail } from './http/trail-metrics.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import { SignalVerifier } from './jwt/signal-verifier.ts';
 import type { SigningKeys } from './jwt/signing-keys.ts';
 import { createTrust } from './jwt/trust.ts';
 import type { Upstream } from './jwt/upstream.ts';
@@ -141,6 +143,13 @@ export function createApp(parts: AppParts): App {
   const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
   const seals = handleSeals({ store, auth, publicSealKeys: parts.publicSealKeys });
   const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
+  const inboxes = handleInboxes({
+    store,
+    policy,
+    signals: new SignalVerifier({ issuers, keyRing, now }),
+    recorder,
+    now,
+  });
   const sessions = handleSessions({ store, policy, auth });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
   const logout = handleLogout({ store, policy, verifier, auth, recorder });
@@ -162,6 +171,14 @@ export function createApp(parts: AppParts): App {
     ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
     { method: 'GET', path: metadataPath(issuer), family: 'v1', handle: metadata.metadata },
     { method: 'GET', path: '/jwks', family: 'v1', handle: metadata.jwks },
+    { method: 'POST', path: '/backchannel-logout', family: 'oauth', handle: inboxes.backchannelLogout },
+    {
+      method: 'POST',
+      path: '/global-token-revocation',
+      family: 'oauth',
+      handle: inboxes.globalTokenRevocation,
+    },
+    { method: 'POST', path: '/security-events', family: 'oauth', handle: inboxes.securityEvents },
     { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
     { method: 'GET', path: '/health/ready', family: 'v1', handle: health.ready },
     { method: 'GET', path: '/version', family: 'v1', handle: health.version },

@@ -22,9 +22,11 @@ export interface Cause {
 export interface Restriction {
   readonly clientId: string | null;
   readonly tokenUse: TokenUse | null;
+  /** Spares tokens of scope `offline_access` (OpenID Connect Back-Channel Logout §2.7). */
+  readonly online: boolean;
 }
 
-export const unrestricted: Restriction = { clientId: null, tokenUse: null };
+export const unrestricted: Restriction = { clientId: null, tokenUse: null, online: false };
 
 export interface NewRevocation {
   readonly target: Target;
@@ -68,10 +70,15 @@ export function keysOf(claims: Claims): TargetKey[] {
 export function covers(row: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
   if (row.cutoff < claims.issuedAt || !keys.includes(row.key)) return false;
   if (row.exceptKey !== null && keys.includes(row.exceptKey)) return false;
-  const { clientId, tokenUse } = row.only;
+  const { clientId, tokenUse, online } = row.only;
+  if (online && isOffline(claims)) return false;
   return (
     (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse
   );
+}
+
+function isOffline({ members }: Claims): boolean {
+  return typeof members.scope === 'string' && members.scope.split(' ').includes('offline_access');
 }
 
 /** An exception names a session, a grant or a token: no token bears more of them. */
@@ -95,7 +102,8 @@ export function decisive(rows: readonly Revocation[]): Revocation[] {
 
 function isAsWide(one: Restriction, other: Restriction): boolean {
   const client = one.clientId === null || one.clientId === other.clientId;
-  return client && (one.tokenUse === null || one.tokenUse === other.tokenUse);
+  const use = one.tokenUse === null || one.tokenUse === other.tokenUse;
+  return client && use && (!one.online || other.online);
 }
 
 /**

@@ -47,6 +47,22 @@ export interface Reading {
   readonly refreshMarker: RefreshMarker | null;
 }
 
+export const inboxKinds = ['backchannel_logout', 'global_token_revocation', 'security_events'] as const;
+export type InboxKind = (typeof inboxKinds)[number];
+
+/** Standard signals of other systems that are taken as revocations. */
+export interface Inbox {
+  readonly kinds: readonly InboxKind[];
+  /** What its messages must bear as `aud`; for back-channel logout our client id at the issuer. */
+  readonly audience: string;
+  /** Issuers whose users its messages may name. */
+  readonly governs: readonly string[];
+  /** Back-channel logout spares tokens of scope `offline_access`. */
+  readonly keepsOffline: boolean;
+  /** Formats of subject identifiers (RFC 9493) whose value is the `sub` of our tokens. */
+  readonly subjectFormats: readonly ('email' | 'account')[];
+}
+
 export interface Issuer extends Reading {
   readonly issuer: string;
   readonly keySource: KeySource;
@@ -57,6 +73,8 @@ export interface Issuer extends Reading {
   readonly scopePermissions: Readonly<Record<string, readonly Permission[]>>;
   /** `own`: its bearers reach this issuer's data only. */
   readonly reach: 'own' | 'all';
+  /** What its messages may end; null: none are accepted. */
+  readonly inbox: Inbox | null;
   readonly createdAt: number;
   /** When it was suspended, null while it is enabled. */
   readonly disabledAt: number | null;

@@ -92,8 +92,9 @@ export function decideRevocation(
 }
 
 /** Is what this order writes final? */
-export function endsForGood(facts: Facts, { target }: RevokeOrder): boolean {
-  return isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+export function endsForGood(facts: Facts, { target, only }: RevokeOrder): boolean {
+  const isLimited = only.clientId !== null || only.tokenUse !== null || only.online;
+  return !isLimited && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
 }
 
 /** What is wrong with the time of an order, if anything is. */

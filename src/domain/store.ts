@@ -97,7 +97,7 @@ export interface IssuerKey {
 /** An id that counts once; its digest covers the kind and whoever gave it. */
 export interface UsedId {
   readonly digest: Digest;
-  readonly kind: 'assertion';
+  readonly kind: 'assertion' | 'inbox';
   readonly expiresAt: number;
 }
 

@@ -36,6 +36,7 @@ export const auditActions = [
   'revoke_foreign_token',
   'bulk_revoke',
   'session_end',
+  'inbox_refused',
   'refresh_token_rotated',
   'refresh_token_reuse',
   'client_auth_failed',
@@ -78,7 +79,7 @@ export const permissions = [
 export type Permission = (typeof permissions)[number];
 
 /** By which door a change or refusal came in. */
-export const channels = ['oauth', 'logout', 'api', 'cli', 'system'] as const;
+export const channels = ['oauth', 'logout', 'api', 'cli', 'inbox', 'system'] as const;
 export type Channel = (typeof channels)[number];
 
 /** How a client proves who it is (RFC 7591 `token_endpoint_auth_method`). */

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import {
   asymmetricAlgorithms,
   foreignTypes,
+  type Inbox,
   type Issuer,
+  inboxKinds,
   type KeySource,
   type PublicJwk,
   usualClaimNames,
@@ -45,6 +47,15 @@ export const newIssuerBody = z.strictObject({
   reuses_ids: z.boolean().default(false),
   scope_permissions: z.record(line(255), list(z.enum(permissions))).default({}),
   reach: z.enum(['own', 'all']).default('own'),
+  inbox: z
+    .strictObject({
+      kinds: list(z.enum(inboxKinds)).min(1),
+      audience: uri,
+      governs: list(uri).min(1).optional(),
+      keep_offline: z.boolean().default(true),
+      subject_formats: list(z.enum(['email', 'account'])).default([]),
+    })
+    .optional(),
 });
 
 type Body = z.output<typeof newIssuerBody>;
@@ -70,6 +81,19 @@ export async function toNewIssuer(body: Body, allowHttp: boolean): Promise<NewIs
     reusesIds: body.reuses_ids,
     scopePermissions: body.scope_permissions,
     reach: body.reach,
+    inbox: toInbox(body),
+  };
+}
+
+function toInbox({ issuer, inbox }: Body): Inbox | null {
+  if (!inbox) return null;
+  const { kinds, audience, governs, keep_offline, subject_formats } = inbox;
+  return {
+    kinds,
+    audience,
+    governs: governs ?? [issuer],
+    keepsOffline: keep_offline,
+    subjectFormats: subject_formats,
   };
 }
 
@@ -118,9 +142,14 @@ export function issuerToWire(issuer: Issuer): Record<string, unknown> {
     reuses_ids: issuer.reusesIds,
     scope_permissions: issuer.scopePermissions,
     reach: issuer.reach,
+    ...(issuer.inbox === null ? {} : { inbox: inboxToWire(issuer.inbox) }),
     created_at: timeOf(issuer.createdAt),
     disabled_at: issuer.disabledAt === null ? null : timeOf(issuer.disabledAt),
   };
+}
+
+function inboxToWire({ kinds, audience, governs, keepsOffline, subjectFormats }: Inbox): object {
+  return { kinds, audience, governs, keep_offline: keepsOffline, subject_formats: subjectFormats };
 }
 
 function keySourceToWire(source: KeySource): Record<string, unknown> {

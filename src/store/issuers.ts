@@ -16,6 +16,7 @@ interface IssuerRow {
   reuses_ids: number;
   scope_permissions: string;
   reach: Issuer['reach'];
+  inbox: string | null;
   created_at: number;
   disabled_at: number | null;
   keys_stale_before: number;
@@ -78,6 +79,7 @@ function toRow(issuer: Issuer): IssuerRow {
     reuses_ids: issuer.reusesIds ? 1 : 0,
     scope_permissions: JSON.stringify(issuer.scopePermissions),
     reach: issuer.reach,
+    inbox: issuer.inbox && JSON.stringify(issuer.inbox),
     created_at: issuer.createdAt,
     disabled_at: issuer.disabledAt,
     keys_stale_before: issuer.keysStaleBefore,
@@ -98,6 +100,7 @@ function toIssuer(row: IssuerRow): Issuer {
     reusesIds: row.reuses_ids === 1,
     scopePermissions: JSON.parse(row.scope_permissions),
     reach: row.reach,
+    inbox: row.inbox === null ? null : JSON.parse(row.inbox),
     createdAt: row.created_at,
     disabledAt: row.disabled_at,
     keysStaleBefore: row.keys_stale_before,

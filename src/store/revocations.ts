@@ -27,6 +27,7 @@ interface CoverageRow {
   except_key: Buffer | null;
   only_client_id: string | null;
   only_use: TokenUse | null;
+  only_online: number;
   reason: Reason;
   revoked_at: number;
 }
@@ -50,6 +51,7 @@ const coverageColumns = [
   'except_key',
   'only_client_id',
   'only_use',
+  'only_online',
   'reason',
   'revoked_at',
 ];
@@ -158,13 +160,18 @@ function toCoverageRow(revocation: Revocation): CoverageRow {
     except_key: revocation.exceptKey === null ? null : toBytes(revocation.exceptKey),
     only_client_id: revocation.only.clientId,
     only_use: revocation.only.tokenUse,
+    only_online: revocation.only.online ? 1 : 0,
     reason: revocation.reason,
     revoked_at: revocation.revokedAt,
   };
 }
 
 function toRevocation(row: CoverageRow): Revocation {
-  const only: Restriction = { clientId: row.only_client_id, tokenUse: row.only_use };
+  const only: Restriction = {
+    clientId: row.only_client_id,
+    tokenUse: row.only_use,
+    online: row.only_online === 1,
+  };
   return {
     seq: row.seq,
     key: row.key.toString('hex'),

@@ -50,6 +50,7 @@ const someExceptions = fc.option(
 const someRestriction: fc.Arbitrary<Restriction> = fc.record({
   clientId: fc.option(fc.constantFrom(...clients), { freq: 2 }),
   tokenUse: fc.option(fc.constantFrom(...uses), { freq: 2 }),
+  online: fc.constant(false),
 });
 const someRows = fc
   .array(
@@ -79,7 +80,7 @@ test('however often a user is logged out, a handful of rows decides', (t) => {
     key,
     cutoff: seq,
     exceptKey,
-    only: { clientId: null, tokenUse: null },
+    only: { clientId: null, tokenUse: null, online: false },
     reason: 'admin',
     revokedAt: seq,
   });
@@ -164,7 +165,8 @@ testEachStore(
           const everywhere = step.everywhere && step.kind === 'subject';
           const id = { subject: `${run} ${step.sub}`, client: step.clientId, issuer: '' }[step.kind];
           const target: Target = { kind: step.kind, issuer: everywhere ? everyIssuer : issuer, id };
-          const only = step.kind === 'subject' ? step.only : { clientId: null, tokenUse: null };
+          const only =
+            step.kind === 'subject' ? step.only : { clientId: null, tokenUse: null, online: false };
           const cutoff = clock.now - step.back;
           orders.push({ step: { ...step, only }, cutoff });
           const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;

@@ -1,0 +1,100 @@
+// Signals of other systems (inboxes): whatever its standard, a message becomes revocations under the
+// names it gives. It counts once, and it ends nothing that was issued after the event it tells of.
+import { eventOf, type Origin } from './audit.ts';
+import { digestOf } from './claims.ts';
+import { type Cause, type Restriction, unrestricted } from './cutoffs.ts';
+import type { Inbox, InboxKind, Issuer } from './issuers.ts';
+import type { Policy } from './policy.ts';
+import { decideRevocation, endsForGood, type RevokeOrder } from './revoke-target.ts';
+import type { Decision, Effects, Store } from './store.ts';
+import type { Target } from './targets.ts';
+
+export interface Signal {
+  readonly kind: InboxKind;
+  readonly issuer: Issuer;
+  /** Milliseconds; when it happened, as the message says. */
+  readonly happenedAt: number;
+  readonly jti: string;
+  /** Empty: the message is only taken note of (a verification event). */
+  readonly targets: readonly Target[];
+  readonly only?: Restriction;
+  readonly origin: Origin;
+}
+
+/** `repeated`: the message was received before; nothing was done. */
+export type SignalReceived = { readonly status: 'done' | 'repeated' };
+
+const rememberedMs = 7 * 86_400_000;
+
+export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
+  const digest = digestOf(`inbox\0${signal.issuer.issuer}\0${signal.jti}`);
+  const cause: Cause = { reason: 'identity_provider', reasonText: null, origin: signal.origin };
+  return store.write((facts, now): Decision<SignalReceived> => {
+    if (facts.isUsed(digest)) return { outcome: { status: 'repeated' }, effects: {} };
+    const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
+    const cutoff = Math.min(now, signal.happenedAt);
+    const done = signal.targets.map((target): Effects => {
+      const order: RevokeOrder = {
+        target,
+        further: [],
+        only: signal.only ?? unrestricted,
+        cutoff: null,
+        expiresAt: null,
+        cause,
+        action: 'bulk_revoke',
+        metadata: { inbox: signal.kind, from: signal.issuer.issuer },
+      };
+      const ordered = endsForGood(facts, order) ? order : { ...order, cutoff };
+      return decideRevocation(facts, now, policy, ordered).effects;
+    });
+    return {
+      outcome: { status: 'done' },
+      effects: {
+        ...used,
+        revocations: done.flatMap(({ revocations }) => revocations ?? []),
+        events: done.flatMap(({ events }) => events ?? []),
+      },
+    };
+  });
+}
+
+/** A subject identifier (RFC 9493), as far as it is acted on. */
+export interface SubjectIdentifier {
+  readonly format: string;
+  readonly [member: string]: unknown;
+}
+
+export type SubjectNamed =
+  | { readonly status: 'named'; readonly targets: readonly Target[] }
+  | { readonly status: 'not_governed' | 'not_mapped' | 'malformed' };
+
+/** Whom of our users a message of this inbox names. */
+export function nameSubject({ governs, subjectFormats }: Inbox, id: SubjectIdentifier): SubjectNamed {
+  const inEach = (value: unknown, kind: Target['kind'] = 'subject'): SubjectNamed =>
+    isId(value)
+      ? { status: 'named', targets: governs.map((issuer) => ({ kind, issuer, id: value })) }
+      : { status: 'malformed' };
+  switch (id.format) {
+    case 'iss_sub': {
+      if (!isId(id.iss) || !isId(id.sub)) return { status: 'malformed' };
+      if (!governs.includes(id.iss)) return { status: 'not_governed' };
+      return { status: 'named', targets: [{ kind: 'subject', issuer: id.iss, id: id.sub }] };
+    }
+    case 'opaque':
+      return inEach(id.id);
+    case 'email':
+      return subjectFormats.includes('email') ? inEach(id.email) : { status: 'not_mapped' };
+    case 'account':
+      return subjectFormats.includes('account') ? inEach(id.uri) : { status: 'not_mapped' };
+    default:
+      return { status: 'malformed' };
+  }
+}
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,512}$/u.test(value);
+}
+
+export function refusedSignal(origin: Origin, kind: InboxKind, why: string) {
+  return eventOf(origin, 'inbox_refused', { metadata: { inbox: kind, why } });
+}

@@ -1,0 +1,223 @@
+// Inboxes: standard signals of other systems become revocations. Off until an issuer's record names one.
+// OpenID Connect Back-Channel Logout 1.0, Global Token Revocation (draft-parecki-oauth-global-token-
+// revocation), and Security Event Tokens by push (RFC 8935) with CAEP session-revoked.
+import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import type { InboxKind } from '../domain/issuers.ts';
+import { isObject } from '../domain/jwt-shape.ts';
+import type { Policy } from '../domain/policy.ts';
+import {
+  nameSubject,
+  receiveSignal,
+  refusedSignal,
+  type SubjectIdentifier,
+  type SubjectNamed,
+} from '../domain/receive-signal.ts';
+import type { Store } from '../domain/store.ts';
+import type { Target } from '../domain/targets.ts';
+import type { SignalFault, SignalRead, SignalVerifier } from '../jwt/signal-verifier.ts';
+import { bearerChallenge } from './client-auth.ts';
+import { type Context, originOf } from './context.ts';
+import type { FloodRecorder } from './flood-recorder.ts';
+import { bodyBytesMax, readForm, tooLarge } from './form.ts';
+import { readJson } from './json.ts';
+import { missingParameter, Refusal } from './refusal.ts';
+import { respond } from './respond.ts';
+
+export interface InboxParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly signals: SignalVerifier;
+  readonly recorder: FloodRecorder;
+  readonly now: () => number;
+}
+
+const tenMinutesMs = 600_000;
+const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout';
+const sessionRevoked = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
+
+type Read = Extract<SignalRead, { ok: true }>;
+
+export function handleInboxes(parts: InboxParts) {
+  const { store, policy, signals, recorder, now } = parts;
+
+  const refuse = async (ctx: Context, kind: InboxKind, why: string): Promise<void> => {
+    const origin = { ...originOf(ctx, { kind: 'system', id: null }), channel: 'inbox' } as const;
+    await recorder.record(refusedSignal(origin, kind, why));
+    ctx.state.log.info({ request_id: ctx.state.requestId, inbox: kind, why }, 'an inbox message was refused');
+  };
+  const act = async (
+    ctx: Context,
+    kind: InboxKind,
+    read: Read,
+    targets: readonly Target[],
+    only: Restriction = unrestricted,
+    happenedAt = read.issuedAt,
+  ): Promise<void> => {
+    const { issuer, jti } = read;
+    const origin = { ...originOf(ctx, { kind: 'system', id: issuer.issuer }), channel: 'inbox' } as const;
+    const { status } = await receiveSignal(store, policy, {
+      kind,
+      issuer,
+      happenedAt,
+      jti,
+      targets,
+      only,
+      origin,
+    });
+    ctx.state.log.info(
+      { request_id: ctx.state.requestId, inbox: kind, issuer: issuer.issuer, status },
+      'inbox',
+    );
+  };
+
+  return {
+    /** OpenID Connect Back-Channel Logout 1.0 §2.5 - §2.8. */
+    async backchannelLogout(ctx: Context): Promise<void> {
+      const kind = 'backchannel_logout';
+      const logoutToken = (await readForm(ctx)).get('logout_token');
+      if (logoutToken === undefined) throw missingParameter('logout_token');
+      const read = await signals.read(logoutToken, kind, ['logout+jwt', 'jwt', '']);
+      const why = read.ok ? faultOfLogout(read, now()) : read.why;
+      if (!read.ok || why !== undefined) {
+        await refuse(ctx, kind, why ?? 'malformed');
+        throw new Refusal('invalid_request', 'the logout token is not accepted');
+      }
+      const { sub, sid } = read.payload;
+      const { audience, governs, keepsOffline } = read.inbox;
+      const only = { clientId: audience, tokenUse: null, online: keepsOffline };
+      const named =
+        typeof sid === 'string' ? { kind: 'session', id: sid } : { kind: 'subject', id: String(sub) };
+      const targets = governs.map((issuer) => ({ ...named, issuer }) as Target);
+      await act(ctx, kind, read, targets, only);
+      respond(ctx, 200, {});
+    },
+
+    async globalTokenRevocation(ctx: Context): Promise<void> {
+      const kind = 'global_token_revocation';
+      const [, assertion] = /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization')) ?? [];
+      const read: SignalRead =
+        assertion === undefined
+          ? { ok: false, why: 'malformed' }
+          : await signals.read(assertion, kind, ['global-token-revocation+jwt', 'jwt', '']);
+      if (!read.ok || !isRecent(read, now())) {
+        await refuse(ctx, kind, read.ok ? 'expired' : read.why);
+        throw new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
+      }
+      const body = await readJson(ctx);
+      const id = isObject(body) ? (body.sub_id ?? body.subject) : undefined;
+      const named = toNamed(read, id);
+      switch (named.status) {
+        case 'named':
+          await act(ctx, kind, read, named.targets);
+          ctx.status = 204;
+          return;
+        case 'not_governed':
+          throw new Refusal('insufficient_permission', 'this caller may not end tokens of that issuer');
+        case 'not_mapped':
+          throw new Refusal('not_found', 'no user is known by such an identifier');
+        case 'malformed':
+          throw new Refusal('invalid_request', 'sub_id is missing or of a format that is not known');
+        default:
+          named satisfies never;
+      }
+    },
+
+    /** RFC 8935 §2: 202, or 400 with `err`. */
+    async securityEvents(ctx: Context): Promise<void> {
+      const kind = 'security_events';
+      if (!/^application\/secevent\+jwt *(?:;|$)/i.test(ctx.get('content-type')))
+        return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
+      const read = await signals.read(await readText(ctx), kind, ['secevent+jwt']);
+      if (!read.ok) {
+        await refuse(ctx, kind, read.why);
+        return answerError(ctx, errOf[read.why], 'the event token is not accepted');
+      }
+      const { events, sub_id } = read.payload;
+      if (!isObject(events)) return answerError(ctx, 'invalid_request', 'events is missing');
+      const event = events[sessionRevoked];
+      if (!isObject(event)) {
+        // The verification event, and events that are none of ours to act on.
+        await act(ctx, kind, read, []);
+        ctx.body = null;
+        ctx.status = 202;
+        return;
+      }
+      const named = toNamed(read, sub_id ?? event.subject);
+      if (named.status !== 'named') {
+        await refuse(ctx, kind, named.status);
+        const isDenied = named.status === 'not_governed';
+        return answerError(
+          ctx,
+          isDenied ? 'access_denied' : 'invalid_request',
+          'the subject is not accepted',
+        );
+      }
+      const at = event.event_timestamp;
+      await act(
+        ctx,
+        kind,
+        read,
+        named.targets,
+        unrestricted,
+        typeof at === 'number' ? at * 1000 : read.issuedAt,
+      );
+      ctx.body = null;
+      ctx.status = 202;
+    },
+  };
+}
+
+function faultOfLogout({ payload, ...read }: Read, now: number): string | undefined {
+  const { events, nonce, sub, sid } = payload;
+  if (nonce !== undefined) return 'nonce';
+  if (!isObject(events) || !isObject(events[logoutEvent])) return 'events';
+  if (typeof sub !== 'string' && typeof sid !== 'string') return 'missing_claims';
+  return isRecent({ payload, ...read }, now) ? undefined : 'iat';
+}
+
+function isRecent({ issuedAt }: Read, now: number): boolean {
+  return Math.abs(now - issuedAt) <= tenMinutesMs;
+}
+
+/** A complex subject of CAEP names the session, where it does, and else the user. */
+function toNamed({ inbox }: Read, id: unknown): SubjectNamed {
+  if (!isObject(id)) return { status: 'malformed' };
+  const { session, user } = id;
+  if (isObject(session) && typeof session.id === 'string') {
+    const sessionId = session.id;
+    return {
+      status: 'named',
+      targets: inbox.governs.map((issuer) => ({ kind: 'session', issuer, id: sessionId })),
+    };
+  }
+  const simple = isObject(user) ? user : id;
+  const format = simple.format ?? simple.subject_type;
+  return typeof format === 'string'
+    ? nameSubject(inbox, { ...simple, format: format.replace('-', '_') } as SubjectIdentifier)
+    : { status: 'malformed' };
+}
+
+/** RFC 8935 §2.4. */
+const errOf: Readonly<Record<SignalFault, string>> = {
+  malformed: 'invalid_request',
+  missing_claims: 'invalid_request',
+  expired: 'invalid_request',
+  unknown_issuer: 'invalid_issuer',
+  wrong_audience: 'invalid_audience',
+  bad_signature: 'authentication_failed',
+};
+
+function answerError(ctx: Context, err: string, description: string): void {
+  respond(ctx, 400, { err, description });
+}
+
+async function readText(ctx: Context): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > bodyBytesMax) throw tooLarge(bodyBytesMax);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString().trim();
+}

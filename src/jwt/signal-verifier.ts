@@ -1,0 +1,59 @@
+// Verifies the signed messages of inboxes: which issuer on record sent one, whether its inbox takes such
+// messages, and whether its key signed it. What the message means is for its endpoint.
+import type { Inbox, InboxKind, Issuer } from '../domain/issuers.ts';
+import { parseJwt } from '../domain/jwt-shape.ts';
+import type { IssuerDirectory } from './issuer-directory.ts';
+import type { KeyRing } from './key-ring.ts';
+import { findSigner } from './signer.ts';
+import { hasBadMembers } from './verify-signature.ts';
+
+export type SignalFault =
+  | 'malformed'
+  | 'unknown_issuer'
+  | 'wrong_audience'
+  | 'bad_signature'
+  | 'expired'
+  | 'missing_claims';
+
+export type SignalRead =
+  | {
+      readonly ok: true;
+      readonly issuer: Issuer;
+      readonly inbox: Inbox;
+      readonly payload: Readonly<Record<string, unknown>>;
+      readonly jti: string;
+      /** Milliseconds. */
+      readonly issuedAt: number;
+    }
+  | { readonly ok: false; readonly why: SignalFault };
+
+const bytesMax = 16_384;
+
+export class SignalVerifier {
+  readonly #parts: { issuers: IssuerDirectory; keyRing: KeyRing; now: () => number };
+
+  constructor(parts: { issuers: IssuerDirectory; keyRing: KeyRing; now: () => number }) {
+    this.#parts = parts;
+  }
+
+  /** `types`: header `typ` values that such messages bear; '' when they may bear none. */
+  async read(message: string, kind: InboxKind, types: readonly string[]): Promise<SignalRead> {
+    const jwt = message.length <= bytesMax ? parseJwt(message) : undefined;
+    const fault = (why: SignalFault): SignalRead => ({ ok: false, why });
+    if (!jwt || hasBadMembers(jwt.header)) return fault('malformed');
+    const { typ = '', alg } = jwt.header;
+    const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : 'none';
+    if (!types.includes(type) || typeof alg !== 'string') return fault('malformed');
+
+    const { iss, aud, jti, iat, exp } = jwt.payload;
+    const issuer = typeof iss === 'string' ? await this.#parts.issuers.find(iss) : undefined;
+    if (!issuer?.inbox?.kinds.includes(kind) || issuer.disabledAt !== null) return fault('unknown_issuer');
+    if (!issuer.algorithms.includes(alg)) return fault('bad_signature');
+    if (!(await findSigner(message, jwt, alg, this.#parts.keyRing, issuer))) return fault('bad_signature');
+    if (![aud].flat().includes(issuer.inbox.audience)) return fault('wrong_audience');
+    if (typeof jti !== 'string' || jti === '' || typeof iat !== 'number') return fault('missing_claims');
+    if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > this.#parts.now()))
+      return fault('expired');
+    return { ok: true, issuer, inbox: issuer.inbox, payload: jwt.payload, jti, issuedAt: iat * 1000 };
+  }
+}

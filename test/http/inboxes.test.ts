@@ -1,0 +1,220 @@
+// Inboxes: messages shaped as identity providers send them, and their broken cousins.
+import type { TestApp } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { newKey, TestIssuer } from '../helpers/issuer.ts';
+
+const kinds = ['backchannel_logout', 'global_token_revocation', 'security_events'];
+const logoutEvents = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+const sessionRevoked = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
+const verification = 'https://schemas.openid.net/secevent/ssf/event-type/verification';
+
+function trust(app: TestApp, inbox: object = {}): Promise<TestIssuer> {
+  return TestIssuer.inline(app, { inbox: { kinds, audience: 'web', ...inbox } });
+}
+
+/** A logout token as Keycloak writes it. */
+const logoutToken = (issuer: TestIssuer, claims: object = {}, header: object = { typ: 'logout+jwt' }) =>
+  issuer.sign(
+    { aud: 'web', jti: issuer.app.newToken('jti'), events: logoutEvents, ...claims },
+    { ...header },
+  );
+
+const send = (app: TestApp, token: string) => app.form('/backchannel-logout', { logout_token: token });
+
+testEachDatabase(
+  'POST /backchannel-logout with sid ends that session, of that client, and no newer login',
+  async (t, app) => {
+    const issuer = await trust(app);
+    const of = { client_id: 'web', sid: 'sso-1', iat: app.seconds - 60 };
+    const [mine, other] = [await issuer.sign(of), await issuer.sign({ ...of, sid: 'sso-2' })];
+    const [foreign, offline] = [
+      await issuer.sign({ ...of, client_id: 'tv' }),
+      await issuer.sign({ ...of, scope: 'openid offline_access' }),
+    ];
+    const newer = await issuer.sign({ ...of, iat: app.seconds - 5 });
+    const token = await logoutToken(issuer, { sub: 'u1', sid: 'sso-1', iat: app.seconds - 30 });
+    const reply = await send(app, token);
+    t.is(reply.status, 200, reply.text);
+    t.is(reply.headers['cache-control'], 'no-store');
+    const alive = await Promise.all([mine, other, foreign, offline, newer].map((each) => app.isActive(each)));
+    t.deepEqual(alive, [false, true, true, true, true]);
+    const [event] = await app.events('bulk_revoke');
+    t.like(event, {
+      channel: 'inbox',
+      reason: 'identity_provider',
+      sessionId: 'sso-1',
+      actor: { kind: 'system', id: issuer.name },
+    });
+    t.is((await send(app, token)).status, 200);
+    t.is((await app.events('bulk_revoke')).length, 1, 'the same message again does nothing');
+  },
+);
+
+testEachDatabase(
+  'POST /backchannel-logout without sid ends the user; keep_offline can be turned off',
+  async (t, app) => {
+    const issuer = await trust(app, { keep_offline: false });
+    const of = { client_id: 'web', iat: app.seconds - 60 };
+    const [one, offline, other] = [
+      await issuer.sign(of),
+      await issuer.sign({ ...of, scope: 'offline_access' }),
+      await issuer.sign({ ...of, sub: 'u2' }),
+    ];
+    t.is((await send(app, await logoutToken(issuer, {}, { typ: 'JWT' }))).status, 200);
+    t.deepEqual(await Promise.all([one, offline, other].map((each) => app.isActive(each))), [
+      false,
+      false,
+      true,
+    ]);
+  },
+);
+
+testEachDatabase('POST /backchannel-logout refuses tokens that break the standard', async (t, app) => {
+  const issuer = await trust(app);
+  const victim = await issuer.sign({ client_id: 'web', sid: 's1' });
+  const stranger = await newKey('ES256', 'k1');
+  const base = { sub: 'u1', sid: 's1', aud: 'web', jti: 'x1', events: logoutEvents };
+  const broken: Record<string, string> = {
+    nonce: await logoutToken(issuer, { sid: 's1', nonce: 'n' }),
+    'no events': await logoutToken(issuer, { sid: 's1', events: undefined }),
+    'other events': await logoutToken(issuer, { sid: 's1', events: { [sessionRevoked]: {} } }),
+    'neither sub nor sid': await logoutToken(issuer, { sub: undefined }),
+    'old iat': await logoutToken(issuer, { sid: 's1', iat: app.seconds - 601 }),
+    'iat ahead': await logoutToken(issuer, { sid: 's1', iat: app.seconds + 601 }),
+    'other audience': await logoutToken(issuer, { sid: 's1', aud: 'tv' }),
+    'no jti': await logoutToken(issuer, { sid: 's1', jti: undefined }),
+    expired: await logoutToken(issuer, { sid: 's1', exp: app.seconds - 1 }),
+    'an access token': await logoutToken(issuer, { sid: 's1' }, { typ: 'at+jwt' }),
+    forged: await issuer.signAs(base, { typ: 'logout+jwt' }, stranger),
+    'unknown issuer': await logoutToken(issuer, { sid: 's1', iss: 'https://else.example' }),
+    'no JWT': 'nonsense',
+  };
+  for (const [name, token] of Object.entries(broken)) {
+    const reply = await send(app, token);
+    t.is(reply.status, 400, name);
+    t.is(reply.body.error, 'invalid_request', name);
+  }
+  t.true(await app.isActive(victim));
+  t.true((await app.events('inbox_refused')).length > 5);
+  t.is((await app.form('/backchannel-logout', {})).status, 400);
+});
+
+testEachDatabase('an inbox is off until the record of the issuer names it', async (t, app) => {
+  const issuer = await trust(app, { kinds: ['security_events'] });
+  t.is((await send(app, await logoutToken(issuer, { sid: 's1' }))).status, 400);
+});
+
+testEachDatabase(
+  'POST /global-token-revocation ends a user as Okta asks, 204 known or not',
+  async (t, app) => {
+    const issuer = await trust(app, { audience: 'https://tokens.example/global-token-revocation' });
+    const mine = await issuer.sign({ iat: app.seconds - 60 });
+    const other = await issuer.sign({ sub: 'u2', iat: app.seconds - 60 });
+    const ask = async (body: object, claims: object = {}) => {
+      const assertion = await issuer.sign(
+        { aud: 'https://tokens.example/global-token-revocation', jti: app.newToken('jti'), ...claims },
+        { typ: 'global-token-revocation+jwt' },
+      );
+      return app.json('/global-token-revocation', body, `Bearer ${assertion}`);
+    };
+    t.is((await ask({ sub_id: { format: 'iss_sub', iss: issuer.name, sub: 'u1' } })).status, 204);
+    t.deepEqual([await app.isActive(mine), await app.isActive(other)], [false, true]);
+    t.is((await ask({ sub_id: { format: 'iss_sub', iss: issuer.name, sub: 'nobody' } })).status, 204);
+    t.is((await ask({ subject: { format: 'opaque', id: 'u2' } })).status, 204);
+    t.false(await app.isActive(other));
+    const cases: [object, object, number, string][] = [
+      [
+        { sub_id: { format: 'iss_sub', iss: 'https://else.example', sub: 'u1' } },
+        {},
+        403,
+        'unauthorized_client',
+      ],
+      [{ sub_id: { format: 'email', email: 'u1@example.com' } }, {}, 404, 'invalid_request'],
+      [{ sub_id: { format: 'phone', phone: '1' } }, {}, 400, 'invalid_request'],
+      [{}, {}, 400, 'invalid_request'],
+      [{ sub_id: { format: 'opaque', id: 'u1' } }, { aud: 'other' }, 401, 'invalid_token'],
+      [{ sub_id: { format: 'opaque', id: 'u1' } }, { iat: app.seconds - 3000 }, 401, 'invalid_token'],
+    ];
+    for (const [body, claims, status, error] of cases) {
+      const reply = await ask(body, claims);
+      t.is(reply.status, status, reply.text);
+      t.is(reply.body.error, error);
+    }
+    const anonymous = await app.json('/global-token-revocation', {});
+    t.is(anonymous.status, 401);
+    t.regex(anonymous.headers['www-authenticate'] ?? '', /^Bearer/);
+  },
+);
+
+testEachDatabase(
+  'POST /security-events takes session-revoked by push, once, and no newer login dies',
+  async (t, app) => {
+    const issuer = await trust(app);
+    const push = (body: string, type = 'application/secevent+jwt') =>
+      app.request('POST', '/security-events', { type, body });
+    const set = (events: object, claims: object = {}, header: object = { typ: 'secevent+jwt' }) =>
+      issuer.sign(
+        { aud: 'web', jti: app.newToken('jti'), sub: undefined, exp: undefined, events, ...claims },
+        { ...header },
+      );
+    const mine = await issuer.sign({ sid: 's1', iat: app.seconds - 60 });
+    const laptop = await issuer.sign({ sid: 's2', iat: app.seconds - 60 });
+    const newer = await issuer.sign({ sid: 's3', iat: app.seconds - 5 });
+    t.is((await push(await set({ [verification]: { state: 'x' } }))).status, 202);
+    const complex = {
+      format: 'complex',
+      session: { format: 'opaque', id: 's1' },
+      user: { format: 'iss_sub', iss: issuer.name, sub: 'u1' },
+    };
+    const event = await set({ [sessionRevoked]: { event_timestamp: app.seconds - 10 } }, { sub_id: complex });
+    const reply = await push(event);
+    t.is(reply.status, 202, reply.text);
+    t.is(reply.text, '');
+    t.deepEqual([await app.isActive(mine), await app.isActive(laptop)], [false, true]);
+    t.is((await push(event)).status, 202);
+    t.is((await app.events('bulk_revoke')).length, 1);
+    const subject = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+    const older = await set({ [sessionRevoked]: { subject, event_timestamp: app.seconds - 10 } });
+    t.is((await push(older)).status, 202);
+    t.deepEqual([await app.isActive(laptop), await app.isActive(newer)], [false, true]);
+
+    const stranger = await newKey('ES256', 'k1');
+    const events = { [sessionRevoked]: {} };
+    const cases: [string, string][] = [
+      [await set(events, { sub_id: subject, aud: 'tv' }), 'invalid_audience'],
+      [await set(events, { sub_id: subject, iss: 'https://else.example' }), 'invalid_issuer'],
+      [
+        await issuer.signAs(
+          { aud: 'web', jti: 'y', events, sub_id: subject },
+          { typ: 'secevent+jwt' },
+          stranger,
+        ),
+        'authentication_failed',
+      ],
+      [await set(events, { sub_id: { ...subject, iss: 'https://else.example' } }), 'access_denied'],
+      [await set(events, {}), 'invalid_request'],
+      [await set(events, { sub_id: subject }, { typ: 'JWT' }), 'invalid_request'],
+      ['nonsense', 'invalid_request'],
+    ];
+    for (const [token, err] of cases) {
+      const refused = await push(token);
+      t.is(refused.status, 400, err);
+      t.is(refused.body.err, err);
+    }
+    t.is((await push(event, 'application/json')).body.err, 'invalid_request');
+  },
+);
+
+testEachDatabase('an inbox answers 503 and remembers nothing while the store fails', async (t, app) => {
+  const issuer = await trust(app);
+  const mine = await issuer.sign({ client_id: 'web', sid: 's1', iat: app.seconds - 60 });
+  const token = await logoutToken(issuer, { sid: 's1' });
+  for (const fault of ['writes', 'events'] as const) {
+    app.store.fault = fault;
+    const reply = await send(app, token);
+    t.is(reply.status, 503);
+    app.store.fault = 'none';
+  }
+  t.is((await send(app, token)).status, 200);
+  t.false(await app.isActive(mine));
+});
