@@ -24,7 +24,7 @@ import { handleIntrospect } from './http/introspect.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
-import { answerErrors, identify, observe } from './http/middleware.ts';
+import { answerErrors, describe, identify, observe } from './http/middleware.ts';
 import { type Family, Refusal } from './http/refusal.ts';
 import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
@@ -185,6 +185,7 @@ export function createApp(parts: AppParts): App {
 
   const build = (routes: readonly Route[]): Koa<State> => {
     const app = new Koa<State>();
+    app.on('error', (error) => log.info(describe(error), 'a connection ended before its answer'));
     app.use(identify(log, parts.trusted));
     app.use(observe(metrics));
     app.use(answerErrors());

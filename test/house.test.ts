@@ -4,12 +4,10 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { createApp, policyOf } from '../src/app.ts';
-import { readConfig, settings, trustedPeers } from '../src/config.ts';
+import { settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
-import { trustSharedSecret } from '../src/jwt/shared-secret.ts';
-import { createLog } from '../src/log.ts';
 import { readPackageFile } from '../src/package-root.ts';
+import { appOn } from './helpers/app-parts.ts';
 
 interface SourceFile {
   readonly path: string;
@@ -148,24 +146,7 @@ test('the settings table of the README is that of the code', (t) => {
 });
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
-  const config = readConfig({ PUBLIC_URL: 'https://tokens.example' });
-  const app = createApp({
-    store: {} as Store,
-    policy: policyOf(config),
-    log: createLog({ level: 'silent', format: 'json', write: () => {} }),
-    trusted: trustedPeers([]),
-    logoutAliases: [],
-    authFailuresPerMinuteMax: 1,
-    confirmSecret: '',
-    sharedSecret: await trustSharedSecret(config.sharedSecret),
-    allowHttpKeys: false,
-    separateAdmin: false,
-    isDraining: () => false,
-    trail: { destinations: [], purgeable: () => ({}) },
-    publicSealKeys: async () => ({ keys: [] }),
-    nodeVersion: 'v0',
-    now: () => 0,
-  });
+  const app = await appOn({} as Store);
   const { paths } = parse(readPackageFile('openapi.yaml')) as { paths: Record<string, object> };
   const described = Object.entries(paths).flatMap(([path, item]) =>
     Object.keys(item)

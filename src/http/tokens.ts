@@ -105,6 +105,8 @@ function registerLines(ctx: Context, register: (index: number, value: unknown) =
     await flush();
     answers.end();
   };
+  // Whoever cuts off the request may be gone before anybody reads the answer, and listens for its errors.
+  answers.on('error', () => {});
   pump().catch((error) => answers.destroy(error));
   return answers;
 }

@@ -53,6 +53,9 @@ export class NotLoaded extends Error {
 }
 const notLoaded = new NotLoaded();
 
+/** Databases bound the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
+const keysPerQuery = 5_000;
+
 /** Values of one kind of fact: loaded ones by key, and the keys asked for in vain. */
 class Shelf<Value> {
   readonly loaded = new Map<string, Value>();
@@ -70,9 +73,12 @@ class Shelf<Value> {
     if (this.wanted.size === 0) return;
     const keys = [...this.wanted];
     this.wanted.clear();
-    const found = await load(keys);
-    for (const key of keys) this.loaded.set(key, absent);
-    for (const [key, value] of found) this.loaded.set(key, value);
+    for (let from = 0; from < keys.length; from += keysPerQuery) {
+      const some = keys.slice(from, from + keysPerQuery);
+      const found = await load(some);
+      for (const key of some) this.loaded.set(key, absent);
+      for (const [key, value] of found) this.loaded.set(key, value);
+    }
   }
 }
 

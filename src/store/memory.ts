@@ -13,7 +13,9 @@ import { halvesOf, KeySet } from './key-set.ts';
 import { listKeys } from './revocations.ts';
 
 const tokensMax = 120_000;
-const tailPageSize = 20_000;
+/** Tails up to here are waited for. */
+const shortTail = 20_000;
+const tailPageSize = 2_000;
 
 export class Memory {
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
@@ -42,7 +44,7 @@ export class Memory {
     };
     if (head <= this.#seq || this.#reading) return head;
     const reading = this.#readTail(db, head);
-    if (head - this.#seq <= tailPageSize) {
+    if (head - this.#seq <= shortTail) {
       await reading;
     } else {
       const done = () => {
@@ -86,6 +88,8 @@ export class Memory {
         if (everywhere !== null) this.#lookEverywhere(everywhere);
       }
       this.#seq = Math.max(this.#seq, upTo);
+      // Requests have their turn between the pages, also where a query does not wait for anything.
+      await new Promise((resolve) => setImmediate(resolve));
     }
   }
 }

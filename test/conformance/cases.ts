@@ -44,7 +44,7 @@ export interface Expected {
   readonly noNulls?: boolean;
 }
 
-export type Aftermath =
+type Aftermath =
   | { readonly introspect: string; readonly as: string; readonly active: boolean }
   | { readonly audit: string; readonly count: number };
 

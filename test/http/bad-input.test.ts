@@ -1,8 +1,10 @@
 // What strangers send: each endpoint with each malformation. Every answer is a refusal by name (or, for a token
 // that could not be one, the answer for unknown tokens), never a 5xx, and never repeats what was sent.
+import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
-import type { Auth, Reply, RequestParts, TestApp } from '../helpers/app.ts';
+import { type Auth, authorization, type Reply, type RequestParts, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { problemsOf } from '../helpers/response-contract.ts';
 
@@ -550,3 +552,63 @@ function sendChunked(
     request.end(body);
   });
 }
+
+testEachDatabase(
+  'a connection that speaks no HTTP, or too much of it, is answered by the name of the limit',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    const say = async (text: string) => {
+      const socket = connect(Number(port), hostname);
+      const chunks: Buffer[] = [];
+      socket.on('data', (chunk) => chunks.push(chunk));
+      socket.write(text);
+      await once(socket, 'close');
+      const [head = '', body = ''] = Buffer.concat(chunks).toString().split('\r\n\r\n');
+      return [head.split('\r\n')[0], JSON.parse(body)];
+    };
+    const refusal = (error_description: string) => ({ error: 'invalid_request', error_description });
+    t.deepEqual(await say(`${canary}\r\n\r\n`), [
+      'HTTP/1.1 400 Bad Request',
+      refusal('this is no HTTP request'),
+    ]);
+    t.deepEqual(await say(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(40_000)}\r\n\r\n`), [
+      'HTTP/1.1 431 Request Header Fields Too Large',
+      refusal('the headers are over 32768 bytes'),
+    ]);
+  },
+);
+
+testEachDatabase('a request that its sender cuts off harms no other', async (t, app) => {
+  const issuer = await app.issuer();
+  const kinds = { '/v1/tokens': 'application/x-ndjson', '/revoke': formType, '/logout': 'application/json' };
+  const complaints: unknown[] = [];
+  const complain = console.error;
+  console.error = (...words: unknown[]) => complaints.push(words);
+  t.teardown(() => {
+    console.error = complain;
+  });
+  for (const [path, type] of Object.entries(kinds)) {
+    for (const whenever of [0, 1, 2, 3]) {
+      const request = httpRequest(`${app.url}${path}`, {
+        method: 'POST',
+        headers: {
+          authorization: authorization(issuer),
+          'content-type': type,
+          'content-length': 1000,
+          expect: '100-continue',
+        },
+      });
+      const closed = new Promise((resolve) => request.on('error', () => {}).on('close', resolve));
+      request.flushHeaders();
+      await once(request, 'continue');
+      request.write('{"token":');
+      for (let turn = 0; turn < whenever; turn++) await app.get('/health/alive');
+      request.destroy();
+      await closed;
+    }
+  }
+  t.is((await app.get('/health/ready')).status, 200);
+  const token = await app.register({ client_id: 'c1' });
+  t.true(await app.isActive(token));
+  t.deepEqual(complaints, []);
+});

@@ -1,12 +1,9 @@
 // What operators' tools ask: health, version, metrics, the description; and the listener of their own.
 
 import supertest from 'supertest';
-import { createApp } from '../../src/app.ts';
-import { trustedPeers } from '../../src/config.ts';
-import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
-import { createLog } from '../../src/log.ts';
 import { packageVersion } from '../../src/package-root.ts';
 import { migrateDown } from '../../src/store/migrate.ts';
+import { appOn } from '../helpers/app-parts.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 
 testEachDatabase('GET /health/alive looks at the process only', async (t, app) => {
@@ -107,23 +104,7 @@ testEachDatabase(
 );
 
 testEachDatabase('GET /health/ready is 503 once the server was told to stop', async (t, app) => {
-  const { main } = createApp({
-    store: app.store,
-    policy: app.policy,
-    log: createLog({ level: 'silent', format: 'json', write: () => {} }),
-    trusted: trustedPeers([]),
-    logoutAliases: [],
-    authFailuresPerMinuteMax: 1,
-    confirmSecret: '',
-    sharedSecret: await trustSharedSecret(app.config.sharedSecret),
-    allowHttpKeys: false,
-    separateAdmin: false,
-    isDraining: () => true,
-    trail: { destinations: [], purgeable: () => ({}) },
-    publicSealKeys: async () => ({ keys: [] }),
-    nodeVersion: process.version,
-    now: Date.now,
-  });
+  const { main } = await appOn(app.store, { isDraining: () => true });
   const reply = await supertest(main.callback()).get('/health/ready');
   t.is(reply.status, 503);
   t.deepEqual(reply.body, {

@@ -1,0 +1,28 @@
+// The application without a server around it, for tests of what a running one cannot be brought to show.
+import { type App, type AppParts, createApp, policyOf } from '../../src/app.ts';
+import { readConfig, trustedPeers } from '../../src/config.ts';
+import type { Store } from '../../src/domain/store.ts';
+import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
+import { createLog } from '../../src/log.ts';
+
+export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promise<App> {
+  const config = readConfig({ PUBLIC_URL: 'https://tokens.example' });
+  return createApp({
+    store,
+    policy: policyOf(config),
+    log: createLog({ level: 'silent', format: 'json', write: () => {} }),
+    trusted: trustedPeers([]),
+    logoutAliases: [],
+    authFailuresPerMinuteMax: 1,
+    confirmSecret: 'a-secret-of-at-least-32-characters',
+    separateAdmin: false,
+    sharedSecret: await trustSharedSecret(config.sharedSecret),
+    allowHttpKeys: false,
+    isDraining: () => false,
+    trail: { destinations: [], purgeable: () => ({}) },
+    publicSealKeys: async () => ({ keys: [] }),
+    nodeVersion: process.version,
+    now: Date.now,
+    ...parts,
+  });
+}
