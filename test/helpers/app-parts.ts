@@ -27,6 +27,8 @@ export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promis
     trail: { destinations: [], purgeable: () => ({}) },
     publicSealKeys: async () => ({ keys: [] }),
     isDraining: () => false,
+    trail: { destinations: [], purgeable: () => ({}) },
+    publicSealKeys: async () => ({ keys: [] }),
     nodeVersion: process.version,
     now: Date.now,
     ...parts,
