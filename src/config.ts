@@ -195,7 +195,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'SEAL_KEY_FILE',
     default: 'beside the database',
-    means: 'JWK set of the keys that sign seals, mode 0600; required in production while sealing is on',
+    means: 'JWK set of the keys that sign seals, mode 0600; without it production seals nothing',
   },
   {
     name: 'SEAL_FILE',
@@ -252,7 +252,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       'Remove it; make clients with `client create`.',
     );
   }
-  const sealIntervalMs = reader.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
+  const sealIntervalMs = reader.sealIntervalMs(production);
   const sharedSecret = reader.sharedSecret(production);
   const config: Config = {
     production,
@@ -287,7 +287,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       : null,
     purgeIntervalMs: reader.integer('PURGE_INTERVAL_SECONDS', 3600, 0, 86_400) * 1000,
     sealIntervalMs,
-    sealKeyFile: reader.sealKeyFile(production && sealIntervalMs > 0, databaseUrl),
+    sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
     sealFile: reader.text('SEAL_FILE') ?? null,
     sealWebhookUrl: reader.has('SEAL_WEBHOOK_URL') ? reader.webhookUrl('SEAL_WEBHOOK_URL', production) : null,
     sharedSecret,
@@ -297,7 +297,9 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       isCidr,
       'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
     ),
-    signingKeysFile: reader.text('SIGNING_KEYS_FILE') ?? (production ? null : besideDatabase(databaseUrl)),
+    signingKeysFile:
+      reader.text('SIGNING_KEYS_FILE') ??
+      (production ? null : besideDatabase(databaseUrl, 'signing-keys.json')),
     upstreamMetadata: reader.metadata('AUTHORIZATION_SERVER_METADATA'),
     upstreamMetadataUrl: reader.metadataUrl('AUTHORIZATION_SERVER_METADATA_URL', production),
     tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
@@ -471,16 +473,15 @@ class Reader {
     }
   }
 
-  /** The key must survive the machine and be readable by the server alone, so production says where it is. */
-  sealKeyFile(required: boolean, databaseUrl: string): string {
-    const given = this.text('SEAL_KEY_FILE');
-    if (given !== undefined) return given;
-    if (required) {
-      const remedy = 'Set it to a path, and make the key there once with `audit rotate-key`.';
-      this.report('SEAL_KEY_FILE', 'is missing', remedy);
-    }
-    const isSqlite = databaseUrl.startsWith('sqlite:');
-    return isSqlite ? `${databaseUrl.slice('sqlite:'.length)}.seal-keys.json` : './data/seal-keys.json';
+  /** A key that we made ourselves in production would be lost with the machine: then nothing is sealed. */
+  sealIntervalMs(production: boolean): number {
+    const ms = this.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
+    if (ms === 0 || !production || this.has('SEAL_KEY_FILE')) return ms;
+    const remedy = 'make the key there once with `audit rotate-key`';
+    this.warnings.push(
+      `SEAL_KEY_FILE is missing, so audit events are not sealed; set it to a path, and ${remedy}`,
+    );
+    return 0;
   }
 
   /** May hold a query, which is how some receivers authenticate. */
@@ -531,8 +532,7 @@ class Reader {
   }
 }
 
-function besideDatabase(databaseUrl: string): string {
-  const file = 'signing-keys.json';
+function besideDatabase(databaseUrl: string, file: string): string {
   if (!databaseUrl.startsWith('sqlite:')) return join('data', file);
   return join(dirname(databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')), file);
 }

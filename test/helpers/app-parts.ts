@@ -24,8 +24,6 @@ export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promis
     tlsClientAuthorities: [],
     sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: false,
-    trail: { destinations: [], purgeable: () => ({}) },
-    publicSealKeys: async () => ({ keys: [] }),
     isDraining: () => false,
     trail: { destinations: [], purgeable: () => ({}) },
     publicSealKeys: async () => ({ keys: [] }),
