@@ -1,13 +1,14 @@
 // One test, run on SQLite and on Postgres, each time with a database of its own and a server on it. A
 // missing Postgres is an error, never a silent skip.
 import test, { type ExecutionContext } from 'ava';
+import { StoreUnavailable } from '../../src/domain/store.ts';
 import { TestApp, type TestSettings } from './app.ts';
 import { type DatabaseKind, freshDatabase, migratedDatabase, type TestDatabase } from './databases.ts';
 
 const kinds: readonly DatabaseKind[] = ['sqlite', 'postgres'];
 
 /** Tests of one file that run side by side: more would only wait for each other's databases. */
-const testsAtOnce = 8;
+const testsAtOnce = 4;
 let running = 0;
 const waiting: (() => void)[] = [];
 
@@ -37,6 +38,11 @@ export function testEachDatabase(
         const app = await TestApp.start(database, settings);
         try {
           await run(t, app);
+        } catch (error) {
+          // A store that is not there says no more than that; what kept it away is its cause.
+          if (error instanceof StoreUnavailable) t.log(error.cause);
+          for (const { error: name, cause } of app.log) if (cause) t.log(name, cause);
+          throw error;
         } finally {
           t.deepEqual(await app.stop(), [], 'places where a token or secret was written down');
         }
