@@ -81,7 +81,7 @@ export interface App {
   close(): Promise<void>;
 }
 
-export interface Route {
+interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly family: Family;

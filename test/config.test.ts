@@ -41,15 +41,18 @@ test('without a setting the server is one for a newcomer: loopback, SQLite, demo
 });
 
 test('production has no default for what decides security, and says so all at once', (t) => {
-  t.deepEqual(problemsOf({ NODE_ENV: 'production' }), [
-    'DATABASE_URL is missing',
-    'PUBLIC_URL is missing',
-    'SEAL_KEY_FILE is missing',
-  ]);
+  t.deepEqual(problemsOf({ NODE_ENV: 'production' }), ['DATABASE_URL is missing', 'PUBLIC_URL is missing']);
   t.deepEqual(problemsOf({ ...production, PUBLIC_URL: 'http://tokens.example', SEED_DEMO: 'yes' }), [
     'PUBLIC_URL is not https',
     'SEED_DEMO asks for demo clients in production',
   ]);
+});
+
+test('production seals nothing with a key that it would have to make itself, and says so', (t) => {
+  t.true(readConfig(production).sealIntervalMs > 0);
+  const { sealIntervalMs, warnings } = readConfig({ ...production, SEAL_KEY_FILE: '' });
+  t.is(sealIntervalMs, 0);
+  t.regex(warnings.join(' '), /SEAL_KEY_FILE is missing/);
 });
 
 test('production serves on all addresses, seeds nothing, and leaves a Postgres schema to its operator', (t) => {

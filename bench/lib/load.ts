@@ -43,7 +43,7 @@ export function basic(clientId: string, clientSecret: string): string {
 }
 
 /** Kernel accounting of a process: user and system time, in microseconds. */
-export function cpuMicrosOf(pid: number): number {
+function cpuMicrosOf(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   const ticksPerSecond = 100;
   return ((Number(fields[11]) + Number(fields[12])) * 1e6) / ticksPerSecond;

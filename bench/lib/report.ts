@@ -12,7 +12,7 @@ export interface Row {
   readonly detail: string;
 }
 
-export function isReached({ what, goal, measured }: Row): boolean {
+function isReached({ what, goal, measured }: Row): boolean {
   return what === 'rate' ? measured >= goal : measured <= goal;
 }
 

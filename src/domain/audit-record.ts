@@ -75,7 +75,7 @@ function textOf(value: unknown): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
-export function byFieldOf(value: unknown): ByField {
+function byFieldOf(value: unknown): ByField {
   const found: Partial<Record<PersonalField, string>> = {};
   const given = asObject(value);
   for (const field of personalFields) {

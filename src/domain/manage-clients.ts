@@ -37,7 +37,7 @@ export function plainClient(fields: Partial<NewClient> & Pick<NewClient, 'client
 }
 
 /** 256 random bits in `[A-Za-z0-9_-]`: needs no escaping wherever it is pasted. */
-export function generateClientSecret(): string {
+function generateClientSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 

@@ -33,7 +33,7 @@ export interface Registration {
   readonly ip: string | null;
 }
 
-export type RegistrationConflict =
+type RegistrationConflict =
   | 'claims_conflict'
   | 'grant_conflict'
   | 'session_conflict'

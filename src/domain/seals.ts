@@ -5,7 +5,7 @@ import { hash } from 'node:crypto';
 import { createLocalJWKSet, errors, importJWK, type JSONWebKeySet, type JWK, jwtVerify, SignJWT } from 'jose';
 import { rootOf } from './merkle.ts';
 
-export const sealType = 'audit-seal+jwt';
+const sealType = 'audit-seal+jwt';
 const algorithm = 'EdDSA';
 const markBytes = 4;
 /** Events under one seal at most; a longer tail gets several seals. */

@@ -79,8 +79,7 @@ export const permissions = [
 export type Permission = (typeof permissions)[number];
 
 /** By which door a change or refusal came in. */
-export const channels = ['oauth', 'logout', 'api', 'cli', 'inbox', 'system'] as const;
-export type Channel = (typeof channels)[number];
+export type Channel = 'oauth' | 'logout' | 'api' | 'cli' | 'inbox' | 'system';
 
 /** How a client proves who it is (RFC 7591 `token_endpoint_auth_method`). */
 export const authMethods = [

@@ -91,9 +91,8 @@ export class ClientAuth {
   /** In order: the Authorization header, an assertion, a secret in the body, a certificate. */
   async #read(ctx: Context, form: Form): Promise<Credentials | undefined> {
     const header = ctx.get('authorization');
-    const assertion = readAssertion(form);
-    const body = assertion ?? readPost(form);
-    if (assertion && (header !== '' || form.has('client_secret'))) throw twoMethods();
+    if (form.has('client_assertion') && (header !== '' || form.has('client_secret'))) throw twoMethods();
+    const body = readAssertion(form) ?? readPost(form);
     if (header !== '') return this.#readHeader(ctx, header, body);
     const certificate = this.#certificateOf(ctx);
     // RFC 8705 §2: the client names itself in the body, the certificate proves it.

@@ -117,7 +117,9 @@ export function clientToWire(client: Client): Record<string, unknown> {
     ...(client.certificateName === null
       ? {}
       : { [`tls_client_auth_${client.certificateName.kind}`]: client.certificateName.value }),
-    introspection_signed_response_alg: client.introspectionAlgorithm,
+    ...(client.introspectionAlgorithm === 'RS256'
+      ? {}
+      : { introspection_signed_response_alg: client.introspectionAlgorithm }),
     ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
     created_at: timeOf(client.createdAt),
     disabled_at: client.disabledAt === null ? null : timeOf(client.disabledAt),

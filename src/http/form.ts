@@ -21,7 +21,7 @@ export async function readForm(ctx: Context): Promise<Form> {
   return parseForm(await readBody(ctx));
 }
 
-export async function readBody(ctx: Context): Promise<Buffer> {
+async function readBody(ctx: Context): Promise<Buffer> {
   if (!/^(?:identity)?$/i.test(ctx.get('content-encoding'))) {
     throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
   }
@@ -50,7 +50,7 @@ function collect(request: IncomingMessage): Promise<Buffer> {
   });
 }
 
-export function parseForm(body: Uint8Array): Form {
+function parseForm(body: Uint8Array): Form {
   const form = new Map<string, string>();
   const seen = new Set<string>();
   const text = decode(() => utf8.decode(body));

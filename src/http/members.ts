@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { clientIdSyntax } from '../domain/clients.ts';
 
 export const idLengthMax = 255;
-export const uriLengthMax = 512;
-export const listItemsMax = 100;
+const uriLengthMax = 512;
+const listItemsMax = 100;
 
 /** No control characters (Postgres stores no NUL) and no halves of surrogate pairs. */
 const printable = /^[^\p{Cc}\p{Cs}]+$/u;

@@ -2,7 +2,7 @@
 import type { Context } from './context.ts';
 import { badParameter, safeName } from './refusal.ts';
 
-export const pageLimitMax = 1000;
+const pageLimitMax = 1000;
 const pageLimitDefault = 100;
 
 export type Query = ReadonlyMap<string, string>;

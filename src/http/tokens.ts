@@ -20,8 +20,8 @@ export interface TokensParts {
   readonly auth: ClientAuth;
 }
 
-export const arrayItemsMax = 1000;
-export const arrayBytesMax = 1_048_576;
+const arrayItemsMax = 1000;
+const arrayBytesMax = 1_048_576;
 /** Lines of a stream that are registered side by side; they share commits. */
 const linesAtOnce = 200;
 

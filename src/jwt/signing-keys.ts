@@ -15,7 +15,7 @@ interface StoredKey {
   readonly jwk: JWK;
 }
 
-export class SigningKeysUnusable extends Error {
+class SigningKeysUnusable extends Error {
   override readonly name = 'SigningKeysUnusable';
 }
 

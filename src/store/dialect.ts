@@ -25,7 +25,7 @@ export interface Dialect {
   withTaskLock<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
 }
 
-export class UnusableDatabaseUrl extends Error {
+class UnusableDatabaseUrl extends Error {
   override readonly name = 'UnusableDatabaseUrl';
 }
 

@@ -7,4 +7,4 @@ export async function insertRows(db: Knex, table: string, rows: readonly object[
   if (rows.length > 0) await inserterOf(db)(db, table, rows as readonly Row[]);
 }
 
-export type Row = Readonly<Record<string, unknown>>;
+type Row = Readonly<Record<string, unknown>>;

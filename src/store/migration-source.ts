@@ -7,7 +7,7 @@ import type { Knex } from 'knex';
 const folder = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const migrationFile = /^(\d{4}-[a-z0-9-]+)\.(?:ts|js)$/;
 
-export class MigrationSource implements Knex.MigrationSource<string> {
+class MigrationSource implements Knex.MigrationSource<string> {
   async getMigrations(): Promise<string[]> {
     const names = readdirSync(folder).map((file) => migrationFile.exec(file)?.[1]);
     return names.filter((name) => name !== undefined).sort();

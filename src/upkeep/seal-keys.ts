@@ -6,7 +6,7 @@ import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'no
 import { dirname } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
 
-export class UnusableSealKey extends Error {
+class UnusableSealKey extends Error {
   override readonly name = 'UnusableSealKey';
 }
 

@@ -22,7 +22,7 @@ export async function newKeys(t: ExecutionContext): Promise<SealKeys> {
   return keys;
 }
 
-export function logoutOf(n: number): NewEvent {
+function logoutOf(n: number): NewEvent {
   const actor = { kind: 'user', id: `user-${n}` } as const;
   const origin = {
     ...systemOrigin,

@@ -3,10 +3,8 @@ import Database from 'better-sqlite3';
 import pg from 'pg';
 import type { TestDatabase } from './databases.ts';
 
-export type Row = Record<string, unknown>;
+type Row = Record<string, unknown>;
 export type Run = (sql: string, ...values: unknown[]) => Promise<Row[]>;
-
-export const guardedTables = ['audit_events', 'revocations', 'tokens', 'audit_seals'] as const;
 
 export async function byHand<T>(database: TestDatabase, work: (run: Run) => Promise<T>): Promise<T> {
   if (database.kind === 'sqlite') {
