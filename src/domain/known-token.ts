@@ -48,6 +48,8 @@ export class KeysUnavailable extends Error {
   }
 }
 
+type Verified = Extract<Verification, { kind: 'verified' }>;
+
 export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
   readonly registrar: string | null;
@@ -58,16 +60,32 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   const { digest, verification } = presented;
   if (verification.kind === 'refused') return undefined;
   const registered = facts.token(digest);
-  if (verification.kind === 'opaque') return registered && { ...registered, isHomeMade: false };
-  const { claims, defaultClient, defaultAudience, isHomeMade } = verification;
-  if (registered && !agrees(registered, claims)) return undefined;
-  const both = registered ? join(registered, claims) : claims;
-  const hasAudience = both.audience.length > 0 || defaultAudience === null;
+  if (verification.kind === 'opaque')
+    return registered && once(registered, () => ({ ...registered, isHomeMade: false }));
+  const { claims } = verification;
+  if (!registered) return once(claims, () => complete(claims, null, verification));
+  if (!agrees(registered, claims)) return undefined;
+  return complete(join(registered, claims), registered.registrar, verification);
+}
+
+const known = new WeakMap<Claims, KnownToken>();
+
+/** The same object for the same claims: what is derived from it elsewhere is then derived once. */
+function once(claims: Claims, derive: () => KnownToken): KnownToken {
+  const token = known.get(claims) ?? derive();
+  known.set(claims, token);
+  return token;
+}
+
+/** The defaults of the issuer's record stand in where neither signature nor registration names one. */
+function complete(claims: Claims, registrar: string | null, verification: Verified): KnownToken {
+  const { defaultClient, defaultAudience, isHomeMade } = verification;
+  const hasAudience = claims.audience.length > 0 || defaultAudience === null;
   return {
-    ...both,
-    clientId: both.clientId ?? defaultClient,
-    audience: hasAudience ? both.audience : [defaultAudience],
-    registrar: registered?.registrar ?? null,
+    ...claims,
+    clientId: claims.clientId ?? defaultClient,
+    audience: hasAudience ? claims.audience : [defaultAudience],
+    registrar,
     isHomeMade,
   };
 }

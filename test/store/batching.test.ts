@@ -114,15 +114,16 @@ async function play(store: Store): Promise<unknown[]> {
   return [registered, ended, seen];
 }
 
-/** What the tables hold, without ids that are drawn at random. */
+/** What the tables hold, without ids and salts that are drawn at random. */
 async function tables(database: TestDatabase): Promise<unknown> {
   const {
     knex_migrations: _,
     knex_migrations_lock: _lock,
     sqlite_sequence: _seq,
+    audit_events: events,
     ...rows
   } = await dump(database);
-  return rows;
+  return { ...rows, audit_events: events?.map(({ leaf: _leaf, salts: _salts, ...event }) => event) };
 }
 
 testEachStore(
