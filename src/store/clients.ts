@@ -40,6 +40,11 @@ export async function listClients(db: Knex, after: string, limit: number): Promi
   return withSecrets(db, await page);
 }
 
+/** All that are suspended. */
+export async function listSuspended(db: Knex): Promise<string[]> {
+  return db('clients').whereNotNull('disabled_at').pluck('client_id');
+}
+
 /** Those of the named clients that are suspended. */
 export async function findSuspended(db: Knex, clientIds: readonly string[]): Promise<string[]> {
   return db('clients').whereIn('client_id', clientIds).whereNotNull('disabled_at').pluck('client_id');

@@ -121,11 +121,17 @@ async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, 
   await replaceCutoffs(tx, cutoffs.dropped, cutoffs.added);
   await insertRemembered(tx, kept, heads.now);
   await appendEvents(tx, events, heads.event_seq, heads.now);
-  if (revocations.length + events.length === 0) return;
+  const suspensions = effects.filter(changesSuspension).length;
+  if (revocations.length + events.length + suspensions === 0) return;
   await tx('heads')
     .where('id', 1)
     .update({
       revocation_seq: heads.revocation_seq + revocations.length,
       event_seq: heads.event_seq + events.length,
+      suspension_seq: tx.raw('suspension_seq + ?', [suspensions]),
     });
+}
+
+function changesSuspension({ clients = [], issuers = [] }: AppliedEffects): boolean {
+  return [...clients, ...issuers].some(({ kind }) => kind === 'set_disabled');
 }

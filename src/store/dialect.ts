@@ -173,6 +173,15 @@ function postgres(url: string): Dialect {
   };
 }
 
+/** The one row of a fixed statement that is asked for very often. */
+export async function findRow<Row>(db: Knex, sql: string): Promise<Row> {
+  if (db.client.config.client === 'pg') {
+    const { rows } = await db.raw(sql);
+    return rows[0];
+  }
+  return withConnection(db, (connection) => statementOf(connection, sql).get() as Row);
+}
+
 type Inserter = (
   db: Knex,
   table: string,
@@ -197,17 +206,24 @@ async function insertInChunks(...[db, table, rows]: Parameters<Inserter>): Promi
  * that is built anew: there is no round trip to save.
  */
 async function insertPrepared(...[db, table, rows]: Parameters<Inserter>): Promise<void> {
+  const columns = Object.keys(rows[0] ?? {});
+  const names = columns.map((column) => `"${column}"`).join(', ');
+  const marks = columns.map(() => '?').join(', ');
+  await withConnection(db, (connection) => {
+    const insert = statementOf(connection, `insert into "${table}" (${names}) values (${marks})`);
+    for (const row of rows) insert.run(columns.map((column) => row[column]));
+  });
+}
+
+/** The connection behind `db`; within a transaction the transaction's. */
+async function withConnection<T>(db: Knex, work: (connection: Database.Database) => T): Promise<T> {
   const client = db.client as {
     acquireConnection(): Promise<Database.Database>;
-    releaseConnection(c: unknown): Promise<void>;
+    releaseConnection(connection: Database.Database): Promise<void>;
   };
   const connection = await client.acquireConnection();
   try {
-    const columns = Object.keys(rows[0] ?? {});
-    const names = columns.map((column) => `"${column}"`).join(', ');
-    const marks = columns.map(() => '?').join(', ');
-    const insert = statementOf(connection, `insert into "${table}" (${names}) values (${marks})`);
-    for (const row of rows) insert.run(columns.map((column) => row[column]));
+    return work(connection);
   } finally {
     await client.releaseConnection(connection);
   }

@@ -40,7 +40,7 @@ import type { Standing } from '../domain/verdict.ts';
 import { findClients, findSuspended } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
 import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
-import type { Memory } from './memory.ts';
+import type { Heads, Memory } from './memory.ts';
 import { recall } from './purge.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
@@ -112,19 +112,17 @@ export class LoadedFacts implements Facts {
   readonly #usedIds = new Shelf<boolean>();
   #changes = new Changes();
   /** Questions may use what is remembered; decisions look everything up within their transaction. */
-  readonly #memory: Memory | null;
-  readonly #head: number;
+  readonly #memory: { readonly memory: Memory; readonly heads: Heads } | null;
 
-  constructor(memory: Memory | null = null, head = 0) {
-    this.#memory = memory;
-    this.#head = head;
+  constructor(remembered: { memory: Memory; heads: Heads } | null = null) {
+    this.#memory = remembered;
   }
 
   /** Loads, in `db`, all that was asked for and missing. */
   async load(db: Knex, now: number): Promise<void> {
     await this.#tokens.fill(async (digests) => {
       const tokens = await findTokens(db, digests);
-      this.#memory?.keep(tokens);
+      this.#memory?.memory.keep(tokens);
       return byKey(tokens, (token) => token.digest);
     }, undefined);
     await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
@@ -185,16 +183,13 @@ export class LoadedFacts implements Facts {
   }
 
   token(digest: Digest): RegisteredToken | undefined {
-    return this.#memory?.token(digest) ?? this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
+    return this.#memory?.memory.token(digest) ?? this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
   }
 
   standing(claims: Claims): Standing {
-    const [isClientSuspended, isIssuerSuspended] = this.together(
-      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
-      () => this.#isIssuerSuspended(claims.issuer),
-    );
-    const suspended = isClientSuspended || isIssuerSuspended;
-    if (this.#memory && !this.#memory.mayBeCovered(claims, this.#head)) return { coveredBy: [], suspended };
+    const suspended = this.#areSuspended(claims);
+    if (this.#memory && !this.#memory.memory.mayBeCovered(claims, this.#memory.heads))
+      return { coveredBy: [], suspended };
     const own = keysOf(claims);
     const [ownRows, furtherKeys] = this.together(
       () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
@@ -357,6 +352,15 @@ export class LoadedFacts implements Facts {
   #keysEverywhere(claims: Claims): TargetKey[] {
     const kinds = new Set([...this.#kindsEverywhere.get(everywhere), ...this.#changes.kindsEverywhere]);
     return targetsEverywhere(claims, kinds).map(targetKey);
+  }
+
+  /** Is the token's client or issuer suspended? */
+  #areSuspended(claims: Claims): boolean {
+    if (this.#memory) return this.#memory.memory.isSuspended(claims);
+    return this.together(
+      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
+      () => this.#isIssuerSuspended(claims.issuer),
+    ).includes(true);
   }
 
   #isSuspended(clientId: string): boolean {

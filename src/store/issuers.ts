@@ -27,6 +27,11 @@ export async function findIssuers(db: Knex, names: readonly string[]): Promise<I
   return rows.map(toIssuer);
 }
 
+/** All that are suspended. */
+export async function listSuspendedIssuers(db: Knex): Promise<string[]> {
+  return db('issuers').whereNotNull('disabled_at').pluck('issuer');
+}
+
 /** Those of the named issuers that are suspended. */
 export async function findSuspendedIssuers(db: Knex, names: readonly string[]): Promise<string[]> {
   return db('issuers').whereIn('issuer', names).whereNotNull('disabled_at').pluck('issuer');

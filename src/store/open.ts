@@ -157,7 +157,8 @@ class KnexStore implements Store {
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
     const now = this.#now();
-    const facts = new LoadedFacts(this.#memory, await guarded(this.#memory.catchUp(this.#reader)));
+    const memory = this.#memory;
+    const facts = new LoadedFacts({ memory, heads: await guarded(memory.catchUp(this.#reader)) });
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {

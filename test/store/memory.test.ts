@@ -1,11 +1,15 @@
 // What the store remembers between questions must never make a dead token look alive, also while a long log
 // is still being read after the start.
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { digestOf } from '../../src/domain/claims.ts';
+import { type Claims, digestOf } from '../../src/domain/claims.ts';
 import { cutoffForName } from '../../src/domain/cutoffs.ts';
+import { switchClient } from '../../src/domain/manage-clients.ts';
+import type { Facts } from '../../src/domain/store.ts';
+import type { Standing } from '../../src/domain/verdict.ts';
 import { openStore } from '../../src/store/open.ts';
 import { TestApp } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { byHand, dropTriggers } from '../helpers/tamper.ts';
 
 const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
 const issuer = 'https://tokens.example';
@@ -43,6 +47,51 @@ testEachStore(
   },
 );
 
+testEachStore('a suspension by another process counts at once, and so does its end', async (t, database) => {
+  const app = await TestApp.start(database);
+  const { client_id } = await app.addClient();
+  const token = await app.register({ client_id });
+  const other = openStore(database.url);
+  const isSuspended = () =>
+    app.store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.suspended);
+  t.false(await isSuspended());
+  for (const enabled of [false, true, false]) {
+    await switchClient(other, systemOrigin, client_id, enabled);
+    t.is(await isSuspended(), !enabled);
+  }
+  await other.close();
+  await app.stop();
+});
+
+testEachStore(
+  'a log that went back is read anew: nothing that it no longer says is remembered',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const [one, two] = [
+      await app.register({ client_id: 'c1', sub: 'u1' }),
+      await app.register({ client_id: 'c1', sub: 'u2' }),
+    ];
+    const cut = (sub: string) =>
+      app.store.write((_facts, now) => ({
+        outcome: undefined,
+        effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, now, cause, 400)] },
+      }));
+    const covers = (token: string) =>
+      app.store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length);
+    await cut('u1');
+    t.is(await covers(one), 1);
+    await byHand(database, async (run) => {
+      await dropTriggers(database, run);
+      for (const table of ['revocations', 'cutoffs']) await run(`delete from ${table}`);
+      await run('update heads set revocation_seq = 0');
+    });
+    t.is(await covers(one), 0);
+    await cut('u2');
+    t.is(await covers(two), 1);
+    await app.stop();
+  },
+);
+
 testEachStore('a question may ask for more than a statement has parameters', async (t, database) => {
   const store = openStore(database.url);
   const asked = await store.ask((facts) =>
@@ -52,3 +101,7 @@ testEachStore('a question may ask for more than a statement has parameters', asy
   t.true(asked.every((client) => client === undefined));
   await store.close();
 });
+
+function standingOf(claims: Claims | undefined, facts: Facts): Standing | undefined {
+  return claims && facts.standing(claims);
+}
