@@ -73,9 +73,16 @@ export function reaches({ onlyIssuer = null }: Asker, issuer: string): boolean {
   return onlyIssuer === null || onlyIssuer === issuer;
 }
 
+const callers = new WeakMap<Client, Caller>();
+
+/** The same object for the same client: this is asked for every request. */
 export function callerOf(client: Client): Caller {
+  const known = callers.get(client);
+  if (known) return known;
   const actor = { kind: 'client', id: client.clientId } as const;
-  return { ...client, actor, isBearer: false, onlyIssuer: null };
+  const caller: Caller = { ...client, actor, isBearer: false, onlyIssuer: null };
+  callers.set(client, caller);
+  return caller;
 }
 
 export function holds(client: Client, permission: Permission): boolean {
