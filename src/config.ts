@@ -4,7 +4,11 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
+import { ConfigError, type Env, EnvReader } from './config/env-reader.ts';
+import { settings } from './config/settings.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
+
+export { ConfigError, settings };
 
 export interface Config {
   readonly production: boolean;
@@ -55,176 +59,10 @@ export interface Config {
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-/** One line of the README's settings table; a test holds the two against each other. */
-interface Setting {
-  readonly name: string;
-  readonly default: string;
-  readonly means: string;
-  readonly secret?: true;
-  /** No secret, but long: may be given as a file as well. */
-  readonly file?: true;
-}
-
-export const settings: readonly Setting[] = [
-  { name: 'PORT', default: '3000', means: 'port of the main listener' },
-  { name: 'HOST', default: '127.0.0.1; 0.0.0.0 in production', means: 'address to listen on' },
-  { name: 'ADMIN_PORT', default: 'none', means: 'moves /v1, /metrics and /docs to a listener of their own' },
-  {
-    name: 'DATABASE_URL',
-    default: 'sqlite:./data/revocation.sqlite',
-    means: '`sqlite:PATH` or `postgres://…`; required in production',
-    secret: true,
-  },
-  {
-    name: 'PUBLIC_URL',
-    default: 'http://HOST:PORT',
-    means: 'our identifier, and the namespace of tokens without `iss`; https and required in production',
-  },
-  { name: 'AUTHORIZATION_SERVER_ISSUER', default: 'PUBLIC_URL', means: 'the issuer that clients know' },
-  { name: 'NODE_ENV', default: 'development', means: '`production` refuses insecure defaults' },
-  {
-    name: 'LOG_LEVEL',
-    default: 'info',
-    means: 'trace, debug (adds a line per request), info, warn, error, fatal, silent',
-  },
-  { name: 'LOG_FORMAT', default: 'json; pretty on a terminal', means: '`json` or `pretty`' },
-  {
-    name: 'TRUST_PROXY',
-    default: 'none',
-    means: 'CIDRs, comma-separated, whose X-Forwarded-For is believed',
-  },
-  { name: 'LOGOUT_ALIASES', default: 'none', means: 'further paths, comma-separated, where /logout answers' },
-  {
-    name: 'MIGRATE_ON_START',
-    default: 'yes; no on Postgres in production',
-    means: '`yes` or `no`: bring the schema up to date before serving',
-  },
-  {
-    name: 'SEED_DEMO',
-    default: 'yes on SQLite on loopback outside production',
-    means: '`yes` or `no`: fill an empty database with demo data',
-  },
-  {
-    name: 'JWT_SECRET',
-    default: 'none',
-    means: 'trusts HS256 tokens signed with it; several, separated by commas or lines, while it is rotated',
-    secret: true,
-  },
-  {
-    name: 'JWT_SECRET_ISSUERS',
-    default: 'none',
-    means: '`iss` values, comma-separated, that such tokens may have; they may also have none',
-  },
-  {
-    name: 'JWT_SECRET_AUDIENCE',
-    default: 'none',
-    means: 'audience of such tokens where they name none',
-  },
-  { name: 'JWT_SECRET_CLIENT', default: 'none', means: 'client_id of such tokens where they name none' },
-  {
-    name: 'AUTHORIZATION_SERVER_METADATA',
-    default: 'none',
-    means:
-      "JSON object: the authorization server's part of the metadata, `response_types_supported` at least",
-    file: true,
-  },
-  {
-    name: 'AUTHORIZATION_SERVER_METADATA_URL',
-    default: 'none',
-    means: 'fetch that part from here; with neither there is no metadata document',
-  },
-  {
-    name: 'SIGNING_KEYS_FILE',
-    default: 'beside the database; none in production',
-    means: 'keys that sign introspection answers (`keys create`); without it they are not signed',
-  },
-  {
-    name: 'ASSERTION_AUDIENCES',
-    default: 'none',
-    means: 'further audiences, comma-separated, that client assertions may name: what older clients send',
-  },
-  {
-    name: 'CLIENT_CERT_PROXIES',
-    default: 'none',
-    means: 'CIDRs, comma-separated, of direct peers whose Client-Cert header (RFC 9440) is believed',
-  },
-  {
-    name: 'TLS_CLIENT_CA_FILE',
-    default: 'none: `tls_client_auth` is off',
-    means: 'PEM file of the authorities that vouch for client certificates',
-  },
-  { name: 'CLOCK_SKEW_SECONDS', default: '60', means: "how far ahead an issuer's clock may be" },
-  {
-    name: 'TOKEN_LIFETIME_DAYS_MAX',
-    default: '400',
-    means: 'longest life of a token that may be registered',
-  },
-  {
-    name: 'REFRESH_TOKEN_GRACE_SECONDS',
-    default: '0',
-    means: 'how long a refresh token that was just replaced may be presented again by a client that retries',
-  },
-  {
-    name: 'CONFIRM_SECRET',
-    default: 'made by each process',
-    means:
-      'signs the `confirm` codes of previews, 32 characters or more; give it where several processes serve',
-    secret: true,
-  },
-  {
-    name: 'AUTH_FAILURES_PER_MINUTE_MAX',
-    default: '30',
-    means: 'failed authentications per client and address before 429; per address ten times as many',
-  },
-  { name: 'SHUTDOWN_GRACE_SECONDS', default: '10', means: 'how long open requests may take after SIGTERM' },
-  {
-    name: 'AUDIT_RETENTION_DAYS',
-    default: 'forever',
-    means: 'how long audit events are kept; then they are purged in whole sealed ranges',
-  },
-  {
-    name: 'PURGE_INTERVAL_SECONDS',
-    default: '3600',
-    means: 'how often what can no longer change a verdict is deleted; 0: only by `purge`',
-  },
-  {
-    name: 'SEAL_INTERVAL_SECONDS',
-    default: '60',
-    means: 'how often the audit trail is sealed; 0: only by `audit seal`',
-  },
-  {
-    name: 'SEAL_KEY_FILE',
-    default: 'beside the database',
-    means: 'JWK set of the keys that sign seals, mode 0600; without it production seals nothing',
-  },
-  {
-    name: 'SEAL_FILE',
-    default: 'none',
-    means: 'append-only file that each seal is written to, best on another machine',
-  },
-  { name: 'SEAL_WEBHOOK_URL', default: 'none', means: 'https URL that each seal is posted to' },
-];
-
-export interface ConfigProblem {
-  readonly name: string;
-  readonly problem: string;
-  readonly remedy: string;
-}
-
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly problems: readonly ConfigProblem[];
-
-  constructor(problems: readonly ConfigProblem[]) {
-    const lines = problems.map(({ name, problem, remedy }) => `  ${name}: ${problem}. ${remedy}`);
-    super(`The configuration has ${problems.length} problem(s):\n${lines.join('\n')}`);
-    this.problems = problems;
-  }
-}
-
-const signingSecretLengthMin = 32;
-
-type Env = Readonly<Record<string, string | undefined>>;
+/** All names that a variable may have. */
+const names = settings.flatMap(({ name, secret, file }) =>
+  secret || file ? [name, `${name}_FILE`] : [name],
+);
 
 /** Throws one ConfigError that lists every problem. */
 export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Config {
@@ -305,113 +143,13 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
     warnings: reader.warnings,
   };
-  reader.reportMisspelt();
+  reader.reportMisspelt(names);
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   return config;
 }
 
-/** Reads single variables and collects what is wrong with them. */
-class Reader {
-  readonly problems: ConfigProblem[] = [];
-  readonly warnings: string[] = [];
-  readonly #env: Env;
-
-  constructor(env: Env) {
-    this.#env = env;
-  }
-
-  report(name: string, problem: string, remedy: string): void {
-    this.problems.push({ name, problem, remedy });
-  }
-
-  has(name: string): boolean {
-    return (this.#env[name] ?? '') !== '';
-  }
-
-  text(name: string): string | undefined {
-    return this.has(name) ? this.#env[name] : undefined;
-  }
-
-  /** A secret, given directly or as the path of a file in the variable's `_FILE` twin. */
-  secret(name: string): string | undefined {
-    const path = this.text(`${name}_FILE`);
-    if (path === undefined) return this.text(name);
-    if (this.has(name)) {
-      this.report(name, `is given, and so is ${name}_FILE`, 'Keep one of them.');
-      return undefined;
-    }
-    try {
-      return readFileSync(path, 'utf8').trim();
-    } catch {
-      this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
-      return undefined;
-    }
-  }
-
-  /** A secret that signs; null when none is given. */
-  longSecret(name: string): string | null {
-    const text = this.secret(name);
-    if (text !== undefined && text.length < signingSecretLengthMin)
-      this.report(name, 'is too short', 'Give it 32 random characters, e.g. `openssl rand -base64 32`.');
-    return text ?? null;
-  }
-
-  integer(name: string, otherwise: number, min: number, max: number): number {
-    const text = this.text(name);
-    if (text === undefined) return otherwise;
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min && value <= max) return value;
-    this.report(name, 'is no whole number in range', `Give one from ${min} to ${max}.`);
-    return otherwise;
-  }
-
-  flag(name: string, otherwise: boolean): boolean {
-    const words = { yes: true, true: true, '1': true, no: false, false: false, '0': false };
-    const text = this.text(name);
-    if (text === undefined) return otherwise;
-    const value = words[text.toLowerCase() as keyof typeof words];
-    if (value === undefined) this.report(name, 'is neither yes nor no', 'Give `yes` or `no`.');
-    return value ?? otherwise;
-  }
-
-  choice<T extends string>(name: string, choices: readonly T[], otherwise: T): T {
-    const text = this.text(name);
-    if (text === undefined) return otherwise;
-    const value = choices.find((choice) => choice === text);
-    if (value === undefined)
-      this.report(name, 'is not one of its values', `Give one of: ${choices.join(', ')}.`);
-    return value ?? otherwise;
-  }
-
-  list(name: string, isValid: (item: string) => boolean, remedy: string): string[] {
-    const items = (this.text(name) ?? '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '');
-    if (!items.every(isValid)) this.report(name, 'has an entry of the wrong form', remedy);
-    return items;
-  }
-
-  /** An absolute URL without query and fragment; https where `strict`. */
-  url(name: string, strict: boolean, otherwise: string): string {
-    const text = this.text(name);
-    if (text === undefined) {
-      if (strict)
-        this.report(name, 'is missing', 'Set it to the https URL under which this server is reached.');
-      return otherwise;
-    }
-    if (!URL.canParse(text) || /[?#\s]/.test(text) || !/^https?:$/.test(new URL(text).protocol)) {
-      this.report(
-        name,
-        'is no http(s) URL without query and fragment',
-        'Set it to a URL such as https://id.example.com.',
-      );
-    } else if (strict && !text.startsWith('https:')) {
-      this.report(name, 'is not https', 'Set it to an https URL; terminate TLS in front of this server.');
-    }
-    return text;
-  }
-
+/** The values that only settings of ours have. */
+class Reader extends EnvReader {
   databaseUrl(production: boolean): string {
     const text = this.secret('DATABASE_URL');
     if (text === undefined) {
@@ -518,18 +256,6 @@ class Reader {
     }
     return settings;
   }
-
-  /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
-  reportMisspelt(): void {
-    const known = settings.flatMap(({ name, secret, file }) =>
-      secret || file ? [name, `${name}_FILE`] : [name],
-    );
-    for (const name of Object.keys(this.#env)) {
-      if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
-      const meant = known.find((other) => other.length > 5 && isNearly(name, other));
-      if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
-    }
-  }
 }
 
 function besideDatabase(databaseUrl: string, file: string): string {
@@ -554,19 +280,6 @@ function weaknessOf(secret: string): string | undefined {
   const isSample = words.length > 0 && words.every((word) => sampleWords.has(word));
   if (new Set(secret).size < 8 || isSample) return 'has a secret that is a well-known sample';
   return undefined;
-}
-
-/** At most one letter added, left out or changed, or two neighbours swapped. */
-function isNearly(name: string, other: string): boolean {
-  if (Math.abs(name.length - other.length) > 1) return false;
-  let head = 0;
-  while (head < name.length && name[head] === other[head]) head++;
-  let tail = 0;
-  const tailMax = Math.min(name.length, other.length) - head;
-  while (tail < tailMax && name.at(-1 - tail) === other.at(-1 - tail)) tail++;
-  const [left, right] = [name.slice(head, name.length - tail), other.slice(head, other.length - tail)];
-  if (left.length <= 1 && right.length <= 1) return true;
-  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
 }
 
 function isCidr(text: string): boolean {

@@ -105,7 +105,7 @@ test('only main.ts and the command line touch the process', (t) => {
 });
 
 test('the environment goes to readConfig and nowhere else', (t) => {
-  const others = sources.filter((source) => !within('src/config.ts')(source));
+  const others = sources.filter((source) => !within('src/config')(source));
   const elsewhere = ({ code }: SourceFile) =>
     code.replace(/readConfig\(process\.env\b/g, '').match(/\benv\b/g) ?? [];
   t.deepEqual(offences(others, elsewhere), []);
@@ -114,7 +114,7 @@ test('the environment goes to readConfig and nowhere else', (t) => {
 test('only store/dialect.ts names a database', (t) => {
   // config.ts reads the scheme of DATABASE_URL; failure.ts holds the codes that operators are told about.
   const others = sources.filter(
-    (source) => !within('src/store/dialect.ts', 'src/config.ts', 'src/cli/failure.ts')(source),
+    (source) => !within('src/store/dialect.ts', 'src/config', 'src/cli/failure.ts')(source),
   );
   const names = ({ code }: SourceFile) => code.match(/sqlite|postgres|\bpg\b/gi) ?? [];
   t.deepEqual(offences(others, names), []);

@@ -7,11 +7,12 @@ import type { Session } from '../domain/sessions.ts';
 import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
 import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
-import { type AppliedEffects, LoadedFacts, NotLoaded } from './facts.ts';
+import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import { insertRemembered } from './idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
 import { appendRevocations, replaceCutoffs } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
+import { NotLoaded } from './shelf.ts';
 import { insertTokens } from './tokens.ts';
 import { insertUsedIds } from './used-ids.ts';
 

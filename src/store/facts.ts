@@ -12,24 +12,20 @@ import {
   forever,
   keysOf,
   type LoggedRevocation,
-  type NewRevocation,
   type Revocation,
 } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import {
   bearersMax,
-  type ClientChange,
   type Effects,
   type Facts,
   historyMax,
-  type IssuerChange,
   type Remembered,
   type Seqs,
   sessionsMax,
 } from '../domain/store.ts';
 import {
-  everyIssuer,
   type Target,
   type TargetKey,
   type TargetKind,
@@ -37,6 +33,7 @@ import {
   targetsEverywhere,
 } from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
+import { Changes, changeClient, changeIssuer, clientOf, issuerOf } from './changes.ts';
 import { findClients, findSuspended } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
 import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
@@ -44,43 +41,9 @@ import type { Heads, Memory } from './memory.ts';
 import { recall } from './purge.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
+import { NotLoaded, Shelf } from './shelf.ts';
 import { findGrants, findTokens, listUnexpired } from './tokens.ts';
 import { findUsedIds } from './used-ids.ts';
-
-/** Thrown through a question or decision that asked for a fact which is not loaded yet. */
-export class NotLoaded extends Error {
-  override readonly name = 'NotLoaded';
-}
-const notLoaded = new NotLoaded();
-
-/** Databases bound the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
-const keysPerQuery = 5_000;
-
-/** Values of one kind of fact: loaded ones by key, and the keys asked for in vain. */
-class Shelf<Value> {
-  readonly loaded = new Map<string, Value>();
-  readonly wanted = new Set<string>();
-
-  get(key: string): Value {
-    const value = this.loaded.get(key);
-    if (value !== undefined || this.loaded.has(key)) return value as Value;
-    this.wanted.add(key);
-    throw notLoaded;
-  }
-
-  /** Loads what is wanted; keys that `load` has nothing for get `absent`. */
-  async fill(load: (keys: string[]) => Promise<Iterable<[string, Value]>>, absent: Value): Promise<void> {
-    if (this.wanted.size === 0) return;
-    const keys = [...this.wanted];
-    this.wanted.clear();
-    for (let from = 0; from < keys.length; from += keysPerQuery) {
-      const some = keys.slice(from, from + keysPerQuery);
-      const found = await load(some);
-      for (const key of some) this.loaded.set(key, absent);
-      for (const [key, value] of found) this.loaded.set(key, value);
-    }
-  }
-}
 
 /** The one key of the shelf that holds which kinds were revoked in every issuer. */
 const everywhere = 'everywhere';
@@ -376,48 +339,6 @@ export class LoadedFacts implements Facts {
   }
 }
 
-/** What the decisions of one batch have changed so far. */
-class Changes {
-  readonly tokens = new Map<Digest, RegisteredToken>();
-  readonly grants = new Map<string, Grant>();
-  readonly sessions = new Map<string, Session>();
-  readonly revocations = new Map<TargetKey, Revocation[]>();
-  readonly clients: ClientChange[] = [];
-  readonly issuers: IssuerChange[] = [];
-  readonly usedIds = new Set<Digest>();
-  readonly numbered = new Map<number, NumberedRevocation>();
-  readonly kindsEverywhere = new Set<TargetKind>();
-  readonly remembered = new Map<Digest, Remembered>();
-  readonly #now: number;
-  #seq: number;
-
-  constructor(seqBefore = 0, now = 0) {
-    this.#seq = seqBefore;
-    this.#now = now;
-  }
-
-  addToken(token: RegisteredToken): void {
-    this.tokens.set(token.digest, token);
-    const { grantId, issuer, subject, clientId } = token;
-    if (grantId !== null && !this.grants.has(grantId))
-      this.grants.set(grantId, { grantId, issuer, subject, clientId });
-  }
-
-  addRevocation(revocation: NewRevocation): NumberedRevocation {
-    this.#seq += 1;
-    const numbered = { ...revocation, seq: this.#seq, revokedAt: this.#now };
-    this.numbered.set(numbered.seq, numbered);
-    const { target, cause, ...said } = numbered;
-    if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
-    const key = targetKey(target);
-    const row: Revocation = { ...said, key, reason: cause.reason };
-    const rows = this.revocations.get(key);
-    if (rows) rows.push(row);
-    else this.revocations.set(key, [row]);
-    return numbered;
-  }
-}
-
 function touched(known: Session | undefined, session: Session): Session {
   if (!known) return session;
   return {
@@ -425,46 +346,6 @@ function touched(known: Session | undefined, session: Session): Session {
     lastActiveAt: Math.max(known.lastActiveAt, session.lastActiveAt),
     expiresAt: Math.max(known.expiresAt, session.expiresAt),
   };
-}
-
-function clientOf(change: ClientChange): string {
-  return change.kind === 'insert' ? change.client.clientId : change.clientId;
-}
-
-function changeClient(client: Client | undefined, change: ClientChange): Client | undefined {
-  if (change.kind === 'insert') return change.client;
-  if (!client) return undefined;
-  switch (change.kind) {
-    case 'insert_secret':
-      return { ...client, secrets: [...client.secrets, change.secret] };
-    case 'expire_secrets': {
-      const secrets = client.secrets.map((secret) =>
-        secret.secretId === change.except ? secret : { ...secret, expiresAt: change.at },
-      );
-      return { ...client, secrets };
-    }
-    case 'set_disabled':
-      return { ...client, disabledAt: change.at };
-    default:
-      return change satisfies never;
-  }
-}
-
-function issuerOf(change: IssuerChange): string {
-  return change.kind === 'insert' ? change.issuer.issuer : change.issuer;
-}
-
-function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
-  if (change.kind === 'insert') return change.issuer;
-  if (!issuer) return undefined;
-  switch (change.kind) {
-    case 'set_disabled':
-      return { ...issuer, disabledAt: change.at };
-    case 'set_keys_stale':
-      return { ...issuer, keysStaleBefore: change.at };
-    default:
-      return change satisfies never;
-  }
 }
 
 function byKey<Value>(values: readonly Value[], keyOf: (value: Value) => string): [string, Value][] {

@@ -1,0 +1,149 @@
+// Reads single environment variables and collects what is wrong with them, each problem with its remedy. It
+// knows kinds of values, not the names of settings.
+import { readFileSync } from 'node:fs';
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+export interface ConfigProblem {
+  readonly name: string;
+  readonly problem: string;
+  readonly remedy: string;
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ name, problem, remedy }) => `  ${name}: ${problem}. ${remedy}`);
+    super(`The configuration has ${problems.length} problem(s):\n${lines.join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+const signingSecretLengthMin = 32;
+
+/** Reads single variables and collects what is wrong with them. */
+export class EnvReader {
+  readonly problems: ConfigProblem[] = [];
+  readonly warnings: string[] = [];
+  readonly #env: Env;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  report(name: string, problem: string, remedy: string): void {
+    this.problems.push({ name, problem, remedy });
+  }
+
+  has(name: string): boolean {
+    return (this.#env[name] ?? '') !== '';
+  }
+
+  text(name: string): string | undefined {
+    return this.has(name) ? this.#env[name] : undefined;
+  }
+
+  /** A secret, given directly or as the path of a file in the variable's `_FILE` twin. */
+  secret(name: string): string | undefined {
+    const path = this.text(`${name}_FILE`);
+    if (path === undefined) return this.text(name);
+    if (this.has(name)) {
+      this.report(name, `is given, and so is ${name}_FILE`, 'Keep one of them.');
+      return undefined;
+    }
+    try {
+      return readFileSync(path, 'utf8').trim();
+    } catch {
+      this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
+      return undefined;
+    }
+  }
+
+  /** A secret that signs; null when none is given. */
+  longSecret(name: string): string | null {
+    const text = this.secret(name);
+    if (text !== undefined && text.length < signingSecretLengthMin)
+      this.report(name, 'is too short', 'Give it 32 random characters, e.g. `openssl rand -base64 32`.');
+    return text ?? null;
+  }
+
+  integer(name: string, otherwise: number, min: number, max: number): number {
+    const text = this.text(name);
+    if (text === undefined) return otherwise;
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    this.report(name, 'is no whole number in range', `Give one from ${min} to ${max}.`);
+    return otherwise;
+  }
+
+  flag(name: string, otherwise: boolean): boolean {
+    const words = { yes: true, true: true, '1': true, no: false, false: false, '0': false };
+    const text = this.text(name);
+    if (text === undefined) return otherwise;
+    const value = words[text.toLowerCase() as keyof typeof words];
+    if (value === undefined) this.report(name, 'is neither yes nor no', 'Give `yes` or `no`.');
+    return value ?? otherwise;
+  }
+
+  choice<T extends string>(name: string, choices: readonly T[], otherwise: T): T {
+    const text = this.text(name);
+    if (text === undefined) return otherwise;
+    const value = choices.find((choice) => choice === text);
+    if (value === undefined)
+      this.report(name, 'is not one of its values', `Give one of: ${choices.join(', ')}.`);
+    return value ?? otherwise;
+  }
+
+  list(name: string, isValid: (item: string) => boolean, remedy: string): string[] {
+    const items = (this.text(name) ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+    if (!items.every(isValid)) this.report(name, 'has an entry of the wrong form', remedy);
+    return items;
+  }
+
+  /** An absolute URL without query and fragment; https where `strict`. */
+  url(name: string, strict: boolean, otherwise: string): string {
+    const text = this.text(name);
+    if (text === undefined) {
+      if (strict)
+        this.report(name, 'is missing', 'Set it to the https URL under which this server is reached.');
+      return otherwise;
+    }
+    if (!URL.canParse(text) || /[?#\s]/.test(text) || !/^https?:$/.test(new URL(text).protocol)) {
+      this.report(
+        name,
+        'is no http(s) URL without query and fragment',
+        'Set it to a URL such as https://id.example.com.',
+      );
+    } else if (strict && !text.startsWith('https:')) {
+      this.report(name, 'is not https', 'Set it to an https URL; terminate TLS in front of this server.');
+    }
+    return text;
+  }
+
+  /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
+  reportMisspelt(known: readonly string[]): void {
+    for (const name of Object.keys(this.#env)) {
+      if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
+      const meant = known.find((other) => other.length > 5 && isNearly(name, other));
+      if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
+    }
+  }
+}
+
+/** At most one letter added, left out or changed, or two neighbours swapped. */
+function isNearly(name: string, other: string): boolean {
+  if (Math.abs(name.length - other.length) > 1) return false;
+  let head = 0;
+  while (head < name.length && name[head] === other[head]) head++;
+  let tail = 0;
+  const tailMax = Math.min(name.length, other.length) - head;
+  while (tail < tailMax && name.at(-1 - tail) === other.at(-1 - tail)) tail++;
+  const [left, right] = [name.slice(head, name.length - tail), other.slice(head, other.length - tail)];
+  if (left.length <= 1 && right.length <= 1) return true;
+  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
+}

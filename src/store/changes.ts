@@ -1,0 +1,91 @@
+// What the decisions of one batch have changed so far: laid over the facts, so that each sees the effects of
+// those before it.
+import type { Digest, RegisteredToken } from '../domain/claims.ts';
+import type { Client } from '../domain/clients.ts';
+import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
+import type { Grant, Session } from '../domain/sessions.ts';
+import type { ClientChange, IssuerChange, Remembered } from '../domain/store.ts';
+import { everyIssuer, type TargetKey, type TargetKind, targetKey } from '../domain/targets.ts';
+import type { NumberedRevocation } from './revocations.ts';
+
+export class Changes {
+  readonly tokens = new Map<Digest, RegisteredToken>();
+  readonly grants = new Map<string, Grant>();
+  readonly sessions = new Map<string, Session>();
+  readonly revocations = new Map<TargetKey, Revocation[]>();
+  readonly clients: ClientChange[] = [];
+  readonly issuers: IssuerChange[] = [];
+  readonly usedIds = new Set<Digest>();
+  readonly numbered = new Map<number, NumberedRevocation>();
+  readonly kindsEverywhere = new Set<TargetKind>();
+  readonly remembered = new Map<Digest, Remembered>();
+  readonly #now: number;
+  #seq: number;
+
+  constructor(seqBefore = 0, now = 0) {
+    this.#seq = seqBefore;
+    this.#now = now;
+  }
+
+  addToken(token: RegisteredToken): void {
+    this.tokens.set(token.digest, token);
+    const { grantId, issuer, subject, clientId } = token;
+    if (grantId !== null && !this.grants.has(grantId))
+      this.grants.set(grantId, { grantId, issuer, subject, clientId });
+  }
+
+  addRevocation(revocation: NewRevocation): NumberedRevocation {
+    this.#seq += 1;
+    const numbered = { ...revocation, seq: this.#seq, revokedAt: this.#now };
+    this.numbered.set(numbered.seq, numbered);
+    const { target, cause, ...said } = numbered;
+    if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
+    const key = targetKey(target);
+    const row: Revocation = { ...said, key, reason: cause.reason };
+    const rows = this.revocations.get(key);
+    if (rows) rows.push(row);
+    else this.revocations.set(key, [row]);
+    return numbered;
+  }
+}
+
+export function clientOf(change: ClientChange): string {
+  return change.kind === 'insert' ? change.client.clientId : change.clientId;
+}
+
+export function changeClient(client: Client | undefined, change: ClientChange): Client | undefined {
+  if (change.kind === 'insert') return change.client;
+  if (!client) return undefined;
+  switch (change.kind) {
+    case 'insert_secret':
+      return { ...client, secrets: [...client.secrets, change.secret] };
+    case 'expire_secrets': {
+      const secrets = client.secrets.map((secret) =>
+        secret.secretId === change.except ? secret : { ...secret, expiresAt: change.at },
+      );
+      return { ...client, secrets };
+    }
+    case 'set_disabled':
+      return { ...client, disabledAt: change.at };
+    default:
+      return change satisfies never;
+  }
+}
+
+export function issuerOf(change: IssuerChange): string {
+  return change.kind === 'insert' ? change.issuer.issuer : change.issuer;
+}
+
+export function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
+  if (change.kind === 'insert') return change.issuer;
+  if (!issuer) return undefined;
+  switch (change.kind) {
+    case 'set_disabled':
+      return { ...issuer, disabledAt: change.at };
+    case 'set_keys_stale':
+      return { ...issuer, keysStaleBefore: change.at };
+    default:
+      return change satisfies never;
+  }
+}

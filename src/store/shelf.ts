@@ -1,0 +1,36 @@
+// One kind of fact for many questions at once: what is loaded, and what was asked for in vain.
+
+/** Thrown through a question or decision that asked for a fact which is not loaded yet. */
+export class NotLoaded extends Error {
+  override readonly name = 'NotLoaded';
+}
+const notLoaded = new NotLoaded();
+
+/** Databases bound the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
+const keysPerQuery = 5_000;
+
+/** Values of one kind of fact: loaded ones by key, and the keys asked for in vain. */
+export class Shelf<Value> {
+  readonly loaded = new Map<string, Value>();
+  readonly wanted = new Set<string>();
+
+  get(key: string): Value {
+    const value = this.loaded.get(key);
+    if (value !== undefined || this.loaded.has(key)) return value as Value;
+    this.wanted.add(key);
+    throw notLoaded;
+  }
+
+  /** Loads what is wanted; keys that `load` has nothing for get `absent`. */
+  async fill(load: (keys: string[]) => Promise<Iterable<[string, Value]>>, absent: Value): Promise<void> {
+    if (this.wanted.size === 0) return;
+    const keys = [...this.wanted];
+    this.wanted.clear();
+    for (let from = 0; from < keys.length; from += keysPerQuery) {
+      const some = keys.slice(from, from + keysPerQuery);
+      const found = await load(some);
+      for (const key of some) this.loaded.set(key, absent);
+      for (const [key, value] of found) this.loaded.set(key, value);
+    }
+  }
+}
