@@ -1,6 +1,5 @@
 // The whole server on one screen: the middleware in its order, and every route.
 import type { BlockList } from 'node:net';
-import Router from '@koa/router';
 import type { JSONWebKeySet } from 'jose';
 import Koa from 'koa';
 import type { Logger } from 'pino';
@@ -14,7 +13,7 @@ import { handleSummary } from './http/audit-summary.ts';
 import { ClientAuth } from './http/client-auth.ts';
 import { ClientDirectory } from './http/client-directory.ts';
 import { handleClients } from './http/clients.ts';
-import type { Context, Next, State } from './http/context.ts';
+import type { State } from './http/context.ts';
 import { cors } from './http/cors.ts';
 import { DeadTokenRecorder } from './http/dead-token-recorder.ts';
 import { handleDocs } from './http/docs.ts';
@@ -28,9 +27,10 @@ import { handleLogout } from './http/logout.ts';
 import { handleMetadata, metadataPath } from './http/metadata.ts';
 import { handleMetrics, Metrics } from './http/metrics.ts';
 import { answerErrors, describe, identify, observe } from './http/middleware.ts';
-import { type Family, Refusal } from './http/refusal.ts';
+import { Refusal } from './http/refusal.ts';
 import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
+import { type Route, routerOf, routesOf } from './http/router.ts';
 import { SessionActivity } from './http/session-activity.ts';
 import { handleSessions } from './http/sessions.ts';
 import { Throttle } from './http/throttle.ts';
@@ -79,13 +79,6 @@ export interface App {
   readonly routes: readonly Route[];
   /** Writes what is still only counted. */
   close(): Promise<void>;
-}
-
-interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE';
-  readonly path: string;
-  readonly family: Family;
-  readonly handle: (ctx: Context) => Promise<void>;
 }
 
 export function createApp(parts: AppParts): App {
@@ -154,91 +147,64 @@ export function createApp(parts: AppParts): App {
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
   const logout = handleLogout({ store, policy, verifier, auth, recorder });
 
+  const logoutPaths = ['/logout', ...parts.logoutAliases];
   const forEveryone: Route[] = [
-    {
-      method: 'POST',
-      path: '/revoke',
-      family: 'oauth',
-      handle: handleRevoke({ store, policy, verifier, auth, recorder }),
-    },
-    {
-      method: 'POST',
-      path: '/introspect',
-      family: 'oauth',
-      handle: handleIntrospect({ store, verifier, auth, activity, deadTokens, signingKeys, issuer, now }),
-    },
-    { method: 'POST', path: '/logout', family: 'logout', handle: logout },
-    ...parts.logoutAliases.map((path): Route => ({ method: 'POST', path, family: 'logout', handle: logout })),
-    { method: 'GET', path: metadataPath(issuer), family: 'v1', handle: metadata.metadata },
-    { method: 'GET', path: '/jwks', family: 'v1', handle: metadata.jwks },
-    { method: 'POST', path: '/backchannel-logout', family: 'oauth', handle: inboxes.backchannelLogout },
-    {
-      method: 'POST',
-      path: '/global-token-revocation',
-      family: 'oauth',
-      handle: inboxes.globalTokenRevocation,
-    },
-    { method: 'POST', path: '/security-events', family: 'oauth', handle: inboxes.securityEvents },
-    { method: 'GET', path: '/health/alive', family: 'v1', handle: health.alive },
-    { method: 'GET', path: '/health/ready', family: 'v1', handle: health.ready },
-    { method: 'GET', path: '/version', family: 'v1', handle: health.version },
-    { method: 'GET', path: '/openapi.json', family: 'v1', handle: docs.openapi },
+    ...routesOf('oauth', {
+      'POST /revoke': handleRevoke({ store, policy, verifier, auth, recorder }),
+      'POST /introspect': handleIntrospect({
+        store,
+        verifier,
+        auth,
+        activity,
+        deadTokens,
+        signingKeys,
+        issuer,
+        now,
+      }),
+      'POST /backchannel-logout': inboxes.backchannelLogout,
+      'POST /global-token-revocation': inboxes.globalTokenRevocation,
+      'POST /security-events': inboxes.securityEvents,
+    }),
+    ...routesOf('logout', Object.fromEntries(logoutPaths.map((path) => [`POST ${path}`, logout]))),
+    ...routesOf('v1', {
+      [`GET ${metadataPath(issuer)}`]: metadata.metadata,
+      'GET /jwks': metadata.jwks,
+      'GET /health/alive': health.alive,
+      'GET /health/ready': health.ready,
+      'GET /version': health.version,
+      'GET /openapi.json': docs.openapi,
+    }),
   ];
-  const forOperators: Route[] = [
-    {
-      method: 'POST',
-      path: '/v1/tokens',
-      family: 'v1',
-      handle: handleRegisterTokens({ store, policy, auth }),
-    },
-    {
-      method: 'POST',
-      path: '/v1/tokens/explain',
-      family: 'v1',
-      handle: handleExplain({ store, verifier, auth }),
-    },
-    { method: 'POST', path: '/v1/revocations', family: 'v1', handle: revocations.createRevocation },
-    { method: 'GET', path: '/v1/revocations', family: 'v1', handle: revocations.listRevocations },
-    { method: 'GET', path: '/v1/revocations/:seq', family: 'v1', handle: revocations.showRevocation },
-    { method: 'GET', path: '/v1/sessions', family: 'v1', handle: sessions.listSessions },
-    { method: 'DELETE', path: '/v1/sessions/:id', family: 'v1', handle: sessions.deleteSession },
-    { method: 'GET', path: '/v1/audit/events', family: 'v1', handle: handleListEvents({ store, auth }) },
-    { method: 'GET', path: '/v1/audit/events/:id', family: 'v1', handle: handleShowEvent({ store, auth }) },
-    { method: 'GET', path: '/v1/audit/summary', family: 'v1', handle: handleSummary({ store, auth, now }) },
-    { method: 'GET', path: '/v1/audit/export', family: 'v1', handle: handleExport({ store, auth }) },
-    { method: 'GET', path: '/v1/audit/seals', family: 'v1', handle: seals.listSeals },
-    { method: 'GET', path: '/v1/audit/seal-keys', family: 'v1', handle: seals.listSealKeys },
-    { method: 'POST', path: '/v1/clients', family: 'v1', handle: clients.createClient },
-    { method: 'GET', path: '/v1/clients', family: 'v1', handle: clients.listClients },
-    { method: 'GET', path: '/v1/clients/:client_id', family: 'v1', handle: clients.showClient },
-    {
-      method: 'POST',
-      path: '/v1/clients/:client_id/rotate-secret',
-      family: 'v1',
-      handle: clients.rotateClientSecret,
-    },
-    { method: 'POST', path: '/v1/clients/:client_id/disable', family: 'v1', handle: clients.disableClient },
-    { method: 'POST', path: '/v1/clients/:client_id/enable', family: 'v1', handle: clients.enableClient },
-    { method: 'POST', path: '/v1/issuers', family: 'v1', handle: issuerRecords.addIssuer },
-    { method: 'GET', path: '/v1/issuers', family: 'v1', handle: issuerRecords.listIssuers },
-    { method: 'GET', path: '/v1/issuers/:issuer', family: 'v1', handle: issuerRecords.showIssuer },
-    {
-      method: 'POST',
-      path: '/v1/issuers/:issuer/refresh-keys',
-      family: 'v1',
-      handle: issuerRecords.refreshIssuerKeys,
-    },
-    {
-      method: 'POST',
-      path: '/v1/issuers/:issuer/disable',
-      family: 'v1',
-      handle: issuerRecords.disableIssuer,
-    },
-    { method: 'POST', path: '/v1/issuers/:issuer/enable', family: 'v1', handle: issuerRecords.enableIssuer },
-    { method: 'GET', path: '/metrics', family: 'v1', handle: handleMetrics(metrics, auth) },
-    { method: 'GET', path: '/docs', family: 'v1', handle: docs.docs },
-    { method: 'GET', path: '/docs/:file', family: 'v1', handle: docs.docs },
-  ];
+  const forOperators: Route[] = routesOf('v1', {
+    'POST /v1/tokens': handleRegisterTokens({ store, policy, auth }),
+    'POST /v1/tokens/explain': handleExplain({ store, verifier, auth }),
+    'POST /v1/revocations': revocations.createRevocation,
+    'GET /v1/revocations': revocations.listRevocations,
+    'GET /v1/revocations/:seq': revocations.showRevocation,
+    'GET /v1/sessions': sessions.listSessions,
+    'DELETE /v1/sessions/:id': sessions.deleteSession,
+    'GET /v1/audit/events': handleListEvents({ store, auth }),
+    'GET /v1/audit/events/:id': handleShowEvent({ store, auth }),
+    'GET /v1/audit/summary': handleSummary({ store, auth, now }),
+    'GET /v1/audit/export': handleExport({ store, auth }),
+    'GET /v1/audit/seals': seals.listSeals,
+    'GET /v1/audit/seal-keys': seals.listSealKeys,
+    'POST /v1/clients': clients.createClient,
+    'GET /v1/clients': clients.listClients,
+    'GET /v1/clients/:client_id': clients.showClient,
+    'POST /v1/clients/:client_id/rotate-secret': clients.rotateClientSecret,
+    'POST /v1/clients/:client_id/disable': clients.disableClient,
+    'POST /v1/clients/:client_id/enable': clients.enableClient,
+    'POST /v1/issuers': issuerRecords.addIssuer,
+    'GET /v1/issuers': issuerRecords.listIssuers,
+    'GET /v1/issuers/:issuer': issuerRecords.showIssuer,
+    'POST /v1/issuers/:issuer/refresh-keys': issuerRecords.refreshIssuerKeys,
+    'POST /v1/issuers/:issuer/disable': issuerRecords.disableIssuer,
+    'POST /v1/issuers/:issuer/enable': issuerRecords.enableIssuer,
+    'GET /metrics': handleMetrics(metrics, auth),
+    'GET /docs': docs.docs,
+    'GET /docs/:file': docs.docs,
+  });
 
   const build = (routes: readonly Route[]): Koa<State> => {
     const app = new Koa<State>();
@@ -271,36 +237,6 @@ function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): 
     (method === 'self_signed_tls_client_auth' && !hasProxies) ||
     (method === 'tls_client_auth' && !(hasProxies && tlsClientAuthorities.length > 0));
   return authMethods.filter((method) => !isOff(method));
-}
-
-type Middleware = (ctx: Context, next: Next) => Promise<void>;
-
-/** Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. */
-function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middleware<State> {
-  const router = new Router<State>({ strict: true, sensitive: true });
-  for (const path of new Set(routes.map((route) => route.path))) {
-    const here = routes.filter((route) => route.path === path);
-    const family = (here[0] as Route).family;
-    const enter: Middleware = async (ctx, next) => {
-      ctx.state.family = family;
-      ctx.state.route = path;
-      await next();
-    };
-    const isForBrowsers = family === 'logout' || path === '/revoke';
-    const first = isForBrowsers ? [enter, cors] : [enter];
-    const byMethod = new Map(here.map((route) => [route.method as string, route.handle]));
-    const allowed = [...byMethod.keys(), ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
-    const dispatch = async (ctx: Context): Promise<void> => {
-      const handle = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
-      if (!handle) {
-        const headers = { Allow: allowed };
-        throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, { headers });
-      }
-      await handle(ctx);
-    };
-    router.all(path, ...(first as never[]), dispatch as never);
-  }
-  return router.routes() as unknown as Koa.Middleware<State>;
 }
 
 export function policyOf(config: {

@@ -1,0 +1,52 @@
+// Routes: which path answers which methods, and in which family's words it refuses.
+import Router from '@koa/router';
+import type Koa from 'koa';
+import type { Context, Next, State } from './context.ts';
+import { type Family, Refusal } from './refusal.ts';
+
+type Handle = (ctx: Context) => Promise<void>;
+
+export interface Route {
+  readonly method: string;
+  readonly path: string;
+  readonly family: Family;
+  readonly handle: Handle;
+}
+
+/** Routes of one family from a table of `METHOD /path`. */
+export function routesOf(family: Family, table: Readonly<Record<string, Handle>>): Route[] {
+  return Object.entries(table).map(([name, handle]) => {
+    const [method = '', path = ''] = name.split(' ');
+    return { method, path, family, handle };
+  });
+}
+
+type Middleware = (ctx: Context, next: Next) => Promise<void>;
+
+/** Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. */
+export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middleware<State> {
+  const router = new Router<State>({ strict: true, sensitive: true });
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const here = routes.filter((route) => route.path === path);
+    const family = (here[0] as Route).family;
+    const enter: Middleware = async (ctx, next) => {
+      ctx.state.family = family;
+      ctx.state.route = path;
+      await next();
+    };
+    const isForBrowsers = family === 'logout' || path === '/revoke';
+    const first = isForBrowsers ? [enter, cors] : [enter];
+    const byMethod = new Map(here.map((route) => [route.method, route.handle]));
+    const allowed = [...byMethod.keys(), ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
+    const dispatch = async (ctx: Context): Promise<void> => {
+      const handle = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
+      if (!handle) {
+        const headers = { Allow: allowed };
+        throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, { headers });
+      }
+      await handle(ctx);
+    };
+    router.all(path, ...(first as never[]), dispatch as never);
+  }
+  return router.routes() as unknown as Koa.Middleware<State>;
+}
