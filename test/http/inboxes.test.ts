@@ -69,6 +69,19 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('POST /backchannel-logout takes a logout token as Auth0 writes it', async (t, app) => {
+  const inbox = { kinds, audience: 'web' };
+  const issuer = await TestIssuer.inline(app, { issuer: 'https://tenant.auth0.example/', inbox }, 'RS256');
+  const of = { client_id: 'web', sub: 'auth0|602c2e39', sid: 'iKbn_uK', iat: app.seconds - 60 };
+  const [mine, other] = [await issuer.sign(of), await issuer.sign({ ...of, sid: 'another' })];
+  const token = await logoutToken(issuer, {
+    ...{ sub: of.sub, sid: of.sid, trace_id: '85ef', iat: app.seconds, exp: app.seconds + 120 },
+    events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
+  });
+  t.is((await send(app, token)).status, 200);
+  t.deepEqual([await app.isActive(mine), await app.isActive(other)], [false, true]);
+});
+
 testEachDatabase('POST /backchannel-logout refuses tokens that break the standard', async (t, app) => {
   const issuer = await trust(app);
   const victim = await issuer.sign({ client_id: 'web', sid: 's1' });
