@@ -175,11 +175,45 @@ function postgres(url: string): Dialect {
 
 /** The one row of a fixed statement that is asked for very often. */
 export async function findRow<Row>(db: Knex, sql: string): Promise<Row> {
-  if (db.client.config.client === 'pg') {
-    const { rows } = await db.raw(sql);
-    return rows[0];
+  return isPostgres(db)
+    ? withConnection(db, async (client: pg.Client) => (await client.query(named(sql))).rows[0])
+    : withConnection(db, (connection: Database.Database) => statementOf(connection, sql).get() as Row);
+}
+
+/**
+ * The rows of `table` whose `column`, which is unique, is one of `keys`; for what is asked for very often. On
+ * Postgres one round trip whose text never changes, in-process one look-up each: there is none to save.
+ */
+export async function findRowsByKey<Row>(
+  db: Knex,
+  table: string,
+  column: string,
+  keys: readonly Buffer[],
+): Promise<Row[]> {
+  const sql = `select * from "${table}" where "${column}" =`;
+  if (isPostgres(db)) {
+    return withConnection(
+      db,
+      async (client: pg.Client) => (await client.query({ ...named(`${sql} any($1)`), values: [keys] })).rows,
+    );
   }
-  return withConnection(db, (connection) => statementOf(connection, sql).get() as Row);
+  return withConnection(db, (connection: Database.Database) => {
+    const find = statementOf(connection, `${sql} ?`);
+    return keys.map((key) => find.get(key) as Row | undefined).filter((row) => row !== undefined);
+  });
+}
+
+function isPostgres(db: Knex): boolean {
+  return db.client.config.client === 'pg';
+}
+
+const names = new Map<string, string>();
+
+/** A statement that each connection of Postgres prepares once. */
+function named(text: string): { name: string; text: string } {
+  const name = names.get(text) ?? `hot_${names.size + 1}`;
+  names.set(text, name);
+  return { name, text };
 }
 
 type Inserter = (
@@ -190,7 +224,7 @@ type Inserter = (
 
 /** How the database behind `db` takes many rows fastest. */
 export function inserterOf(db: Knex): Inserter {
-  return db.client.config.client === 'pg' ? insertInChunks : insertPrepared;
+  return isPostgres(db) ? insertInChunks : insertPrepared;
 }
 
 const rowsPerStatement = 500;
@@ -209,21 +243,24 @@ async function insertPrepared(...[db, table, rows]: Parameters<Inserter>): Promi
   const columns = Object.keys(rows[0] ?? {});
   const names = columns.map((column) => `"${column}"`).join(', ');
   const marks = columns.map(() => '?').join(', ');
-  await withConnection(db, (connection) => {
+  await withConnection(db, (connection: Database.Database) => {
     const insert = statementOf(connection, `insert into "${table}" (${names}) values (${marks})`);
     for (const row of rows) insert.run(columns.map((column) => row[column]));
   });
 }
 
 /** The connection behind `db`; within a transaction the transaction's. */
-async function withConnection<T>(db: Knex, work: (connection: Database.Database) => T): Promise<T> {
+async function withConnection<Connection, T>(
+  db: Knex,
+  work: (connection: Connection) => T | Promise<T>,
+): Promise<T> {
   const client = db.client as {
-    acquireConnection(): Promise<Database.Database>;
-    releaseConnection(connection: Database.Database): Promise<void>;
+    acquireConnection(): Promise<Connection>;
+    releaseConnection(connection: Connection): Promise<void>;
   };
   const connection = await client.acquireConnection();
   try {
-    return work(connection);
+    return await work(connection);
   } finally {
     await client.releaseConnection(connection);
   }

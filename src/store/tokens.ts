@@ -4,6 +4,7 @@ import type { Digest, RegisteredToken, TokenUse } from '../domain/claims.ts';
 import type { Grant } from '../domain/sessions.ts';
 import type { BearerPage } from '../domain/store.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
+import { findRowsByKey } from './dialect.ts';
 import { insertRows } from './insert-rows.ts';
 
 interface TokenRow {
@@ -29,8 +30,7 @@ interface TokenRow {
 
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  const rows: TokenRow[] = await db('tokens').whereIn('digest', keys);
-  return rows.map(toToken);
+  return (await findRowsByKey<TokenRow>(db, 'tokens', 'digest', keys)).map(toToken);
 }
 
 /** Unexpired tokens of a grant or session, the newest `limit`. */
