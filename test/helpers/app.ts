@@ -10,10 +10,11 @@ import { createClient, type NewClient, plainClient } from '../../src/domain/mana
 import type { Policy } from '../../src/domain/policy.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, serveStore } from '../../src/server.ts';
-import { openStore } from '../../src/store/open.ts';
+
 import type { TestDatabase } from './databases.ts';
 import { dump, findSecrets } from './dump.ts';
 import { FaultyStore } from './faulty-store.ts';
+import { openTestStore } from './open-test-store.ts';
 import { problemsOf } from './response-contract.ts';
 
 export const publicUrl = 'https://tokens.example';
@@ -91,7 +92,7 @@ export class TestApp {
       write: (line) => lines.push(JSON.parse(line)),
     });
     const now = () => clock.now;
-    const store = new FaultyStore(openStore(database.url, { now }));
+    const store = new FaultyStore(openTestStore(database.url, { now }));
     const server = await serveStore(store, config, log, { nodeVersion: process.version, now });
     return new TestApp({ database, config, store, clock, secrets, log: lines }, server);
   }
