@@ -5,6 +5,7 @@ import type { NewEvent } from '../domain/audit.ts';
 import type { RegisteredToken } from '../domain/claims.ts';
 import type { Session } from '../domain/sessions.ts';
 import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
+import { allOf } from './all-of.ts';
 import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
@@ -105,32 +106,54 @@ async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, 
   for (const session of effects.flatMap((effect) => effect.sessions ?? []))
     sessions.set(session.sessionId, session);
 
-  for (const change of clients) await applyClientChange(tx, change);
-  for (const change of effects.flatMap((effect) => effect.issuers ?? [])) await applyIssuerChange(tx, change);
-  await insertIssuerKeys(
-    tx,
-    effects.flatMap((effect) => effect.issuerKeys ?? []),
-    heads.now,
-  );
-  await insertUsedIds(
-    tx,
-    effects.flatMap((effect) => effect.usedIds ?? []),
-  );
-  await insertTokens(tx, tokens);
-  await insertOrTouchSessions(tx, [...sessions.values()]);
-  await appendRevocations(tx, revocations);
-  await replaceCutoffs(tx, cutoffs.dropped, cutoffs.added);
-  await insertRemembered(tx, kept, heads.now);
-  await appendEvents(tx, events, heads.event_seq, heads.now);
-  const suspensions = effects.filter(changesSuspension).length;
-  if (revocations.length + events.length + suspensions === 0) return;
-  await tx('heads')
-    .where('id', 1)
-    .update({
-      revocation_seq: heads.revocation_seq + revocations.length,
-      event_seq: heads.event_seq + events.length,
-      suspension_seq: tx.raw('suspension_seq + ?', [suspensions]),
-    });
+  await allOf([
+    applyAll(clients, (change) => applyClientChange(tx, change)),
+    applyIssuers(),
+    insertUsedIds(
+      tx,
+      effects.flatMap((effect) => effect.usedIds ?? []),
+    ),
+    insertTokens(tx, tokens),
+    insertOrTouchSessions(tx, [...sessions.values()]),
+    appendRevocations(tx, revocations),
+    replaceCutoffs(tx, cutoffs.dropped, cutoffs.added),
+    insertRemembered(tx, kept, heads.now),
+    appendEvents(tx, events, heads.event_seq, heads.now),
+    moveHeads(),
+  ]);
+
+  /** Keys belong to issuers that may be new. */
+  async function applyIssuers(): Promise<void> {
+    await applyAll(
+      effects.flatMap((effect) => effect.issuers ?? []),
+      (change) => applyIssuerChange(tx, change),
+    );
+    await insertIssuerKeys(
+      tx,
+      effects.flatMap((effect) => effect.issuerKeys ?? []),
+      heads.now,
+    );
+  }
+
+  async function moveHeads(): Promise<void> {
+    const suspensions = effects.filter(changesSuspension).length;
+    if (revocations.length + events.length + suspensions === 0) return;
+    await tx('heads')
+      .where('id', 1)
+      .update({
+        revocation_seq: heads.revocation_seq + revocations.length,
+        event_seq: heads.event_seq + events.length,
+        suspension_seq: tx.raw('suspension_seq + ?', [suspensions]),
+      });
+  }
+}
+
+/** One after another: they may concern the same record. */
+async function applyAll<Change>(
+  changes: readonly Change[],
+  apply: (change: Change) => Promise<void>,
+): Promise<void> {
+  for (const change of changes) await apply(change);
 }
 
 function changesSuspension({ clients = [], issuers = [] }: AppliedEffects): boolean {

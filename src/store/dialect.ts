@@ -117,6 +117,8 @@ function postgres(url: string): Dialect {
     connectionString: url,
     application_name: 'revocation-server',
     connectionTimeoutMillis: acquireTimeoutMs,
+    // What is sent together travels together, without waiting for one answer before the next question.
+    pipeline: true,
     keepAlive: true,
     types: {
       // Sequence numbers and times stay far below 2^53.
@@ -224,15 +226,33 @@ type Inserter = (
 
 /** How the database behind `db` takes many rows fastest. */
 export function inserterOf(db: Knex): Inserter {
-  return isPostgres(db) ? insertInChunks : insertPrepared;
+  return isPostgres(db) ? insertAsJson : insertPrepared;
 }
 
 const rowsPerStatement = 500;
 
-async function insertInChunks(...[db, table, rows]: Parameters<Inserter>): Promise<void> {
-  for (let from = 0; from < rows.length; from += rowsPerStatement) {
-    await db(table).insert(rows.slice(from, from + rowsPerStatement));
-  }
+/** The rows travel as one parameter: the statement is always the same, and no text is built for each row. */
+async function insertAsJson(...[db, table, rows]: Parameters<Inserter>): Promise<void> {
+  const columns = namesOf(Object.keys(rows[0] ?? {}));
+  const sql = `insert into "${table}" (${columns}) select ${columns} from json_populate_recordset(null::"${table}", $1)`;
+  await withConnection(db, async (client: pg.Client) => {
+    for (let from = 0; from < rows.length; from += rowsPerStatement) {
+      const values = [JSON.stringify(rows.slice(from, from + rowsPerStatement).map(toJsonRow))];
+      await client.query({ ...named(sql), values });
+    }
+  });
+}
+
+/** Bytes as Postgres writes them. */
+function toJsonRow(row: Readonly<Record<string, unknown>>): object {
+  const entries = Object.entries(row).map(([column, value]) =>
+    Buffer.isBuffer(value) ? [column, `\\x${value.toString('hex')}`] : [column, value],
+  );
+  return Object.fromEntries(entries);
+}
+
+function namesOf(columns: readonly string[]): string {
+  return columns.map((column) => `"${column}"`).join(', ');
 }
 
 /**
@@ -241,10 +261,9 @@ async function insertInChunks(...[db, table, rows]: Parameters<Inserter>): Promi
  */
 async function insertPrepared(...[db, table, rows]: Parameters<Inserter>): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
-  const names = columns.map((column) => `"${column}"`).join(', ');
   const marks = columns.map(() => '?').join(', ');
   await withConnection(db, (connection: Database.Database) => {
-    const insert = statementOf(connection, `insert into "${table}" (${names}) values (${marks})`);
+    const insert = statementOf(connection, `insert into "${table}" (${namesOf(columns)}) values (${marks})`);
     for (const row of rows) insert.run(columns.map((column) => row[column]));
   });
 }

@@ -20,33 +20,19 @@ import {
   bearersMax,
   type Effects,
   type Facts,
-  historyMax,
   type Remembered,
   type Seqs,
   sessionsMax,
 } from '../domain/store.ts';
-import {
-  type Target,
-  type TargetKey,
-  type TargetKind,
-  targetKey,
-  targetsEverywhere,
-} from '../domain/targets.ts';
+import { type Target, type TargetKey, targetKey, targetsEverywhere } from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
+import { allOf } from './all-of.ts';
 import { Changes, changeClient, changeIssuer, clientOf, issuerOf } from './changes.ts';
-import { findClients, findSuspended } from './clients.ts';
-import { findRemembered } from './idempotency-keys.ts';
-import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
+import * as kinds from './kinds.ts';
+import { theOne } from './kinds.ts';
 import type { Heads, Memory } from './memory.ts';
-import { recall } from './purge.ts';
-import { listCoverage, listKindsEverywhere, listUnderKeys, type NumberedRevocation } from './revocations.ts';
-import { findSessions, listSessionsOf } from './sessions.ts';
-import { NotLoaded, Shelf } from './shelf.ts';
-import { findGrants, findTokens, listUnexpired } from './tokens.ts';
-import { findUsedIds } from './used-ids.ts';
-
-/** The one key of the shelf that holds which kinds were revoked in every issuer. */
-const everywhere = 'everywhere';
+import type { NumberedRevocation } from './revocations.ts';
+import { type Kind, NotLoaded, Shelf } from './shelf.ts';
 
 /** Effects as they are to be written. */
 export interface AppliedEffects extends Effects {
@@ -54,25 +40,24 @@ export interface AppliedEffects extends Effects {
   readonly seqs: Seqs;
 }
 
-const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
-
 export class LoadedFacts implements Facts {
-  readonly #tokens = new Shelf<RegisteredToken | undefined>();
-  readonly #coverage = new Shelf<readonly Revocation[]>();
-  readonly #suspended = new Shelf<boolean>();
-  readonly #sessions = new Shelf<Session | undefined>();
-  readonly #grants = new Shelf<Grant | undefined>();
-  readonly #bearers = new Shelf<readonly RegisteredToken[]>();
-  readonly #sessionsOf = new Shelf<readonly Session[]>();
-  readonly #clients = new Shelf<Client | undefined>();
-  readonly #purgedUntil = new Shelf<number>();
-  readonly #kindsEverywhere = new Shelf<readonly TargetKind[]>();
-  readonly #histories = new Shelf<readonly LoggedRevocation[]>();
-  readonly #remembered = new Shelf<Remembered | undefined>();
-  readonly #issuers = new Shelf<Issuer | undefined>();
-  readonly #suspendedIssuers = new Shelf<boolean>();
-  readonly #thumbprints = new Shelf<readonly string[]>();
-  readonly #usedIds = new Shelf<boolean>();
+  readonly #shelves: Pick<Shelf<unknown>, 'fill'>[] = [];
+  readonly #tokens = this.#shelfOf(kinds.tokens);
+  readonly #coverage = this.#shelfOf(kinds.coverage);
+  readonly #suspended = this.#shelfOf(kinds.suspended);
+  readonly #sessions = this.#shelfOf(kinds.sessions);
+  readonly #grants = this.#shelfOf(kinds.grants);
+  readonly #bearers = this.#shelfOf(kinds.bearers);
+  readonly #sessionsOf = this.#shelfOf(kinds.sessionsOf);
+  readonly #clients = this.#shelfOf(kinds.clients);
+  readonly #purgedUntil = this.#shelfOf(kinds.purgedUntil);
+  readonly #kindsEverywhere = this.#shelfOf(kinds.kindsEverywhere);
+  readonly #histories = this.#shelfOf(kinds.histories);
+  readonly #remembered = this.#shelfOf(kinds.remembered);
+  readonly #issuers = this.#shelfOf(kinds.issuers);
+  readonly #suspendedIssuers = this.#shelfOf(kinds.suspendedIssuers);
+  readonly #thumbprints = this.#shelfOf(kinds.thumbprints);
+  readonly #usedIds = this.#shelfOf(kinds.usedIds);
   #changes = new Changes();
   /** Questions may use what is remembered; decisions look everything up within their transaction. */
   readonly #memory: { readonly memory: Memory; readonly heads: Heads } | null;
@@ -82,71 +67,16 @@ export class LoadedFacts implements Facts {
   }
 
   /** Loads, in `db`, all that was asked for and missing. */
-  async load(db: Knex, now: number): Promise<void> {
-    await this.#tokens.fill(async (digests) => {
-      const tokens = await findTokens(db, digests);
-      this.#memory?.memory.keep(tokens);
-      return byKey(tokens, (token) => token.digest);
-    }, undefined);
-    await this.#coverage.fill(async (keys) => groupByKey(await listCoverage(db, keys)), []);
-    await this.#kindsEverywhere.fill(async () => [[everywhere, await listKindsEverywhere(db)]], []);
-    await this.#suspended.fill(async (ids) => (await findSuspended(db, ids)).map((id) => [id, true]), false);
-    await this.#sessions.fill(
-      async (ids) => byKey(await findSessions(db, ids), (s) => s.sessionId),
-      undefined,
-    );
-    await this.#grants.fill(async (ids) => byKey(await findGrants(db, ids), (g) => g.grantId), undefined);
-    await this.#clients.fill(async (ids) => byKey(await findClients(db, ids), (c) => c.clientId), undefined);
-    await this.#purgedUntil.fill(async ([name]) => [[name as string, await recall(db, 'purged_until')]], 0);
-    await this.#issuers.fill(
-      async (names) => byKey(await findIssuers(db, names), (i) => i.issuer),
-      undefined,
-    );
-    await this.#suspendedIssuers.fill(
-      async (names) => (await findSuspendedIssuers(db, names)).map((name) => [name, true]),
-      false,
-    );
-    await this.#usedIds.fill(
-      async (digests) => (await findUsedIds(db, digests)).map((d) => [d, true]),
-      false,
-    );
-    await this.#remembered.fill((digests) => findRemembered(db, digests, now), undefined);
-    await this.#histories.fill(
-      (keys) =>
-        eachOf(keys, async (key) => {
-          const [issuedAt, targetKeys] = JSON.parse(key) as [number, TargetKey[]];
-          return listUnderKeys(db, targetKeys, issuedAt, historyMax);
-        }),
-      [],
-    );
-    await this.#thumbprints.fill(
-      (keys) =>
-        eachOf(keys, async (key) => {
-          const [issuer, kid] = JSON.parse(key) as [string, string];
-          return listThumbprints(db, issuer, kid);
-        }),
-      [],
-    );
-    await this.#bearers.fill(
-      (keys) =>
-        eachOf(keys, async (key) => {
-          const [kind, id] = JSON.parse(key) as ['grant' | 'session', string];
-          return listUnexpired(db, bearerColumns[kind], id, now, bearersMax);
-        }),
-      [],
-    );
-    await this.#sessionsOf.fill(
-      (keys) =>
-        eachOf(keys, async (key) => {
-          const [issuer, subject] = JSON.parse(key) as [string, string];
-          return listSessionsOf(db, issuer, subject, now, sessionsMax);
-        }),
-      [],
-    );
+  load(db: Knex, now: number): Promise<void> {
+    return allOf(this.#shelves.map((shelf) => shelf.fill(db, now)));
   }
 
   token(digest: Digest): RegisteredToken | undefined {
-    return this.#memory?.memory.token(digest) ?? this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
+    const known = this.#memory?.memory.token(digest) ?? this.#changes.tokens.get(digest);
+    if (known) return known;
+    const found = this.#tokens.get(digest);
+    if (found) this.#memory?.memory.keep(found);
+    return found;
   }
 
   standing(claims: Claims): Standing {
@@ -210,7 +140,7 @@ export class LoadedFacts implements Facts {
   }
 
   purgedUntil(): number {
-    return this.#purgedUntil.get('');
+    return this.#purgedUntil.get(theOne);
   }
 
   issuer(name: string): Issuer | undefined {
@@ -305,6 +235,12 @@ export class LoadedFacts implements Facts {
     return { dropped, added };
   }
 
+  #shelfOf<Value>(kind: Kind<Value>): Shelf<Value> {
+    const shelf = new Shelf(kind);
+    this.#shelves.push(shelf);
+    return shelf;
+  }
+
   #coverageOf(key: TargetKey): readonly Revocation[] {
     const rows = this.#coverage.get(key);
     const added = this.#changes.revocations.get(key);
@@ -313,7 +249,7 @@ export class LoadedFacts implements Facts {
 
   /** The token's keys that hold in every issuer: only of kinds that were ever revoked so. */
   #keysEverywhere(claims: Claims): TargetKey[] {
-    const kinds = new Set([...this.#kindsEverywhere.get(everywhere), ...this.#changes.kindsEverywhere]);
+    const kinds = new Set([...this.#kindsEverywhere.get(theOne), ...this.#changes.kindsEverywhere]);
     return targetsEverywhere(claims, kinds).map(targetKey);
   }
 
@@ -346,27 +282,4 @@ function touched(known: Session | undefined, session: Session): Session {
     lastActiveAt: Math.max(known.lastActiveAt, session.lastActiveAt),
     expiresAt: Math.max(known.expiresAt, session.expiresAt),
   };
-}
-
-function byKey<Value>(values: readonly Value[], keyOf: (value: Value) => string): [string, Value][] {
-  return values.map((value) => [keyOf(value), value]);
-}
-
-function groupByKey(rows: readonly Revocation[]): Map<TargetKey, Revocation[]> {
-  const groups = new Map<TargetKey, Revocation[]>();
-  for (const row of rows) {
-    const group = groups.get(row.key);
-    if (group) group.push(row);
-    else groups.set(row.key, [row]);
-  }
-  return groups;
-}
-
-async function eachOf<Value>(
-  keys: readonly string[],
-  load: (key: string) => Promise<Value>,
-): Promise<[string, Value][]> {
-  const found: [string, Value][] = [];
-  for (const key of keys) found.push([key, await load(key)]);
-  return found;
 }

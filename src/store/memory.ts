@@ -49,8 +49,8 @@ export class Memory {
     return this.#tokens.get(digest);
   }
 
-  keep(tokens: Iterable<RegisteredToken>): void {
-    for (const token of tokens) this.#tokens.set(token.digest, token);
+  keep(token: RegisteredToken): void {
+    this.#tokens.set(token.digest, token);
   }
 
   /**

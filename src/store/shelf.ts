@@ -1,4 +1,5 @@
 // One kind of fact for many questions at once: what is loaded, and what was asked for in vain.
+import type { Knex } from 'knex';
 
 /** Thrown through a question or decision that asked for a fact which is not loaded yet. */
 export class NotLoaded extends Error {
@@ -9,28 +10,39 @@ const notLoaded = new NotLoaded();
 /** Databases bound the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
 const keysPerQuery = 5_000;
 
+/** How facts of one kind are found by their keys; what `load` has nothing for is `absent`. */
+export interface Kind<Value> {
+  readonly load: (db: Knex, keys: string[], now: number) => Promise<Iterable<readonly [string, Value]>>;
+  readonly absent: Value;
+}
+
 /** Values of one kind of fact: loaded ones by key, and the keys asked for in vain. */
 export class Shelf<Value> {
-  readonly loaded = new Map<string, Value>();
-  readonly wanted = new Set<string>();
+  readonly #kind: Kind<Value>;
+  readonly #loaded = new Map<string, Value>();
+  readonly #wanted = new Set<string>();
+
+  constructor(kind: Kind<Value>) {
+    this.#kind = kind;
+  }
 
   get(key: string): Value {
-    const value = this.loaded.get(key);
-    if (value !== undefined || this.loaded.has(key)) return value as Value;
-    this.wanted.add(key);
+    const value = this.#loaded.get(key);
+    if (value !== undefined || this.#loaded.has(key)) return value as Value;
+    this.#wanted.add(key);
     throw notLoaded;
   }
 
-  /** Loads what is wanted; keys that `load` has nothing for get `absent`. */
-  async fill(load: (keys: string[]) => Promise<Iterable<[string, Value]>>, absent: Value): Promise<void> {
-    if (this.wanted.size === 0) return;
-    const keys = [...this.wanted];
-    this.wanted.clear();
+  /** Loads what is wanted. */
+  async fill(db: Knex, now: number): Promise<void> {
+    if (this.#wanted.size === 0) return;
+    const keys = [...this.#wanted];
+    this.#wanted.clear();
     for (let from = 0; from < keys.length; from += keysPerQuery) {
       const some = keys.slice(from, from + keysPerQuery);
-      const found = await load(some);
-      for (const key of some) this.loaded.set(key, absent);
-      for (const [key, value] of found) this.loaded.set(key, value);
+      const found = await this.#kind.load(db, some, now);
+      for (const key of some) this.#loaded.set(key, this.#kind.absent);
+      for (const [key, value] of found) this.#loaded.set(key, value);
     }
   }
 }

@@ -1,0 +1,142 @@
+// The kinds of facts, each with how it is found in the database.
+import type { RegisteredToken } from '../domain/claims.ts';
+import type { Client } from '../domain/clients.ts';
+import type { LoggedRevocation, Revocation } from '../domain/cutoffs.ts';
+import type { Issuer } from '../domain/issuers.ts';
+import type { Grant, Session } from '../domain/sessions.ts';
+import { bearersMax, historyMax, type Remembered, sessionsMax } from '../domain/store.ts';
+import type { TargetKey, TargetKind } from '../domain/targets.ts';
+import { findClients, findSuspended } from './clients.ts';
+import { findRemembered } from './idempotency-keys.ts';
+import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
+import { recall } from './purge.ts';
+import { listCoverage, listKindsEverywhere, listUnderKeys } from './revocations.ts';
+import { findSessions, listSessionsOf } from './sessions.ts';
+import type { Kind } from './shelf.ts';
+import { findGrants, findTokens, listUnexpired } from './tokens.ts';
+import { findUsedIds } from './used-ids.ts';
+
+/** The key of a kind that has one fact only. */
+export const theOne = '';
+
+const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
+
+export const tokens: Kind<RegisteredToken | undefined> = {
+  load: async (db, digests) => byKey(await findTokens(db, digests), (token) => token.digest),
+  absent: undefined,
+};
+
+/** By target key. */
+export const coverage: Kind<readonly Revocation[]> = {
+  load: async (db, keys) => groupByKey(await listCoverage(db, keys)),
+  absent: [],
+};
+
+/** Which kinds of target were revoked in every issuer. */
+export const kindsEverywhere: Kind<readonly TargetKind[]> = {
+  load: async (db) => [[theOne, await listKindsEverywhere(db)]],
+  absent: [],
+};
+
+export const suspended: Kind<boolean> = {
+  load: async (db, clientIds) => (await findSuspended(db, clientIds)).map((id) => [id, true]),
+  absent: false,
+};
+
+export const suspendedIssuers: Kind<boolean> = {
+  load: async (db, names) => (await findSuspendedIssuers(db, names)).map((name) => [name, true]),
+  absent: false,
+};
+
+export const sessions: Kind<Session | undefined> = {
+  load: async (db, ids) => byKey(await findSessions(db, ids), (session) => session.sessionId),
+  absent: undefined,
+};
+
+export const grants: Kind<Grant | undefined> = {
+  load: async (db, ids) => byKey(await findGrants(db, ids), (grant) => grant.grantId),
+  absent: undefined,
+};
+
+export const clients: Kind<Client | undefined> = {
+  load: async (db, ids) => byKey(await findClients(db, ids), (client) => client.clientId),
+  absent: undefined,
+};
+
+export const issuers: Kind<Issuer | undefined> = {
+  load: async (db, names) => byKey(await findIssuers(db, names), (issuer) => issuer.issuer),
+  absent: undefined,
+};
+
+export const purgedUntil: Kind<number> = {
+  load: async (db) => [[theOne, await recall(db, 'purged_until')]],
+  absent: 0,
+};
+
+export const usedIds: Kind<boolean> = {
+  load: async (db, digests) => (await findUsedIds(db, digests)).map((digest) => [digest, true]),
+  absent: false,
+};
+
+export const remembered: Kind<Remembered | undefined> = {
+  load: findRemembered,
+  absent: undefined,
+};
+
+/** By JSON of a token's time of issue and its target keys. */
+export const histories: Kind<readonly LoggedRevocation[]> = {
+  load: (db, keys) =>
+    eachOf<[number, TargetKey[]], LoggedRevocation[]>(keys, ([issuedAt, targetKeys]) =>
+      listUnderKeys(db, targetKeys, issuedAt, historyMax),
+    ),
+  absent: [],
+};
+
+/** By JSON of issuer and kid. */
+export const thumbprints: Kind<readonly string[]> = {
+  load: (db, keys) =>
+    eachOf<[string, string], string[]>(keys, ([issuer, kid]) => listThumbprints(db, issuer, kid)),
+  absent: [],
+};
+
+/** Unexpired tokens, by JSON of the kind and id of what they bear. */
+export const bearers: Kind<readonly RegisteredToken[]> = {
+  load: (db, keys, now) =>
+    eachOf<['grant' | 'session', string], RegisteredToken[]>(keys, ([kind, id]) =>
+      listUnexpired(db, bearerColumns[kind], id, now, bearersMax),
+    ),
+  absent: [],
+};
+
+/** By JSON of issuer and subject. */
+export const sessionsOf: Kind<readonly Session[]> = {
+  load: (db, keys, now) =>
+    eachOf<[string, string], Session[]>(keys, ([issuer, subject]) =>
+      listSessionsOf(db, issuer, subject, now, sessionsMax),
+    ),
+  absent: [],
+};
+
+function byKey<Value>(values: readonly Value[], keyOf: (value: Value) => string): [string, Value][] {
+  return values.map((value) => [keyOf(value), value]);
+}
+
+function groupByKey(rows: readonly Revocation[]): Map<TargetKey, Revocation[]> {
+  const groups = new Map<TargetKey, Revocation[]>();
+  for (const row of rows) {
+    const group = groups.get(row.key);
+    if (group) group.push(row);
+    else groups.set(row.key, [row]);
+  }
+  return groups;
+}
+
+/** One query for each key, which is JSON. */
+async function eachOf<Parts, Value>(
+  keys: readonly string[],
+  load: (parts: Parts) => Promise<Value>,
+): Promise<[string, Value][]> {
+  const found: [string, Value][] = [];
+  for (const key of keys) found.push([key, await load(JSON.parse(key) as Parts)]);
+  return found;
+}
