@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { audit } from './audit.ts';
 import { introspection } from './introspection.ts';
 import { printReport, type Row, writeReport } from './lib/report.ts';
+import { mixed } from './mixed.ts';
 import { revocation } from './revocation.ts';
 
 const { values } = parseArgs({
@@ -23,6 +24,8 @@ const parts = {
   'introspection-postgres': () => introspection('postgres', size, effort),
   'revocation-sqlite': () => revocation('sqlite', effort),
   'revocation-postgres': () => revocation('postgres', effort),
+  'mixed-sqlite': () => mixed('sqlite', million, effort),
+  'mixed-postgres': () => mixed('postgres', million, effort),
   'audit-sqlite': () => audit('sqlite', events, effort),
   'audit-postgres': () => audit('postgres', events, effort),
 };

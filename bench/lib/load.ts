@@ -28,6 +28,8 @@ export interface Load {
   readonly seconds: number;
   /** The n-th request. */
   readonly ask: (n: number) => Ask;
+  /** Requests per second, evenly spread; without it every connection asks as soon as it was answered. */
+  readonly rate?: number;
 }
 
 export function formPost(path: string, authorization: string, fields: Record<string, string>): Buffer {
@@ -56,7 +58,9 @@ export async function measure(load: Load): Promise<Measured> {
   const until = began + load.seconds * 1000;
   const cpuBefore = cpuMicrosOf(load.pid);
   await Promise.all(
-    Array.from({ length: load.connections }, () => converse(load, until, () => asked++, latencies)),
+    Array.from({ length: load.connections }, () =>
+      converse(load, { began, until }, () => asked++, latencies),
+    ),
   );
   const cpu = cpuMicrosOf(load.pid) - cpuBefore;
   const seconds = (performance.now() - began) / 1000;
@@ -71,7 +75,17 @@ export async function measure(load: Load): Promise<Measured> {
   };
 }
 
-function converse(load: Load, until: number, next: () => number, latencies: number[]): Promise<void> {
+interface Span {
+  readonly began: number;
+  readonly until: number;
+}
+
+function converse(
+  load: Load,
+  { began, until }: Span,
+  next: () => number,
+  latencies: number[],
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect(load.port, '127.0.0.1');
     socket.setNoDelay(true);
@@ -79,9 +93,18 @@ function converse(load: Load, until: number, next: () => number, latencies: numb
     let sentAt = 0;
     let received = '';
     const send = (): void => {
-      current = load.ask(next());
-      sentAt = performance.now();
-      socket.write(current.bytes);
+      const n = next();
+      current = load.ask(n);
+      const now = performance.now();
+      const due = load.rate === undefined ? now : began + (n * 1000) / load.rate;
+      if (due > until) return void socket.end(resolve);
+      // A request that no connection was free for has waited since it was due.
+      sentAt = Math.min(due, now);
+      if (due <= now) return void socket.write(current.bytes);
+      setTimeout(() => {
+        sentAt = performance.now();
+        socket.write(current.bytes);
+      }, due - now);
     };
     socket.on('connect', send);
     socket.on('error', reject);

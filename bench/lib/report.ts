@@ -5,8 +5,8 @@ import { cpus, totalmem } from 'node:os';
 export interface Row {
   readonly work: string;
   readonly reference: string;
-  readonly what: 'rate' | 'CPU';
-  /** The ratio to be reached; for CPU not to be exceeded. */
+  readonly what: 'rate' | 'CPU' | 'p99';
+  /** The ratio to be reached; for CPU and p99 not to be exceeded. */
   readonly goal: number;
   readonly measured: number;
   readonly detail: string;

@@ -29,12 +29,14 @@ export async function serve(process: NodeJS.Process): Promise<void> {
   try {
     server = await startServer(config, log, { nodeVersion: process.version });
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
-    say(await greeting(server, config));
+    const text = await greeting(server, config);
+    // Before the last words: who waits for them may send a signal at once.
+    stopOnSignal(process, server, () => log.info('stopped'));
+    say(text);
   } catch (error) {
     process.stderr.write(`${describeFailure(error)}\n`);
     process.exit(1);
   }
-  stopOnSignal(process, server, () => log.info('stopped'));
 }
 
 function stopOnSignal(process: NodeJS.Process, server: RunningServer, stopped: () => void): void {

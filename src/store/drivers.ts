@@ -1,0 +1,33 @@
+// What is the same for the drivers of both databases.
+import type { Knex } from 'knex';
+
+/** Knex would write to the console, with statements; what fails is thrown and logged in one place. */
+export const silent = { warn() {}, error() {}, deprecate() {}, debug() {} };
+
+/** The driver's code for what went wrong; empty where it gives none. */
+export function codeOf(error: unknown): string {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Works with the connection behind `db`; within a transaction with the transaction's. */
+export async function withConnection<Connection, T>(
+  db: Knex,
+  work: (connection: Connection) => T | Promise<T>,
+): Promise<T> {
+  const client = db.client as {
+    acquireConnection(): Promise<Connection>;
+    releaseConnection(connection: Connection): Promise<void>;
+  };
+  const connection = await client.acquireConnection();
+  try {
+    return await work(connection);
+  } finally {
+    await client.releaseConnection(connection);
+  }
+}
+
+/** Names of columns or tables, quoted, for a list of them. */
+export function namesOf(columns: readonly string[]): string {
+  return columns.map((column) => `"${column}"`).join(', ');
+}

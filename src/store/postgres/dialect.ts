@@ -1,0 +1,128 @@
+// Postgres: pools of connections, and what it does in its own way.
+import knexFactory, { type Knex } from 'knex';
+import pg from 'pg';
+import type { Exclusive } from '../../domain/upkeep-store.ts';
+import type { Dialect, Rows } from '../dialect.ts';
+import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
+
+const poolMax = 10;
+const acquireTimeoutMs = 5_000;
+const statementTimeoutMs = 10_000;
+const idleInTransactionTimeoutMs = 10_000;
+const migrationLockKey = 7009_7662;
+const taskLockKeys = { seal: 1, purge: 2 } as const satisfies Record<Exclusive, number>;
+const int8 = 20;
+
+export function dialect(url: string): Dialect {
+  const connection = {
+    connectionString: url,
+    application_name: 'revocation-server',
+    connectionTimeoutMillis: acquireTimeoutMs,
+    // What is sent together travels together, without waiting for one answer before the next question.
+    pipeline: true,
+    keepAlive: true,
+    types: {
+      // Sequence numbers and times stay far below 2^53.
+      getTypeParser: (oid: number, format?: string) =>
+        oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'),
+    },
+  };
+  const open = (): Knex =>
+    knexFactory({
+      client: 'pg',
+      log: silent,
+      connection,
+      acquireConnectionTimeout: acquireTimeoutMs,
+      pool: {
+        min: 0,
+        max: poolMax,
+        afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
+          const settings = `set synchronous_commit = on; set statement_timeout = ${statementTimeoutMs};
+            set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
+          client.query(settings).then(() => done(null), done);
+        },
+      },
+    });
+  return {
+    kind: 'postgres',
+    openReader: open,
+    openWriter: open,
+    clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',
+    isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),
+    isRefusal: (error) => /^(22|23)/.test(codeOf(error)),
+    withMigrationLock: async (work) => {
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      try {
+        await client.query('select pg_advisory_lock($1)', [migrationLockKey]);
+        return await work();
+      } finally {
+        await client.end();
+      }
+    },
+    withTaskLock: async (task, work) => {
+      // A connection of its own: the lock lives as long as it, and it holds no snapshot and no row.
+      const client = new pg.Client({ connectionString: url });
+      await client.connect();
+      client.on('error', () => {});
+      try {
+        const keys = [migrationLockKey, taskLockKeys[task]];
+        const { rows } = await client.query('select pg_try_advisory_lock($1, $2) as mine', keys);
+        return rows[0].mine ? await work() : undefined;
+      } finally {
+        await client.end();
+      }
+    },
+  };
+}
+
+export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
+  return withConnection(db, async (client: pg.Client) => (await client.query(named(sql))).rows[0]);
+}
+
+/** One round trip for all, and a text that never changes. */
+export function findRowsByKey<Row>(
+  db: Knex,
+  table: string,
+  column: string,
+  keys: readonly Buffer[],
+): Promise<Row[]> {
+  const statement = named(`select * from "${table}" where "${column}" = any($1)`);
+  return withConnection(
+    db,
+    async (client: pg.Client) => (await client.query({ ...statement, values: [keys] })).rows,
+  );
+}
+
+const rowsPerStatement = 500;
+
+/** The rows travel as one parameter: the statement is always the same, and no text is built for each row. */
+export async function insertMany(db: Knex, table: string, rows: Rows): Promise<void> {
+  const columns = namesOf(Object.keys(rows[0] ?? {}));
+  const statement = named(
+    `insert into "${table}" (${columns}) select ${columns} from json_populate_recordset(null::"${table}", $1)`,
+  );
+  await withConnection(db, async (client: pg.Client) => {
+    for (let from = 0; from < rows.length; from += rowsPerStatement) {
+      const values = [JSON.stringify(rows.slice(from, from + rowsPerStatement).map(toJsonRow))];
+      await client.query({ ...statement, values });
+    }
+  });
+}
+
+/** Bytes as Postgres writes them. */
+function toJsonRow(row: Readonly<Record<string, unknown>>): object {
+  const entries = Object.entries(row).map(([column, value]) =>
+    Buffer.isBuffer(value) ? [column, `\\x${value.toString('hex')}`] : [column, value],
+  );
+  return Object.fromEntries(entries);
+}
+
+const names = new Map<string, string>();
+
+/** A statement that each connection prepares once. */
+function named(text: string): { name: string; text: string } {
+  const name = names.get(text) ?? `hot_${names.size + 1}`;
+  names.set(text, name);
+  return { name, text };
+}

@@ -1,0 +1,49 @@
+// Knex's client for this database, with connections that live in a thread of their own.
+import type { Knex } from 'knex';
+import InProcessClient from 'knex/lib/dialects/better-sqlite3/index.js';
+import { WriterThread } from './writer-thread.ts';
+
+/** A statement as Knex hands it to its client, and what it reads from it afterwards. */
+interface Query {
+  readonly sql: string;
+  readonly bindings?: readonly unknown[];
+  response?: unknown;
+  context?: { lastID: number | bigint; changes: number };
+}
+
+interface ThreadConfig extends Knex.Config {
+  readonly connection: { readonly filename: string };
+  readonly pragmas: readonly string[];
+}
+
+export class ThreadClient extends InProcessClient {
+  override acquireRawConnection(): Promise<WriterThread> {
+    const { connection, pragmas } = this.config as ThreadConfig;
+    return WriterThread.start({ filename: connection.filename, pragmas });
+  }
+
+  override destroyRawConnection(thread: WriterThread): Promise<void> {
+    return thread.close();
+  }
+
+  /** The pool starts another thread in place of one that has ended. */
+  override async validateConnection(thread: WriterThread): Promise<boolean> {
+    return thread.isUsable;
+  }
+
+  async _query(thread: WriterThread, query: Query): Promise<Query> {
+    const outcome = await thread.run(toSql(query.sql), this._formatBindings(query.bindings));
+    if (outcome.kind === 'rows') {
+      query.response = outcome.rows;
+    } else {
+      query.response = outcome;
+      query.context = { lastID: outcome.lastInsertRowid, changes: outcome.changes };
+    }
+    return query;
+  }
+}
+
+/** A transaction that read first and then found another process writing could only fail. */
+function toSql(sql: string): string {
+  return sql === 'BEGIN;' ? 'begin immediate' : sql;
+}

@@ -1,0 +1,123 @@
+// The server's end of the writing thread: what Knex holds as a connection. Commits wait for the disk, and
+// writers for each other; in a thread they make no reader wait.
+import { Worker } from 'node:worker_threads';
+import type { Opening, Reply, Request } from './protocol.ts';
+
+/** The thread is gone, and whether its last statements were done is unknown. */
+class WriterThreadEnded extends Error {
+  override readonly name = 'WriterThreadEnded';
+  readonly code = 'WRITER_THREAD_ENDED';
+}
+
+export type Outcome =
+  | { readonly kind: 'rows'; readonly rows: Record<string, unknown>[] }
+  | Extract<Reply, { kind: 'done' }>;
+
+interface Waiting {
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class WriterThread {
+  readonly #worker: Worker;
+  /** In the order of their requests, which is that of the replies. */
+  readonly #waiting: Waiting[] = [];
+  readonly #ended: Promise<void>;
+  #isEnding = false;
+
+  /** Resolves when the database is open; rejects with why it cannot be. */
+  static async start(opening: Opening): Promise<WriterThread> {
+    const thread = new WriterThread(opening);
+    await new Promise<Outcome>((resolve, reject) => thread.#waiting.push({ resolve, reject }));
+    return thread;
+  }
+
+  private constructor(opening: Opening) {
+    this.#worker = startWorker(opening);
+    let cause: unknown;
+    this.#worker.on('message', (reply: Reply) => this.#settle(reply));
+    this.#worker.on('error', (error) => {
+      cause = error;
+    });
+    this.#ended = new Promise((resolve) => {
+      // By now its connection is closed and its transaction rolled back: the next thread can begin.
+      this.#worker.on('exit', () => {
+        this.#isEnding = true;
+        const error = new WriterThreadEnded('the thread that writes has ended', { cause });
+        for (const { reject } of this.#waiting.splice(0)) reject(error);
+        resolve();
+      });
+    });
+  }
+
+  get isUsable(): boolean {
+    return !this.#isEnding;
+  }
+
+  run(sql: string, bindings: readonly unknown[]): Promise<Outcome> {
+    return this.#ask({ kind: 'run', sql, bindings });
+  }
+
+  /** Runs one statement for each of the rows, which all have `width` values, given one after another. */
+  async runEach(sql: string, values: readonly unknown[], width: number): Promise<void> {
+    await this.#ask({ kind: 'run_each', sql, values, width });
+  }
+
+  /** Resolves when the connection is closed and the thread has ended, however it did. */
+  async close(): Promise<void> {
+    if (!this.#isEnding) {
+      const closed = this.#ask({ kind: 'close' });
+      this.#isEnding = true;
+      await closed.catch(() => {});
+    }
+    await this.#ended;
+  }
+
+  #ask(request: Request): Promise<Outcome> {
+    if (this.#isEnding) return Promise.reject(new WriterThreadEnded('the thread that writes has ended'));
+    return new Promise((resolve, reject) => {
+      this.#worker.postMessage(request);
+      this.#waiting.push({ resolve, reject });
+    });
+  }
+
+  #settle(reply: Reply): void {
+    const waiting = this.#waiting.shift();
+    if (!waiting) return;
+    if (reply.kind === 'failed') waiting.reject(toError(reply));
+    else if (reply.kind === 'rows') waiting.resolve({ kind: 'rows', rows: toRows(reply) });
+    else waiting.resolve(reply);
+  }
+}
+
+/** Takes over none of Node's options: some, as `--input-type`, would stop the thread. */
+function startWorker(workerData: Opening): Worker {
+  const options = { workerData, execArgv: [] };
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), options);
+  // A thread does not inherit what lets Node run TypeScript, as the benches do.
+  const [loader, entry] = [import.meta.resolve('tsx/esm/api'), import.meta.resolve('./worker.ts')];
+  const code = `import('${loader}').then(({ register }) => { register(); return import('${entry}'); });`;
+  return new Worker(code, { ...options, eval: true });
+}
+
+function toError({ name, code, message }: Extract<Reply, { kind: 'failed' }>): Error {
+  return Object.assign(new Error(message), code === undefined ? { name } : { name, code });
+}
+
+function toRows({ columns, values }: Extract<Reply, { kind: 'rows' }>): Record<string, unknown>[] {
+  const rows: Record<string, unknown>[] = [];
+  for (let from = 0; from < values.length; from += columns.length) {
+    const row: Record<string, unknown> = {};
+    for (let n = 0; n < columns.length; n++) {
+      const value = values[from + n];
+      row[columns[n] as string] = value instanceof Uint8Array ? toBuffer(value) : value;
+    }
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** The same bytes: between threads a Buffer loses its class. */
+function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}

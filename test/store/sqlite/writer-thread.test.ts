@@ -1,0 +1,246 @@
+// The thread that writes to SQLite: what comes back from it is what a connection would have said, its end is
+// told to everyone who waits, and it leaves the files tidy.
+import { existsSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Worker } from 'node:worker_threads';
+import test, { type ExecutionContext } from 'ava';
+import Database from 'better-sqlite3';
+import type { Knex } from 'knex';
+import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
+import type { Decision, Store } from '../../../src/domain/store.ts';
+import { dialectOf } from '../../../src/store/dialect.ts';
+import { insertRows } from '../../../src/store/insert-rows.ts';
+import { openStore } from '../../../src/store/open.ts';
+import { WriterThread } from '../../../src/store/sqlite/writer-thread.ts';
+import { freshDatabase, migratedDatabase, type TestDatabase } from '../../helpers/databases.ts';
+import { run } from '../../helpers/run.ts';
+import { startServerProcess } from '../../helpers/server-process.ts';
+
+function pathOf({ url }: TestDatabase): string {
+  return url.slice('sqlite:'.length);
+}
+
+async function freshFile(t: ExecutionContext): Promise<string> {
+  const database = await freshDatabase('sqlite');
+  t.teardown(database.drop);
+  return pathOf(database);
+}
+
+async function openWriter(t: ExecutionContext, file: string): Promise<Knex> {
+  const db = dialectOf(`sqlite:${file}`).openWriter();
+  t.teardown(() => db.destroy());
+  return db;
+}
+
+const login = (): Decision<number> => ({
+  outcome: 1,
+  effects: { events: [eventOf(systemOrigin, 'login', { userId: 'u1' })] },
+});
+
+/** The threads that start while `work` runs. */
+async function threadsOf(work: () => Promise<unknown>): Promise<Worker[]> {
+  const threads: Worker[] = [];
+  const note = (worker: Worker) => threads.push(worker);
+  process.on('worker', note);
+  try {
+    await work();
+  } finally {
+    process.off('worker', note);
+  }
+  return threads;
+}
+
+test('errors keep their code, name and message', async (t) => {
+  const db = await openWriter(t, await freshFile(t));
+  await db.schema.createTable('things', (table) => {
+    table.integer('id').primary();
+    table.text('name').notNullable().unique();
+  });
+  await insertRows(db, 'things', [{ id: 1, name: 'one' }]);
+  const inserting = (row: object) => t.throwsAsync(db('things').insert(row), { any: true });
+  const [unique, missing] = [await inserting({ id: 2, name: 'one' }), await inserting({ id: 2, name: null })];
+  t.like(unique, { name: 'SqliteError', code: 'SQLITE_CONSTRAINT_UNIQUE' });
+  t.regex((unique as Error).message, /UNIQUE constraint failed: things\.name$/);
+  t.like(missing, { name: 'SqliteError', code: 'SQLITE_CONSTRAINT_NOTNULL' });
+  const many = [
+    { id: 2, name: 'two' },
+    { id: 1, name: 'three' },
+  ];
+  await t.throwsAsync(
+    db.transaction((tx) => insertRows(tx, 'things', many)),
+    { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' },
+  );
+  t.deepEqual(await db('things').pluck('id'), [1], 'none of the rows');
+  await t.throwsAsync(db.raw('select no_such_column'), { code: 'SQLITE_ERROR' });
+  t.deepEqual(await db.raw('select 1 as one'), [{ one: 1 }]);
+});
+
+test('what cannot be bound is refused, and spoils nothing that follows', async (t) => {
+  const thread = await WriterThread.start({ filename: await freshFile(t), pragmas: [] });
+  t.teardown(() => thread.close());
+  const [unbound, unsent, sent] = await Promise.allSettled([
+    thread.run('select ? as one', [true]),
+    thread.run('select ? as one', [() => 1]),
+    thread.run('select ? as one', [1]),
+  ]);
+  t.like(unbound, { status: 'rejected', reason: { name: 'TypeError' } });
+  t.like(unsent, { status: 'rejected', reason: { name: 'DataCloneError' } });
+  t.like(sent, { status: 'fulfilled', value: { rows: [{ one: 1 }] } });
+});
+
+test('a database that another process writes is busy, one that cannot be opened says so', async (t) => {
+  const file = await freshFile(t);
+  const other = new Database(file);
+  t.teardown(() => other.close());
+  other.pragma('journal_mode = WAL');
+  other.exec('create table things (id integer); begin immediate');
+  const thread = await WriterThread.start({ filename: file, pragmas: ['busy_timeout = 0'] });
+  t.teardown(() => thread.close());
+  await t.throwsAsync(thread.run('begin immediate', []), { code: 'SQLITE_BUSY' });
+  other.exec('commit');
+  await thread.run('begin immediate', []);
+  await t.throwsAsync(WriterThread.start({ filename: dirname(file), pragmas: [] }), {
+    code: 'SQLITE_CANTOPEN',
+  });
+});
+
+test('bytes come back as the Buffers that they were', async (t) => {
+  const db = await openWriter(t, await freshFile(t));
+  await db.raw('create table things (id integer primary key, bytes blob, name text)');
+  const every = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+  const rows = [every, every.subarray(3, 7), Buffer.alloc(0), Buffer.alloc(100_000, 7), null].map(
+    (bytes, id) => ({ id, bytes, name: `täxt ${id}` }),
+  );
+  await insertRows(db, 'things', rows);
+  t.deepEqual(await db('things').orderBy('id'), rows);
+  for (const { id, bytes } of rows) {
+    const found = await db('things').where({ id }).first();
+    t.is(Buffer.isBuffer(found.bytes), bytes !== null);
+    if (bytes && bytes.length > 0) t.is((await db('things').where({ bytes }).first()).id, id);
+  }
+});
+
+test('counts and ids come back as from a connection', async (t) => {
+  const db = await openWriter(t, await freshFile(t));
+  await db.raw('create table things (id integer primary key, name text)');
+  t.deepEqual(await db('things').insert({ name: 'one' }), [1]);
+  t.deepEqual(await db('things').insert({ name: 'two' }).returning(['id', 'name']), [{ id: 2, name: 'two' }]);
+  t.is(await db('things').where('id', '>', 0).update({ name: 'same' }), 2);
+  t.is(await db('things').where('id', 1).delete(), 1);
+  t.is(await db('things').where('id', 9).first(), undefined);
+});
+
+test('a transaction whose COMMIT fails is over', async (t) => {
+  const db = await openWriter(t, await freshFile(t));
+  await db.raw('create table parents (id integer primary key)');
+  await db.raw('create table children (id integer references parents deferrable initially deferred)');
+  const orphan = db.transaction((tx) => tx('children').insert({ id: 1 }));
+  await t.throwsAsync(orphan, { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' });
+  await db.transaction((tx) => tx('parents').insert({ id: 2 }));
+  t.deepEqual([await db('parents').pluck('id'), await db('children').pluck('id')], [[2], []]);
+});
+
+test('where the database has rolled back by itself, its own error is told', async (t) => {
+  const db = await openWriter(t, await freshFile(t));
+  await db.raw('create table things (id integer primary key)');
+  const refused = db.transaction(async (tx) => {
+    await tx('things').insert({ id: 1 });
+    await tx.raw('insert or rollback into things values (1)');
+  });
+  await t.throwsAsync(refused, { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' });
+  t.deepEqual(await db('things').pluck('id'), []);
+});
+
+async function migratedStore(t: ExecutionContext): Promise<{ store: Store; file: string }> {
+  const database = await migratedDatabase('sqlite');
+  t.teardown(database.drop);
+  const store = openStore(database.url);
+  t.teardown(() => store.close());
+  return { store, file: pathOf(database) };
+}
+
+test.serial(
+  'when the thread ends, whoever waits is told that the store fails, and the next one writes',
+  async (t) => {
+    const { store } = await migratedStore(t);
+    const [thread] = await threadsOf(() => store.write(login));
+    const cut = Array.from({ length: 5 }, () => store.write(login));
+    const ended = thread?.terminate();
+    const settled = await Promise.allSettled(cut);
+    for (const result of settled) {
+      t.is(result.status, 'rejected');
+      if (result.status === 'rejected') t.is(result.reason.name, 'StoreUnavailable');
+    }
+    await ended;
+    const [next] = await threadsOf(async () => t.is(await store.write(login), 1));
+    t.truthy(next, 'another thread');
+    t.is(await store.findEventHead(), 2, 'the first and the last');
+  },
+);
+
+test.serial('a thread that ends within a transaction leaves nothing of it and no lock', async (t) => {
+  const file = await freshFile(t);
+  const db = await openWriter(t, file);
+  const [thread] = await threadsOf(() => db.raw('create table things (id integer)'));
+  const cut = db.transaction(async (tx) => {
+    await tx('things').insert({ id: 1 });
+    await thread?.terminate();
+    await tx('things').insert({ id: 2 });
+  });
+  await t.throwsAsync(cut, { code: 'WRITER_THREAD_ENDED' });
+  await db.transaction((tx) => tx('things').insert({ id: 3 }));
+  t.deepEqual(await db('things').pluck('id'), [3]);
+});
+
+test('while a write waits for another process, questions are answered', async (t) => {
+  const { store, file } = await migratedStore(t);
+  const other = new Database(file);
+  other.exec('begin immediate');
+  const written = store.write(login);
+  t.is(await store.ask((facts) => facts.client('nobody')), undefined);
+  t.is(await store.findEventHead(), 0);
+  other.exec('commit');
+  other.close();
+  t.is(await written, 1);
+});
+
+test('the write-ahead log stays short however much is written', async (t) => {
+  const file = await freshFile(t);
+  const db = await openWriter(t, file);
+  await db.raw('create table things (id integer primary key, bytes blob)');
+  const megabyte = 2 ** 20;
+  const rows = Array.from({ length: 8 }, () => ({ bytes: Buffer.alloc(megabyte / 8, 1) }));
+  let longest = 0;
+  for (let written = 0; written < 80; written++) {
+    await db.transaction((tx) => insertRows(tx, 'things', rows));
+    longest = Math.max(longest, statSync(`${file}-wal`).size);
+  }
+  t.true(statSync(file).size > 40 * megabyte, 'most was copied into the file meanwhile');
+  t.true(longest < 20 * megabyte, `${longest} bytes`);
+});
+
+test('a server that was stopped leaves one file', async (t) => {
+  const database = await migratedDatabase('sqlite');
+  t.teardown(database.drop);
+  const file = pathOf(database);
+  const server = await startServerProcess({ DATABASE_URL: database.url, SEED_DEMO: 'no' });
+  t.teardown(() => server.end('SIGKILL'));
+  t.true(existsSync(`${file}-wal`));
+  t.is(await server.end('SIGTERM'), 0);
+  t.deepEqual([existsSync(`${file}-wal`), existsSync(`${file}-shm`)], [false, false]);
+});
+
+test('a process that has closed its store ends by itself, and leaves one file', async (t) => {
+  const database = await migratedDatabase('sqlite');
+  t.teardown(database.drop);
+  const program = `
+    import { openStore } from './dist/src/store/open.js';
+    const store = openStore(process.env.DATABASE_URL);
+    console.log(await store.write(() => ({ outcome: 'written', effects: {} })));
+    await store.close();`;
+  const args = ['--input-type=module', '-e', program];
+  const { code, stdout, stderr } = await run(process.execPath, args, { DATABASE_URL: database.url });
+  t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'written\n', stderr: '' });
+  t.deepEqual(await readdir(dirname(pathOf(database))), ['test.sqlite']);
+});
