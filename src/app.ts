@@ -25,7 +25,7 @@ import { handleIntrospect } from './http/introspect.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
 import { handleMetadata, metadataPath } from './http/metadata.ts';
-import { handleMetrics, Metrics } from './http/metrics.ts';
+import { type Counts, handleMetrics, Metrics, type OtherWorkers } from './http/metrics.ts';
 import { answerErrors, describe, identify, observe } from './http/middleware.ts';
 import { Refusal } from './http/refusal.ts';
 import { handleRevocations } from './http/revocations.ts';
@@ -70,6 +70,8 @@ export interface AppParts {
   readonly now: () => number;
   readonly trail: TrailStatus;
   readonly publicSealKeys: () => Promise<JSONWebKeySet>;
+  /** Null: this process is the whole server. */
+  readonly others: OtherWorkers | null;
 }
 
 export interface App {
@@ -77,6 +79,7 @@ export interface App {
   readonly main: Koa<State>;
   readonly admin: Koa<State> | null;
   readonly routes: readonly Route[];
+  counts(): Promise<Counts>;
   /** Writes what is still only counted. */
   close(): Promise<void>;
 }
@@ -84,9 +87,10 @@ export interface App {
 export function createApp(parts: AppParts): App {
   const { store, policy, log, now, signingKeys, issuer, upstream } = parts;
   const version = packageVersion();
-  const metrics = new Metrics();
-  watchTrail(metrics.registry, store, parts.trail);
-  const directory = new ClientDirectory(store);
+  const isShared = parts.others !== null;
+  const metrics = new Metrics(parts.others);
+  watchTrail(metrics, store, parts.trail);
+  const directory = new ClientDirectory(store, isShared);
   const recorder = new FloodRecorder(store);
   const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
   const { sharedSecret } = parts;
@@ -97,13 +101,14 @@ export function createApp(parts: AppParts): App {
     now,
     sharedSecret,
     countRefusal,
+    isShared,
   });
   const deadTokens = new DeadTokenRecorder(store, now);
   const activity = new SessionActivity(store, now);
   const auth = new ClientAuth({
     directory,
     recorder,
-    throttle: new Throttle(parts.authFailuresPerMinuteMax),
+    throttle: new Throttle(parts.authFailuresPerMinuteMax, isShared),
     now,
     assertions: {
       store,
@@ -222,6 +227,7 @@ export function createApp(parts: AppParts): App {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
     admin: parts.separateAdmin ? build(forOperators) : null,
     routes: [...forEveryone, ...forOperators],
+    counts: () => metrics.counts(),
     close: async () => {
       await deadTokens.flush();
       await activity.close().catch(() => {});

@@ -19,6 +19,8 @@ export interface Config {
   readonly databaseUrl: string;
   readonly publicUrl: string;
   readonly authorizationServerIssuer: string;
+  /** Processes that serve. */
+  readonly workers: number;
   readonly logLevel: LogLevel;
   readonly logFormat: 'json' | 'pretty';
   readonly trustProxy: readonly string[];
@@ -28,7 +30,7 @@ export interface Config {
   readonly clockSkewSeconds: number;
   readonly tokenLifetimeDaysMax: number;
   readonly refreshTokenGraceSeconds: number;
-  /** Signs the codes that confirm large revocations; null: each process makes its own. */
+  /** Signs the codes that confirm large revocations; null: one is made at the start. */
   readonly confirmSecret: string | null;
   readonly authFailuresPerMinuteMax: number;
   readonly shutdownGraceMs: number;
@@ -58,6 +60,8 @@ export interface Config {
 
 type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 const logLevels: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+const workersMax = 64;
 
 /** All names that a variable may have. */
 const names = settings.flatMap(({ name, secret, file }) =>
@@ -100,6 +104,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     databaseUrl,
     publicUrl,
     authorizationServerIssuer: reader.url('AUTHORIZATION_SERVER_ISSUER', false, publicUrl),
+    workers: reader.integer('WORKERS', 1, 1, workersMax),
     logLevel: reader.choice('LOG_LEVEL', logLevels, 'info'),
     logFormat: reader.choice(
       'LOG_FORMAT',

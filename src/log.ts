@@ -16,12 +16,17 @@ export interface LogOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
   readonly write: (line: string) => void;
+  /** Given where several processes write one log: the process of each line. */
+  readonly pid?: number;
 }
 
-export function createLog({ level, format, write }: LogOptions): Logger {
+export function createLog({ level, format, write, pid }: LogOptions): Logger {
   const redact = { paths: struckOut.flatMap((field) => [field, `*.${field}`]), censor: '[removed]' };
   const stream = { write: format === 'pretty' ? (line: string) => write(toText(line)) : write };
-  return pino({ level, redact, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+  return pino(
+    { level, redact, base: pid === undefined ? null : { pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    stream,
+  );
 }
 
 function toText(line: string): string {

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { createApp, policyOf } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
+import type { Counts, OtherWorkers } from './http/metrics.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
@@ -19,12 +20,14 @@ const headerBytesMax = 32_768;
 const requestTimeoutMs = 30_000;
 const headersTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 65_000;
+/** Of all workers together. */
 const connectionsMax = 10_000;
 
 export interface RunningServer {
   readonly url: string;
   readonly adminUrl: string;
   readonly store: Store;
+  counts(): Promise<Counts>;
   /** Stops taking work, lets open requests end, closes the store. */
   stop(): Promise<void>;
 }
@@ -33,21 +36,23 @@ export interface ServerOptions {
   readonly nodeVersion: string;
   /** Milliseconds since the epoch; given by tests. */
   readonly now?: () => number;
+  /** When this process is one of several workers. */
+  readonly others?: OtherWorkers;
 }
 
-export async function startServer(
-  config: Config,
-  log: Logger,
-  options: ServerOptions,
-): Promise<RunningServer> {
+/** What is done once before any process serves: the schema, and in development the keys. */
+export async function prepareServer(config: Config, log: Logger): Promise<void> {
   if (config.migrateOnStart) {
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
   }
   // In development the keys are made at the first start; a file that is no use is noticed now, not later.
   await signingKeysOf(config)?.published();
-  const store = openStore(config.databaseUrl, options.now ? { now: options.now } : {});
-  return serveStore(store, config, log, options);
+}
+
+/** Serves what `prepareServer` has prepared. */
+export function startServer(config: Config, log: Logger, options: ServerOptions): Promise<RunningServer> {
+  return serveStore(openStore(config.databaseUrl), config, log, options);
 }
 
 /** Serves a store that is already open; `stop` closes it. */
@@ -87,6 +92,7 @@ export async function serveStore(
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
     now,
+    others: options.others ?? null,
     publicSealKeys: async () => keys.publicKeys(),
     trail: {
       destinations: [
@@ -96,12 +102,13 @@ export async function serveStore(
       purgeable: upkeep.purgeable,
     },
   });
-  const main = await listen(app.main.callback(), config.host, config.port);
-  const admin = app.admin ? await listen(app.admin.callback(), config.host, config.adminPort ?? 0) : null;
+  const main = await listen(app.main.callback(), config, config.port);
+  const admin = app.admin ? await listen(app.admin.callback(), config, config.adminPort ?? 0) : null;
   return {
     url: urlOf(main),
     adminUrl: urlOf(admin ?? main),
     store,
+    counts: app.counts,
     async stop() {
       isDraining = true;
       await Promise.all([main, admin].map((server) => server && drain(server, config.shutdownGraceMs)));
@@ -123,11 +130,13 @@ function upstreamOf(config: Config, log: Logger, now: () => number): Upstream | 
   return given || url ? new Upstream({ given, url, issuer, fetchJson, now, log }) : null;
 }
 
-function listen(handle: RequestListener, host: string, port: number): Promise<Server> {
+function listen(handle: RequestListener, { host, workers }: Config, port: number): Promise<Server> {
   const server = createServer({ maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs }, handle);
   server.headersTimeout = headersTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
-  server.maxConnections = connectionsMax;
+  server.maxConnections = Math.ceil(connectionsMax / workers);
+  // Otherwise a worker that is full passes new connections round (Node 22.12; older ones do).
+  Object.assign(server, { dropMaxConnection: true });
   server.on('clientError', answerUnreadable);
   return new Promise((resolve, reject) => {
     server.once('error', reject);

@@ -129,3 +129,10 @@ test('trusted peers are the listed addresses and networks', (t) => {
   t.false(peers.check('192.0.2.2'));
   t.true(peers.check('2001:db8:1::1', 'ipv6'));
 });
+
+test('settings are the same after their way to a worker, as a message', (t) => {
+  const env = { WORKERS: '2', JWT_SECRET: `${'k'.repeat(16)}q1w2e3r4t5z6u7i8`, AUDIT_RETENTION_DAYS: '30' };
+  const config = readConfig(env);
+  t.deepEqual(JSON.parse(JSON.stringify(config)), config);
+  t.is(config.workers, 2);
+});

@@ -20,10 +20,11 @@ export function startReference(name: string, env: Record<string, string> = {}): 
   return whenListening(child, (line) => (JSON.parse(line) as { port?: number }).port);
 }
 
-/** Our server as it is shipped: `npm run build` comes first. */
+/** Our server as it is shipped: `npm run build` comes first. WORKERS may be given from outside. */
 export function startOurs(env: Record<string, string>): Promise<RunningProcess> {
+  const { PATH = '', WORKERS = '1' } = process.env;
   const child = spawn('node', [`${root}dist/src/main.js`], {
-    env: { PATH: process.env.PATH ?? '', PORT: '0', HOST: '127.0.0.1', SEED_DEMO: 'no', ...env },
+    env: { PATH, WORKERS, PORT: '0', HOST: '127.0.0.1', SEED_DEMO: 'no', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return whenListening(child, (line) => {

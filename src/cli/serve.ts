@@ -1,12 +1,24 @@
 // The process around the server: settings from the environment, signals, exit codes, and what a person
 // reads on the console. Shared by `node dist/src/main.js` and
 // `revocation-server serve`.
+import type { Logger } from 'pino';
 import { seedDemo } from '../../seeds/demo.ts';
 import { policyOf } from '../app.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { createLog } from '../log.ts';
-import { type RunningServer, startServer } from '../server.ts';
+import { prepareServer, startServer } from '../server.ts';
+import { openStore } from '../store/open.ts';
+import { startFleet } from '../workers/fleet.ts';
+import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
+
+/** One process that serves, or one that has others do it. */
+interface Serving {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly givenUp?: Promise<void>;
+  stop(): Promise<void>;
+}
 
 export async function serve(process: NodeJS.Process): Promise<void> {
   const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -19,44 +31,59 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     process.exitCode = 78;
     return;
   }
+  const hasWorkers = config.workers > 1;
   const log = createLog({
     level: config.logLevel,
     format: config.logFormat,
     write: (line) => process.stdout.write(line),
+    ...(hasWorkers && { pid: process.pid }),
   });
   for (const warning of config.warnings) log.warn(warning);
-  let server: RunningServer;
+  let server: Serving;
   try {
-    server = await startServer(config, log, { nodeVersion: process.version });
+    await prepareServer(config, log);
+    server = hasWorkers
+      ? await startFleet(config, log)
+      : await startServer(config, log, { nodeVersion: process.version });
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
     const text = await greeting(server, config);
     // Before the last words: who waits for them may send a signal at once.
-    stopOnSignal(process, server, () => log.info('stopped'));
+    stopWhenTold(process, server, log);
     say(text);
   } catch (error) {
-    process.stderr.write(`${describeFailure(error)}\n`);
+    process.stderr.write(`${error instanceof WorkerFailed ? error.message : describeFailure(error)}\n`);
     process.exit(1);
   }
 }
 
-function stopOnSignal(process: NodeJS.Process, server: RunningServer, stopped: () => void): void {
+function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): void {
   let isStopping = false;
-  const stop = async () => {
+  const stop = async (exitCode: number) => {
     if (isStopping) return;
     isStopping = true;
-    await server.stop();
-    stopped();
-    process.exit(0);
+    try {
+      await server.stop();
+      log.info('stopped');
+      process.exit(exitCode);
+    } catch (error) {
+      log.error({ error: (error as Error).name }, 'stopped, but not as it should');
+      process.exit(1);
+    }
   };
-  process.on('SIGTERM', () => void stop());
-  process.on('SIGINT', () => void stop());
+  process.on('SIGTERM', () => void stop(0));
+  process.on('SIGINT', () => void stop(0));
+  void server.givenUp?.then(() => stop(1));
 }
 
 /** On an empty database of a newcomer: demo data, and what to type next. */
-async function greeting(server: RunningServer, config: Config): Promise<string> {
-  const { store, url, adminUrl } = server;
-  const isEmpty = (await store.listClients('', 1)).length === 0;
-  if (config.seedDemo && isEmpty) return seedDemo(store, policyOf(config), { url, adminUrl });
-  if (!isEmpty) return '';
-  return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
+async function greeting({ url, adminUrl }: Serving, config: Config): Promise<string> {
+  const store = openStore(config.databaseUrl);
+  try {
+    const isEmpty = (await store.listClients('', 1)).length === 0;
+    if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), { url, adminUrl });
+    if (!isEmpty) return '';
+    return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
+  } finally {
+    await store.close();
+  }
 }

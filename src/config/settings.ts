@@ -14,6 +14,7 @@ export const settings: readonly Setting[] = [
   { name: 'PORT', default: '3000', means: 'port of the main listener' },
   { name: 'HOST', default: '127.0.0.1; 0.0.0.0 in production', means: 'address to listen on' },
   { name: 'ADMIN_PORT', default: 'none', means: 'moves /v1, /metrics and /docs to a listener of their own' },
+  { name: 'WORKERS', default: '1', means: 'processes, at most 64, that share the ports; see Operating it' },
   {
     name: 'DATABASE_URL',
     default: 'sqlite:./data/revocation.sqlite',
@@ -111,9 +112,9 @@ export const settings: readonly Setting[] = [
   },
   {
     name: 'CONFIRM_SECRET',
-    default: 'made by each process',
+    default: 'made at each start',
     means:
-      'signs the `confirm` codes of previews, 32 characters or more; give it where several processes serve',
+      'signs the `confirm` codes of previews, 32 characters or more; give it where several servers share a database',
     secret: true,
   },
   {

@@ -1,45 +1,41 @@
 // Clients as authentication needs them: remembered for less than a second, so that what an administrator
 // changes in any process counts within one. Verdicts never use this: they read suspensions each time.
-import { LRUCache } from 'lru-cache';
 import { type Client, clientIdSyntax } from '../domain/clients.ts';
 import type { Store } from '../domain/store.ts';
-import { idLengthMax } from './members.ts';
+import { rememberMs, ShortMemory } from '../short-memory.ts';
 
-const rememberMs = 800;
 const clientsMax = 10_000;
 
 export class ClientDirectory {
   readonly #store: Store;
-  readonly #clients = new LRUCache<string, Client>({ max: clientsMax, ttl: rememberMs });
+  readonly #clients: ShortMemory<Client>;
   #origins: ReadonlySet<string> = new Set();
   #originsReadAt = Number.NEGATIVE_INFINITY;
 
-  constructor(store: Store) {
+  /** `isShared`: other workers of this server have a directory, too. */
+  constructor(store: Store, isShared: boolean) {
     this.#store = store;
+    this.#clients = new ShortMemory({ max: clientsMax, isShared });
   }
 
   async find(clientId: string): Promise<Client | undefined> {
-    if (clientId.length > idLengthMax || /[\p{Cc}\p{Cs}]/u.test(clientId)) return undefined;
-    const known = this.#clients.get(clientId);
-    if (known) return known;
     if (!clientIdSyntax.test(clientId)) return undefined;
-    const client = await this.#store.ask((facts) => facts.client(clientId));
-    if (client) this.#clients.set(clientId, client);
-    return client;
+    return this.#clients.find(clientId, () => this.#store.ask((facts) => facts.client(clientId)));
   }
 
-  /** After a change made by this process. */
-  forget(clientId: string): void {
-    this.#clients.delete(clientId);
+  /** After a change made here; resolves when it counts in every worker of this server. */
+  forget(clientId: string): Promise<void> {
     this.#originsReadAt = Number.NEGATIVE_INFINITY;
+    return this.#clients.forget(clientId);
   }
 
   /** Does some enabled client list this browser origin? While the store fails, the last answer stands. */
   async allowsOrigin(origin: string): Promise<boolean> {
-    if (performance.now() - this.#originsReadAt > rememberMs) {
+    const now = performance.now();
+    if (now - this.#originsReadAt > rememberMs) {
       try {
         this.#origins = await this.#store.listOrigins();
-        this.#originsReadAt = performance.now();
+        this.#originsReadAt = now;
       } catch {
         // The request itself will meet the same failure; its error should be readable by the browser.
       }

@@ -42,7 +42,8 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       if (created.status === 'client_exists') {
         throw new Refusal('client_exists', 'there is a client of this client_id');
       }
-      directory.forget(created.client.clientId);
+      // That there is no such client is remembered nowhere; which origins clients list is.
+      if (fields.allowedOrigins.length > 0) await directory.forget(created.client.clientId);
       const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
       const secret = isGenerated ? { client_secret: created.clientSecret } : {};
       respond(ctx, 201, { ...clientToWire(created.client), ...secret });
@@ -80,7 +81,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         body.overlap_seconds * 1000,
         body.client_secret,
       );
-      directory.forget(clientId);
+      await directory.forget(clientId);
       switch (rotated.status) {
         case 'rotated': {
           const secret = body.client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
@@ -108,7 +109,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
     const origin = await admin(ctx);
     const clientId = clientIdOf(ctx);
     const switched = await switchClient(store, origin, clientId, enabled);
-    directory.forget(clientId);
+    await directory.forget(clientId);
     const client: Client = switched.status === 'not_found' ? notFound() : switched.client;
     respond(ctx, 200, clientToWire(client));
   }

@@ -34,7 +34,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const fields = await toNewIssuer(check(newIssuerBody, await readJson(ctx)), allowHttpKeys);
       const added = await addIssuer(store, origin, fields);
       if (added.status === 'issuer_exists') throw new Refusal('issuer_exists', 'the issuer is on record');
-      issuers.forget(fields.issuer);
+      await issuers.forget(fields.issuer);
       respond(ctx, 201, issuerToWire(added.issuer));
     },
 
@@ -64,7 +64,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const origin = await admin(ctx);
       const marked = await markKeysStale(store, origin, issuerOf(ctx));
       if (marked.status === 'not_found') return notFound();
-      issuers.forget(marked.issuer.issuer);
+      await issuers.forget(marked.issuer.issuer);
       const keys = await keyRing.fresh(marked.issuer);
       respond(ctx, 200, { issuer: marked.issuer.issuer, keys: keys.map(keyToWire) });
     },
@@ -77,7 +77,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
     const origin = await admin(ctx);
     const name = issuerOf(ctx);
     const switched = await switchIssuer(store, origin, name, enabled);
-    issuers.forget(name);
+    await issuers.forget(name);
     const issuer: Issuer = switched.status === 'not_found' ? notFound() : switched.issuer;
     respond(ctx, 200, issuerToWire(issuer));
   }

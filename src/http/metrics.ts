@@ -1,5 +1,6 @@
-// GET /metrics: what a Prometheus server collects. Labels are route patterns, methods and statuses only.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+// GET /metrics: what a Prometheus server collects. Labels are route patterns, methods and statuses only. Where
+// several workers are one server, whichever is asked answers for all of them.
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { ClientAuth } from './client-auth.ts';
 import type { Context } from './context.ts';
 
@@ -7,8 +8,21 @@ const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 type Child = [ReturnType<Counter['labels']>, ReturnType<Histogram['labels']>];
 
+/** What a process has counted. */
+export type Counts = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+
+/** The other workers of the same server. */
+export interface OtherWorkers {
+  /** Hands over what this worker has counted; resolves to what each of the others has, ended ones included. */
+  collect(own: Counts): Promise<readonly Counts[]>;
+}
+
 export class Metrics {
+  /** Of this process. */
   readonly registry = new Registry();
+  /** Of the database: the same in every worker. */
+  readonly common = new Registry();
+  readonly #others: OtherWorkers | null;
   readonly #requests = new Counter({
     name: 'revocation_http_requests_total',
     help: 'Requests answered, by method, route and status',
@@ -30,6 +44,10 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  constructor(others: OtherWorkers | null) {
+    this.#others = others;
+  }
+
   countJwtRefusal(reason: string): void {
     this.#jwtRefusals.inc({ reason });
   }
@@ -39,11 +57,19 @@ export class Metrics {
 
   #collectsProcess = false;
 
-  /** The exposition format; from the first time on with what Node tells of the process. */
-  async expose(): Promise<string> {
+  /** What this process has counted; from the first time on with what Node tells of it. */
+  counts(): Promise<Counts> {
     if (!this.#collectsProcess) collectDefaultMetrics({ register: this.registry });
     this.#collectsProcess = true;
-    return this.registry.metrics();
+    return this.registry.getMetricsAsJSON();
+  }
+
+  /** The exposition format. What is counted is summed over all workers; each metric of Node's has its own way. */
+  async expose(): Promise<string> {
+    const own = await this.counts();
+    const others = await this.#others?.collect(own);
+    const counted = others ? AggregatorRegistry.aggregate([own, ...others]) : this.registry;
+    return `${await counted.metrics()}\n${await this.common.metrics()}`;
   }
 
   count(method: string, route: string, status: number, seconds: number): void {

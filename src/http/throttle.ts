@@ -1,21 +1,28 @@
 // Counts failed authentications per (client, address) and per address: never per client alone, or anyone
 // could lock a client out. It is asked after the secret was found wrong, so a right secret never meets it.
+// Workers of one server count together, in its first process.
 import { isIPv6 } from 'node:net';
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
+import { RateLimiterCluster, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 
 const windowSeconds = 60;
 const addressFactor = 10;
+/** How long the first process may take to count. */
+const timeoutMs = 2_000;
+
+type Limiter = RateLimiterCluster | RateLimiterMemory;
 
 export class Throttle {
-  readonly #perClient: RateLimiterMemory;
-  readonly #perAddress: RateLimiterMemory;
+  readonly #perClient: Limiter;
+  readonly #perAddress: Limiter;
 
-  constructor(failuresPerMinuteMax: number) {
-    this.#perClient = new RateLimiterMemory({ points: failuresPerMinuteMax, duration: windowSeconds });
-    this.#perAddress = new RateLimiterMemory({
-      points: failuresPerMinuteMax * addressFactor,
-      duration: windowSeconds,
-    });
+  /** `isShared`: other workers of this server count the same failures. */
+  constructor(failuresPerMinuteMax: number, isShared: boolean) {
+    const limiterOf = (keyPrefix: string, points: number): Limiter => {
+      const options = { keyPrefix, points, duration: windowSeconds };
+      return isShared ? new RateLimiterCluster({ ...options, timeoutMs }) : new RateLimiterMemory(options);
+    };
+    this.#perClient = limiterOf('client', failuresPerMinuteMax);
+    this.#perAddress = limiterOf('address', failuresPerMinuteMax * addressFactor);
   }
 
   /** Counts a failure. Resolves to the seconds to wait when there were too many, else to 0. */
@@ -27,11 +34,13 @@ export class Throttle {
   }
 }
 
-async function consume(limiter: RateLimiterMemory, key: string): Promise<number> {
+async function consume(limiter: Limiter, key: string): Promise<number> {
   try {
     await limiter.consume(key);
     return 0;
   } catch (refused) {
+    // A failure that nobody counted is one too many.
+    if (refused instanceof Error) return 1;
     return Math.max(1, Math.ceil((refused as RateLimiterRes).msBeforeNext / 1000));
   }
 }

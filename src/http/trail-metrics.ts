@@ -12,8 +12,13 @@ export interface TrailStatus {
 
 const sentNames = { file: 'seal_file_sent', webhook: 'seal_webhook_sent' } as const;
 
-export function watchTrail(registry: Registry, store: Store, status: TrailStatus): void {
-  const registers = [registry];
+/** `common` gets what every worker of a server would say alike, `own` what this process alone knows. */
+export function watchTrail(
+  { common, registry: own }: { readonly common: Registry; readonly registry: Registry },
+  store: Store,
+  status: TrailStatus,
+): void {
+  const registers = [common];
   new Gauge({
     name: 'revocation_audit_unsealed_events',
     help: 'Audit events after the last seal: nothing proves them yet',
@@ -50,7 +55,8 @@ export function watchTrail(registry: Registry, store: Store, status: TrailStatus
     name: 'revocation_purge_due_rows',
     help: 'Rows that were due for purging when this process last looked, by table',
     labelNames: ['table'],
-    registers,
+    aggregator: 'max',
+    registers: [own],
     collect() {
       for (const [table, rows] of Object.entries(status.purgeable())) this.set({ table }, rows);
     },

@@ -1,36 +1,33 @@
 // Issuers as verification needs them: remembered for less than a second, so that what an administrator
 // changes in any process counts within one. Suspension is not read here: verdicts read it each time.
-import { LRUCache } from 'lru-cache';
 import type { Issuer } from '../domain/issuers.ts';
 import type { Store } from '../domain/store.ts';
+import { ShortMemory } from '../short-memory.ts';
 
-const rememberMs = 800;
 const issuersMax = 1_000;
 const issuerLengthMax = 512;
 
 export class IssuerDirectory {
   readonly #store: Store;
   /** Absence is remembered too: strangers choose the names that are looked up. */
-  readonly #issuers = new LRUCache<string, { readonly issuer: Issuer | undefined }>({
-    max: issuersMax,
-    ttl: rememberMs,
-  });
+  readonly #issuers: ShortMemory<{ readonly issuer: Issuer | undefined }>;
 
-  constructor(store: Store) {
+  /** `isShared`: other workers of this server have a directory, too. */
+  constructor(store: Store, isShared: boolean) {
     this.#store = store;
+    this.#issuers = new ShortMemory({ max: issuersMax, isShared });
   }
 
   async find(name: string): Promise<Issuer | undefined> {
     if (name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name)) return undefined;
-    const known = this.#issuers.get(name);
-    if (known) return known.issuer;
-    const issuer = await this.#store.ask((facts) => facts.issuer(name));
-    this.#issuers.set(name, { issuer });
-    return issuer;
+    const found = await this.#issuers.find(name, async () => ({
+      issuer: await this.#store.ask((facts) => facts.issuer(name)),
+    }));
+    return found?.issuer;
   }
 
-  /** After a change made by this process. */
-  forget(name: string): void {
-    this.#issuers.delete(name);
+  /** After a change made here; resolves when it counts in every worker of this server. */
+  forget(name: string): Promise<void> {
+    return this.#issuers.forget(name);
   }
 }

@@ -20,6 +20,8 @@ export interface TrustParts {
   readonly now: () => number;
   readonly sharedSecret: SharedSecretTrust;
   readonly countRefusal: (kind: RefusalKind) => void;
+  /** Other workers of this server verify, too. */
+  readonly isShared: boolean;
 }
 
 export interface Trust {
@@ -40,7 +42,8 @@ const remedies: Partial<Record<RefusalKind, string>> = {
 const namesMax = 1_000;
 const nameLengthMax = 200;
 
-export function createTrust({ store, policy, log, now, sharedSecret, countRefusal }: TrustParts): Trust {
+export function createTrust(parts: TrustParts): Trust {
+  const { store, policy, log, now, sharedSecret, countRefusal, isShared } = parts;
   const told = new Set<string>();
   const onRefusal = (kind: RefusalKind, issuer: string | null): void => {
     countRefusal(kind);
@@ -51,7 +54,7 @@ export function createTrust({ store, policy, log, now, sharedSecret, countRefusa
     told.add(key);
     log.warn({ issuer: name }, remedy);
   };
-  const issuers = new IssuerDirectory(store);
+  const issuers = new IssuerDirectory(store, isShared);
   const keyRing = new KeyRing({
     fetchJson,
     now,

@@ -8,28 +8,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { authorization, encodeForm, type TestClient } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
-import { cli, type Env, run } from '../helpers/run.ts';
-import { type ServerProcess, startServerProcess } from '../helpers/server-process.ts';
+import { cli, run } from '../helpers/run.ts';
+import { createClient, launch, type ServerProcess } from '../helpers/server-process.ts';
 
 const noSeeds = { SEED_DEMO: 'no' };
-
-async function launch(t: ExecutionContext, env: Env): Promise<ServerProcess> {
-  const server = await startServerProcess(env);
-  t.teardown(() => server.end('SIGKILL'));
-  return server;
-}
-
-async function createClient(env: Env, id: string, ...options: string[]): Promise<TestClient> {
-  const { code, stdout, stderr } = await cli(['client', 'create', '--id', id, '--json', ...options], env);
-  if (code !== 0) throw new Error(stderr);
-  const { client_id, client_secret } = JSON.parse(stdout);
-  return { client_id, secret: client_secret };
-}
 
 async function postForm(url: string, fields: Record<string, string>, client: TestClient): Promise<Response> {
   return fetch(url, {

@@ -29,6 +29,7 @@ export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promis
     publicSealKeys: async () => ({ keys: [] }),
     nodeVersion: process.version,
     now: Date.now,
+    others: null,
     ...parts,
   });
 }

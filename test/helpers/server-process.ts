@@ -1,7 +1,17 @@
-// The built server as a process of its own, on a free port, as an operator runs it.
+// The built server as a process of its own, on a free port, as an operator runs it; clients made by the
+// command line; and calls that each have a connection of their own.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { type Env, start } from './run.ts';
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import type { ExecutionContext } from 'ava';
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { createClient as createClientRecord, plainClient } from '../../src/domain/manage-clients.ts';
+import type { Permission } from '../../src/domain/vocabulary.ts';
+import { openStore } from '../../src/store/open.ts';
+import { type Auth, authorization, encodeForm, type Reply, type TestClient } from './app.ts';
+import { problemsOf } from './response-contract.ts';
+import { cli, type Env, start } from './run.ts';
 
 export interface ServerProcess {
   readonly url: string;
@@ -9,11 +19,11 @@ export interface ServerProcess {
   output(): string;
   /** Lines of its log, parsed. */
   log(): Record<string, unknown>[];
-  /** Sends a signal and waits for the end; resolves to the exit code, null when the signal killed it. */
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
+  /** Sends a signal, if any, and waits for the end; resolves to the exit code, null when the signal killed it. */
+  end(signal?: 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
 }
 
-export async function startServerProcess(env: Env): Promise<ServerProcess> {
+async function startServerProcess(env: Env): Promise<ServerProcess> {
   const child = start(process.execPath, ['dist/src/main.js'], { PORT: '0', LOG_FORMAT: 'json', ...env });
   let output = '';
   const read = (chunk: Buffer) => {
@@ -28,10 +38,67 @@ export async function startServerProcess(env: Env): Promise<ServerProcess> {
     output: () => output,
     log: () => jsonLines(output),
     async end(signal) {
-      if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+      if (signal && child.exitCode === null && child.signalCode === null) child.kill(signal);
       return (await ended)[0];
     },
   };
+}
+
+/** The same, ended with the test. */
+export async function launch(t: ExecutionContext, env: Env): Promise<ServerProcess> {
+  const server = await startServerProcess(env);
+  t.teardown(() => server.end('SIGKILL'));
+  return server;
+}
+
+export async function createClient(env: Env, id: string, ...options: string[]): Promise<TestClient> {
+  const { code, stdout, stderr } = await cli(['client', 'create', '--id', id, '--json', ...options], env);
+  if (code !== 0) throw new Error(stderr);
+  const { client_id, client_secret } = JSON.parse(stdout);
+  return { client_id, secret: client_secret };
+}
+
+/** The same without starting a program for each: clients by their ids, with their permissions. */
+export async function addClients<Id extends string>(
+  databaseUrl: string,
+  clients: Readonly<Record<Id, readonly Permission[]>>,
+): Promise<Record<Id, TestClient>> {
+  const store = openStore(databaseUrl);
+  const added: Record<string, TestClient> = {};
+  for (const [clientId, permissions] of Object.entries<readonly Permission[]>(clients)) {
+    const created = await createClientRecord(store, systemOrigin, plainClient({ clientId, permissions }));
+    if (created.status !== 'created') throw new Error(`there is a client ${clientId} already`);
+    added[clientId] = { client_id: clientId, secret: created.clientSecret ?? '' };
+  }
+  await store.close();
+  return added;
+}
+
+const callMs = 10_000;
+
+export interface Sent {
+  readonly form?: Readonly<Record<string, string>>;
+  readonly json?: unknown;
+}
+
+/** A call over a connection of its own; without a body it is a GET. Throws when the answer is none that openapi.yaml describes. */
+export async function call(url: string, path: string, auth: Auth, { form, json }: Sent = {}): Promise<Reply> {
+  const method = form || json ? 'POST' : 'GET';
+  const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
+  const sent = request(`${url}${path}`, {
+    method,
+    agent: false,
+    signal: AbortSignal.timeout(callMs),
+    headers: { authorization: authorization(auth), ...(method === 'POST' && { 'content-type': type }) },
+  });
+  sent.end(form ? encodeForm(form) : json ? JSON.stringify(json) : undefined);
+  const [response] = await once(sent, 'response');
+  const { statusCode: status, headers } = response;
+  const body = await text(response);
+  const problems = problemsOf({ method, path, status, headers, text: body }, []);
+  if (problems.length > 0) throw new Error(`${method} ${path} → ${status}: ${problems.join('; ')}\n${body}`);
+  const isJson = /[/+]json\b/.test(headers['content-type'] ?? '');
+  return { status, headers, text: body, body: isJson ? JSON.parse(body) : undefined };
 }
 
 /** The address that it logs once it listens and has said all that it says at its start. */

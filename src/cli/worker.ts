@@ -1,0 +1,67 @@
+// The process of one worker, started by the first process of a server with several. It does what it is told
+// by messages, and leaves signals to the first process: a terminal and some service managers send them to all.
+import cluster from 'node:cluster';
+import type { Config } from '../config.ts';
+import type { Counts, OtherWorkers } from '../http/metrics.ts';
+import { createLog } from '../log.ts';
+import { type RunningServer, startServer } from '../server.ts';
+import type { ToFirst, ToWorker } from '../workers/messages.ts';
+import { describeFailure } from './failure.ts';
+
+const channel = cluster.worker;
+if (!channel) throw new Error('this program is started by the server, when WORKERS is over 1');
+const tell = (message: ToFirst) => channel.send(message);
+
+let server: Promise<RunningServer> | undefined;
+const collecting = new Map<number, (others: readonly Counts[]) => void>();
+let collected = 0;
+const others: OtherWorkers = {
+  collect: (own) =>
+    new Promise((resolve) => {
+      const id = collected++;
+      collecting.set(id, resolve);
+      tell({ kind: 'collect', id, own });
+    }),
+};
+
+process.on('SIGTERM', () => {});
+process.on('SIGINT', () => {});
+// Without the first process there is nobody to serve for.
+channel.on('error', () => process.exit(1));
+channel.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'start':
+      return void start(message.config);
+    case 'stop':
+      return void stop();
+    case 'count':
+      return void count(message.id);
+    case 'collected':
+      collecting.get(message.id)?.(message.others);
+      collecting.delete(message.id);
+  }
+});
+tell({ kind: 'ready' });
+
+async function start(config: Config): Promise<void> {
+  const { logLevel: level, logFormat: format } = config;
+  const { pid, version: nodeVersion } = process;
+  const log = createLog({ level, format, pid, write: (line) => process.stdout.write(line) });
+  server = startServer(config, log, { nodeVersion, others });
+  try {
+    const { url, adminUrl } = await server;
+    tell({ kind: 'listening', url, adminUrl });
+  } catch (error) {
+    tell({ kind: 'failed', text: describeFailure(error) });
+  }
+}
+
+async function stop(): Promise<void> {
+  await (await server)?.stop();
+  process.exit(0);
+}
+
+async function count(id: number): Promise<void> {
+  const running = await server;
+  if (running) tell({ kind: 'counted', id, counts: await running.counts() });
+}

@@ -1,0 +1,145 @@
+// The place of one worker: a process is started for it, and another one when that ends unasked; later and
+// later when it ends again and again, and in the end no more.
+import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { Listening, ToFirst, ToWorker } from './messages.ts';
+
+const firstWaitMs = 100;
+const endsPerMinuteMax = 5;
+const minuteMs = 60_000;
+/** What ending may take beyond the grace period of open requests. */
+const endMs = 10_000;
+
+export interface SeatParts {
+  /** What the worker is to be started with. */
+  readonly config: Config;
+  readonly log: Logger;
+  readonly onMessage: (worker: Worker, message: ToFirst) => void;
+  readonly onEnd: (worker: Worker) => void;
+  /** The worker ended too often. */
+  readonly onGivenUp: () => void;
+}
+
+/** A worker did not come to listen; the message is for the operator. */
+export class WorkerFailed extends Error {
+  override readonly name = 'WorkerFailed';
+}
+
+export class Seat {
+  readonly #parts: SeatParts;
+  #worker: Worker | undefined;
+  #isListening = false;
+  #isStopping = false;
+  #ends: number[] = [];
+  #restart: NodeJS.Timeout | undefined;
+
+  constructor(parts: SeatParts) {
+    this.#parts = parts;
+  }
+
+  /** The worker, while it serves. */
+  get serving(): Worker | undefined {
+    return this.#isListening ? this.#worker : undefined;
+  }
+
+  /** Resolves when the worker listens; rejects with `WorkerFailed` when it ends before. */
+  start(): Promise<Listening> {
+    const worker = cluster.fork();
+    this.#worker = worker;
+    // A message to a process that is dying fails here; what counts is its end.
+    worker.on('error', () => {});
+    return new Promise((resolve, reject) => {
+      let failure: string | undefined;
+      worker.on('message', (message: ToFirst) => {
+        if (message.kind === 'ready') this.#begin(worker);
+        if (message.kind === 'failed') {
+          failure = message.text;
+          worker.kill('SIGKILL');
+        }
+        if (message.kind === 'listening') {
+          this.#isListening = true;
+          resolve(message);
+        }
+        this.#parts.onMessage(worker, message);
+      });
+      worker.once('exit', (code, signal) => {
+        const how = signal ?? code;
+        this.#end(worker, how);
+        reject(new WorkerFailed(failure ?? `A process that was to serve ended at its start, with ${how}.`));
+      });
+    });
+  }
+
+  /** Lets the worker drain and end. Resolves to whether it did so, and well. */
+  async stop(): Promise<boolean> {
+    this.#isStopping = true;
+    clearTimeout(this.#restart);
+    const worker = this.#worker;
+    if (!worker) return true;
+    const ended = once(worker, 'exit') as Promise<[number | null]>;
+    const overdue = setTimeout(() => worker.kill('SIGKILL'), this.#parts.config.shutdownGraceMs + endMs);
+    tell(worker, { kind: 'stop' });
+    const wasListening = this.#isListening;
+    const [code] = await ended;
+    clearTimeout(overdue);
+    // One that has only begun to start may be ended by the same signal, and has nothing to lose.
+    return code === 0 || !wasListening;
+  }
+
+  /** Ends the worker at once, when another one cannot start. */
+  async abandon(): Promise<void> {
+    this.#isStopping = true;
+    clearTimeout(this.#restart);
+    const worker = this.#worker;
+    if (!worker) return;
+    worker.kill('SIGKILL');
+    await once(worker, 'exit');
+  }
+
+  #begin(worker: Worker): void {
+    const { config } = this.#parts;
+    tell(worker, this.#isStopping ? { kind: 'stop' } : { kind: 'start', config });
+  }
+
+  #end(worker: Worker, how: number | string): void {
+    const wasListening = this.#isListening;
+    this.#worker = undefined;
+    this.#isListening = false;
+    this.#parts.onEnd(worker);
+    if (wasListening) this.#replace({ worker: pidOf(worker), ended_with: how });
+  }
+
+  #replace(ended: Record<string, unknown>): void {
+    if (this.#isStopping) return;
+    const now = performance.now();
+    this.#ends = [...this.#ends.filter((at) => now - at < minuteMs), now];
+    const { log, onGivenUp } = this.#parts;
+    if (this.#ends.length >= endsPerMinuteMax) {
+      log.fatal(ended, 'a worker ended, as those before it did; the server gives up');
+      onGivenUp();
+      return;
+    }
+    const waitMs = firstWaitMs * 2 ** (this.#ends.length - 1);
+    log.error({ ...ended, wait_ms: waitMs }, 'a worker ended; another one takes its place');
+    this.#restart = setTimeout(() => this.#startAgain(), waitMs);
+  }
+
+  #startAgain(): void {
+    this.start().then(
+      ({ url }) =>
+        this.#parts.log.info({ worker: pidOf(this.#worker), url }, 'the worker in its place listens'),
+      (error: WorkerFailed) => this.#replace({ failure: error.message }),
+    );
+  }
+}
+
+function tell(worker: Worker, message: ToWorker): void {
+  worker.send(message);
+}
+
+function pidOf(worker: Worker | undefined): number | undefined {
+  const { process: started } = worker ?? {};
+  return started?.pid;
+}

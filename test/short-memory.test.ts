@@ -1,0 +1,31 @@
+// Records remembered for a moment: what must never be remembered.
+import test from 'ava';
+import { ShortMemory } from '../src/short-memory.ts';
+
+const limits = { max: 10, isShared: false };
+
+test('a record is read once, and again after a change', async (t) => {
+  const memory = new ShortMemory<{ version: number }>(limits);
+  let reads = 0;
+  const read = async () => ({ version: ++reads });
+  t.deepEqual(await memory.find('a', read), { version: 1 });
+  t.deepEqual(await memory.find('a', read), { version: 1 });
+  await memory.forget('a');
+  t.deepEqual(await memory.find('a', read), { version: 2 });
+});
+
+test('a reading that a change overtook is not remembered', async (t) => {
+  const memory = new ShortMemory<{ state: string }>(limits);
+  let answer = (_: { state: string }) => {};
+  const overtaken = memory.find('a', () => new Promise((resolve) => (answer = resolve)));
+  await memory.forget('a');
+  answer({ state: 'before' });
+  t.deepEqual(await overtaken, { state: 'before' });
+  t.deepEqual(await memory.find('a', async () => ({ state: 'after' })), { state: 'after' });
+});
+
+test('what is not there is asked for each time', async (t) => {
+  const memory = new ShortMemory<object>(limits);
+  t.is(await memory.find('a', async () => undefined), undefined);
+  t.deepEqual(await memory.find('a', async () => ({})), {});
+});
