@@ -5,6 +5,7 @@ import { audit } from './audit.ts';
 import { introspection } from './introspection.ts';
 import { printReport, type Row, writeReport } from './lib/report.ts';
 import { mixed } from './mixed.ts';
+import { overload } from './overload.ts';
 import { revocation } from './revocation.ts';
 
 const { values } = parseArgs({
@@ -26,6 +27,7 @@ const parts = {
   'revocation-postgres': () => revocation('postgres', effort),
   'mixed-sqlite': () => mixed('sqlite', million, effort),
   'mixed-postgres': () => mixed('postgres', million, effort),
+  'overload-sqlite': () => overload('sqlite', effort),
   'audit-sqlite': () => audit('sqlite', events, effort),
   'audit-postgres': () => audit('postgres', events, effort),
 };

@@ -1,4 +1,5 @@
 // The whole server on one screen: the middleware in its order, and every route.
+import type { RequestListener } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { JSONWebKeySet } from 'jose';
 import Koa from 'koa';
@@ -22,11 +23,13 @@ import { FloodRecorder } from './http/flood-recorder.ts';
 import { handleHealth } from './http/health.ts';
 import { handleInboxes } from './http/inboxes.ts';
 import { handleIntrospect } from './http/introspect.ts';
+import { handleIntrospectBatch } from './http/introspect-batch.ts';
 import { handleIssuers } from './http/issuers.ts';
 import { handleLogout } from './http/logout.ts';
 import { handleMetadata, metadataPath } from './http/metadata.ts';
 import { type Counts, handleMetrics, Metrics, type OtherWorkers } from './http/metrics.ts';
 import { answerErrors, describe, identify, observe } from './http/middleware.ts';
+import { Overload } from './http/overload.ts';
 import { Refusal } from './http/refusal.ts';
 import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
@@ -50,6 +53,7 @@ export interface AppParts {
   readonly trusted: BlockList;
   readonly logoutAliases: readonly string[];
   readonly authFailuresPerMinuteMax: number;
+  readonly introspectionsAtOnceMax: number;
   /** Signs the codes that confirm large revocations. */
   readonly confirmSecret: string;
   /** /v1, /metrics and /docs have a listener of their own. */
@@ -76,8 +80,8 @@ export interface AppParts {
 
 export interface App {
   /** What clients, apps and resource servers use; everything when there is no separate listener. */
-  readonly main: Koa<State>;
-  readonly admin: Koa<State> | null;
+  readonly main: RequestListener;
+  readonly admin: RequestListener | null;
   readonly routes: readonly Route[];
   counts(): Promise<Counts>;
   /** Writes what is still only counted. */
@@ -91,6 +95,8 @@ export function createApp(parts: AppParts): App {
   const metrics = new Metrics(parts.others);
   watchTrail(metrics, store, parts.trail);
   const directory = new ClientDirectory(store, isShared);
+  const { introspectionsAtOnceMax } = parts;
+  const overload = new Overload({ metrics, log, introspectionsAtOnceMax });
   const recorder = new FloodRecorder(store);
   const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
   const { sharedSecret } = parts;
@@ -156,16 +162,12 @@ export function createApp(parts: AppParts): App {
   const forEveryone: Route[] = [
     ...routesOf('oauth', {
       'POST /revoke': handleRevoke({ store, policy, verifier, auth, recorder }),
-      'POST /introspect': handleIntrospect({
-        store,
-        verifier,
-        auth,
-        activity,
-        deadTokens,
-        signingKeys,
-        issuer,
-        now,
-      }),
+      'POST /introspect': overload.counted(
+        handleIntrospect({ store, verifier, auth, activity, deadTokens, signingKeys, issuer, now }),
+      ),
+      'POST /introspect/batch': overload.counted(
+        handleIntrospectBatch({ store, verifier, auth, activity, deadTokens, overload }),
+      ),
       'POST /backchannel-logout': inboxes.backchannelLogout,
       'POST /global-token-revocation': inboxes.globalTokenRevocation,
       'POST /security-events': inboxes.securityEvents,
@@ -181,7 +183,7 @@ export function createApp(parts: AppParts): App {
     }),
   ];
   const forOperators: Route[] = routesOf('v1', {
-    'POST /v1/tokens': handleRegisterTokens({ store, policy, auth }),
+    'POST /v1/tokens': handleRegisterTokens({ store, policy, auth, overload }),
     'POST /v1/tokens/explain': handleExplain({ store, verifier, auth }),
     'POST /v1/revocations': revocations.createRevocation,
     'GET /v1/revocations': revocations.listRevocations,
@@ -211,17 +213,17 @@ export function createApp(parts: AppParts): App {
     'GET /docs/:file': docs.docs,
   });
 
-  const build = (routes: readonly Route[]): Koa<State> => {
+  const build = (routes: readonly Route[]): RequestListener => {
     const app = new Koa<State>();
     app.on('error', (error) => log.info(describe(error), 'a connection ended before its answer'));
     app.use(identify(log, parts.trusted));
     app.use(observe(metrics));
-    app.use(answerErrors());
+    app.use(answerErrors(overload));
     app.use(routerOf(routes, cors(directory)));
     app.use(() => {
       throw new Refusal('not_found', 'there is nothing here; see /openapi.json');
     });
-    return app;
+    return overload.guard(app.callback());
   };
   return {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),

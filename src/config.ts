@@ -33,6 +33,7 @@ export interface Config {
   /** Signs the codes that confirm large revocations; null: one is made at the start. */
   readonly confirmSecret: string | null;
   readonly authFailuresPerMinuteMax: number;
+  readonly introspectionsAtOnceMax: number;
   readonly shutdownGraceMs: number;
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
@@ -124,6 +125,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     refreshTokenGraceSeconds: reader.integer('REFRESH_TOKEN_GRACE_SECONDS', 0, 0, 600),
     confirmSecret: reader.longSecret('CONFIRM_SECRET'),
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
+    introspectionsAtOnceMax: reader.integer('INTROSPECTIONS_AT_ONCE_MAX', 1000, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
     auditRetentionDays: reader.has('AUDIT_RETENTION_DAYS')
       ? reader.integer('AUDIT_RETENTION_DAYS', 1, 1, 36500)

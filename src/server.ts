@@ -76,6 +76,7 @@ export async function serveStore(
     trusted: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
+    introspectionsAtOnceMax: config.introspectionsAtOnceMax,
     confirmSecret: config.confirmSecret ?? randomBytes(32).toString('base64url'),
     separateAdmin: config.adminPort !== null,
     issuer: config.authorizationServerIssuer,
@@ -102,8 +103,8 @@ export async function serveStore(
       purgeable: upkeep.purgeable,
     },
   });
-  const main = await listen(app.main.callback(), config, config.port);
-  const admin = app.admin ? await listen(app.admin.callback(), config, config.adminPort ?? 0) : null;
+  const main = await listen(app.main, config, config.port);
+  const admin = app.admin ? await listen(app.admin, config, config.adminPort ?? 0) : null;
   return {
     url: urlOf(main),
     adminUrl: urlOf(admin ?? main),

@@ -7,34 +7,57 @@ import { LRUCache } from 'lru-cache';
 
 export const rememberMs = 800;
 
+/** The time counts from before the reading: a record is never remembered for longer after it has changed. */
+interface Since<Value> {
+  readonly value: Value;
+  readonly readAt: number;
+}
+
 export class ShortMemory<Value extends object> {
-  readonly #values: LRUCache<string, Value>;
+  /** Stale ones stay: what a record was tells something of who asks for it. */
+  readonly #values: LRUCache<string, Since<Value>>;
+  /** Of many requests that need the same record one reads it. */
+  readonly #readings = new Map<string, Since<Promise<Value | undefined>>>();
   readonly #isShared: boolean;
-  #changes = 0;
 
   /** `isShared`: other workers of this server remember the same records. */
   constructor({ max, isShared }: { max: number; isShared: boolean }) {
-    // Without a resolution the clock is read for each look-up: a stale reading would stretch the time.
-    this.#values = new LRUCache({ max, ttl: rememberMs, ttlResolution: 0 });
+    this.#values = new LRUCache({ max });
     this.#isShared = isShared;
   }
 
-  /** What is remembered, else what `read` resolves to; undefined is not remembered. */
-  async find(key: string, read: () => Promise<Value | undefined>): Promise<Value | undefined> {
+  /**
+   * What is remembered, else what `read` resolves to, which is told what the record was before; undefined is
+   * not remembered.
+   */
+  async find(
+    key: string,
+    read: (before: Value | undefined) => Promise<Value | undefined>,
+  ): Promise<Value | undefined> {
+    const readAt = performance.now();
+    const isFresh = (since: Since<unknown>) => readAt - since.readAt < rememberMs;
     const known = this.#values.get(key);
-    if (known) return known;
-    const changes = this.#changes;
-    // The time counts from before the reading: a record is never remembered for longer after it has changed.
-    const start = performance.now();
-    const value = await read();
-    if (value && changes === this.#changes) this.#values.set(key, value, { start });
-    return value;
+    if (known && isFresh(known)) return known.value;
+    const underWay = this.#readings.get(key);
+    if (underWay && isFresh(underWay)) return underWay.value;
+    const reading = { value: read(known?.value), readAt };
+    this.#readings.set(key, reading);
+    try {
+      const value = await reading.value;
+      if (this.#readings.get(key) === reading) {
+        if (value) this.#values.set(key, { value, readAt });
+        else this.#values.delete(key);
+      }
+      return value;
+    } finally {
+      if (this.#readings.get(key) === reading) this.#readings.delete(key);
+    }
   }
 
   /** After a change made here; resolves when no worker of this server remembers what was before. */
   async forget(key: string): Promise<void> {
-    this.#changes += 1;
     this.#values.delete(key);
+    this.#readings.delete(key);
     if (this.#isShared) await setTimeout(rememberMs);
   }
 }

@@ -129,7 +129,7 @@ function converse(
 }
 
 /** The body of a whole response with a Content-Length; undefined while more is to come. */
-function bodyOf(response: string): string | undefined {
+export function bodyOf(response: string): string | undefined {
   const end = response.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const length = Number(/content-length: (\d+)/i.exec(response)?.[1]);

@@ -122,6 +122,12 @@ export const settings: readonly Setting[] = [
     default: '30',
     means: 'failed authentications per client and address before 429; per address ten times as many',
   },
+  {
+    name: 'INTROSPECTIONS_AT_ONCE_MAX',
+    default: '1000',
+    means:
+      'introspections under way at once; beyond it they get 503, so that revocations are not kept waiting',
+  },
   { name: 'SHUTDOWN_GRACE_SECONDS', default: '10', means: 'how long open requests may take after SIGTERM' },
   {
     name: 'AUDIT_RETENTION_DAYS',

@@ -3,7 +3,7 @@
 import type { Claims } from './claims.ts';
 import { type Asker, holds, reaches } from './clients.ts';
 import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
-import type { Store } from './store.ts';
+import type { Facts, Store } from './store.ts';
 import { verdict } from './verdict.ts';
 
 export type Introspection =
@@ -21,17 +21,34 @@ export async function introspectToken(
   caller: Asker,
   presented: Presented,
 ): Promise<Introspection> {
-  return store.ask((facts, now) => {
-    const token = findKnownToken(facts, presented);
-    if (!token) return inactive;
-    const standing = facts.standing(token);
-    const [cover] = standing.coveredBy;
-    if (cover && now < token.expiresAt)
-      return { active: false, revoked: { claims: token, reason: cover.reason } };
-    if (!maySee(caller, token) || !verdict(token, standing, now).active) return inactive;
-    const secondsLeft = Math.max(0, Math.floor((token.expiresAt - now) / 1000));
-    return { active: true, claims: token, cacheMaxAge: Math.min(caller.cacheMaxAge, secondsLeft) };
-  });
+  return store.ask((facts, now) => judge(facts, now, caller, presented), 'bulk');
+}
+
+/** Many at one instant, in one question, answered in their order; null is what could not be a token at all. */
+export async function introspectTokens(
+  store: Store,
+  caller: Asker,
+  presented: readonly (Presented | null)[],
+): Promise<readonly Introspection[]> {
+  return store.ask(
+    (facts, now) =>
+      facts.together(
+        ...presented.map((one) => () => (one === null ? inactive : judge(facts, now, caller, one))),
+      ),
+    'bulk',
+  );
+}
+
+function judge(facts: Facts, now: number, caller: Asker, presented: Presented): Introspection {
+  const token = findKnownToken(facts, presented);
+  if (!token) return inactive;
+  const standing = facts.standing(token);
+  const [cover] = standing.coveredBy;
+  if (cover && now < token.expiresAt)
+    return { active: false, revoked: { claims: token, reason: cover.reason } };
+  if (!maySee(caller, token) || !verdict(token, standing, now).active) return inactive;
+  const secondsLeft = Math.max(0, Math.floor((token.expiresAt - now) / 1000));
+  return { active: true, claims: token, cacheMaxAge: Math.min(caller.cacheMaxAge, secondsLeft) };
 }
 
 /**

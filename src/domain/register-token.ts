@@ -57,7 +57,7 @@ export async function registerToken(
   origin: Origin,
   registration: Registration,
 ): Promise<Registered> {
-  return store.write((facts, now) => decide(facts, now, policy, registrar, origin, registration));
+  return store.write((facts, now) => decide(facts, now, policy, registrar, origin, registration), 'bulk');
 }
 
 function decide(

@@ -30,10 +30,12 @@ export interface RevokeRequest {
  * strangers can cause at will is recorded by the caller of this operation, within limits.
  */
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
-  const claims = await store.ask((facts) => findKnownToken(facts, request.presented));
+  // A public client has proved nothing (RFC 7009 §5).
+  const line = request.caller.authMethod === 'none' ? 'unvouched' : 'vouched';
+  const claims = await store.ask((facts) => findKnownToken(facts, request.presented), line);
   if (!claims) return { status: 'already_inactive', reason: 'token_not_found' };
   if (!mayRevoke(request.caller, claims)) return { status: 'foreign' };
-  return store.write((facts, now) => decide(facts, now, policy, request, claims));
+  return store.write((facts, now) => decide(facts, now, policy, request, claims), line);
 }
 
 function mayRevoke(caller: Client, claims: Claims): boolean {

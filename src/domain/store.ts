@@ -176,23 +176,49 @@ export interface EventCount {
   readonly count: number;
 }
 
+/**
+ * Where a question or a decision waits for its turn, first things first. `vouched`: an authenticated caller,
+ * an operator or the server itself stands behind it. `bulk`: the same, but such things come in masses
+ * (introspections, registrations), and revocations go before them. `unvouched`: nobody stands behind it
+ * (public clients, strangers with something that may be a token); it has a short line and a small share.
+ */
+export const lines = ['vouched', 'bulk', 'unvouched'] as const;
+export type Line = (typeof lines)[number];
+
 /** Storage cannot answer or cannot promise durability: 503, and nothing was said. */
 export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable';
+  override readonly name: string = 'StoreUnavailable';
+}
+
+const ofLine: Readonly<Record<Line, string>> = {
+  vouched: 'requests',
+  bulk: 'introspections and registrations',
+  unvouched: 'requests without client authentication',
+};
+
+/** A line is full. The message may leave the process. */
+export class StoreOverloaded extends StoreUnavailable {
+  override readonly name = 'StoreOverloaded';
+  readonly line: Line;
+
+  constructor(line: Line, waitingMax: number) {
+    super(`too many ${ofLine[line]} wait, at most ${waitingMax} may; try again`);
+    this.line = line;
+  }
 }
 
 /**
- * Every method rejects with `StoreUnavailable` when the database cannot be reached, is overloaded or
- * refuses the write.
+ * Every method rejects with `StoreUnavailable` when the database cannot be reached or refuses the write;
+ * questions and decisions, at once, with `StoreOverloaded` when their line (default `vouched`) is full.
  */
 export interface Store {
   /** Answers from what is committed when it is asked; never from a replica or a cache. */
-  ask<T>(question: (facts: Facts, now: number) => T): Promise<T>;
+  ask<T>(question: (facts: Facts, now: number) => T, line?: Line): Promise<T>;
   /**
    * Runs a decision as if alone, one after another across all processes, and resolves once its effects
    * are durable. A decision sees the effects of all before it.
    */
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<T>;
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line?: Line): Promise<T>;
   /** Newest first, at most `limit`, starting below `before`. */
   listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]>;
   /** Oldest first, at most `limit`, starting above `after`. */

@@ -20,7 +20,10 @@ export class ClientDirectory {
 
   async find(clientId: string): Promise<Client | undefined> {
     if (!clientIdSyntax.test(clientId)) return undefined;
-    return this.#clients.find(clientId, () => this.#store.ask((facts) => facts.client(clientId)));
+    // Strangers choose the names that are looked up: only those that were found before are vouched for.
+    return this.#clients.find(clientId, (before) =>
+      this.#store.ask((facts) => facts.client(clientId), before ? 'vouched' : 'unvouched'),
+    );
   }
 
   /** After a change made here; resolves when it counts in every worker of this server. */

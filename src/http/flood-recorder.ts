@@ -33,7 +33,7 @@ export class FloodRecorder {
     this.#tallies.set(key, tally);
     tally.seen += 1;
     if (tally.seen <= singlyPerMinute) {
-      await this.#store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+      await this.#store.write(() => ({ outcome: undefined, effects: { events: [event] } }), 'unvouched');
     }
   }
 

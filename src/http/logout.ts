@@ -19,6 +19,7 @@ import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { readForm } from './form.ts';
 import { check, readJson } from './json.ts';
+import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import { idLengthMax } from './members.ts';
 import { type GivenReason, readReason } from './reason.ts';
 import { missingParameter, Refusal } from './refusal.ts';
@@ -44,17 +45,8 @@ const logoutBody = z.object({
   reason: text,
   timestamp: z.union([z.string(), z.number()]).transform(String).nullish(),
   scope: z.enum(['current', 'others', 'all']).nullish(),
-  client_id: text,
-  client_secret: text,
-  client_assertion: text,
-  client_assertion_type: text,
+  ...credentialMembers,
 });
-const credentialMembers = [
-  'client_id',
-  'client_secret',
-  'client_assertion',
-  'client_assertion_type',
-] as const;
 type LogoutBody = z.output<typeof logoutBody>;
 
 export function handleLogout(parts: LogoutParts) {
@@ -122,11 +114,8 @@ async function logOutByClient(
   given: GivenReason,
   metadata: Readonly<Record<string, unknown>>,
 ): Promise<LoggedOut> {
-  const credentials = new Map(
-    credentialMembers.map((name) => [name, body[name] || ''] as const).filter(([, value]) => value !== ''),
-  );
   const isBearer = /^bearer\b/i.test(ctx.get('authorization'));
-  const caller = isBearer ? undefined : await parts.auth.authenticate(ctx, credentials);
+  const caller = isBearer ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
   if (!caller || caller.authMethod === 'none') {
     const headers = caller ? basicChallenge : bearerChallenge;
     throw new Refusal('invalid_token', 'a refresh_token or a bearer access token is missing', { headers });

@@ -3,6 +3,7 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 import type { ClientAuth } from './client-auth.ts';
 import type { Context } from './context.ts';
+import type { RefusedWork } from './overload.ts';
 
 const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -44,8 +45,19 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly #overloadRefusals = new Counter({
+    name: 'revocation_overload_refusals_total',
+    help: 'Requests refused with 503 because too many were under way or waiting, by work',
+    labelNames: ['work'],
+    registers: [this.registry],
+  });
+
   constructor(others: OtherWorkers | null) {
     this.#others = others;
+  }
+
+  countOverloadRefusal(work: RefusedWork): void {
+    this.#overloadRefusals.inc({ work });
   }
 
   countJwtRefusal(reason: string): void {

@@ -3,13 +3,12 @@
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { KeysUnavailable } from '../domain/known-token.ts';
-import { StoreUnavailable } from '../domain/store.ts';
+import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import { addressOf, type Context, type Next, requestIdOf } from './context.ts';
 import type { Metrics } from './metrics.ts';
+import { type Overload, retryAfterSeconds } from './overload.ts';
 import { Refusal, render } from './refusal.ts';
 import { respond, setCommonHeaders } from './respond.ts';
-
-const retryAfterSeconds = '1';
 
 /** Names the request, and sees to it that every answer has the headers that all have. */
 export function identify(log: Logger, trusted: BlockList) {
@@ -42,11 +41,12 @@ export function observe(metrics: Metrics) {
 }
 
 /** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
-export function answerErrors() {
+export function answerErrors(overload: Overload) {
   return async function answerErrors(ctx: Context, next: Next): Promise<void> {
     try {
       await next();
     } catch (error) {
+      if (error instanceof StoreOverloaded) overload.note(error.line);
       const refusal = refusalOf(error, ctx);
       const { status, contentType, body } = render(refusal, ctx.state.family);
       ctx.set({ ...refusal.headers });
@@ -58,6 +58,8 @@ export function answerErrors() {
 
 function refusalOf(error: unknown, ctx: Context): Refusal {
   if (error instanceof Refusal) return error;
+  // Counted and told of by the few: a line for each would be a load of its own.
+  if (error instanceof StoreOverloaded) return new Refusal('temporarily_unavailable', error.message);
   const { log, requestId, route } = ctx.state;
   const fields = { request_id: requestId, route, ...describe(error) };
   if (error instanceof StoreUnavailable) {

@@ -4,12 +4,13 @@ import { tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
-import { type Store, StoreUnavailable } from '../domain/store.ts';
+import { type Store, StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
 import { bodyBytesMax } from './form.ts';
 import { readJson } from './json.ts';
 import { ndjsonLines } from './ndjson.ts';
+import type { Overload } from './overload.ts';
 import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
 import { respond } from './respond.ts';
 import { readRegistration } from './token-registration.ts';
@@ -18,6 +19,7 @@ export interface TokensParts {
   readonly store: Store;
   readonly policy: Policy;
   readonly auth: ClientAuth;
+  readonly overload: Overload;
 }
 
 const arrayItemsMax = 1000;
@@ -30,7 +32,7 @@ interface Item {
   readonly [member: string]: unknown;
 }
 
-export function handleRegisterTokens({ store, policy, auth }: TokensParts) {
+export function handleRegisterTokens({ store, policy, auth, overload }: TokensParts) {
   const registerOne = async (ctx: Context, registrar: Caller, value: unknown): Promise<Item> => {
     const registration = readRegistration(value, registrar, policy);
     const origin = originOf(ctx, registrar.actor);
@@ -49,7 +51,8 @@ export function handleRegisterTokens({ store, policy, auth }: TokensParts) {
       return { index, ...(await registerOne(ctx, registrar, value)) };
     } catch (error) {
       const { status, body } = render(toRefusal(error), 'v1');
-      if (status >= 500)
+      if (error instanceof StoreOverloaded) overload.note(error.line);
+      else if (status >= 500)
         ctx.state.log.error({ request_id: ctx.state.requestId, index }, 'a registration failed');
       return { index, http_status: status, ...body };
     }
@@ -145,6 +148,7 @@ function itemOf(outcome: Registered): Item {
 
 function toRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
+  if (error instanceof StoreOverloaded) return new Refusal('temporarily_unavailable', error.message);
   if (error instanceof StoreUnavailable)
     return new Refusal('temporarily_unavailable', 'the database did not answer');
   return new Refusal('server_error', 'the server failed');

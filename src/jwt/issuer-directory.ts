@@ -20,9 +20,11 @@ export class IssuerDirectory {
 
   async find(name: string): Promise<Issuer | undefined> {
     if (name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name)) return undefined;
-    const found = await this.#issuers.find(name, async () => ({
-      issuer: await this.#store.ask((facts) => facts.issuer(name)),
-    }));
+    const found = await this.#issuers.find(name, async (before) => {
+      // Only names that were found before are vouched for.
+      const line = before?.issuer ? 'vouched' : 'unvouched';
+      return { issuer: await this.#store.ask((facts) => facts.issuer(name), line) };
+    });
     return found?.issuer;
   }
 

@@ -1,6 +1,7 @@
 // A queue whose items are worked off together: while one batch is under way the next one gathers. An item
-// joins no batch that has already begun, so its answer is never older than its question.
-import { StoreUnavailable } from '../domain/store.ts';
+// joins no batch that has already begun, so its answer is never older than its question. Who waits stands in
+// one of several lines, each of its own length, so that none crowds out another.
+import { type Line, lines, StoreOverloaded } from '../domain/store.ts';
 
 interface Waiting<Item> {
   readonly item: Item;
@@ -15,45 +16,54 @@ export interface Entry<Item> {
   reject(error: unknown): void;
 }
 
+export interface QueueLimits {
+  readonly batchMax: number;
+  /** Batches that may be under way at once. */
+  readonly lanes: number;
+  readonly waitingMax: Readonly<Record<Line, number>>;
+}
+
+/** While earlier lines wait, each later one gets one place in so many. */
+const placesPerRound = 10;
+
 export class BatchQueue<Item> {
   readonly #work: (entries: readonly Entry<Item>[]) => Promise<void>;
-  readonly #batchMax: number;
-  readonly #waitingMax: number;
-  readonly #lanes: number;
-  #waiting: Waiting<Item>[] = [];
+  readonly #limits: QueueLimits;
+  readonly #waiting: Readonly<Record<Line, Waiting<Item>[]>> = { vouched: [], bulk: [], unvouched: [] };
+  /** Places given out in this round. */
+  #place = 0;
   #running = 0;
   #scheduled = false;
 
-  /** `work` settles every entry or rejects; `lanes` batches may be under way at once. */
-  constructor(
-    work: (entries: readonly Entry<Item>[]) => Promise<void>,
-    limits: { batchMax: number; waitingMax: number; lanes: number },
-  ) {
+  /** `work` settles every entry or rejects. */
+  constructor(work: (entries: readonly Entry<Item>[]) => Promise<void>, limits: QueueLimits) {
     this.#work = work;
-    this.#batchMax = limits.batchMax;
-    this.#waitingMax = limits.waitingMax;
-    this.#lanes = limits.lanes;
+    this.#limits = limits;
   }
 
-  add<T>(item: Item): Promise<T> {
-    if (this.#waiting.length >= this.#waitingMax) {
-      return Promise.reject(new StoreUnavailable('too many requests wait for the database'));
-    }
+  /** Rejects at once with `StoreOverloaded` when the line is full. */
+  add<T>(item: Item, line: Line): Promise<T> {
+    const waiting = this.#waiting[line];
+    const waitingMax = this.#limits.waitingMax[line];
+    if (waiting.length >= waitingMax) return Promise.reject(new StoreOverloaded(line, waitingMax));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ item, resolve: resolve as (value: never) => void, reject });
+      waiting.push({ item, resolve: resolve as (value: never) => void, reject });
       this.#schedule();
     });
   }
 
   /** Resolves when nothing waits and nothing is under way. */
   async drained(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#running > 0)
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    while (this.#count() > 0 || this.#running > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+
+  #count(): number {
+    return lines.reduce((count, line) => count + this.#waiting[line].length, 0);
   }
 
   /** What arrives in the same turn of the event loop travels together. */
   #schedule(): void {
-    if (this.#scheduled || this.#running >= this.#lanes) return;
+    if (this.#scheduled || this.#running >= this.#limits.lanes) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
@@ -61,17 +71,40 @@ export class BatchQueue<Item> {
     });
   }
 
+  /** Places that are reserved go first, so that no line starves; the others by the order of the lines. */
+  #take(): Waiting<Item>[] {
+    const size = Math.min(this.#limits.batchMax, this.#count());
+    const taken = lines.map((line, rank) => Math.min(this.#waiting[line].length, this.#reserved(rank, size)));
+    let left = taken.reduce((rest, count) => rest - count, size);
+    const batch = lines.flatMap((line, rank) => {
+      const waiting = this.#waiting[line];
+      const reserved = taken[rank] as number;
+      const further = Math.min(waiting.length - reserved, left);
+      left -= further;
+      return waiting.splice(0, reserved + further);
+    });
+    this.#place = (this.#place + size) % placesPerRound;
+    return batch;
+  }
+
+  /** How many of the next `size` places are reserved for a line: one per round for each but the first line. */
+  #reserved(rank: number, size: number): number {
+    if (rank === 0) return 0;
+    const until = (place: number) => Math.floor((place + placesPerRound - 1 - rank) / placesPerRound);
+    return until(this.#place + size) - until(this.#place);
+  }
+
   async #run(): Promise<void> {
-    const batch = this.#waiting.splice(0, this.#batchMax) as Entry<Item>[];
+    const batch = this.#take() as Entry<Item>[];
     if (batch.length === 0) return;
     this.#running += 1;
-    if (this.#waiting.length > 0) this.#schedule();
+    if (this.#count() > 0) this.#schedule();
     try {
       await this.#work(batch);
     } catch (error) {
       for (const entry of batch) entry.reject(error);
     }
     this.#running -= 1;
-    if (this.#waiting.length > 0) this.#schedule();
+    if (this.#count() > 0) this.#schedule();
   }
 }

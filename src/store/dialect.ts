@@ -55,7 +55,7 @@ export function findRowsByKey<Row>(
   column: string,
   keys: readonly Buffer[],
 ): Promise<Row[]> {
-  return (isPostgres(db) ? ofPostgres : ofSqlite).findRowsByKey(db, table, column, keys);
+  return (isPostgres(db) ? postgres : sqlite).findRowsByKey(db, table, column, keys);
 }
 
 /** Inserts in the way in which the database behind `db` takes many rows fastest. */

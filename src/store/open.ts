@@ -12,6 +12,7 @@ import type {
   EventCount,
   EventFilter,
   Facts,
+  Line,
   RevocationFilter,
   SessionPosition,
   Store,
@@ -44,7 +45,8 @@ export interface StoreOptions {
   readonly batchMax?: number;
 }
 
-const waitingMax = 10_000;
+/** What may wait: about a second's work of the first line, and of the last. */
+const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
 const batchMaxDefault = 200;
 const attemptsMax = 4;
 
@@ -75,12 +77,12 @@ class KnexStore implements Store {
     this.#decisions = new BatchQueue((entries) => this.#commit(entries), { batchMax, waitingMax, lanes: 1 });
   }
 
-  ask<T>(question: (facts: Facts, now: number) => T): Promise<T> {
-    return this.#questions.add<T>(question);
+  ask<T>(question: (facts: Facts, now: number) => T, line: Line = 'vouched'): Promise<T> {
+    return this.#questions.add<T>(question, line);
   }
 
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<T> {
-    return this.#decisions.add<T>(decide);
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: Line = 'vouched'): Promise<T> {
+    return this.#decisions.add<T>(decide, line);
   }
 
   listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]> {

@@ -14,6 +14,7 @@ export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promis
     trusted: trustedPeers([]),
     logoutAliases: [],
     authFailuresPerMinuteMax: 1,
+    introspectionsAtOnceMax: 1000,
     confirmSecret: 'a-secret-of-at-least-32-characters',
     separateAdmin: false,
     issuer: config.authorizationServerIssuer,

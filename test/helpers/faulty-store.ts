@@ -2,26 +2,62 @@
 // rejecting with StoreUnavailable, or by having the database refuse an event, so that what a transaction
 // leaves behind is tested on the real one.
 import type { NewEvent } from '../../src/domain/audit.ts';
-import { type Decision, type Facts, type Store, StoreUnavailable } from '../../src/domain/store.ts';
+import {
+  type Decision,
+  type Facts,
+  type Line,
+  type Store,
+  StoreUnavailable,
+} from '../../src/domain/store.ts';
+import { BatchQueue, type QueueLimits } from '../../src/store/batch-queue.ts';
 
 export type Fault = 'none' | 'reads' | 'writes' | 'everything' | 'events';
 
 export class FaultyStore implements Store {
   /** `events`: the database refuses every audit event, and with it the transaction that appends it. */
   fault: Fault = 'none';
+  /** The lines of all questions, and of all decisions. */
+  readonly asked: Line[] = [];
+  readonly written: Line[] = [];
   readonly #store: Store;
+  #held: Held | undefined;
 
   constructor(store: Store) {
     this.#store = store;
   }
 
-  ask<T>(question: (facts: Facts, now: number) => T): Promise<T> {
-    return this.#reading(() => this.#store.ask(question));
+  /**
+   * Holds what is to be done for these lines until `release`: it waits in a queue of the store's own kind,
+   * one by one.
+   */
+  hold(questions: readonly Line[], decisions: readonly Line[], waitingMax: QueueLimits['waitingMax']): void {
+    this.#held = new Held(questions, decisions, waitingMax);
   }
 
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>): Promise<T> {
+  /** Resolves once so many are held: the first one under way, the others waiting. */
+  async holds(count: number): Promise<void> {
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    while ((this.#held?.count ?? 0) < count) await turn();
+    await turn();
+    await turn();
+  }
+
+  release(): void {
+    this.#held?.release();
+    this.#held = undefined;
+  }
+
+  ask<T>(question: (facts: Facts, now: number) => T, line: Line = 'vouched'): Promise<T> {
+    this.asked.push(line);
+    const ask = () => this.#reading(() => this.#store.ask(question, line));
+    return this.#held?.questions.includes(line) ? this.#held.add(ask, line) : ask();
+  }
+
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: Line = 'vouched'): Promise<T> {
+    this.written.push(line);
     if (this.fault === 'writes' || this.fault === 'everything') return Promise.reject(failure());
-    return this.#store.write(this.fault === 'events' ? withRefusedEvents(decide) : decide);
+    const write = () => this.#store.write(this.fault === 'events' ? withRefusedEvents(decide) : decide, line);
+    return this.#held?.decisions.includes(line) ? this.#held.add(write, line) : write();
   }
 
   listEvents(...of: Parameters<Store['listEvents']>): ReturnType<Store['listEvents']> {
@@ -94,6 +130,39 @@ export class FaultyStore implements Store {
 
   #reading<T>(read: () => Promise<T>): Promise<T> {
     return this.fault === 'reads' || this.fault === 'everything' ? Promise.reject(failure()) : read();
+  }
+}
+
+class Held {
+  readonly questions: readonly Line[];
+  readonly decisions: readonly Line[];
+  /** Of those that came, refused ones included. */
+  count = 0;
+  readonly #queue: BatchQueue<() => Promise<unknown>>;
+  #release: () => void = () => {};
+
+  constructor(questions: readonly Line[], decisions: readonly Line[], waitingMax: QueueLimits['waitingMax']) {
+    this.questions = questions;
+    this.decisions = decisions;
+    const released = new Promise<void>((resolve) => {
+      this.#release = resolve;
+    });
+    this.#queue = new BatchQueue(
+      async (entries) => {
+        await released;
+        await Promise.all(entries.map((entry) => entry.item().then(entry.resolve, entry.reject)));
+      },
+      { batchMax: 1, lanes: 1, waitingMax },
+    );
+  }
+
+  add<T>(work: () => Promise<T>, line: Line): Promise<T> {
+    this.count += 1;
+    return this.#queue.add<T>(work, line);
+  }
+
+  release(): void {
+    this.#release();
   }
 }
 

@@ -105,7 +105,7 @@ testEachDatabase(
 
 testEachDatabase('GET /health/ready is 503 once the server was told to stop', async (t, app) => {
   const { main } = await appOn(app.store, { isDraining: () => true });
-  const reply = await supertest(main.callback()).get('/health/ready');
+  const reply = await supertest(main).get('/health/ready');
   t.is(reply.status, 503);
   t.deepEqual(reply.body, {
     status: 'not_ready',

@@ -1,11 +1,18 @@
-// The queue behind questions and decisions: what joins a batch, and what happens when too much waits.
+// The queue behind questions and decisions: what joins a batch, who goes first, and what happens when too
+// much waits.
 import test from 'ava';
-import { BatchQueue, type Entry } from '../../src/store/batch-queue.ts';
+import fc from 'fast-check';
+import { type Line, lines } from '../../src/domain/store.ts';
+import { BatchQueue, type Entry, type QueueLimits } from '../../src/store/batch-queue.ts';
 
-const wide = { batchMax: 100, waitingMax: 100, lanes: 1 };
+const wide = { batchMax: 100, waitingMax: of(100), lanes: 1 };
+
+function of(waitingMax: number): QueueLimits['waitingMax'] {
+  return { vouched: waitingMax, bulk: waitingMax, unvouched: waitingMax };
+}
 
 /** A queue whose batches are held back until `release` is called, and the batches that it began. */
-function heldQueue(limits: { batchMax: number; waitingMax: number; lanes: number }) {
+function heldQueue(limits: QueueLimits) {
   const batches: number[][] = [];
   const held: (() => void)[] = [];
   const queue = new BatchQueue<number>(async (entries: readonly Entry<number>[]) => {
@@ -22,9 +29,9 @@ function heldQueue(limits: { batchMax: number; waitingMax: number; lanes: number
 
 test('what arrives in one turn travels together, what comes later joins no batch that has begun', async (t) => {
   const { queue, batches, turn, release } = heldQueue(wide);
-  const first = [queue.add<number>(1), queue.add<number>(2)];
+  const first = [queue.add<number>(1, 'vouched'), queue.add<number>(2, 'vouched')];
   await turn();
-  const later = queue.add<number>(3);
+  const later = queue.add<number>(3, 'vouched');
   await turn();
   t.deepEqual(batches, [[1, 2]]);
   release();
@@ -36,8 +43,8 @@ test('what arrives in one turn travels together, what comes later joins no batch
 });
 
 test('a batch is no larger than its bound, and lanes work side by side', async (t) => {
-  const { queue, batches, turn, release } = heldQueue({ batchMax: 2, waitingMax: 100, lanes: 2 });
-  const all = [1, 2, 3, 4, 5].map((item) => queue.add<number>(item));
+  const { queue, batches, turn, release } = heldQueue({ batchMax: 2, waitingMax: of(100), lanes: 2 });
+  const all = [1, 2, 3, 4, 5].map((item) => queue.add<number>(item, 'vouched'));
   await turn();
   t.deepEqual(batches, [
     [1, 2],
@@ -52,19 +59,57 @@ test('a batch is no larger than its bound, and lanes work side by side', async (
   t.deepEqual(await Promise.all(all), [1, 2, 3, 4, 5]);
 });
 
-test('what is too much to wait is refused at once, and what waits is still answered', async (t) => {
-  const { queue, turn, release } = heldQueue({ batchMax: 1, waitingMax: 2, lanes: 1 });
-  const accepted = [queue.add<number>(1), queue.add<number>(2)];
-  await t.throwsAsync(queue.add<number>(3), {
-    name: 'StoreUnavailable',
-    message: 'too many requests wait for the database',
+test('each line has its own length: a full one refuses at once, and no other with it', async (t) => {
+  const { queue, turn, release } = heldQueue({
+    batchMax: 1,
+    waitingMax: { vouched: 2, bulk: 1, unvouched: 0 },
+    lanes: 1,
   });
-  for (const one of accepted) {
+  const accepted = [queue.add<number>(1, 'vouched'), queue.add<number>(2, 'vouched')];
+  await t.throwsAsync(queue.add<number>(3, 'vouched'), {
+    name: 'StoreOverloaded',
+    message: 'too many requests wait, at most 2 may; try again',
+  });
+  accepted.push(queue.add<number>(4, 'bulk'));
+  await t.throwsAsync(queue.add<number>(5, 'bulk'), {
+    name: 'StoreOverloaded',
+    message: 'too many introspections and registrations wait, at most 1 may; try again',
+  });
+  await t.throwsAsync(queue.add<number>(6, 'unvouched'), {
+    name: 'StoreOverloaded',
+    message: 'too many requests without client authentication wait, at most 0 may; try again',
+  });
+  for (let n = 0; n < accepted.length; n++) {
     await turn();
     release();
-    await one;
   }
-  t.pass();
+  t.deepEqual(await Promise.all(accepted), [1, 2, 4]);
+});
+
+test('the lines go in their order, but for one place in ten that each later line has to itself', async (t) => {
+  const { queue, batches, turn, release } = heldQueue({ batchMax: 20, waitingMax: of(100), lanes: 1 });
+  const hundreds: Record<Line, number> = { unvouched: 200, bulk: 100, vouched: 0 };
+  const all = (Object.keys(hundreds) as Line[]).flatMap((line) =>
+    Array.from({ length: 30 }, (_, n) => queue.add<number>(hundreds[line] + n, line)),
+  );
+  const shares = [];
+  while (shares.length < 5) {
+    await turn();
+    const batch = batches.at(-1) ?? [];
+    shares.push(lines.map((line) => batch.filter((n) => n - (n % 100) === hundreds[line]).length));
+    release();
+  }
+  t.deepEqual(shares, [
+    [16, 2, 2],
+    [14, 4, 2],
+    [0, 18, 2],
+    [0, 6, 14],
+    [0, 0, 10],
+  ]);
+  t.deepEqual(
+    batches.flat().toSorted((one, other) => one - other),
+    (await Promise.all(all)).toSorted((one, other) => one - other),
+  );
 });
 
 test('work that fails rejects every item of its batch and no other', async (t) => {
@@ -74,17 +119,17 @@ test('work that fails rejects every item of its batch and no other', async (t) =
     if (batch === 1) throw new Error('it failed');
     for (const entry of entries) entry.resolve(entry.item);
   }, wide);
-  const failed = await Promise.allSettled([queue.add<number>(1), queue.add<number>(2)]);
+  const failed = await Promise.allSettled([queue.add<number>(1, 'vouched'), queue.add<number>(2, 'vouched')]);
   t.deepEqual(
     failed.map(({ status }) => status),
     ['rejected', 'rejected'],
   );
-  t.is(await queue.add<number>(3), 3);
+  t.is(await queue.add<number>(3, 'vouched'), 3);
 });
 
 test('drained waits for what is under way', async (t) => {
   const { queue, turn, release } = heldQueue(wide);
-  const one = queue.add<number>(1);
+  const one = queue.add<number>(1, 'vouched');
   await turn();
   let isDrained = false;
   const drained = queue.drained().then(() => {
@@ -95,4 +140,71 @@ test('drained waits for what is under way', async (t) => {
   release();
   await Promise.all([one, drained]);
   t.true(isDrained);
+});
+
+/** What a history of arrivals and ends of batches comes to, and what is wrong with it. */
+async function play(limits: QueueLimits, steps: readonly (Line | 'end')[]): Promise<string[]> {
+  const problems: string[] = [];
+  const waiting: Record<Line, number[]> = { vouched: [], bulk: [], unvouched: [] };
+  /** Places given out since a line was last served, or began to wait. */
+  const passedOver: Record<Line, number> = { vouched: 0, bulk: 0, unvouched: 0 };
+  const ends: (() => void)[] = [];
+  const queue = new BatchQueue<{ n: number; line: Line }>(async (entries) => {
+    for (const line of lines) {
+      const served = entries.filter(({ item }) => item.line === line).map(({ item }) => item.n);
+      const due = waiting[line].splice(0, served.length);
+      if (served.join() !== due.join()) problems.push(`${line}: ${served} were served, ${due} were due`);
+      const rank = lines.indexOf(line);
+      const doEarlierWait = lines.slice(0, rank).some((earlier) => waiting[earlier].length > 0);
+      const share = Math.ceil(entries.length / 10);
+      if (doEarlierWait && served.length > share) problems.push(`${line}: ${served.length} of ${share}`);
+      passedOver[line] =
+        served.length > 0 || due.length + waiting[line].length === 0 ? 0 : passedOver[line] + entries.length;
+      if (rank > 0 && passedOver[line] >= 10 + limits.batchMax) problems.push(`${line} starves`);
+    }
+    if (entries.length > limits.batchMax) problems.push(`a batch of ${entries.length}`);
+    await new Promise<void>((resolve) => ends.push(resolve));
+    for (const entry of entries) entry.resolve(entry.item.n);
+  }, limits);
+  const turn = async () => {
+    for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const settled: Promise<void>[] = [];
+  for (const [n, step] of steps.entries()) {
+    if (step === 'end') {
+      ends.shift()?.();
+      await turn();
+      continue;
+    }
+    const isFull = waiting[step].length >= limits.waitingMax[step];
+    if (!isFull) waiting[step].push(n);
+    const check = (outcome: unknown) => {
+      const expected = isFull ? 'StoreOverloaded' : n;
+      if (outcome !== expected) problems.push(`${n} came to ${outcome} instead of ${expected}`);
+    };
+    settled.push(queue.add<number>({ n, line: step }, step).then(check, (error) => check(error.name)));
+  }
+  do await turn();
+  while (ends.splice(0).map((end) => end()).length > 0);
+  await Promise.all(settled);
+  await queue.drained();
+  return problems;
+}
+
+test('of any arrivals each is settled once and in its turn; no line takes more than its share, and none starves', async (t) => {
+  const waitingMax = fc.record({ vouched: fc.nat(60), bulk: fc.nat(60), unvouched: fc.nat(60) });
+  const limits = fc.record({
+    batchMax: fc.integer({ min: 1, max: 25 }),
+    waitingMax,
+    lanes: fc.integer({ min: 1, max: 3 }),
+  });
+  const burst = fc.tuple(fc.constantFrom<Line | 'end'>(...lines, 'end'), fc.integer({ min: 1, max: 25 }));
+  const steps = fc
+    .array(burst, { maxLength: 30 })
+    .map((bursts) => bursts.flatMap(([step, times]) => Array.from({ length: times }, () => step)));
+  const isSound = fc.asyncProperty(limits, steps, async (given, history) => {
+    const problems = await play(given, history);
+    if (problems.length > 0) throw new Error(problems.join('; '));
+  });
+  await t.notThrowsAsync(fc.assert(isSound, { numRuns: 200 }));
 });

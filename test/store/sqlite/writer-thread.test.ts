@@ -15,7 +15,7 @@ import { openStore } from '../../../src/store/open.ts';
 import { WriterThread } from '../../../src/store/sqlite/writer-thread.ts';
 import { freshDatabase, migratedDatabase, type TestDatabase } from '../../helpers/databases.ts';
 import { run } from '../../helpers/run.ts';
-import { startServerProcess } from '../../helpers/server-process.ts';
+import { launch } from '../../helpers/server-process.ts';
 
 function pathOf({ url }: TestDatabase): string {
   return url.slice('sqlite:'.length);
@@ -224,8 +224,7 @@ test('a server that was stopped leaves one file', async (t) => {
   const database = await migratedDatabase('sqlite');
   t.teardown(database.drop);
   const file = pathOf(database);
-  const server = await startServerProcess({ DATABASE_URL: database.url, SEED_DEMO: 'no' });
-  t.teardown(() => server.end('SIGKILL'));
+  const server = await launch(t, { DATABASE_URL: database.url, SEED_DEMO: 'no' });
   t.true(existsSync(`${file}-wal`));
   t.is(await server.end('SIGTERM'), 0);
   t.deepEqual([existsSync(`${file}-wal`), existsSync(`${file}-shm`)], [false, false]);

@@ -1,0 +1,135 @@
+// A load that does not wait: requests are due at a steady rate, whatever became of those before, as those of
+// many independent callers are. Latency counts from when a request was due, so that a server that falls
+// behind shows it. Plain sockets, each stream of requests over connections of its own.
+import { connect, type Socket } from 'node:net';
+import { type Ask, bodyOf } from './load.ts';
+
+export interface Stream {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly connections: number;
+  /** The n-th request. */
+  readonly ask: (n: number) => Ask;
+}
+
+export interface StreamMeasured {
+  /** Per second. */
+  readonly answered: number;
+  /** With 503 and Retry-After, per second. */
+  readonly refused: number;
+  readonly answeredP50Ms: number;
+  readonly answeredP99Ms: number;
+  readonly refusedP99Ms: number;
+}
+
+interface Due {
+  readonly ask: Ask;
+  readonly at: number;
+}
+
+const tickMs = 2;
+
+/** Runs all streams side by side. A wrong answer, which is neither as expected nor a proper refusal, ends it. */
+export async function pour(
+  port: number,
+  seconds: number,
+  streams: readonly Stream[],
+): Promise<Map<string, StreamMeasured>> {
+  const pours = streams.map((stream) => new Pour(port, stream));
+  try {
+    await Promise.all(pours.map((one) => one.connect()));
+    await Promise.all(pours.map((one) => one.run(seconds)));
+    return new Map(pours.map((one) => [one.name, one.measured(seconds)]));
+  } finally {
+    for (const one of pours) one.close();
+  }
+}
+
+class Pour {
+  readonly name: string;
+  readonly #port: number;
+  readonly #stream: Stream;
+  readonly #sockets: Socket[] = [];
+  readonly #idle: ((due: Due) => void)[] = [];
+  readonly #backlog: Due[] = [];
+  readonly #answered: number[] = [];
+  readonly #refused: number[] = [];
+  #asked = 0;
+  #fail: (error: Error) => void = () => {};
+
+  constructor(port: number, stream: Stream) {
+    this.name = stream.name;
+    this.#port = port;
+    this.#stream = stream;
+  }
+
+  async connect(): Promise<void> {
+    for (let n = 0; n < this.#stream.connections; n++) await this.#open();
+  }
+
+  run(seconds: number): Promise<void> {
+    const began = performance.now();
+    return new Promise((resolve, reject) => {
+      this.#fail = reject;
+      const timer = setInterval(() => {
+        const elapsed = Math.min(performance.now() - began, seconds * 1000);
+        for (; this.#asked < (elapsed * this.#stream.perSecond) / 1000; this.#asked += 1) {
+          const at = began + (this.#asked * 1000) / this.#stream.perSecond;
+          this.#backlog.push({ ask: this.#stream.ask(this.#asked), at });
+        }
+        while (this.#idle.length > 0 && this.#backlog.length > 0)
+          this.#idle.pop()?.(this.#backlog.shift() as Due);
+        const done = this.#answered.length + this.#refused.length;
+        if (elapsed < seconds * 1000 || done < this.#asked) return;
+        clearInterval(timer);
+        resolve();
+      }, tickMs);
+    });
+  }
+
+  measured(seconds: number): StreamMeasured {
+    return {
+      answered: this.#answered.length / seconds,
+      refused: this.#refused.length / seconds,
+      answeredP50Ms: at(this.#answered, 0.5),
+      answeredP99Ms: at(this.#answered, 0.99),
+      refusedP99Ms: at(this.#refused, 0.99),
+    };
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #open(): Promise<void> {
+    const socket = connect(this.#port, '127.0.0.1');
+    socket.setNoDelay(true);
+    this.#sockets.push(socket);
+    await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    let current: Due | undefined;
+    let received = '';
+    const send = (due: Due): void => {
+      current = due;
+      received = '';
+      socket.write(due.ask.bytes);
+    };
+    this.#idle.push(send);
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+      const body = bodyOf(received);
+      if (body === undefined || current === undefined) return;
+      const isRefused = received.startsWith('HTTP/1.1 503') && /\r\nretry-after: \d/i.test(received);
+      if (!isRefused && !body.includes(current.ask.expect))
+        this.#fail(new Error(`an answer lacks ${current.ask.expect}: ${received.slice(0, 400)}`));
+      (isRefused ? this.#refused : this.#answered).push(performance.now() - current.at);
+      current = undefined;
+      this.#idle.push(send);
+    });
+  }
+}
+
+function at(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+}

@@ -1,0 +1,106 @@
+// Overload: what is refused at once, so that what was taken is answered soon. Introspections, of which there
+// are most, are bounded by how many are under way; the lines of the store bound everything else. Each refusal
+// is counted; the log hears of them now and then.
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Line } from '../domain/store.ts';
+import { type Context, requestIdOf } from './context.ts';
+import type { Metrics } from './metrics.ts';
+import { Refusal, render } from './refusal.ts';
+
+export type RefusedWork = Line | 'introspection';
+
+export interface OverloadParts {
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly introspectionsAtOnceMax: number;
+}
+
+/** Whole seconds. */
+export const retryAfterSeconds = '1';
+const tellEveryMs = 10_000;
+
+type Handle = (ctx: Context) => Promise<void>;
+
+export class Overload {
+  readonly #parts: OverloadParts;
+  readonly #paths: ReadonlySet<string> = new Set(['/introspect', '/introspect/batch']);
+  readonly #refusal: { readonly status: number; readonly text: string };
+  readonly #untold = new Map<RefusedWork, number>();
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #underWay = 0;
+
+  constructor(parts: OverloadParts) {
+    this.#parts = parts;
+    const { introspectionsAtOnceMax: max } = parts;
+    const message = `too many introspections are under way, at most ${max} may be; try again`;
+    const { status, body } = render(new Refusal('temporarily_unavailable', message), 'oauth');
+    this.#refusal = { status, text: JSON.stringify(body) };
+  }
+
+  /**
+   * Stands before everything else: beyond the bound introspections are refused before anything is read or
+   * looked up, for a third of what an answer costs. On one event loop, what is taken in keeps all that
+   * comes after it waiting, revocations too.
+   */
+  guard(handle: RequestListener): RequestListener {
+    return (request, response) => {
+      const isTooMuch = this.#underWay >= this.#parts.introspectionsAtOnceMax;
+      if (isTooMuch && request.method === 'POST' && this.#paths.has(pathOf(request)))
+        this.#refuse(request, response);
+      else handle(request, response);
+    };
+  }
+
+  /** A handler of introspections, each of which counts while it is under way. */
+  counted(handle: Handle): Handle {
+    return (ctx) => this.during(1, () => handle(ctx));
+  }
+
+  /** Does what weighs as much as so many introspections. */
+  async during<T>(introspections: number, work: () => Promise<T>): Promise<T> {
+    this.#underWay += introspections;
+    try {
+      return await work();
+    } finally {
+      this.#underWay -= introspections;
+    }
+  }
+
+  /** Counts a refusal. */
+  note(work: RefusedWork): void {
+    const { metrics, log } = this.#parts;
+    metrics.countOverloadRefusal(work);
+    this.#untold.set(work, (this.#untold.get(work) ?? 0) + 1);
+    if (performance.now() - this.#toldAt < tellEveryMs) return;
+    this.#toldAt = performance.now();
+    const refused = Object.fromEntries(this.#untold);
+    this.#untold.clear();
+    log.warn({ refused }, 'more requests came than can be answered in time; what was too much got 503');
+  }
+
+  #refuse(request: IncomingMessage, response: ServerResponse): void {
+    const { status, text } = this.#refusal;
+    this.note('introspection');
+    response.writeHead(status, [
+      'X-Request-Id',
+      requestIdOf(String(request.headers['x-request-id'] ?? '')),
+      'Cache-Control',
+      'no-store',
+      'X-Content-Type-Options',
+      'nosniff',
+      'Retry-After',
+      retryAfterSeconds,
+      'Content-Type',
+      'application/json',
+      'Content-Length',
+      String(Buffer.byteLength(text)),
+    ]);
+    response.end(text);
+  }
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
