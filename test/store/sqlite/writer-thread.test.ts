@@ -225,6 +225,7 @@ test('a server that was stopped leaves one file', async (t) => {
   t.teardown(database.drop);
   const file = pathOf(database);
   const server = await launch(t, { DATABASE_URL: database.url, SEED_DEMO: 'no' });
+  t.is((await fetch(`${server.url}/health/ready`)).status, 200);
   t.true(existsSync(`${file}-wal`));
   t.is(await server.end('SIGTERM'), 0);
   t.deepEqual([existsSync(`${file}-wal`), existsSync(`${file}-shm`)], [false, false]);
