@@ -1,41 +1,51 @@
-// Introspection with the full verdict, beside a Koa that reads the same form and answers a fixed JSON (K).
-
+// Introspection with the full verdict, beside a Koa that reads the same form and answers a fixed JSON (K),
+// beside npm `oidc-provider`, and on Postgres beside our own server with one query for each request.
 import { tokenOf } from './lib/fill.ts';
-import { type Effort, interleave, type Medians } from './lib/interleave.ts';
-import { type Ask, formPost } from './lib/load.ts';
-import type { Row } from './lib/report.ts';
-import { startOurs, startReference } from './lib/servers.ts';
+import { type Effort, interleave, type Medians, ratio, type Subject } from './lib/interleave.ts';
+import { type Ask, basic, formPost } from './lib/load.ts';
+import { figuresOf, type Row } from './lib/report.ts';
+import { type RunningProcess, startOurs, startReference, startVariant } from './lib/servers.ts';
 import { makeWorld, publicUrl, type Size } from './lib/world.ts';
 
-const workingSetSize = 100_000;
+type Kind = 'sqlite' | 'postgres';
 
-export async function introspection(kind: 'sqlite' | 'postgres', size: Size, effort: Effort): Promise<Row[]> {
+export interface WorkingSize extends Size {
+  /** So many of the tokens are asked for in turn. */
+  readonly workingSet: number;
+}
+
+const peerTokens = 1_000;
+const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
+
+export async function introspection(kind: Kind, size: WorkingSize, effort: Effort): Promise<Row[]> {
   const world = await makeWorld(kind, size);
-  const ours = await startOurs({ DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl });
-  const k = await startReference('k');
-  const ask = (token: string, expect: string): Ask => ({
-    bytes: formPost('/introspect', world.api, { token }),
-    expect,
-  });
-  const workingSet = Math.min(workingSetSize, size.tokens);
-  const live = (n: number) => ask(tokenOf(spread(n, workingSet)), '"active":true');
+  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
+  const [ours, k, other] = await Promise.all([
+    startOurs(env),
+    startReference('k'),
+    kind === 'sqlite'
+      ? startReference('oidc-provider', { ...peerClient, TOKENS: String(peerTokens), KIND: 'user' })
+      : startVariant('one-by-one', env),
+  ]);
+  const ask = (range: number | null) => asker('/introspect', world.api, range);
+  const live = ask(size.workingSet);
+  const warmUp = size.workingSet;
   try {
     const medians = await interleave(
       [
         { name: 'K', server: k, ask: live },
-        { name: 'working set', server: ours, ask: live },
-        {
-          name: 'all tokens',
-          server: ours,
-          ask: (n) => ask(tokenOf(spread(n, size.tokens)), '"active":true'),
-        },
-        { name: 'unknown', server: ours, ask: (n) => ask(`at_${n}`.padEnd(43, 'u'), '{"active":false}') },
+        { name: 'working set', server: ours, ask: live, warmUp },
+        { name: 'all tokens', server: ours, ask: ask(size.tokens) },
+        { name: 'unknown', server: ours, ask: ask(null) },
+        ...(kind === 'sqlite'
+          ? peers(other)
+          : [{ name: 'one query each', server: other, ask: live, warmUp }]),
       ],
       effort,
     );
     return rowsOf(kind, size, medians);
   } finally {
-    await Promise.all([ours.stop(), k.stop()]);
+    await Promise.all([ours.stop(), k.stop(), other.stop()]);
     await world.remove();
   }
 }
@@ -45,21 +55,56 @@ function spread(n: number, range: number): number {
   return (n * 7_919) % range;
 }
 
-function rowsOf(kind: 'sqlite' | 'postgres', size: Size, medians: ReadonlyMap<string, Medians>): Row[] {
-  const of = (name: string) => medians.get(name) as Medians;
-  const row = (name: string, reference: string, what: Row['what'], goal: number): Row => {
-    const [one, other] = [of(name), of(reference)];
-    const measured = what === 'rate' ? one.rate / other.rate : one.cpuMicros / other.cpuMicros;
-    const detail = `${one.rate.toFixed(0)}/s, ${one.cpuMicros.toFixed(0)} µs CPU, p99 ${one.p99Ms.toFixed(1)} ms`;
-    const work = `introspection, ${kind}, ${size.tokens} tokens, ${name}`;
-    return { work, reference, what, goal, measured, detail };
+/** Tokens of the first `range`, or without one tokens that nobody knows. */
+function asker(path: string, authorization: string, range: number | null) {
+  return (n: number): Ask => {
+    const token = range === null ? `at_${n}`.padEnd(43, 'u') : tokenOf(spread(n, range));
+    const expect = range === null ? '{"active":false}' : '"active":true';
+    return { bytes: formPost(path, authorization, { token }), expect };
   };
-  if (kind === 'postgres') return [row('working set', 'K', 'rate', 0.9), row('all tokens', 'K', 'rate', 0.9)];
+}
+
+function peers(server: RunningProcess): Subject[] {
+  const authorization = basic(peerClient.CLIENT_ID, peerClient.CLIENT_SECRET);
+  const ask = (range: number | null) => asker('/token/introspection', authorization, range);
   return [
-    row('working set', 'K', 'rate', 1.1),
-    row('working set', 'K', 'CPU', 1 / 1.1),
-    row('all tokens', 'K', 'rate', 0.8),
-    row('all tokens', 'K', 'CPU', 1 / 0.8),
-    row('unknown', 'working set', 'CPU', 0.9),
+    { name: 'oidc-provider', server, ask: ask(peerTokens) },
+    { name: 'oidc-provider, unknown', server, ask: ask(null) },
+  ];
+}
+
+function rowsOf(kind: Kind, size: WorkingSize, medians: ReadonlyMap<string, Medians>): Row[] {
+  const of = (name: string) => medians.get(name) as Medians;
+  const tokens = size.tokens.toLocaleString('en');
+  const works: Record<string, string> = {
+    'working set': `introspection, ${kind}, ${size.workingSet.toLocaleString('en')} of ${tokens} tokens in turn`,
+    'all tokens': `introspection, ${kind}, any of ${tokens} tokens`,
+    unknown: `introspection, ${kind}, tokens nobody knows`,
+  };
+  const row = (name: string, reference: string, other: string, what: 'rate' | 'CPU', goal: number): Row => ({
+    work: works[name] ?? name,
+    reference,
+    what,
+    goal,
+    measured: ratio(of(name), of(other), what),
+    detail: figuresOf(what, of(name), of(other)),
+  });
+  const [set, any] = ['working set', 'all tokens'];
+  if (kind === 'postgres') {
+    const alone = 'our server, a query for each request';
+    return [
+      row(set, 'K', 'K', 'rate', 0.9),
+      row(any, 'K', 'K', 'rate', 0.9),
+      row(set, alone, 'one query each', 'rate', 1.6),
+    ];
+  }
+  return [
+    row(set, 'K', 'K', 'rate', 1.1),
+    row(set, 'K', 'K', 'CPU', 1 / 1.1),
+    row(any, 'K', 'K', 'rate', 0.8),
+    row(any, 'K', 'K', 'CPU', 1 / 0.8),
+    row('unknown', 'a live token', set, 'CPU', 0.9),
+    row(set, 'oidc-provider in memory', 'oidc-provider', 'rate', 4.5),
+    row('unknown', 'oidc-provider in memory', 'oidc-provider, unknown', 'rate', 4),
   ];
 }

@@ -1,25 +1,53 @@
 // Measures several subjects in turn, round after round, so that a machine whose speed wobbles wobbles for all
-// of them; what counts are the medians, and their ratios.
+// of them; what counts are medians over the rounds: of the figures, and of the ratios within each round.
 import { type Ask, type Measured, measure, median } from './load.ts';
+import { say } from './progress.ts';
 import type { RunningProcess } from './servers.ts';
 
-export interface Subject {
+interface Asked {
   readonly name: string;
   readonly server: RunningProcess;
   readonly ask: (n: number) => Ask;
   readonly connections?: number;
+  /** So many requests a round at most, instead of as many as its time allows. */
+  readonly requests?: number;
+  /** So many requests at least before the first round, so that what is remembered is remembered. */
+  readonly warmUp?: number;
 }
+
+/** What the load of load.ts cannot measure. */
+interface MeasuredItself {
+  readonly name: string;
+  readonly measure: (seconds: number) => Promise<Measured>;
+}
+
+export type Subject = Asked | MeasuredItself;
 
 export interface Medians {
   readonly rate: number;
   readonly cpuMicros: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly rounds: readonly Measured[];
 }
 
 export interface Effort {
   readonly rounds: number;
   readonly seconds: number;
+}
+
+const connectionsUsual = 50;
+/** Before the first round: so much time, and so many requests if they take no longer than the last. */
+const warmUpSeconds = 1;
+const warmUpRequests = 5_000;
+const warmUpSecondsMax = 10;
+/** For what a subject itself asks to be warmed up with. */
+const ownWarmUpSecondsMax = 120;
+
+/** How many requests a subject may be asked in all, when it answers at most so many a second. */
+export function requestsMaxOf({ rounds, seconds }: Effort, perSecondMax: number): number {
+  const warmUp = Math.max(seconds, warmUpSeconds) * perSecondMax + warmUpRequests;
+  return Math.ceil(warmUp + rounds * seconds * perSecondMax);
 }
 
 export async function interleave(
@@ -30,29 +58,54 @@ export async function interleave(
   const asked = new Map<string, number>();
   // Round 0 warms compilers and caches, and is not counted.
   for (let round = 0; round <= effort.rounds; round++) {
-    for (const { name, server, ask, connections = 50 } of subjects) {
-      const first = asked.get(name) ?? 0;
-      const one = await measure({
-        ...server,
-        connections,
-        seconds: effort.seconds,
-        ask: (n) => ask(first + n),
-      });
-      asked.set(name, first + one.requests + connections);
-      if (round > 0) measured.get(name)?.push(one);
-      const line = `${one.rate.toFixed(0).padStart(7)}/s ${one.cpuMicros.toFixed(1).padStart(7)} µs CPU`;
-      process.stderr.write(`  round ${round} of ${effort.rounds}  ${name.padEnd(36)} ${line}\n`);
+    for (const subject of subjects) {
+      const one = await measureOnce(subject, effort, round, asked);
+      if (round > 0) measured.get(subject.name)?.push(one);
+      const figures = `${one.rate.toFixed(0).padStart(7)}/s ${one.cpuMicros.toFixed(1).padStart(8)} µs CPU`;
+      const load = `load ${(one.loadShare * 100).toFixed(0).padStart(3)} %`;
+      say(`  round ${round} of ${effort.rounds}  ${subject.name.padEnd(36)} ${figures}  ${load}`);
     }
   }
-  return new Map(
-    [...measured].map(([name, all]) => [
-      name,
-      {
-        rate: median(all.map((one) => one.rate)),
-        cpuMicros: median(all.map((one) => one.cpuMicros)),
-        p50Ms: median(all.map((one) => one.p50Ms)),
-        p99Ms: median(all.map((one) => one.p99Ms)),
-      },
-    ]),
-  );
+  return new Map([...measured].map(([name, rounds]) => [name, mediansOf(rounds)]));
+}
+
+async function measureOnce(
+  subject: Subject,
+  { seconds }: Effort,
+  round: number,
+  askedBefore: Map<string, number>,
+): Promise<Measured> {
+  if ('measure' in subject) return subject.measure(seconds);
+  const { name, server, ask, connections = connectionsUsual, requests, warmUp } = subject;
+  let from = askedBefore.get(name) ?? 0;
+  const load = async (limits: { seconds: number; requestsMax?: number }): Promise<Measured> => {
+    const first = from;
+    const one = await measure({ ...server, ...limits, connections, ask: (n) => ask(first + n) });
+    from += one.requests;
+    askedBefore.set(name, from);
+    return one;
+  };
+  const one = await load({
+    seconds: round === 0 ? Math.max(seconds, warmUpSeconds) : seconds,
+    ...(requests === undefined ? {} : { requestsMax: requests }),
+  });
+  const missing = (warmUp ?? requests ?? warmUpRequests) - one.requests;
+  if (round > 0 || missing <= 0) return one;
+  return load({
+    seconds: warmUp === undefined ? warmUpSecondsMax : ownWarmUpSecondsMax,
+    requestsMax: missing,
+  });
+}
+
+function mediansOf(rounds: readonly Measured[]): Medians {
+  const of = (key: keyof Measured) => median(rounds.map((one) => one[key]));
+  return { rate: of('rate'), cpuMicros: of('cpuMicros'), p50Ms: of('p50Ms'), p99Ms: of('p99Ms'), rounds };
+}
+
+const keys = { rate: 'rate', CPU: 'cpuMicros', p99: 'p99Ms' } as const;
+
+/** Of two subjects of one run: the median of the rounds' ratios. */
+export function ratio(one: Medians, other: Medians, what: keyof typeof keys): number {
+  const key = keys[what];
+  return median(one.rounds.map((round, n) => round[key] / (other.rounds[n] as Measured)[key]));
 }

@@ -2,7 +2,7 @@
 // many independent callers are. Latency counts from when a request was due, so that a server that falls
 // behind shows it. Plain sockets, each stream of requests over connections of its own.
 import { connect, type Socket } from 'node:net';
-import { type Ask, bodyOf } from './load.ts';
+import { type Ask, bodyOf, isExpected } from './load.ts';
 
 export interface Stream {
   readonly name: string;
@@ -120,8 +120,8 @@ class Pour {
       const body = bodyOf(received);
       if (body === undefined || current === undefined) return;
       const isRefused = received.startsWith('HTTP/1.1 503') && /\r\nretry-after: \d/i.test(received);
-      if (!isRefused && !body.includes(current.ask.expect))
-        this.#fail(new Error(`an answer lacks ${current.ask.expect}: ${received.slice(0, 400)}`));
+      if (!isRefused && !isExpected(current.ask, body))
+        this.#fail(new Error(`an answer is not as expected: ${received.slice(0, 400)}`));
       (isRefused ? this.#refused : this.#answered).push(performance.now() - current.at);
       current = undefined;
       this.#idle.push(send);

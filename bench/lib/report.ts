@@ -1,42 +1,123 @@
-// The table that the bench prints: goal, measured, verdict; and the same as a file.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+// What the bench says in the end: one table with goal, measured, verdict and machine, in Markdown; and the
+// same as a file, from which table and picture can be made again.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { dirname, relative } from 'node:path';
+import type { Medians } from './interleave.ts';
 
 export interface Row {
   readonly work: string;
+  /** What it is held against, in the same run. */
   readonly reference: string;
-  readonly what: 'rate' | 'CPU' | 'p99';
-  /** The ratio to be reached; for CPU and p99 not to be exceeded. */
-  readonly goal: number;
+  /** A rate is to reach its goal, anything else is not to exceed it. */
+  readonly what: 'rate' | 'CPU' | 'p99' | 'memory';
+  /** None: shown, and not judged. */
+  readonly goal?: number;
+  /** A ratio to the reference, or in `unit` the distance from it. */
   readonly measured: number;
+  readonly unit?: 'µs' | 'MiB';
+  /** The figures behind it. */
   readonly detail: string;
 }
 
-function isReached({ what, goal, measured }: Row): boolean {
-  return what === 'rate' ? measured >= goal : measured <= goal;
+export interface Report {
+  readonly date: string;
+  readonly command: string;
+  readonly machine: string;
+  readonly rows: readonly Row[];
+  /** Parts that were left out, and why. */
+  readonly skipped: readonly string[];
 }
 
-export function printReport(rows: readonly Row[]): void {
+export type Verdict = 'reached' | 'missed' | 'shown';
+
+export function verdictOf({ what, goal, measured }: Row): Verdict {
+  if (goal === undefined) return 'shown';
+  return (what === 'rate' ? measured >= goal : measured <= goal) ? 'reached' : 'missed';
+}
+
+/** Call it before anything is started: other work on the machine spoils rates, less so CPU and ratios. */
+export function machineOf(): string {
   const { model = 'unknown' } = cpus()[0] ?? {};
   const memory = (totalmem() / 2 ** 30).toFixed(0);
-  console.log(
-    `\n${new Date().toISOString().slice(0, 10)}, ${cpus().length} × ${model}, ${memory} GiB, Node ${process.version}\n`,
-  );
-  console.log('| work | reference | goal | measured | |\n|---|---|---|---|---|');
-  for (const row of rows) {
-    const sign = row.what === 'rate' ? '≥' : '≤';
-    const verdict = isReached(row) ? 'reached' : 'missed';
-    const goal = `${row.what} ${sign} ${row.goal.toFixed(2)} ×`;
-    console.log(
-      `| ${row.work} | ${row.reference} | ${goal} | ${row.measured.toFixed(2)} × (${row.detail}) | ${verdict} |`,
-    );
-  }
+  return `${cpus().length} × ${model.trim()}, ${memory} GiB, Node ${process.version}, load before ${(loadavg()[0] ?? 0).toFixed(1)}`;
 }
 
-export function writeReport(folder: string, rows: readonly Row[]): string {
+/** `1.26 ×`, `+31 µs`. */
+export function amount(value: number, unit: Row['unit']): string {
+  if (unit === undefined) return `${value.toFixed(2)} ×`;
+  return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(0)} ${unit}`;
+}
+
+export function goalOf({ what, goal, unit }: Row): string {
+  return goal === undefined ? '' : `${what} ${what === 'rate' ? '≥' : '≤'} ${amount(goal, unit)}`;
+}
+
+/** The figures behind a ratio. */
+export function figuresOf(what: Row['what'], one: Medians, other: Medians): string {
+  const rates = `${one.rate.toFixed(0)}/s to ${other.rate.toFixed(0)}/s`;
+  const times = `${one.cpuMicros.toFixed(0)} to ${other.cpuMicros.toFixed(0)} µs CPU`;
+  const p99s = `p99 ${one.p99Ms.toFixed(1)} to ${other.p99Ms.toFixed(1)} ms`;
+  if (what === 'p99') return p99s;
+  return what === 'CPU' ? times : `${rates}, ${times}, ${p99s}`;
+}
+
+/** A Markdown table with a line above it that says when, where and by which command it was made. */
+export function tableOf({ date, command, machine, rows, skipped }: Report): string {
+  const heads = ['work', 'reference in the same run', 'goal', 'measured', ''];
+  const lines = rows.map((row) => [
+    row.work,
+    row.reference,
+    goalOf(row) || row.what,
+    `${amount(row.measured, row.unit)} (${row.detail})`,
+    row.goal === undefined ? '' : verdictOf(row),
+  ]);
+  const widths = heads.map((head, n) =>
+    Math.max(3, ...[head, ...lines.map((line) => line[n] ?? '')].map(widthOf)),
+  );
+  const toLine = (cells: readonly string[]) =>
+    `| ${cells.map((cell, n) => cell + ' '.repeat((widths[n] ?? 0) - widthOf(cell))).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  const left = skipped.length === 0 ? '' : `\n\nNot in this run: ${skipped.join('; ')}.`;
+  return `\`${command}\` on ${date}, ${machine}:\n\n${[toLine(heads), rule, ...lines.map(toLine)].join('\n')}${left}`;
+}
+
+function widthOf(text: string): number {
+  return [...text].length;
+}
+
+export function writeReport(folder: string, report: Report): string {
   mkdirSync(folder, { recursive: true });
   const path = `${folder}/${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.json`;
-  const machine = { cpus: cpus().length, model: cpus()[0]?.model, node: process.version };
-  writeFileSync(path, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify(report, null, 2)}\n`);
   return path;
+}
+
+/** Several runs as one report; of a row that is in more than one the last counts. */
+export function readReports(paths: readonly string[]): Report {
+  const reports = paths.map((path) => JSON.parse(readFileSync(path, 'utf8')) as Report);
+  const rows = new Map(reports.flatMap((report) => report.rows.map((row) => [keyOf(row), row] as const)));
+  const together = (pick: (report: Report) => string) => [...new Set(reports.map(pick))].join(', ');
+  return {
+    date: together(({ date }) => date),
+    command: together(({ command }) => command),
+    machine: together(({ machine }) => machine),
+    rows: [...rows.values()],
+    skipped: [],
+  };
+}
+
+function keyOf({ work, reference, what }: Row): string {
+  return [work, reference, what].join('\n');
+}
+
+const [begin, end] = ['<!-- bench -->', '<!-- /bench -->'];
+
+/** Puts the table between the two marks in a document, the picture above it. */
+export function replaceTable(path: string, report: Report, picture: string | undefined): void {
+  const [before, rest] = readFileSync(path, 'utf8').split(begin);
+  const [, after] = rest?.split(end) ?? [];
+  if (rest === undefined || after === undefined) throw new Error(`${path} lacks ${begin} and ${end}`);
+  const link = picture ? `![Measured against the goals](${relative(dirname(path), picture)})\n\n` : '';
+  writeFileSync(path, `${before}${begin}\n\n${link}${tableOf(report)}\n\n${end}${after}`);
 }

@@ -1,4 +1,4 @@
-// Starts what is measured, each in a process of its own.
+// Starts what is measured, each in a process of its own, all of them compiled: `tsc` comes first.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -11,20 +11,21 @@ export interface RunningProcess {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** A reference of bench/servers, by its file name; it prints `{"port":…}` once it listens. */
+/** A server of bench/servers, by its file name; it prints `{"port":…}` once it listens. */
 export function startReference(name: string, env: Record<string, string> = {}): Promise<RunningProcess> {
-  const child = spawn('node', ['--import', 'tsx', `${root}bench/servers/${name}.ts`], {
-    env: { ...process.env, NODE_ENV: 'production', ...env },
+  const child = spawn('node', [`${root}dist/bench/servers/${name}.js`], {
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  return whenListening(child, (line) => (JSON.parse(line) as { port?: number }).port);
+  return whenListening(child, (line) =>
+    line.startsWith('{"port"') ? (JSON.parse(line) as { port: number }).port : undefined,
+  );
 }
 
-/** Our server as it is shipped: `npm run build` comes first. WORKERS may be given from outside. */
+/** Our server as it is shipped. WORKERS may be given from outside. */
 export function startOurs(env: Record<string, string>): Promise<RunningProcess> {
-  const { PATH = '', WORKERS = '1' } = process.env;
   const child = spawn('node', [`${root}dist/src/main.js`], {
-    env: { PATH, WORKERS, PORT: '0', HOST: '127.0.0.1', SEED_DEMO: 'no', ...env },
+    env: ourEnv(env),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return whenListening(child, (line) => {
@@ -34,10 +35,29 @@ export function startOurs(env: Record<string, string>): Promise<RunningProcess> 
   });
 }
 
+/** A server of bench/servers that is our own, changed in one respect. */
+export function startVariant(name: string, env: Record<string, string>): Promise<RunningProcess> {
+  return startReference(name, { NODE_ENV: '', ...ourEnv(env) });
+}
+
+function ourEnv(env: Record<string, string>): Record<string, string> {
+  const { PATH = '', WORKERS = '1' } = process.env;
+  return { PATH, WORKERS, PORT: '0', HOST: '127.0.0.1', SEED_DEMO: 'no', ...env };
+}
+
+const children = new Set<ChildProcess>();
+// Nothing stays behind, however the bench ends.
+process.once('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 async function whenListening(
   child: ChildProcess,
   portOf: (line: string) => number | undefined,
 ): Promise<RunningProcess> {
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   const port = await new Promise<number>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`a server ended at its start, with ${code}`)));
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {

@@ -3,6 +3,7 @@
 import Router from '@koa/router';
 import Koa from 'koa';
 import bodyParser from 'koa-bodyparser';
+import { listen } from '../lib/listen.ts';
 
 const answer = {
   active: true,
@@ -17,7 +18,4 @@ router.post('/introspect', (ctx) => {
   ctx.body = token ? answer : { active: false };
 });
 app.use(router.routes());
-const server = app.listen(0, '127.0.0.1', () => {
-  const address = server.address();
-  process.stdout.write(`${JSON.stringify({ port: typeof address === 'object' ? address?.port : 0 })}\n`);
-});
+listen(app.callback());

@@ -43,11 +43,14 @@ export interface StoreOptions {
   readonly now?: () => number;
   /** Decisions committed together at most. */
   readonly batchMax?: number;
+  /** Batches of questions under way at once. */
+  readonly lanes?: number;
 }
 
 /** What may wait: about a second's work of the first line, and of the last. */
 const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
 const batchMaxDefault = 200;
+const lanesDefault = 4;
 const attemptsMax = 4;
 
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
@@ -73,7 +76,8 @@ class KnexStore implements Store {
     this.#now = options.now ?? Date.now;
     this.#clockSql = options.now ? null : dialect.clockSql;
     const batchMax = options.batchMax ?? batchMaxDefault;
-    this.#questions = new BatchQueue((entries) => this.#answer(entries), { batchMax, waitingMax, lanes: 4 });
+    const lanes = options.lanes ?? lanesDefault;
+    this.#questions = new BatchQueue((entries) => this.#answer(entries), { batchMax, waitingMax, lanes });
     this.#decisions = new BatchQueue((entries) => this.#commit(entries), { batchMax, waitingMax, lanes: 1 });
   }
 

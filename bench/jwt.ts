@@ -1,0 +1,111 @@
+// Introspection of JWTs that nobody registered. One that was seen before is to cost what a registered token
+// costs; one seen for the first time, its signature and a little more: what a first sight costs beyond a
+// later one, less what jose's `jwtVerify` costs alone in a process of its own.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { tokenOf } from './lib/fill.ts';
+import { type Effort, interleave, type Medians, ratio, type Subject } from './lib/interleave.ts';
+import { type Algorithm, makeJwts, putOnRecord } from './lib/jwts.ts';
+import { type Ask, cpuMicrosOf, formPost, type Measured } from './lib/load.ts';
+import { figuresOf, type Row } from './lib/report.ts';
+import { type RunningProcess, startOurs, startReference } from './lib/servers.ts';
+import { makeWorld, publicUrl } from './lib/world.ts';
+
+/** Our server remembers 20,000 JWTs. */
+const seenTokens = 2_000;
+/** Tokens that only warm up what verifies them. */
+const warmUpTokens = 3_000;
+const beyondMicrosMax = 50;
+
+export async function jwt(alg: Algorithm, effort: Effort): Promise<Row[]> {
+  const perRound = Math.round(1_500 * Math.max(1, effort.seconds));
+  const jwts = makeJwts(alg, seenTokens + warmUpTokens + perRound * (effort.rounds + 1));
+  const folder = mkdtempSync(join(tmpdir(), 'bench-jwts-'));
+  const file = join(folder, 'jwts.json');
+  writeFileSync(file, JSON.stringify(jwts));
+  const world = await makeWorld('sqlite', { tokens: seenTokens, revocations: 100_000 });
+  await putOnRecord(world.databaseUrl, jwts);
+  // Two processes, so that what is new to one pushes nothing out of the other's memory.
+  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
+  const [ours, fresh, jose] = await Promise.all([
+    startOurs(env),
+    startOurs(env),
+    startReference('jose-verify', { TOKENS: file }),
+  ]);
+  const ask = (token: string): Ask => ({
+    bytes: formPost('/introspect', world.api, { token }),
+    expect: '"active":true',
+  });
+  const subjects: Subject[] = [
+    {
+      name: 'registered',
+      server: ours,
+      ask: (n) => ask(tokenOf(n % seenTokens)),
+    },
+    {
+      name: 'seen',
+      server: ours,
+      ask: (n) => ask(jwts.tokens[n % seenTokens] as string),
+    },
+    {
+      name: 'first seen',
+      server: fresh,
+      ask: (n) => ask(jwts.tokens[seenTokens + n] as string),
+      requests: perRound,
+      warmUp: warmUpTokens,
+    },
+    { name: 'jwtVerify', measure: verifier(jose, perRound) },
+  ];
+  try {
+    return rowsOf(alg, await interleave(subjects, effort));
+  } finally {
+    await Promise.all([ours.stop(), fresh.stop(), jose.stop()]);
+    await world.remove();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Each round verifies tokens that it has not verified before, as a server does that sees them first. */
+function verifier(jose: RunningProcess, perRound: number): () => Promise<Measured> {
+  let from = seenTokens;
+  return async () => {
+    const [began, cpuBefore] = [performance.now(), cpuMicrosOf(jose.pid)];
+    const answer = await fetch(`http://127.0.0.1:${jose.port}/${from}/${perRound}`);
+    if ((await answer.text()) !== 'verified') throw new Error('jose did not verify');
+    const cpuMicros = (cpuMicrosOf(jose.pid) - cpuBefore) / perRound;
+    const seconds = (performance.now() - began) / 1000;
+    from += perRound;
+    const times = { p50Ms: Number.NaN, p99Ms: Number.NaN };
+    return { requests: perRound, rate: perRound / seconds, cpuMicros, ...times, loadShare: 0 };
+  };
+}
+
+function rowsOf(alg: Algorithm, medians: ReadonlyMap<string, Medians>): Row[] {
+  const of = (name: string) => medians.get(name) as Medians;
+  const [first, seen, alone] = ['first seen', 'seen', 'jwtVerify'].map((name) => of(name).cpuMicros) as [
+    number,
+    number,
+    number,
+  ];
+  const beyond = (first - seen).toFixed(0);
+  return [
+    {
+      work: `introspection, JWT ${alg} seen before`,
+      reference: 'a registered token',
+      what: 'rate',
+      goal: 0.9,
+      measured: ratio(of('seen'), of('registered'), 'rate'),
+      detail: figuresOf('rate', of('seen'), of('registered')),
+    },
+    {
+      work: `introspection, JWT ${alg} first seen, beyond one seen before`,
+      reference: "jose's jwtVerify alone",
+      what: 'CPU',
+      goal: beyondMicrosMax,
+      measured: first - seen - alone,
+      unit: 'µs',
+      detail: `${first.toFixed(0)} to ${seen.toFixed(0)} µs CPU are ${beyond} µs; jwtVerify ${alone.toFixed(0)} µs`,
+    },
+  ];
+}

@@ -1,0 +1,62 @@
+// What logging, metrics and the audit trail cost together, at the defaults, beside our own server without
+// any of them. There is no setting for that, so the other one is bench/servers/unobserved.ts.
+import { tokenOf } from './lib/fill.ts';
+import {
+  type Effort,
+  interleave,
+  type Medians,
+  ratio,
+  requestsMaxOf,
+  type Subject,
+} from './lib/interleave.ts';
+import { formPost } from './lib/load.ts';
+import { figuresOf, type Row } from './lib/report.ts';
+import { startOurs, startVariant } from './lib/servers.ts';
+import { makeWorld, publicUrl } from './lib/world.ts';
+
+const workingSet = 10_000;
+const perSecondMax = 15_000;
+
+export async function observing(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
+  const size = { tokens: workingSet + requestsMaxOf(effort, perSecondMax), revocations: 10_000 };
+  const worlds = [await makeWorld(kind, size), await makeWorld(kind, size)] as const;
+  const env = worlds.map(({ databaseUrl }) => ({ DATABASE_URL: databaseUrl, PUBLIC_URL: publicUrl }));
+  const servers = await Promise.all([startOurs(env[0] ?? {}), startVariant('unobserved', env[1] ?? {})]);
+  const subjects = servers.flatMap((server, n): Subject[] => {
+    const { api = '', app = '' } = worlds[n] ?? {};
+    const introspect = (token: string) => formPost('/introspect', api, { token });
+    const revoke = (token: string) => formPost('/revoke', app, { token });
+    return [
+      {
+        name: `introspection ${n}`,
+        server,
+        ask: (k) => ({ bytes: introspect(tokenOf(k % workingSet)), expect: '"active":true' }),
+        warmUp: workingSet,
+      },
+      {
+        name: `revocation ${n}`,
+        server,
+        ask: (k) => ({ bytes: revoke(tokenOf(workingSet + k)), expect: '"status":"revoked"' }),
+      },
+    ];
+  });
+  // What is held against each other is measured one after the other.
+  subjects.sort((one, other) => one.name.localeCompare(other.name));
+  try {
+    const medians = await interleave(subjects, effort);
+    return ['introspection', 'revocation'].map((work): Row => {
+      const [on, off] = [medians.get(`${work} 0`) as Medians, medians.get(`${work} 1`) as Medians];
+      return {
+        work: `logging, metrics and audit together, ${work}, ${kind}`,
+        reference: 'all three switched off',
+        what: 'CPU',
+        goal: 1.1,
+        measured: ratio(on, off, 'CPU'),
+        detail: figuresOf('CPU', on, off),
+      };
+    });
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    await Promise.all(worlds.map((world) => world.remove()));
+  }
+}
