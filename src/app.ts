@@ -4,6 +4,7 @@ import type { BlockList } from 'node:net';
 import type { JSONWebKeySet } from 'jose';
 import Koa from 'koa';
 import type { Logger } from 'pino';
+import type { ExportTrail } from './domain/export-trail.ts';
 import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
@@ -73,6 +74,7 @@ export interface AppParts {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly trail: TrailStatus;
+  readonly exportTrail: ExportTrail;
   readonly publicSealKeys: () => Promise<JSONWebKeySet>;
   /** Null: this process is the whole server. */
   readonly others: OtherWorkers | null;
@@ -193,7 +195,7 @@ export function createApp(parts: AppParts): App {
     'GET /v1/audit/events': handleListEvents({ store, auth }),
     'GET /v1/audit/events/:id': handleShowEvent({ store, auth }),
     'GET /v1/audit/summary': handleSummary({ store, auth, now }),
-    'GET /v1/audit/export': handleExport({ store, auth }),
+    'GET /v1/audit/export': handleExport({ store, auth, exportTrail: parts.exportTrail }),
     'GET /v1/audit/seals': seals.listSeals,
     'GET /v1/audit/seal-keys': seals.listSealKeys,
     'POST /v1/clients': clients.createClient,

@@ -15,6 +15,9 @@ import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
 import { SealKeys } from './upkeep/seal-keys.ts';
+import type { ThreadSettings } from './upkeep/thread-calls.ts';
+import { type TrailWork, trailWorkOn } from './upkeep/trail-work.ts';
+import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
 const headerBytesMax = 32_768;
 const requestTimeoutMs = 30_000;
@@ -52,15 +55,17 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
 
 /** Serves what `prepareServer` has prepared. */
 export function startServer(config: Config, log: Logger, options: ServerOptions): Promise<RunningServer> {
-  return serveStore(openStore(config.databaseUrl), config, log, options);
+  const trailWork = new UpkeepThread(threadSettingsOf(config), log);
+  return serveStore(openStore(config.databaseUrl), config, log, options, trailWork);
 }
 
-/** Serves a store that is already open; `stop` closes it. */
+/** Serves a store that is already open; `stop` closes it. Seals and exports it here unless told otherwise. */
 export async function serveStore(
   store: Store,
   config: Config,
   log: Logger,
   options: ServerOptions,
+  work: TrailWork = trailWorkOn(store, config, options.now ?? Date.now),
 ): Promise<RunningServer> {
   let isDraining = false;
   const now = options.now ?? Date.now;
@@ -68,7 +73,7 @@ export async function serveStore(
   const keys = new SealKeys(config.sealKeyFile);
   if (config.production && config.sealIntervalMs > 0) keys.signingKey();
   const { auditRetentionDays, sealFile, sealWebhookUrl } = config;
-  const upkeep = startUpkeep(store, config, { ...policy, auditRetentionDays }, keys, log);
+  const upkeep = startUpkeep(store, work, config, { ...policy, auditRetentionDays }, log);
   const app = createApp({
     store,
     policy,
@@ -101,7 +106,9 @@ export async function serveStore(
         ...(sealWebhookUrl ? (['webhook'] as const) : []),
       ],
       purgeable: upkeep.purgeable,
+      threadDeaths: () => work.deaths(),
     },
+    exportTrail: (...of) => work.exportTrail(...of),
   });
   const main = await listen(app.main, config, config.port);
   const admin = app.admin ? await listen(app.admin, config, config.adminPort ?? 0) : null;
@@ -120,6 +127,11 @@ export async function serveStore(
       await store.close();
     },
   };
+}
+
+function threadSettingsOf(config: Config): ThreadSettings {
+  const { databaseUrl, publicUrl, production, sealKeyFile, sealFile, sealWebhookUrl } = config;
+  return { databaseUrl, publicUrl, production, sealKeyFile, sealFile, sealWebhookUrl };
 }
 
 function signingKeysOf({ signingKeysFile, production }: Config): SigningKeys | null {

@@ -104,8 +104,13 @@ function mediansOf(rounds: readonly Measured[]): Medians {
 
 const keys = { rate: 'rate', CPU: 'cpuMicros', p99: 'p99Ms' } as const;
 
-/** Of two subjects of one run: the median of the rounds' ratios. */
+/** Of two subjects of one run: the ratios of the rounds, from the lowest. */
+export function ratios(one: Medians, other: Medians, what: keyof typeof keys): number[] {
+  const of = (n: number) => (other.rounds[n] as Measured)[keys[what]];
+  return one.rounds.map((round, n) => round[keys[what]] / of(n)).sort((low, high) => low - high);
+}
+
+/** The median of them. */
 export function ratio(one: Medians, other: Medians, what: keyof typeof keys): number {
-  const key = keys[what];
-  return median(one.rounds.map((round, n) => round[key] / (other.rounds[n] as Measured)[key]));
+  return median(ratios(one, other, what));
 }

@@ -48,7 +48,7 @@ function bar(row: Row, y: number): string {
     text(12, y + 23, 'small', cut(`against ${row.reference}; ${goalOf(row)}`, 84)),
     `<rect class="track" x="${chartLeft}" y="${y + 2}" width="${full}" height="${barHeight}" rx="2"/>`,
     `<rect class="${verdictOf(row)}" x="${chartLeft}" y="${y + 2}" width="${length.toFixed(1)}" height="${barHeight}" rx="2"/>`,
-    text(chartLeft + full + 8, y + 13, '', `${row.what} ${amount(row.measured, row.unit)}`),
+    text(chartLeft + full + 8, y + 13, '', `${row.what} ${amount(row.measured, row)}`),
   ].join('\n');
 }
 

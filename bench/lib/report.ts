@@ -9,13 +9,13 @@ export interface Row {
   readonly work: string;
   /** What it is held against, in the same run. */
   readonly reference: string;
-  /** A rate is to reach its goal, anything else is not to exceed it. */
-  readonly what: 'rate' | 'CPU' | 'p99' | 'memory';
+  /** A rate is to reach its goal, anything else is not to exceed it. A figure stands for itself. */
+  readonly what: 'rate' | 'CPU' | 'p99' | 'memory' | 'figure';
   /** None: shown, and not judged. */
   readonly goal?: number;
-  /** A ratio to the reference, or in `unit` the distance from it. */
+  /** A ratio to the reference, or in `unit` the distance from it; of a figure the figure. */
   readonly measured: number;
-  readonly unit?: 'µs' | 'MiB';
+  readonly unit?: '/s' | 'µs' | 'ms' | 'MiB';
   /** The figures behind it. */
   readonly detail: string;
 }
@@ -43,14 +43,16 @@ export function machineOf(): string {
   return `${cpus().length} × ${model.trim()}, ${memory} GiB, Node ${process.version}, load before ${(loadavg()[0] ?? 0).toFixed(1)}`;
 }
 
-/** `1.26 ×`, `+31 µs`. */
-export function amount(value: number, unit: Row['unit']): string {
+/** `1.26 ×`, `+31 µs`; a figure has no sign. */
+export function amount(value: number, { unit, what }: Pick<Row, 'unit' | 'what'>): string {
   if (unit === undefined) return `${value.toFixed(2)} ×`;
+  if (what === 'figure') return `${value.toFixed(unit === 'ms' || unit === 'µs' ? 1 : 0)} ${unit}`;
   return `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(0)} ${unit}`;
 }
 
-export function goalOf({ what, goal, unit }: Row): string {
-  return goal === undefined ? '' : `${what} ${what === 'rate' ? '≥' : '≤'} ${amount(goal, unit)}`;
+export function goalOf(row: Row): string {
+  const { what, goal } = row;
+  return goal === undefined ? '' : `${what} ${what === 'rate' ? '≥' : '≤'} ${amount(goal, row)}`;
 }
 
 /** The figures behind a ratio. */
@@ -69,7 +71,7 @@ export function tableOf({ date, command, machine, rows, skipped }: Report): stri
     row.work,
     row.reference,
     goalOf(row) || row.what,
-    `${amount(row.measured, row.unit)} (${row.detail})`,
+    `${amount(row.measured, row)} (${row.detail})`,
     row.goal === undefined ? '' : verdictOf(row),
   ]);
   const widths = heads.map((head, n) =>

@@ -11,8 +11,8 @@ import { recordReading } from '../domain/read-trail.ts';
 import { proveEvent } from '../domain/trail-proof.ts';
 import { Refusal } from '../http/refusal.ts';
 import { storedSeals } from '../upkeep/read-trail.ts';
-import { sealAndSend } from '../upkeep/schedule.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
+import { sealAndSend } from '../upkeep/trail-work.ts';
 import { verifyCommand } from './audit-verify.ts';
 import { Progress } from './progress.ts';
 import { withStore } from './with-store.ts';
@@ -31,12 +31,12 @@ export function auditCommand(process: NodeJS.Process): Command {
         const head = await store.findEventHead();
         const first = (await store.upkeep.findLastSeal())?.last ?? 0;
         const progress = new Progress(process.stderr, 'sealing', head - first);
-        const keys = new SealKeys(config.sealKeyFile);
-        const made = await sealAndSend(store, config, keys, (sealed) => progress.to(sealed - first));
+        const onProgress = (sealed: number): void => progress.to(sealed - first);
+        const made = await sealAndSend(store, config, { now: Date.now, onProgress });
         if (!made) throw new Refusal('temporarily_unavailable', 'Another process is sealing. Try again.');
         progress.end();
-        const last = made.at(-1);
-        say(last ? `Sealed ${made.length} range(s), through event ${last.last}.` : 'All events are sealed.');
+        const { seals, through } = made;
+        say(seals > 0 ? `Sealed ${seals} range(s), through event ${through}.` : 'All events are sealed.');
       }),
     );
 
@@ -51,10 +51,9 @@ export function auditCommand(process: NodeJS.Process): Command {
         const [event, seal] = [await store.findEvent(seq), await store.upkeep.findSealOf(seq)];
         if (!event) throw new Refusal('not_found', 'There is no such event.');
         if (!seal) throw new Refusal('not_found', 'The event is not sealed yet. Run: audit seal');
-        const leaves = await store.upkeep.listLeaves(seal.first - 1, seal.last - seal.first + 1);
+        const leaves = await store.upkeep.listLeaves(seal.first, seal.last);
         await recordReading(store, origin, 'audit_read', {}, { view: 'proof', id });
-        const hashes = leaves.map(({ leaf }) => leaf);
-        say(JSON.stringify(proveEvent(event, hashes, seal), null, 2));
+        say(JSON.stringify(proveEvent(event, leaves, seal), null, 2));
       }),
     );
 

@@ -22,13 +22,15 @@ export const personalFields = [
 export type PersonalField = (typeof personalFields)[number];
 export type ByField = Partial<Readonly<Record<PersonalField, string>>>;
 
-/** An event with what it takes to check it. */
-export interface RecordedEvent extends AuditEvent {
+interface Proof {
   /** One random salt for every personal member that is there. */
   readonly salts: ByField;
   /** The commitments of members that were erased. */
   readonly erased: ByField;
 }
+
+/** An event with what it takes to check it. */
+export interface RecordedEvent extends AuditEvent, Proof {}
 
 const formatName = 'audit-event/1';
 export const saltLength = 22;
@@ -49,15 +51,22 @@ function personalText(event: AuditEvent, field: PersonalField): string | null {
     case 'reason_text':
       return event.reasonText;
     case 'metadata':
-      return Object.keys(event.metadata).length === 0 ? null : canonicalJson(event.metadata);
+      return hasMembers(event.metadata) ? canonicalJson(event.metadata) : null;
     default:
       return field satisfies never;
   }
 }
 
+function hasMembers(object: object): boolean {
+  return Object.keys(object).length > 0;
+}
+
 /** The personal members that this event has, in their fixed order. */
 export function personalFieldsOf(event: AuditEvent): PersonalField[] {
-  return personalFields.filter((field) => personalText(event, field) !== null);
+  return personalFields.filter((field) =>
+    // Whether metadata is there can be told without writing it out.
+    field === 'metadata' ? hasMembers(event.metadata) : personalText(event, field) !== null,
+  );
 }
 
 /** base64url of SHA-256 over `<salt>.<field>.<value>`; the salt is 16 random bytes in base64url. */
@@ -67,10 +76,14 @@ function commitment(salt: string, field: PersonalField, text: string): string {
 
 /** The commitments of all personal members, erased ones included. */
 export function commitmentsOf(event: RecordedEvent): ByField {
+  return commitmentsWith(event, event);
+}
+
+function commitmentsWith(event: AuditEvent, { salts, erased }: Proof): ByField {
   const commitments: Partial<Record<PersonalField, string>> = {};
   for (const field of personalFields) {
     const text = personalText(event, field);
-    const known = text === null ? event.erased[field] : commitment(event.salts[field] ?? '', field, text);
+    const known = text === null ? erased[field] : commitment(salts[field] ?? '', field, text);
     if (known !== undefined) commitments[field] = known;
   }
   return commitments;
@@ -78,7 +91,12 @@ export function commitmentsOf(event: RecordedEvent): ByField {
 
 /** The leaf hash of an event: of a JSON array of its members in a fixed order. */
 export function leafOf(event: RecordedEvent): Buffer {
-  const commitments = commitmentsOf(event);
+  return leafWith(event, event);
+}
+
+/** The same of an event that has its salts and commitments beside it: nothing is copied. */
+export function leafWith(event: AuditEvent, proof: Proof): Buffer {
+  const commitments = commitmentsWith(event, proof);
   return leafHash(
     JSON.stringify([
       formatName,

@@ -5,7 +5,7 @@ import { type ByField, type PersonalField, personalFields, type RecordedEvent } 
 /** The event as the API shows it; `erased` names the members whose values were deleted. */
 export function toWire(event: RecordedEvent): Record<string, unknown> {
   const erased = Object.keys(event.erased);
-  return {
+  const wire = {
     id: String(event.seq),
     time: new Date(event.at).toISOString(),
     action: event.action,
@@ -22,13 +22,13 @@ export function toWire(event: RecordedEvent): Record<string, unknown> {
     request_id: event.requestId,
     count: event.count,
     metadata: event.metadata,
-    ...(erased.length === 0 ? {} : { erased }),
   };
+  return erased.length === 0 ? wire : { ...wire, erased };
 }
 
 /** The event with its salts, or the commitments that erasing left: enough to check it offline. */
 export function toRecord(event: RecordedEvent): Record<string, unknown> {
-  return { ...toWire(event), proof: { salts: event.salts, commitments: event.erased } };
+  return Object.assign(toWire(event), { proof: { salts: event.salts, commitments: event.erased } });
 }
 
 export class UnreadableRecord extends Error {

@@ -6,6 +6,13 @@ import type { EventFilter, Store } from './store.ts';
 
 export type ExportFormat = 'ndjson' | 'csv';
 
+/** Yields a page at a time, as text or its UTF-8; reads the next one when it is asked for it. */
+export type ExportTrail = (
+  filter: EventFilter,
+  after: number,
+  format: ExportFormat,
+) => AsyncGenerator<string | Uint8Array, void>;
+
 const pageSize = 1000;
 
 /** Yields the text of a page at a time; `filter.below` is the last event that belongs to the export. */
@@ -14,7 +21,7 @@ export async function* exportEvents(
   filter: EventFilter,
   after: number,
   format: ExportFormat,
-): AsyncGenerator<string> {
+): AsyncGenerator<string, void> {
   const toLine = format === 'csv' ? toCsvLine : toJsonLine;
   if (format === 'csv' && after === 0) yield csvHeader;
   let page: RecordedEvent[];

@@ -2,7 +2,7 @@
 // of a type and a key of its own. Beside the Merkle root it bears a mark per event (the first four bytes of
 // its leaf): the root proves that the range is whole, the marks say where it is not.
 import { hash } from 'node:crypto';
-import { createLocalJWKSet, errors, importJWK, type JSONWebKeySet, type JWK, jwtVerify, SignJWT } from 'jose';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWK, jwtVerify, SignJWT } from 'jose';
 import { rootOf } from './merkle.ts';
 
 const sealType = 'audit-seal+jwt';
@@ -69,7 +69,7 @@ export async function makeSeal(
     .setProtectedHeader({ alg: algorithm, typ: sealType, kid: key.kid ?? '' })
     .setIssuer(issuer)
     .setIssuedAt(sealedAt)
-    .sign(await importJWK(key, algorithm));
+    .sign(key);
   return { number, first, last, root, previous: previousHash, sealedAt, marks, jws };
 }
 

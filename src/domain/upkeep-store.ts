@@ -13,12 +13,6 @@ export interface StoredSeal {
   readonly jws: string;
 }
 
-export interface Leaf {
-  readonly seq: number;
-  readonly at: number;
-  readonly leaf: Buffer;
-}
-
 /** Rows of one table that have had their time; purge-rules.ts lists them. */
 export interface DueRows {
   readonly table: string;
@@ -47,10 +41,11 @@ export interface UpkeepStore {
   recall(name: UpkeepNote): Promise<number>;
   remember(name: UpkeepNote, value: number): Promise<void>;
 
-  /** In order, without gaps, whatever is being written meanwhile. */
-  listLeaves(after: number, limit: number): Promise<Leaf[]>;
+  /** The leaves of the events from `first` to `last`, in order; fewer where an event or its leaf is missing. */
+  listLeaves(first: number, last: number): Promise<Buffer[]>;
   listStoredEvents(after: number, limit: number): Promise<CheckedEvent[]>;
-  appendSeal(seal: StoredSeal): Promise<void>;
+  /** All of them or none. */
+  appendSeals(seals: readonly StoredSeal[]): Promise<void>;
   findLastSeal(): Promise<StoredSeal | undefined>;
   /** The seal whose range holds this event. */
   findSealOf(seq: number): Promise<StoredSeal | undefined>;

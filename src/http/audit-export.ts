@@ -1,7 +1,7 @@
 // GET /v1/audit/export: the whole trail, or what matches, as a stream. It holds one page in memory however
 // long the trail is, and one that was cut off goes on after its last complete line.
 import { Readable } from 'node:stream';
-import { type ExportFormat, exportEvents } from '../domain/export-trail.ts';
+import type { ExportFormat, ExportTrail } from '../domain/export-trail.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import { type AuditParts, actorOf } from './audit-events.ts';
 import { filterNames, readFilter } from './audit-query.ts';
@@ -12,8 +12,12 @@ import { badParameter } from './refusal.ts';
 const contentTypes = { ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
 const bufferBytes = 65_536;
 
-export function handleExport({ store, auth }: AuditParts) {
-  return async function exportTrail(ctx: Context): Promise<void> {
+interface ExportParts extends AuditParts {
+  readonly exportTrail: ExportTrail;
+}
+
+export function handleExport({ store, auth, exportTrail }: ExportParts) {
+  return async function streamTrail(ctx: Context): Promise<void> {
     const caller = await auth.permit(ctx, 'audit');
     const query = readQuery(ctx, [...filterNames, 'format', 'after', 'through']);
     const filter = readFilter(query);
@@ -25,13 +29,35 @@ export function handleExport({ store, auth }: AuditParts) {
     if (after > through) throw badParameter('after', 'is after the end of the export');
     const origin = originOf(ctx, actorOf(caller));
     await recordReading(store, origin, 'audit_exported', filter, { format, after, through });
+    const pages = exportTrail({ ...filter, below: through }, after, format);
+    // A store that fails at once is answered as everywhere; later there is only the connection to cut off.
+    const first = await pages.next();
     ctx.status = 200;
     ctx.set('Content-Type', contentTypes[format]);
     ctx.set('Content-Disposition', `attachment; filename="audit-events.${format}"`);
     ctx.set('X-Export-Through', String(through));
-    const pages = exportEvents(store, { ...filter, below: through }, after, format);
-    ctx.body = Readable.from(pages, { objectMode: false, highWaterMark: bufferBytes });
+    ctx.body = streamOf(first, pages);
   };
+}
+
+type Pages = ReturnType<ExportTrail>;
+
+/** Takes a page when the client has taken the one before; a client that goes away ends the export. */
+function streamOf(first: IteratorResult<string | Uint8Array, void>, pages: Pages): Readable {
+  const stream = new Readable({
+    highWaterMark: bufferBytes,
+    read() {
+      pages.next().then(
+        ({ done, value }) => this.push(done ? null : value),
+        (error) => this.destroy(error),
+      );
+    },
+    destroy(error, callback) {
+      pages.return().then(() => callback(error), callback);
+    },
+  });
+  stream.push(first.done ? null : first.value);
+  return stream;
 }
 
 function readFormat(query: Query): ExportFormat {

@@ -1,6 +1,6 @@
 // What /metrics says of the upkeep: how much of the trail is not sealed, and how much has not left this
 // machine; when purging last succeeded, and what it would still find.
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Store } from '../domain/store.ts';
 
 export interface TrailStatus {
@@ -8,6 +8,8 @@ export interface TrailStatus {
   readonly destinations: readonly ('file' | 'webhook')[];
   /** Rows that were due when this process last looked, by table. */
   readonly purgeable: () => Readonly<Record<string, number>>;
+  /** How often the thread has died that seals and exports. */
+  readonly threadDeaths: () => number;
 }
 
 const sentNames = { file: 'seal_file_sent', webhook: 'seal_webhook_sent' } as const;
@@ -41,6 +43,15 @@ export function watchTrail(
         const [seal] = sent === 0 ? [] : await store.upkeep.listSeals(sent - 1, 1);
         this.set({ destination }, head - (seal?.last ?? 0));
       }
+    },
+  });
+  new Counter({
+    name: 'revocation_upkeep_thread_deaths_total',
+    help: 'How often the thread that seals and exports has died; another takes its place',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(status.threadDeaths());
     },
   });
   new Gauge({

@@ -81,13 +81,15 @@ export async function listStoredEvents(
   return rows.map((row) => ({ event: toEvent(row), storedLeaf: row.leaf }));
 }
 
-/** For sealing: what follows `after`, without gaps. */
-export async function listLeaves(
-  db: Knex,
-  after: number,
-  limit: number,
-): Promise<{ seq: number; at: number; leaf: Buffer }[]> {
-  return db('audit_events').where('seq', '>', after).orderBy('seq').limit(limit).select('seq', 'at', 'leaf');
+/** For sealing and proofs. */
+export async function listLeaves(db: Knex, first: number, last: number): Promise<Buffer[]> {
+  const rows: { leaf: Buffer }[] = await db('audit_events')
+    .where('seq', '>=', first)
+    .andWhere('seq', '<=', last)
+    .whereNotNull('leaf')
+    .orderBy('seq')
+    .select('leaf');
+  return rows.map(({ leaf }) => leaf);
 }
 
 /** Occurrences by interval of time, action and reason; times are the beginnings of intervals. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Actor, AuditEvent } from '../domain/audit.ts';
 import {
   type ByField,
-  leafOf,
+  leafWith,
   type PersonalField,
   personalFieldsOf,
   type RecordedEvent,
@@ -74,7 +74,7 @@ function saltedColumns(event: AuditEvent): Pick<EventRow, 'leaf' | 'salts'> {
   const random = randomBytes(saltBytes * fields.length);
   const texts = fields.map((_, n) => random.toString('base64url', n * saltBytes, (n + 1) * saltBytes));
   const salts = Object.fromEntries(fields.map((field, n) => [field, texts[n]])) as ByField;
-  return { leaf: leafOf({ ...event, salts, erased: {} }), salts: texts.join('') };
+  return { leaf: leafWith(event, { salts, erased: {} }), salts: texts.join('') };
 }
 
 export function toEvent(row: EventRow): RecordedEvent {
@@ -97,7 +97,7 @@ export function toEvent(row: EventRow): RecordedEvent {
     metadata: readObject(row.metadata),
   };
   const erased: ByField = row.erased === null ? {} : readObject(row.erased);
-  return { ...event, salts: splitSalts(event, row.salts ?? ''), erased };
+  return Object.assign(event, { salts: splitSalts(event, row.salts ?? ''), erased });
 }
 
 function splitSalts(event: AuditEvent, salts: string): ByField {

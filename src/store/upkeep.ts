@@ -2,14 +2,7 @@
 // SQLite a second writing connection of this process would wait for the first one and stop everything.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
-import type {
-  DueRows,
-  Exclusive,
-  Leaf,
-  StoredSeal,
-  UpkeepNote,
-  UpkeepStore,
-} from '../domain/upkeep-store.ts';
+import type { DueRows, Exclusive, StoredSeal, UpkeepNote, UpkeepStore } from '../domain/upkeep-store.ts';
 import type { CheckedEvent } from '../domain/verify-trail.ts';
 import { listLeaves, listStoredEvents } from './audit-events.ts';
 import type { Dialect } from './dialect.ts';
@@ -42,16 +35,16 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.remember(this.#writer, name, value));
   }
 
-  listLeaves(after: number, limit: number): Promise<Leaf[]> {
-    return guarded(listLeaves(this.#reader, after, limit));
+  listLeaves(first: number, last: number): Promise<Buffer[]> {
+    return guarded(listLeaves(this.#reader, first, last));
   }
 
   listStoredEvents(after: number, limit: number): Promise<CheckedEvent[]> {
     return guarded(listStoredEvents(this.#reader, after, limit));
   }
 
-  appendSeal(seal: StoredSeal): Promise<void> {
-    return guarded(seals.appendSeal(this.#writer, seal));
+  appendSeals(made: readonly StoredSeal[]): Promise<void> {
+    return guarded(seals.appendSeals(this.#writer, made));
   }
 
   findLastSeal(): Promise<StoredSeal | undefined> {

@@ -10,34 +10,42 @@ export interface Destinations {
   readonly webhookUrl: string | null;
 }
 
+type SentName = 'seal_file_sent' | 'seal_webhook_sent';
+type Send = (seals: readonly StoredSeal[]) => Promise<void>;
+
 const sealsAtOnce = 100;
 const webhookTimeoutMs = 10_000;
 
-/** Resolves to how many seals went out. Rejects with what the first failing destination said. */
-export async function sendSeals(store: Store, { file, webhookUrl }: Destinations): Promise<number> {
+/**
+ * Resolves to how many seals went out. Rejects with what the first failing destination said. `signal` ends it,
+ * and rejects a call to the webhook that is under way.
+ */
+export async function sendSeals(
+  store: Store,
+  { file, webhookUrl }: Destinations,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<number> {
+  const sendTo = (sentName: SentName, send: Send) => sendAll(store, sentName, send, signal);
   const results = await Promise.allSettled([
-    file === null ? 0 : sendAll(store, 'seal_file_sent', async (seals) => append(file, seals)),
-    webhookUrl === null ? 0 : sendAll(store, 'seal_webhook_sent', (seals) => post(webhookUrl, seals)),
+    file === null ? 0 : sendTo('seal_file_sent', async (seals) => append(file, seals)),
+    webhookUrl === null ? 0 : sendTo('seal_webhook_sent', (seals) => post(webhookUrl, seals, signal)),
   ]);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
   return results.reduce((sum, result) => sum + (result.status === 'fulfilled' ? result.value : 0), 0);
 }
 
-async function sendAll(
-  store: Store,
-  sentName: 'seal_file_sent' | 'seal_webhook_sent',
-  send: (seals: readonly StoredSeal[]) => Promise<void>,
-): Promise<number> {
+async function sendAll(store: Store, sentName: SentName, send: Send, signal: AbortSignal): Promise<number> {
   let count = 0;
-  for (;;) {
+  while (!signal.aborted) {
     const seals = await store.upkeep.listSeals(await store.upkeep.recall(sentName), sealsAtOnce);
     const last = seals.at(-1);
-    if (!last) return count;
+    if (!last) break;
     await send(seals);
     await store.upkeep.remember(sentName, last.number);
     count += seals.length;
   }
+  return count;
 }
 
 function append(file: string, seals: readonly StoredSeal[]): void {
@@ -50,13 +58,13 @@ function append(file: string, seals: readonly StoredSeal[]): void {
   }
 }
 
-async function post(url: string, seals: readonly StoredSeal[]): Promise<void> {
+async function post(url: string, seals: readonly StoredSeal[], signal: AbortSignal): Promise<void> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ seals: seals.map(({ jws }) => jws) }),
     redirect: 'error',
-    signal: AbortSignal.timeout(webhookTimeoutMs),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(webhookTimeoutMs)]),
   });
   await response.arrayBuffer();
   if (!response.ok) throw new Error(`SEAL_WEBHOOK_URL answered ${response.status}`);

@@ -46,8 +46,11 @@ export async function appendLogouts(store: Store, count: number, from = 1): Prom
   await store.write(() => ({ outcome: undefined, effects: { events } }));
 }
 
+/** Seals what is unsealed; resolves to the new seals. */
 export async function seal(store: Store, keys: SealKeys): Promise<StoredSeal[]> {
-  return (await sealEvents(store, issuer, keys.signingKey())) ?? [];
+  const before = (await store.upkeep.findLastSeal())?.number ?? 0;
+  await sealEvents(store, { issuer, key: keys.signingKey(), now: Date.now });
+  return store.upkeep.listSeals(before, 1000);
 }
 
 /** Verifies the database, against seals kept elsewhere if there are any. */

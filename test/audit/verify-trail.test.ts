@@ -1,11 +1,12 @@
 // What the verifier says when a hand has been in the database: the exact event and what became of it, on
 // both databases, the triggers dropped first as whoever does this would.
+import { sealEvents } from '../../src/domain/seal-events.ts';
 import type { FindingKind } from '../../src/domain/verify-trail.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { byHand, dropTriggers, type Run } from '../helpers/tamper.ts';
-import { appendLogouts, newKeys, seal, verify } from './trail.ts';
+import { appendLogouts, issuer, newKeys, seal, verify } from './trail.ts';
 
 const columns = [
   'at, action, reason, reason_text, actor_kind, actor_id, channel, user_id, client_id, session_id, token_ref',
@@ -217,6 +218,28 @@ testEachStore('seals of a retired key verify after a rotation', async (t, databa
   t.true(keys.publicKeys().keys.every((key) => !('d' in key)));
   t.like(await verify(store, keys), { finding: null, seals: 2, sealedThrough: 6 });
 });
+
+testEachStore(
+  'sealing that is told to end leaves whole seals, and the next run goes on',
+  async (t, database) => {
+    const store = openStore(database.url);
+    t.teardown(() => store.close());
+    const keys = await newKeys(t);
+    await appendLogouts(store, 17 * 1024 + 1);
+    const end = new AbortController();
+    const sealing = { issuer, key: keys.signingKey(), now: Date.now, signal: end.signal };
+    const made = await sealEvents(store, { ...sealing, onProgress: () => end.abort() });
+    t.deepEqual(made, { seals: 16, through: 16 * 1024 });
+    t.like(await verify(store, keys), { finding: null, sealedThrough: 16 * 1024, unsealed: 1025 });
+    t.deepEqual(
+      (await seal(store, keys)).map(({ first, last }) => [first, last]),
+      [
+        [16 * 1024 + 1, 17 * 1024],
+        [17 * 1024 + 1, 17 * 1024 + 1],
+      ],
+    );
+  },
+);
 
 testEachStore('a long tail gets several seals, and an unchanged trail none', async (t, database) => {
   const store = openStore(database.url);

@@ -1,6 +1,7 @@
 // The application without a server around it, for tests of what a running one cannot be brought to show.
 import { type App, type AppParts, createApp, policyOf } from '../../src/app.ts';
 import { readConfig, trustedPeers } from '../../src/config.ts';
+import { exportEvents } from '../../src/domain/export-trail.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
 import { createLog } from '../../src/log.ts';
@@ -26,7 +27,8 @@ export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promis
     sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: false,
     isDraining: () => false,
-    trail: { destinations: [], purgeable: () => ({}) },
+    trail: { destinations: [], purgeable: () => ({}), threadDeaths: () => 0 },
+    exportTrail: (filter, after, format) => exportEvents(store, filter, after, format),
     publicSealKeys: async () => ({ keys: [] }),
     nodeVersion: process.version,
     now: Date.now,

@@ -10,7 +10,7 @@ import { createClient, type NewClient, plainClient } from '../../src/domain/mana
 import type { Policy } from '../../src/domain/policy.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, serveStore } from '../../src/server.ts';
-
+import type { TrailWork } from '../../src/upkeep/trail-work.ts';
 import type { TestDatabase } from './databases.ts';
 import { dump, findSecrets } from './dump.ts';
 import { FaultyStore } from './faulty-store.ts';
@@ -82,6 +82,7 @@ export class TestApp {
     settings: TestSettings = {},
     clock = { now: Date.now() },
     secrets: Set<string> = new Set(),
+    work?: TrailWork,
   ): Promise<TestApp> {
     const defaults = { PORT: '0', PUBLIC_URL: publicUrl, LOG_LEVEL: 'debug', LOG_FORMAT: 'json' };
     const config = readConfig({ ...defaults, DATABASE_URL: database.url, ...settings });
@@ -93,7 +94,7 @@ export class TestApp {
     });
     const now = () => clock.now;
     const store = new FaultyStore(openTestStore(database.url, { now }));
-    const server = await serveStore(store, config, log, { nodeVersion: process.version, now });
+    const server = await serveStore(store, config, log, { nodeVersion: process.version, now }, work);
     return new TestApp({ database, config, store, clock, secrets, log: lines }, server);
   }
 

@@ -1,8 +1,7 @@
 // The database itself refuses to change the past, but for the way that a purge and an erasure take.
-import { sealEvents } from '../../src/domain/seal-events.ts';
 import { migrateDown, migrateUp } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
-import { appendLogouts, issuer, newKeys } from '../audit/trail.ts';
+import { appendLogouts, newKeys, seal } from '../audit/trail.ts';
 import { testEachDatabase, testEachStore } from '../helpers/each-database.ts';
 import { byHand, listTriggers } from '../helpers/tamper.ts';
 
@@ -11,7 +10,7 @@ testEachDatabase('the database refuses to update or delete what is append-only',
   const client = await app.addClient();
   const token = await app.register({ client_id: client.client_id, sub: 'u1', session_id: 's1' });
   await app.form('/revoke', { token }, client);
-  await sealEvents(app.store, issuer, keys.signingKey());
+  await seal(app.store, keys);
   const refused = [
     'update audit_events set count = count',
     'delete from audit_events where seq = 1',
@@ -35,7 +34,7 @@ testEachDatabase('the database refuses to update or delete what is append-only',
 testEachDatabase('a pass that is never taken back lets nobody change a seal', async (t, app) => {
   const keys = await newKeys(t);
   await app.addClient();
-  await sealEvents(app.store, issuer, keys.signingKey());
+  await seal(app.store, keys);
   await byHand(app.database, async (run) => {
     await run("insert into append_only_passes (pass) values ('mine')");
     const error = await t.throwsAsync(run('delete from audit_seals'), { any: true } as never);
@@ -62,7 +61,7 @@ testEachStore(
     const store = openStore(database.url);
     t.teardown(() => store.close());
     await appendLogouts(store, 2, 6);
-    t.is((await sealEvents(store, issuer, keys.signingKey()))?.at(-1)?.last, 7);
+    t.is((await seal(store, keys)).at(-1)?.last, 7);
     await byHand(database, async (run) => t.true((await listTriggers(database, run)).length >= 7));
   },
 );

@@ -1,0 +1,50 @@
+// The upkeep thread: opens a store of its own and does there what trail-work.ts does, call by call, so that no
+// request waits for hashing, signing or formatting. It reads the key of seals from its file, and logs nothing:
+// what goes wrong is the answer to a call.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { exportEvents } from '../domain/export-trail.ts';
+import { openStore } from '../store/open.ts';
+import { problemOf } from './problem-of.ts';
+import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './thread-calls.ts';
+import { trailWorkOn } from './trail-work.ts';
+
+const { databaseUrl, ...config } = workerData as ThreadSettings;
+const store = openStore(databaseUrl);
+const work = trailWorkOn(store, config, Date.now);
+const utf8 = new TextEncoder();
+
+type Pages = AsyncIterator<string, void>;
+
+/** Ends when everything is sealed, without a page. */
+const sealing: Pages = { next: async () => ({ done: true, value: await work.seal() }) };
+
+parentPort?.on('message', (message: ThreadMessage) => {
+  if (message.kind === 'stop') void stop();
+  else serve(message.call, message.port);
+});
+
+function serve(call: ThreadCall, port: MessagePort): void {
+  const pages = call.kind === 'seal' ? sealing : exportEvents(store, ...call.of);
+  port.on('message', async () => {
+    const answer = await answerOf(pages);
+    // A page changes hands as it is, without a copy.
+    port.postMessage(answer, answer.kind === 'page' ? [answer.page.buffer] : []);
+  });
+  port.on('close', () => void pages.return?.().catch(() => {}));
+}
+
+async function answerOf(pages: Pages): Promise<ThreadAnswer> {
+  try {
+    const { done, value } = await pages.next();
+    return done ? { kind: 'done' } : { kind: 'page', page: utf8.encode(value) };
+  } catch (error) {
+    return { kind: 'failed', problem: problemOf(error) };
+  }
+}
+
+/** The thread ends when nothing is left that keeps it: the server closes the channels of its calls. */
+async function stop(): Promise<void> {
+  await work.stop();
+  await store.close();
+  parentPort?.close();
+}

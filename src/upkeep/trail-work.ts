@@ -1,0 +1,70 @@
+// What takes long on the audit trail: sealing it, sending the seals, exporting it. Here is how it is done on a
+// store at hand; a server that opens its own store leaves it to a thread (upkeep-thread.ts), which does this.
+import type { Config } from '../config.ts';
+import { type ExportTrail, exportEvents } from '../domain/export-trail.ts';
+import { type Sealed, sealEvents } from '../domain/seal-events.ts';
+import type { Store } from '../domain/store.ts';
+import { SealKeys } from './seal-keys.ts';
+import { sendSeals } from './send-seals.ts';
+
+export type SealConfig = Pick<
+  Config,
+  'publicUrl' | 'production' | 'sealKeyFile' | 'sealFile' | 'sealWebhookUrl'
+>;
+
+export interface TrailWork {
+  /** Seals what is unsealed, then sends what is unsent; nothing when another process is at it. */
+  seal(): Promise<void>;
+  readonly exportTrail: ExportTrail;
+  /** How often the thread has died that does this. */
+  deaths(): number;
+  /** Ends sealing at a whole seal; resolves when nothing is under way. */
+  stop(): Promise<void>;
+}
+
+export interface SealOptions {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (sealed: number) => void;
+}
+
+/** Seals what is unsealed, then sends what is unsent. Undefined when another process is at it. */
+export async function sealAndSend(
+  store: Store,
+  config: SealConfig,
+  options: SealOptions,
+): Promise<Sealed | undefined> {
+  const keys = new SealKeys(config.sealKeyFile);
+  // In production a key that nobody made is a mistake of the operator's, and no new one may hide it.
+  if (!config.production && !keys.exists) await keys.rotate();
+  const sealing = { issuer: config.publicUrl, key: keys.signingKey(), ...options };
+  const sealed = await sealEvents(store, sealing);
+  if (sealed === undefined || options.signal?.aborted) return sealed;
+  const destinations = { file: config.sealFile, webhookUrl: config.sealWebhookUrl };
+  try {
+    await store.upkeep.exclusively('seal', () => sendSeals(store, destinations, options.signal));
+  } catch (error) {
+    if (!options.signal?.aborted) throw error;
+  }
+  return sealed;
+}
+
+/** Works on `store` in this very thread. The store stays whose it is: `stop` does not close it. */
+export function trailWorkOn(store: Store, config: SealConfig, now: () => number): TrailWork {
+  const stopping = new AbortController();
+  let sealing: Promise<unknown> = Promise.resolve();
+  return {
+    async seal() {
+      const run = sealAndSend(store, config, { now, signal: stopping.signal });
+      sealing = run.catch(() => {});
+      await run;
+    },
+    exportTrail: (filter, after, format) => exportEvents(store, filter, after, format),
+    deaths: () => 0,
+    async stop() {
+      stopping.abort();
+      await sealing;
+    },
+  };
+}

@@ -1,0 +1,119 @@
+// The server's end of the upkeep thread: starts it when there is work, notices when it dies, and stops it. A
+// call that the thread's death cuts off fails, and the next one starts a new thread.
+import { extname } from 'node:path';
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { ExportTrail } from '../domain/export-trail.ts';
+import { StoreUnavailable } from '../domain/store.ts';
+import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './thread-calls.ts';
+import type { TrailWork } from './trail-work.ts';
+
+/** What is under way gets this long to come to an end that nothing has to be undone for. */
+const stopMsMax = 10_000;
+const closed: ThreadAnswer = { kind: 'failed', problem: 'the upkeep thread ended' };
+
+class ThreadFailure extends Error {
+  override readonly name = 'ThreadFailure';
+}
+
+export function startThread(settings: ThreadSettings): Worker {
+  const main = new URL(`thread-main${extname(import.meta.filename)}`, import.meta.url);
+  return new Worker(main, { workerData: settings, name: 'upkeep' });
+}
+
+export class UpkeepThread implements TrailWork {
+  readonly #settings: ThreadSettings;
+  readonly #log: Logger;
+  readonly #start: typeof startThread;
+  #thread: Worker | undefined;
+  #deaths = 0;
+  #isStopping = false;
+
+  constructor(settings: ThreadSettings, log: Logger, start = startThread) {
+    this.#settings = settings;
+    this.#log = log;
+    this.#start = start;
+  }
+
+  async seal(): Promise<void> {
+    for await (const _ of this.#call({ kind: 'seal' }));
+  }
+
+  async *exportTrail(...of: Parameters<ExportTrail>): ReturnType<ExportTrail> {
+    try {
+      yield* this.#call({ kind: 'export', of });
+    } catch (error) {
+      throw new StoreUnavailable('the export was cut off', { cause: error });
+    }
+  }
+
+  deaths(): number {
+    return this.#deaths;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const thread = this.#thread;
+    if (!thread) return;
+    const cutOff = setTimeout(() => void thread.terminate(), stopMsMax);
+    await new Promise((resolve) => {
+      thread.once('exit', resolve);
+      thread.ref();
+      thread.postMessage({ kind: 'stop' } satisfies ThreadMessage);
+    });
+    clearTimeout(cutOff);
+  }
+
+  /** Yields what the thread answers; the next page is made while this one is used, and no more than that. */
+  async *#call(call: ThreadCall): AsyncGenerator<Uint8Array, void> {
+    const { port1: ours, port2: theirs } = new MessageChannel();
+    const ask = askerOn(ours);
+    this.#running().postMessage({ kind: 'call', call, port: theirs } satisfies ThreadMessage, [theirs]);
+    try {
+      for (let next = ask(); ; ) {
+        const answer = await next;
+        if (answer.kind === 'done') return;
+        if (answer.kind === 'failed') throw new ThreadFailure(answer.problem);
+        next = ask();
+        yield answer.page;
+      }
+    } finally {
+      ours.close();
+    }
+  }
+
+  #running(): Worker {
+    if (this.#thread) return this.#thread;
+    const thread = this.#start(this.#settings);
+    let reason: string | undefined;
+    thread.unref();
+    thread.on('error', ({ name }) => {
+      reason = name;
+    });
+    thread.once('exit', (code) => {
+      this.#thread = undefined;
+      if (this.#isStopping) return;
+      this.#deaths += 1;
+      this.#log.error({ error: reason, code }, 'the upkeep thread died; the next work for it starts another');
+    });
+    this.#thread = thread;
+    return thread;
+  }
+}
+
+/** Asks for one answer at a time. Of a channel that has closed it is that the thread has ended. */
+function askerOn(port: MessagePort): () => Promise<ThreadAnswer> {
+  let settle: (answer: ThreadAnswer) => void = () => {};
+  let isOpen = true;
+  port.on('message', (answer: ThreadAnswer) => settle(answer));
+  port.on('close', () => {
+    isOpen = false;
+    settle(closed);
+  });
+  return () =>
+    new Promise((resolve) => {
+      settle = resolve;
+      if (isOpen) port.postMessage('next');
+      else resolve(closed);
+    });
+}
