@@ -32,6 +32,7 @@ import { type Counts, handleMetrics, Metrics, type OtherWorkers } from './http/m
 import { answerErrors, describe, identify, observe } from './http/middleware.ts';
 import { Overload } from './http/overload.ts';
 import { Refusal } from './http/refusal.ts';
+import { recordRefusals } from './http/refused-requests.ts';
 import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
 import { type Route, routerOf, routesOf } from './http/router.ts';
@@ -185,7 +186,7 @@ export function createApp(parts: AppParts): App {
     }),
   ];
   const forOperators: Route[] = routesOf('v1', {
-    'POST /v1/tokens': handleRegisterTokens({ store, policy, auth, overload }),
+    'POST /v1/tokens': handleRegisterTokens({ store, policy, auth, recorder, overload }),
     'POST /v1/tokens/explain': handleExplain({ store, verifier, auth }),
     'POST /v1/revocations': revocations.createRevocation,
     'GET /v1/revocations': revocations.listRevocations,
@@ -221,6 +222,7 @@ export function createApp(parts: AppParts): App {
     app.use(identify(log, parts.trusted));
     app.use(observe(metrics));
     app.use(answerErrors(overload));
+    app.use(recordRefusals(recorder));
     app.use(routerOf(routes, cors(directory)));
     app.use(() => {
       throw new Refusal('not_found', 'there is nothing here; see /openapi.json');

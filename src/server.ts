@@ -72,8 +72,8 @@ export async function serveStore(
   const policy = policyOf(config);
   const keys = new SealKeys(config.sealKeyFile);
   if (config.production && config.sealIntervalMs > 0) keys.signingKey();
-  const { auditRetentionDays, sealFile, sealWebhookUrl } = config;
-  const upkeep = startUpkeep(store, work, config, { ...policy, auditRetentionDays }, log);
+  const { sealFile, sealWebhookUrl } = config;
+  const upkeep = startUpkeep(store, work, config, log);
   const app = createApp({
     store,
     policy,

@@ -120,6 +120,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
         });
         await rememberKeys(
           store,
+          origin,
           keys.flatMap(({ kid, thumbprint }) =>
             kid === undefined ? [] : [{ issuer: name, kid, thumbprint }],
           ),

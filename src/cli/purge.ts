@@ -1,8 +1,8 @@
 // `purge`: deletes now what the server would delete on its interval.
 import { Command } from 'commander';
-import { policyOf } from '../app.ts';
 import { countPurgeable, type PurgeCounts, purge } from '../domain/purge.ts';
 import { Refusal } from '../http/refusal.ts';
+import { purgePolicyOf } from '../upkeep/schedule.ts';
 import { Progress } from './progress.ts';
 import { withStore } from './with-store.ts';
 
@@ -16,7 +16,7 @@ export function purgeCommand(process: NodeJS.Process): Command {
     .option('--dry-run', 'only count')
     .action(({ dryRun }: { dryRun?: boolean }) =>
       withStore(process, async (store, config, origin) => {
-        const policy = { ...policyOf(config), auditRetentionDays: config.auditRetentionDays };
+        const policy = purgePolicyOf(config);
         const due = await countPurgeable(store, policy);
         if (dryRun) return show(due);
         const total = Object.values(due).reduce((sum, rows) => sum + rows, 0);

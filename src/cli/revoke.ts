@@ -5,10 +5,11 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { policyOf } from '../app.ts';
 import { reasonRules } from '../domain/reasons.ts';
-import { revokeTarget } from '../domain/revoke-target.ts';
+import { namedBy, revokeTarget } from '../domain/revoke-target.ts';
 import { demandConfirmation, previewOrder } from '../http/confirm.ts';
 import { check } from '../http/json.ts';
 import { badParameter, Refusal } from '../http/refusal.ts';
+import { about } from '../http/refused-requests.ts';
 import { readOrder } from '../http/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../http/revocation-wire.ts';
 import { withStore } from './with-store.ts';
@@ -69,15 +70,15 @@ export function revokeCommand(process: NodeJS.Process): Command {
         const parts = { store, policy, confirmSecret, now: Date.now };
         const read = await readOrder(store, policy, body, origin);
         if (body.dry_run) return say(await previewOrder(parts, read.order));
-        try {
-          await demandConfirmation(parts, read, body.confirm);
-        } catch (error) {
-          if (error instanceof Refusal) say(error.members.preview as object);
-          throw error;
-        }
-        const outcome = await revokeTarget(store, policy, read.order);
-        if (outcome.status === 'refused') throw badParameter(outcome.parameter, outcome.problem);
-        if ('seq' in outcome) say(outcomeToWire(read.order, outcome));
+        await about(namedBy(read.order), async () => {
+          await demandConfirmation(parts, read, body.confirm).catch((error) => {
+            if (error instanceof Refusal) say(error.members.preview as object);
+            throw error;
+          });
+          const outcome = await revokeTarget(store, policy, read.order);
+          if (outcome.status === 'refused') throw badParameter(outcome.parameter, outcome.problem);
+          if ('seq' in outcome) say(outcomeToWire(read.order, outcome));
+        });
       });
     });
 }

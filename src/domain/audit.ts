@@ -38,6 +38,8 @@ export interface AuditEvent extends NewEvent {
 }
 
 type Details = Partial<Omit<NewEvent, keyof Origin | 'action'>>;
+/** Whom and what an event is about. */
+export type NamedInEvent = Pick<Details, 'userId' | 'clientId' | 'sessionId' | 'tokenRef' | 'metadata'>;
 
 export function eventOf(origin: Origin, action: AuditAction, details: Details = {}): NewEvent {
   return {
@@ -60,7 +62,7 @@ export function eventOf(origin: Origin, action: AuditAction, details: Details = 
 }
 
 /** The members of an event that name the token it is about. */
-export function about(claims: Claims): Details {
+export function about(claims: Claims): NamedInEvent {
   return {
     userId: claims.subject,
     clientId: claims.clientId,

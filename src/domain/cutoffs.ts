@@ -1,7 +1,7 @@
 // Revocations: rows of an append-only log that say "whoever bears this target and was issued at or before
 // the cutoff is dead". A final revocation is one whose cutoff never ends.
 import type { Actor, Origin } from './audit.ts';
-import type { Claims, TokenUse } from './claims.ts';
+import type { Claims, RegisteredToken, TokenUse } from './claims.ts';
 import { type Target, type TargetKey, targetKey, targetsOf } from './targets.ts';
 import type { Channel, Reason } from './vocabulary.ts';
 
@@ -121,9 +121,26 @@ export function safeIatAfter(cutoff: number): number {
 
 const everything = { only: unrestricted, exceptKey: null };
 
-/** A revocation of one token, kept as long as the token could live. */
-export function finalForToken(target: Target, cause: Cause, expiresAt: number): NewRevocation {
-  return { ...everything, target, cutoff: forever, cause, purgeAfter: expiresAt + hourMs };
+/**
+ * The end of a token that our limit ends and not its own `exp`, or whose `exp` we do not know: it moves when
+ * the limit does, so what is kept of it is when it was issued. Such ends lie beyond `forever`.
+ */
+export function openEnd(issuedAt: number): number {
+  return forever + issuedAt;
+}
+
+/** The `purgeAfter` of a row whose token lacks an end of its own is its issue time beyond this. */
+export const openEnds = openEnd(0) + hourMs;
+
+/** When the registered token ends; what was registered of a JWT may not be what its issuer signed. */
+export function endOfRegistered(token: RegisteredToken): number {
+  const isJwt = token.digest !== token.tokenDigest;
+  return isJwt ? openEnd(token.registeredAt) : token.expiresAt;
+}
+
+/** A revocation of one token, kept as long as the token could live: until `end`, which may be an `openEnd`. */
+export function finalForToken(target: Target, cause: Cause, end: number): NewRevocation {
+  return { ...everything, target, cutoff: forever, cause, purgeAfter: end + hourMs };
 }
 
 /** A revocation of a name that tokens not yet known may bear: kept as long as any token may live. */

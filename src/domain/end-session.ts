@@ -1,5 +1,7 @@
 // A user's sessions, as a page that lists their devices needs them: which are alive, and ending one of them.
+import { eventOf, type NewEvent } from './audit.ts';
 import { type Cause, unrestricted } from './cutoffs.ts';
+import { plainText } from './plain-text.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import { decideRevocation } from './revoke-target.ts';
@@ -22,14 +24,14 @@ export async function endSession(
   return store.write((facts, now): Decision<SessionEnded> => {
     const session = facts.session(sessionId);
     if (!session || (issuers !== null && !issuers.includes(session.issuer)))
-      return { outcome: { status: 'not_found' }, effects: {} };
+      return { outcome: { status: 'not_found' }, effects: { events: [unknownSession(sessionId, cause)] } };
     const wasLiving = isLiving(facts, session, now);
     const order = {
       target: targetOf(session),
       further: [],
       only: unrestricted,
       cutoff: null,
-      expiresAt: null,
+      end: null,
       cause,
       action: 'session_end',
     } as const;
@@ -60,6 +62,12 @@ export async function describeDevices(store: Store, sessions: readonly Session[]
     store.ask((facts, now) => ({ session, active: isLiving(facts, session, now) })),
   );
   return Promise.all(asked);
+}
+
+/** An id that nobody knows may be a token in the wrong place. */
+function unknownSession(id: string, { origin, reason, reasonText }: Cause): NewEvent {
+  const sessionId = plainText(id, id.length) === id ? id : null;
+  return eventOf(origin, 'session_end', { sessionId, reason, reasonText, metadata: { not_found: true } });
 }
 
 function isLiving(facts: Facts, session: Session, now: number): boolean {

@@ -4,7 +4,7 @@
 import { createHmac } from 'node:crypto';
 import { eventOf, type Origin } from './audit.ts';
 import type { RegisteredToken } from './claims.ts';
-import { type Cause, finalForToken } from './cutoffs.ts';
+import { type Cause, endOfRegistered, finalForToken } from './cutoffs.ts';
 import type { Facts, Store } from './store.ts';
 import { tokenTarget } from './targets.ts';
 
@@ -34,12 +34,16 @@ export async function eraseSubject(
 ): Promise<Erasure> {
   const { upkeep } = store;
   const pseudonym = pseudonymOf(userId, key);
+  const record = (metadata: Readonly<Record<string, unknown>>): Promise<void> => {
+    const event = eventOf(origin, 'erase', { metadata: { pseudonym, ...metadata } });
+    return store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+  };
+  // No erasure is without its event, however it ends.
+  await record({ begins: true });
   const { tokens, left } = await eraseTokens(store, origin, userId, onErased);
   const sessions = await upkeep.eraseSessions(userId, await nowOf(store));
   const revocations = await upkeep.eraseRevocations(userId, pseudonym);
-  // Written before the events go, so that no erasure is without its event however it ends.
-  const event = eventOf(origin, 'erase', { metadata: { pseudonym, tokens, sessions, revocations } });
-  await store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+  await record({ tokens, sessions, revocations });
   let events = 0;
   for (let erased = batchRows; erased === batchRows; ) {
     erased = await upkeep.eraseEvents(userId, batchRows);
@@ -68,7 +72,9 @@ async function eraseTokens(
     const dead = await store.write((facts, now) => {
       const dead = page.map(({ token }) => token).filter((token) => isDeadForGood(facts, token, now));
       const unexpired = dead.filter((token) => token.expiresAt > now);
-      const revocations = unexpired.map((token) => finalForToken(tokenTarget(token), cause, token.expiresAt));
+      const revocations = unexpired.map((token) =>
+        finalForToken(tokenTarget(token), cause, endOfRegistered(token)),
+      );
       return { outcome: dead, effects: { revocations } };
     });
     const erased = await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));

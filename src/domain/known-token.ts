@@ -1,6 +1,8 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or nobody's. The
 // one place where these sources meet; introspection, revocation and logout ask nothing else.
-import type { Claims, Digest, RegisteredToken } from './claims.ts';
+import { beforeAllTime, type Claims, type Digest, type RegisteredToken } from './claims.ts';
+import { openEnd } from './cutoffs.ts';
+import { dayMs } from './policy.ts';
 import type { Facts } from './store.ts';
 
 /** What verification says of a presented token. */
@@ -12,6 +14,8 @@ export type Verification =
   | {
       readonly kind: 'verified';
       readonly claims: Claims;
+      /** Milliseconds; the token was issued at this instant or later, as far as it lets us know. */
+      readonly issuedFrom: number;
       /** Stand in where neither the token nor its registration names one. */
       readonly defaultClient: string | null;
       readonly defaultAudience: string | null;
@@ -54,16 +58,40 @@ export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
   readonly registrar: string | null;
   readonly isHomeMade: boolean;
+  /** What its issuer signed; null for what is known by its registration alone. */
+  readonly signed: Claims | null;
 }
 
+/** The first instant at which a token could have been issued: one without `iat` lives at most that long. */
+export function issuedFrom(
+  { issuedAt, expiresAt }: Pick<Claims, 'issuedAt' | 'expiresAt'>,
+  lifetimeDaysMax: number,
+): number {
+  return issuedAt === beforeAllTime ? expiresAt - lifetimeDaysMax * dayMs : issuedAt;
+}
+
+/** When a row against this token can go: by its signature, if it has one, a registration may say less. */
+export function endOf({ signed, expiresAt }: KnownToken, lifetimeDaysMax: number): number {
+  if (!signed) return expiresAt;
+  const isCutShort = signed.expiresAt - signed.issuedAt >= lifetimeDaysMax * dayMs;
+  return isCutShort && signed.issuedAt !== beforeAllTime ? openEnd(signed.issuedAt) : signed.expiresAt;
+}
+
+/**
+ * A JWT that nobody registered and that is older than what was purged could be one that was revoked: it is
+ * not known any more. That happens only when the longest life of tokens was raised since.
+ */
 export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
   const { digest, verification } = presented;
   if (verification.kind === 'refused') return undefined;
   const registered = facts.token(digest);
   if (verification.kind === 'opaque')
-    return registered && once(registered, () => ({ ...registered, isHomeMade: false }));
+    return registered && once(registered, () => ({ ...registered, isHomeMade: false, signed: null }));
   const { claims } = verification;
-  if (!registered) return once(claims, () => complete(claims, null, verification));
+  if (!registered) {
+    if (verification.issuedFrom <= facts.purgedUntil()) return undefined;
+    return once(claims, () => complete(claims, null, verification));
+  }
   if (!agrees(registered, claims)) return undefined;
   return complete(join(registered, claims), registered.registrar, verification);
 }
@@ -87,6 +115,7 @@ function complete(claims: Claims, registrar: string | null, verification: Verifi
     audience: hasAudience ? claims.audience : [defaultAudience],
     registrar,
     isHomeMade,
+    signed: verification.claims,
   };
 }
 

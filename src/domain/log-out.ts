@@ -10,7 +10,7 @@ import {
   type NewRevocation,
   safeIatAfter,
 } from './cutoffs.ts';
-import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import { endOf, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Session } from './sessions.ts';
@@ -185,7 +185,7 @@ function plan(
   const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
   const reusesIds = facts.issuer((proofs[0] as KnownToken).issuer)?.reusesIds ?? false;
   const current = proofs.flatMap((claims) => [
-    finalForToken(tokenTarget(claims), cause, claims.expiresAt),
+    finalForToken(tokenTarget(claims), cause, endOf(claims, days)),
     ...sharedUnits(claims).map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
   ]);
   const own = facts.together(

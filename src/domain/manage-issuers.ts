@@ -71,10 +71,21 @@ export async function markKeysStale(store: Store, origin: Origin, name: string):
   });
 }
 
-/** So that a key can be revoked by its `kid`, also after it left the set. */
-export async function rememberKeys(store: Store, keys: readonly IssuerKey[]): Promise<void> {
+/** So that a key can be revoked by its `kid`, also after it left the set. Keys that are known change nothing. */
+export async function rememberKeys(store: Store, origin: Origin, keys: readonly IssuerKey[]): Promise<void> {
   if (keys.length === 0) return;
-  await store.write(() => ({ outcome: undefined, effects: { issuerKeys: keys } }));
+  await store.write((facts): Decision<void> => {
+    const named = facts.together(
+      ...keys.map(
+        ({ issuer, kid }) =>
+          () =>
+            facts.thumbprints(issuer, kid),
+      ),
+    );
+    const issuerKeys = keys.filter(({ thumbprint }, n) => !named[n]?.includes(thumbprint));
+    const events = issuerKeys.map((key) => eventOf(origin, 'issuer_key_seen', { metadata: { ...key } }));
+    return { outcome: undefined, effects: { issuerKeys, events } };
+  });
 }
 
 /** What an auditor wants to know of a new issuer. */

@@ -3,11 +3,11 @@
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
 //   heads, upkeep hold a handful of numbers
 // Events and ended sessions, which take more than a comparison, are in purge.ts.
-import { dayMs, type Policy } from './policy.ts';
-import type { DueRows } from './upkeep-store.ts';
+import { dayMs } from './policy.ts';
+import type { DueRows, EndedSessions } from './upkeep-store.ts';
 
 const hourMs = 3_600_000;
-export const endedSessionsKeptMs = 7 * dayMs;
+const endedSessionsKeptMs = 7 * dayMs;
 
 interface PurgeRule {
   readonly table: string;
@@ -29,9 +29,20 @@ export const purgeRules: readonly PurgeRule[] = [
   { table: 'client_secrets', key: 'secret_id', column: 'expires_at', keptMs: 30 * dayMs },
 ];
 
-export function dueRows(rule: PurgeRule, now: number, policy: Pick<Policy, 'lifetimeDaysMax'>): DueRows {
+/** `signers`: namespaces whose JWTs need no registration, beside those of the issuers on record. */
+export function dueRows(
+  rule: PurgeRule,
+  now: number,
+  lifetimeDaysMax: number,
+  signers: readonly string[],
+): DueRows {
   const { table, key, column, keptMs } = rule;
   const due = { table, key, column, before: now - keptMs };
   if (!rule.outlivesTokens) return due;
-  return { ...due, namesBefore: now - policy.lifetimeDaysMax * dayMs - hourMs };
+  return { ...due, names: { before: now - lifetimeDaysMax * dayMs - hourMs, signers } };
+}
+
+/** A session is due once for having ended: not when it is due for having expired as well. */
+export function endedSessions(now: number): EndedSessions {
+  return { before: now - endedSessionsKeptMs, unexpiredSince: now - hourMs };
 }

@@ -2,7 +2,7 @@
 // wants them and sealed. By one process, in small batches, and never without an event.
 import { eventOf, type Origin } from './audit.ts';
 import { dayMs, type Policy } from './policy.ts';
-import { dueRows, endedSessionsKeptMs, purgeRules } from './purge-rules.ts';
+import { dueRows, endedSessions, purgeRules } from './purge-rules.ts';
 import type { Store } from './store.ts';
 
 /** Small enough that a request which waits for the writer behind a batch does not notice. */
@@ -11,6 +11,8 @@ const batchRows = 200;
 export interface PurgePolicy extends Pick<Policy, 'lifetimeDaysMax'> {
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
+  /** Namespaces whose JWTs need no registration, beside those of the issuers on record. */
+  readonly signers: readonly string[];
 }
 
 /** Rows by table. */
@@ -24,14 +26,31 @@ interface Task {
   step(): Promise<{ purged: number; isDone: boolean }>;
 }
 
-/** What a run at this moment would delete. */
-export async function countPurgeable(store: Store, policy: PurgePolicy): Promise<PurgeCounts> {
-  const counts: Record<string, number> = {};
-  for (const task of await tasksOf(store, policy)) counts[task.name] = await task.count();
-  return counts;
+interface Plan {
+  readonly tasks: readonly Task[];
+  /** The last event of the ranges that are sealed and older than the retention; 0 when there is none. */
+  readonly through: number;
 }
 
-/** Resolves to what was deleted; undefined when another process is purging. */
+/**
+ * Tokens live as long as the setting allowed when they were issued: of all that were ever in force the
+ * longest counts. Every process that serves or purges says its own.
+ */
+export async function rememberLifetime(store: Store, { lifetimeDaysMax }: PurgePolicy): Promise<void> {
+  const known = await store.upkeep.recall('lifetime_days_max');
+  if (lifetimeDaysMax > known) await store.upkeep.remember('lifetime_days_max', lifetimeDaysMax);
+}
+
+/** What a run at this moment would delete. */
+export async function countPurgeable(store: Store, policy: PurgePolicy): Promise<PurgeCounts> {
+  return countAll(await planOf(store, policy));
+}
+
+/**
+ * Resolves to what was deleted; undefined when another process is purging. That rows go is written before
+ * they do: no run is without its event however it ends, and the verifier takes no gap for a purge that no
+ * event accounts for.
+ */
 export function purge(
   store: Store,
   policy: PurgePolicy,
@@ -39,8 +58,14 @@ export function purge(
   onPurged: OnPurged = () => {},
 ): Promise<PurgeCounts | undefined> {
   return store.upkeep.exclusively('purge', async () => {
+    await rememberLifetime(store, policy);
+    const plan = await planOf(store, policy);
+    const due = await countAll(plan);
+    const told = (due.audit_events ?? 0) > 0 ? { audit_events_through: plan.through } : {};
+    if (Object.values(due).some((rows) => rows > 0))
+      await record(store, origin, { begins: true, due, ...told });
     const counts: Record<string, number> = {};
-    for (const task of await tasksOf(store, policy)) {
+    for (const task of plan.tasks) {
       counts[task.name] = 0;
       for (let isDone = false; !isDone; ) {
         const step = await task.step();
@@ -49,69 +74,52 @@ export function purge(
         isDone = step.isDone;
       }
     }
-    const through = await purgeEvents(store, policy, origin, counts, onPurged);
-    await record(store, origin, { rows: counts, ...(through > 0 && { audit_events_through: through }) });
+    await record(store, origin, { rows: counts, ...told });
     await store.upkeep.remember('purge_succeeded_at', await nowOf(store));
     return counts;
   });
 }
 
-async function tasksOf(store: Store, policy: PurgePolicy): Promise<Task[]> {
+async function countAll({ tasks }: Plan): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const task of tasks) counts[task.name] = await task.count();
+  return counts;
+}
+
+async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const { upkeep } = store;
   const now = await nowOf(store);
+  const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.recall('lifetime_days_max'));
   const byRule = purgeRules.map((rule): Task => {
-    const rows = dueRows(rule, now, policy);
+    const rows = dueRows(rule, now, lifetimeDaysMax, policy.signers);
     return {
       name: rule.table,
       count: () => upkeep.countDue(rows),
-      step: async () => {
-        const purged = await upkeep.purgeDue(rows, batchRows);
-        return { purged, isDone: purged < batchRows };
-      },
+      step: () => stepOf(upkeep.purgeDue(rows, batchRows)),
     };
   });
-  const endedBefore = now - endedSessionsKeptMs;
-  const ended: Task = {
+  const ended = endedSessions(now);
+  const endedTask: Task = {
     name: 'ended_sessions',
-    count: () => upkeep.countEndedSessions(endedBefore),
-    step: () => upkeep.purgeEndedSessions(endedBefore, batchRows),
+    count: () => upkeep.countEndedSessions(ended),
+    step: () => upkeep.purgeEndedSessions(ended, batchRows),
   };
-  const through = await eventsDue(store, policy);
+  const days = policy.auditRetentionDays;
+  const through = days === null ? 0 : await upkeep.findSealedBefore(now - days * dayMs);
   const events: Task = {
     name: 'audit_events',
     count: async () => (through === 0 ? 0 : upkeep.countEventsThrough(through)),
-    step: async () => ({ purged: 0, isDone: true }),
+    step: async () => (through === 0 ? nothing : stepOf(upkeep.purgeEventsThrough(through, batchRows))),
   };
-  return [...byRule, ended, events];
+  // Ended sessions are found by the revocations that ended them, which may go in the same run.
+  return { tasks: [endedTask, ...byRule, events], through };
 }
 
-/** The last event of the ranges that are sealed and older than the retention; 0 when there is none. */
-async function eventsDue(store: Store, { auditRetentionDays }: PurgePolicy): Promise<number> {
-  if (auditRetentionDays === null) return 0;
-  return store.upkeep.findSealedBefore((await nowOf(store)) - auditRetentionDays * dayMs);
-}
+const nothing = { purged: 0, isDone: true };
 
-/**
- * Events go in whole sealed ranges, from the oldest. That they go is written before they do: the verifier
- * takes no gap for a purge that no event accounts for.
- */
-async function purgeEvents(
-  store: Store,
-  policy: PurgePolicy,
-  origin: Origin,
-  counts: Record<string, number>,
-  onPurged: OnPurged,
-): Promise<number> {
-  const through = await eventsDue(store, policy);
-  const isDue = through > 0 && (await store.upkeep.countEventsThrough(through)) > 0;
-  if (!isDue) return 0;
-  await record(store, origin, { begins: true, audit_events_through: through });
-  for (let purged = batchRows; purged === batchRows; ) {
-    purged = await store.upkeep.purgeEventsThrough(through, batchRows);
-    counts.audit_events = (counts.audit_events ?? 0) + purged;
-    onPurged('audit_events', purged);
-  }
-  return through;
+async function stepOf(purging: Promise<number>): Promise<{ purged: number; isDone: boolean }> {
+  const purged = await purging;
+  return { purged, isDone: purged < batchRows };
 }
 
 function record(store: Store, origin: Origin, metadata: Readonly<Record<string, unknown>>): Promise<void> {

@@ -1,6 +1,6 @@
 // Signals of other systems (inboxes): whatever its standard, a message becomes revocations under the
 // names it gives. It counts once, and it ends nothing that was issued after the event it tells of.
-import { eventOf, type Origin } from './audit.ts';
+import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import { digestOf } from './claims.ts';
 import { type Cause, type Restriction, unrestricted } from './cutoffs.ts';
 import type { Inbox, InboxKind, Issuer } from './issuers.ts';
@@ -21,7 +21,7 @@ export interface Signal {
   readonly origin: Origin;
 }
 
-/** `repeated`: the message was received before; nothing was done. */
+/** `repeated`: the message was received before; nothing was done, and nothing written. */
 export type SignalReceived = { readonly status: 'done' | 'repeated' };
 
 const rememberedMs = 7 * 86_400_000;
@@ -39,7 +39,7 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
         further: [],
         only: signal.only ?? unrestricted,
         cutoff: null,
-        expiresAt: null,
+        end: null,
         cause,
         action: 'bulk_revoke',
         metadata: { inbox: signal.kind, from: signal.issuer.issuer },
@@ -52,7 +52,10 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
       effects: {
         ...used,
         revocations: done.flatMap(({ revocations }) => revocations ?? []),
-        events: done.flatMap(({ events }) => events ?? []),
+        events:
+          done.length === 0
+            ? [ignoredSignal(signal, 'nothing_to_end')]
+            : done.flatMap(({ events }) => events ?? []),
       },
     };
   });
@@ -95,6 +98,14 @@ function isId(value: unknown): value is string {
   return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,512}$/u.test(value);
 }
 
-export function refusedSignal(origin: Origin, kind: InboxKind, why: string) {
+export function refusedSignal(origin: Origin, kind: InboxKind, why: string): NewEvent {
   return eventOf(origin, 'inbox_refused', { metadata: { inbox: kind, why } });
+}
+
+/** A message that is in order and ends nothing. */
+export function ignoredSignal(
+  { origin, kind, issuer }: Signal,
+  why: 'nothing_to_end' | 'repeated',
+): NewEvent {
+  return eventOf(origin, 'inbox_ignored', { metadata: { inbox: kind, from: issuer.issuer, why } });
 }

@@ -2,8 +2,22 @@
 // new one replaces (rotation, RFC 9700 §4.14.2). An issuer hands a token out only after this said yes.
 import { isDeepStrictEqual } from 'node:util';
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
-import { type Claims, type Digest, issuedAtOf, type RegisteredToken, type TokenUse } from './claims.ts';
-import { type Cause, finalForName, finalForToken, type NewRevocation, type Revocation } from './cutoffs.ts';
+import {
+  type Claims,
+  type Digest,
+  issuedAtOf,
+  type RegisteredToken,
+  type TokenUse,
+  tokenRef,
+} from './claims.ts';
+import {
+  type Cause,
+  endOfRegistered,
+  finalForName,
+  finalForToken,
+  type NewRevocation,
+  type Revocation,
+} from './cutoffs.ts';
 import { dayMs, type Policy } from './policy.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -48,7 +62,13 @@ export type Registered =
       readonly active: boolean;
     }
   | { readonly status: 'conflict'; readonly code: RegistrationConflict }
-  | { readonly status: 'refused'; readonly parameter: 'iat' | 'exp'; readonly problem: string };
+  | Refused;
+
+interface Refused {
+  readonly status: 'refused';
+  readonly parameter: 'iat' | 'exp';
+  readonly problem: string;
+}
 
 export async function registerToken(
   store: Store,
@@ -74,10 +94,16 @@ function decide(
     () => (replacesDigest === null ? undefined : facts.token(replacesDigest)),
   );
   const token = toToken(registration, replaced, registrar, now);
-  if (existing) return again(facts, now, existing, token);
+  const refuse = (outcome: Registered, why: Readonly<Record<string, unknown>>): Decision<Registered> => {
+    const metadata = replaced ? { ...why, replaces: tokenRef(replaced) } : why;
+    const event = eventOf(origin, 'registration_refused', { ...about(token), metadata });
+    return { outcome, effects: { events: [event] } };
+  };
+  const conflict = (code: RegistrationConflict) => refuse({ status: 'conflict', code }, { code });
+  if (existing) return again(facts, now, existing, token) ?? conflict('claims_conflict');
 
   const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
-  if (refusal) return { outcome: refusal, effects: {} };
+  if (refusal) return refuse(refusal, { code: 'invalid_request', parameter: refusal.parameter });
 
   const [grant, session] = facts.together(
     () => (token.grantId === null ? undefined : facts.grant(token.grantId)),
@@ -124,19 +150,19 @@ function decide(
 
 function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation {
   const cause: Cause = { reason: 'superseded', reasonText: null, origin };
-  return finalForToken(tokenTarget(replaced), cause, replaced.expiresAt);
+  return finalForToken(tokenTarget(replaced), cause, endOfRegistered(replaced));
 }
 
-/** The same registration again is no conflict: issuers retry, and then want the same answer. */
+/** The same registration again is no conflict: issuers retry, and then want the same answer. Undefined when it differs. */
 function again(
   facts: Facts,
   now: number,
   existing: RegisteredToken,
   token: RegisteredToken,
-): Decision<Registered> {
+): Decision<Registered> | undefined {
   const { registeredAt: _, issuedAt: _issued, registrar: _who, ...said } = token;
   const { registeredAt: __, issuedAt: __issued, registrar: __who, ...known } = existing;
-  if (!isDeepStrictEqual(said, known)) return conflict('claims_conflict');
+  if (!isDeepStrictEqual(said, known)) return undefined;
   const standing = facts.standing(existing);
   const active = verdict(existing, standing, now).active;
   return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
@@ -171,10 +197,6 @@ function reuse(now: number, policy: Policy, origin: Origin, replaced: Registered
   };
 }
 
-function conflict(code: RegistrationConflict): Decision<Registered> {
-  return { outcome: { status: 'conflict', code }, effects: {} };
-}
-
 function mayReplace(token: Claims, replaced: Claims): boolean {
   const bothRefresh = token.tokenUse === 'refresh_token' && replaced.tokenUse === 'refresh_token';
   const sameClient = token.clientId === replaced.clientId && token.grantId === replaced.grantId;
@@ -189,7 +211,7 @@ function isSameUser(
   return one.issuer === other.issuer && one.subject === other.subject;
 }
 
-function refuseTimes(registration: Registration, policy: Policy, now: number): Registered | undefined {
+function refuseTimes(registration: Registration, policy: Policy, now: number): Refused | undefined {
   const { iat, exp } = registration;
   const lifetimeMax = policy.lifetimeDaysMax * dayMs;
   if (iat * 1000 > now + policy.clockSkewMs) {
@@ -207,7 +229,7 @@ function refuseTimes(registration: Registration, policy: Policy, now: number): R
  * A token as old as what was purged could be one that is dead; that happens only when the longest life of
  * tokens was raised since. What has expired may still be imported.
  */
-function refuseForgotten(facts: Facts, token: RegisteredToken, now: number): Registered | undefined {
+function refuseForgotten(facts: Facts, token: RegisteredToken, now: number): Refused | undefined {
   const isRecent = token.issuedAt > now - dayMs;
   if (isRecent || token.expiresAt <= now || token.issuedAt > facts.purgedUntil()) return undefined;
   const problem = 'lies before what is still known of revocations; issue a new token';

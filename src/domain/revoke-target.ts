@@ -1,6 +1,6 @@
 // Revoking by name: one row ends everything under a target, whatever the number of tokens and whether we
 // ever saw them. The management API, the command line, the end of a session and the inboxes all come here.
-import { eventOf, type NewEvent } from './audit.ts';
+import { eventOf, type NamedInEvent, type NewEvent } from './audit.ts';
 import {
   type Cause,
   cutoffForName,
@@ -8,6 +8,7 @@ import {
   finalForToken,
   forever,
   type NewRevocation,
+  openEnd,
   type Restriction,
   type Revocation,
   safeIatAfter,
@@ -26,7 +27,7 @@ export interface RevokeOrder {
   /** Milliseconds; null means now. Null for what is final. */
   readonly cutoff: number | null;
   /** When a known token ends: its row is needed no longer than that. */
-  readonly expiresAt: number | null;
+  readonly end: number | null;
   readonly cause: Cause;
   readonly action: AuditAction;
   /** What the audit event says beside the target. */
@@ -111,32 +112,43 @@ function problemOf(
 
 /** The row that an order writes. */
 export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood: boolean): NewRevocation {
-  const { target, only, cause, expiresAt } = order;
+  const { target, only, cause, end } = order;
   if (!isForGood) return cutoffForName(target, order.cutoff ?? now, cause, policy.lifetimeDaysMax, { only });
-  return target.kind === 'token' && expiresAt !== null
-    ? finalForToken(target, cause, expiresAt)
+  return target.kind === 'token'
+    ? finalForToken(target, cause, end ?? openEnd(now))
     : finalForName(target, cause, now, policy.lifetimeDaysMax);
 }
 
 function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): NewEvent {
-  const { target, only, cause, metadata } = order;
-  const { kind, issuer, id } = target;
-  const named = (which: Target['kind']) => (kind === which ? id : null);
+  const { cause } = order;
+  const { metadata, ...named } = namedBy(order);
   return eventOf(cause.origin, order.action, {
     reason: cause.reason,
     reasonText: cause.reasonText,
+    ...named,
+    metadata: {
+      ...order.metadata,
+      ...metadata,
+      ...(row.cutoff === forever ? {} : { cutoff: new Date(row.cutoff).toISOString() }),
+      ...(wasThere ? { already_revoked: true } : {}),
+    },
+  });
+}
+
+/** Whom and what an order is about, for the audit trail. */
+export function namedBy({ target, only }: Pick<RevokeOrder, 'target' | 'only'>): NamedInEvent {
+  const { kind, issuer, id } = target;
+  const named = (which: Target['kind']) => (kind === which ? id : null);
+  return {
     userId: named('subject'),
     clientId: named('client') ?? only.clientId,
     sessionId: named('session'),
     tokenRef: named('token')?.slice(0, 16) ?? null,
     metadata: {
-      ...metadata,
       kind,
       ...(kind === 'token' ? {} : { issuer }),
       ...(kind === 'jti' || kind === 'grant' || kind === 'key' ? { id } : {}),
       ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
-      ...(row.cutoff === forever ? {} : { cutoff: new Date(row.cutoff).toISOString() }),
-      ...(wasThere ? { already_revoked: true } : {}),
     },
-  });
+  };
 }

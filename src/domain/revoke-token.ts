@@ -4,7 +4,7 @@ import { about, eventOf, type Origin } from './audit.ts';
 import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
 import { cutoffOf, endOfUnit, finalForToken, type NewRevocation } from './cutoffs.ts';
-import { findKnownToken, type Presented } from './known-token.ts';
+import { endOf, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -47,7 +47,7 @@ function decide(
   now: number,
   policy: Policy,
   request: RevokeRequest,
-  claims: Claims,
+  claims: KnownToken,
 ): Decision<Revoked> {
   const { reason, reasonText, origin } = request;
   const [standing, issuer, owner] = facts.together(
@@ -69,7 +69,8 @@ function decide(
       effects: { events: [eventOf(origin, action, details)] },
     };
   }
-  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, claims.expiresAt)];
+  const end = endOf(claims, policy.lifetimeDaysMax);
+  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, end)];
   if (grant) {
     const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
     const reusesIds = issuer?.reusesIds ?? false;

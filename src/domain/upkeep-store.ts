@@ -21,8 +21,21 @@ export interface DueRows {
   /** Due are rows where this is earlier than `before`; null is never due. */
   readonly column: string;
   readonly before: number;
-  /** If given: of rows that name more than one token, only those that were also written before this. */
-  readonly namesBefore?: number;
+  readonly names?: NamesDue;
+}
+
+/** Of rows that name more than one token, or one without an end of its own, only some are due. */
+interface NamesDue {
+  /** Those written before this; of tokens without an end, those issued before it. */
+  readonly before: number;
+  /** Namespaces whose JWTs need no registration, beside those of the issuers on record. */
+  readonly signers: readonly string[];
+}
+
+/** Sessions that a revocation of theirs ended before `before` and that expire at `unexpiredSince` or later. */
+export interface EndedSessions {
+  readonly before: number;
+  readonly unexpiredSince: number;
 }
 
 /** What upkeep remembers from one run to the next; numbers. */
@@ -31,6 +44,7 @@ export type UpkeepNote =
   | 'seal_webhook_sent'
   | 'sessions_ended_seen'
   | 'purged_until'
+  | 'lifetime_days_max'
   | 'purge_succeeded_at';
 
 export type Exclusive = 'seal' | 'purge';
@@ -55,9 +69,9 @@ export interface UpkeepStore {
   countDue(rows: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction; resolves to how many. */
   purgeDue(rows: DueRows, limit: number): Promise<number>;
-  /** Sessions that a revocation of theirs ended before `before`: counts them, or deletes at most `limit`. */
-  countEndedSessions(before: number): Promise<number>;
-  purgeEndedSessions(before: number, limit: number): Promise<{ purged: number; isDone: boolean }>;
+  /** Counts them, or deletes those that at most `limit` revocations ended. */
+  countEndedSessions(ended: EndedSessions): Promise<number>;
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<{ purged: number; isDone: boolean }>;
   /** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
   findSealedBefore(before: number): Promise<number>;
   countEventsThrough(seq: number): Promise<number>;

@@ -5,6 +5,7 @@ import { beforeAllTime, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
 import { foreignTypes, type Reading } from './issuers.ts';
 import { isObject, type UntrustedJwt } from './jwt-shape.ts';
+import { issuedFrom } from './known-token.ts';
 import { dayMs, type Policy } from './policy.ts';
 
 export type JwtRefusal = 'wrong_type' | 'wrong_audience' | 'id_token' | 'malformed_claims' | 'missing_claims';
@@ -89,8 +90,10 @@ function toClaims(
   const issuedAt = iat === null ? beforeAllTime : Math.min(issuedAtOf(iat), forever);
   const lastEnd = iat === null && exp !== null ? forever : issuedAt + policy.lifetimeDaysMax * dayMs;
   const expiresAt = Math.min(exp === null ? lastEnd : Math.floor(exp * 1000), lastEnd);
-  // A token is not yet valid while its issue time lies further ahead than clocks may differ.
-  const notBefore = Math.max(nbf === null ? 0 : Math.ceil(nbf * 1000), issuedAt - policy.clockSkewMs);
+  // A token is not yet valid while its issue time lies further ahead than clocks may differ. Without one it
+  // was issued at the earliest a whole lifetime before its end.
+  const earliest = issuedFrom({ issuedAt, expiresAt }, policy.lifetimeDaysMax) - policy.clockSkewMs;
+  const notBefore = Math.max(nbf === null ? 0 : Math.ceil(nbf * 1000), earliest);
   const { user, client, session, grant } = reading.claims;
   return {
     issuer,

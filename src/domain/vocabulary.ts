@@ -37,6 +37,9 @@ export const auditActions = [
   'bulk_revoke',
   'session_end',
   'inbox_refused',
+  'inbox_ignored',
+  'registration_refused',
+  'request_refused',
   'refresh_token_rotated',
   'refresh_token_reuse',
   'client_auth_failed',
@@ -53,6 +56,7 @@ export const auditActions = [
   'issuer_disabled',
   'issuer_enabled',
   'issuer_keys_refreshed',
+  'issuer_key_seen',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 

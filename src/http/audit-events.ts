@@ -2,7 +2,6 @@
 // once per walk.
 
 import { toWire } from '../domain/audit-record.ts';
-import type { Client } from '../domain/clients.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import type { Store } from '../domain/store.ts';
 import { filterNames, fingerprintOf, readFilter } from './audit-query.ts';
@@ -46,7 +45,7 @@ export function handleListEvents({ store, auth }: AuditParts) {
 
     async function begin(): Promise<Position> {
       const head = await store.findEventHead();
-      await recordReading(store, originOf(ctx, actorOf(caller)), 'audit_read', filter, { view: 'events' });
+      await recordReading(store, originOf(ctx, caller.actor), 'audit_read', filter, { view: 'events' });
       return { below: head, seen: oldestFirst ? 0 : head + 1 };
     }
   };
@@ -60,14 +59,10 @@ export function handleShowEvent({ store, auth }: AuditParts) {
     const seq = /^[1-9][0-9]{0,14}$/.test(id) ? Number(id) : 0;
     const event = seq === 0 ? undefined : await store.findEvent(seq);
     if (!event) throw new Refusal('not_found', 'there is no such event');
-    const origin = originOf(ctx, actorOf(caller));
+    const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_read', {}, { view: 'event', id });
     respond(ctx, 200, toWire(event));
   };
-}
-
-export function actorOf(caller: Client) {
-  return { kind: 'client', id: caller.clientId } as const;
 }
 
 function readOrder(query: Query): 'newest' | 'oldest' {

@@ -3,7 +3,7 @@
 import { Readable } from 'node:stream';
 import type { ExportFormat, ExportTrail } from '../domain/export-trail.ts';
 import { recordReading } from '../domain/read-trail.ts';
-import { type AuditParts, actorOf } from './audit-events.ts';
+import type { AuditParts } from './audit-events.ts';
 import { filterNames, readFilter } from './audit-query.ts';
 import { type Context, originOf } from './context.ts';
 import { type Query, readQuery } from './query.ts';
@@ -27,7 +27,7 @@ export function handleExport({ store, auth, exportTrail }: ExportParts) {
     const through = readId(query, 'through') ?? head;
     if (through > head) throw badParameter('through', 'is after the last event');
     if (after > through) throw badParameter('after', 'is after the end of the export');
-    const origin = originOf(ctx, actorOf(caller));
+    const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_exported', filter, { format, after, through });
     const pages = exportTrail({ ...filter, below: through }, after, format);
     // A store that fails at once is answered as everywhere; later there is only the connection to cut off.

@@ -17,12 +17,12 @@ export function handleSeals({ store, auth, publicSealKeys }: SealParts) {
       await auth.permit(ctx, 'audit');
       const query = readQuery(ctx, ['limit', 'cursor']);
       const limit = readLimit(query);
-      const [after = 0] = readCursor(query) ?? [];
-      if (!Number.isSafeInteger(after)) throw badCursor();
+      const [after, list] = readCursor(query) ?? [0, 'seals'];
+      if (!Number.isSafeInteger(after) || (after as number) < 0 || list !== 'seals') throw badCursor();
       const seals = await store.upkeep.listSeals(after as number, limit + 1);
       const page = seals.slice(0, limit);
       const last = page.at(-1);
-      const nextCursor = seals.length > limit && last ? encodeCursor([last.number]) : null;
+      const nextCursor = seals.length > limit && last ? encodeCursor([last.number, 'seals']) : null;
       linkNext(ctx, nextCursor);
       const items = page.map((seal) => ({
         number: seal.number,

@@ -1,6 +1,6 @@
 // GET /v1/audit/summary: how often what happened, by hour or day, for charts.
 import { recordReading } from '../domain/read-trail.ts';
-import { type AuditParts, actorOf } from './audit-events.ts';
+import type { AuditParts } from './audit-events.ts';
 import { filterNames, readFilter } from './audit-query.ts';
 import { type Context, originOf } from './context.ts';
 import { readQuery } from './query.ts';
@@ -26,7 +26,7 @@ export function handleSummary({ store, auth, now }: AuditParts & { readonly now:
     if (to - from > intervalsMax[interval] * intervalMs)
       throw badParameter('from', `is over ${intervalsMax[interval]} intervals before to`);
     const below = await store.findEventHead();
-    const origin = originOf(ctx, actorOf(caller));
+    const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_read', given, { view: 'summary', interval });
     const counts = await store.countEvents({ ...given, from, to, below }, intervalMs, rowsMax);
     const items = counts.map(({ at, ...count }) => ({ time: timeOf(at), ...count }));

@@ -52,8 +52,7 @@ export class ClientAuth {
     if (!credentials) return undefined;
     const client = await this.#parts.directory.find(credentials.clientId);
     if (!client || !(await this.#proves(client, credentials))) throw await this.#fail(ctx, credentials);
-    ctx.state.clientId = client.clientId;
-    return callerOf(client);
+    return known(ctx, callerOf(client));
   }
 
   /** The same, where the bearer of an access token may call as well. */
@@ -64,8 +63,7 @@ export class ClientAuth {
     protect(ctx, [bearerToken]);
     const caller = await findBearer(this.#parts.bearers, bearerToken, this.#certificateOf(ctx));
     if (!caller) throw await this.#failBearer(ctx, bearerToken);
-    ctx.state.clientId = caller.clientId;
-    return caller;
+    return known(ctx, caller);
   }
 
   /**
@@ -170,6 +168,12 @@ export class ClientAuth {
     ctx.state.log.info({ request_id: ctx.state.requestId, client_id: known }, 'client authentication failed');
     return seconds;
   }
+}
+
+function known(ctx: Context, caller: Caller): Caller {
+  ctx.state.clientId = caller.clientId;
+  ctx.state.caller = caller.actor;
+  return caller;
 }
 
 function tooManyFailures(seconds: number): Refusal {

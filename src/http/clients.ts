@@ -40,7 +40,8 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       const fields = await toNewClient(body, allowHttpKeys);
       const created = await createClient(store, origin, fields, body.client_secret);
       if (created.status === 'client_exists') {
-        throw new Refusal('client_exists', 'there is a client of this client_id');
+        const { clientId } = fields;
+        throw new Refusal('client_exists', 'there is a client of this client_id', { about: { clientId } });
       }
       // That there is no such client is remembered nowhere; which origins clients list is.
       if (fields.allowedOrigins.length > 0) await directory.forget(created.client.clientId);
@@ -53,12 +54,12 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       await admin(ctx);
       const query = readQuery(ctx, ['limit', 'cursor']);
       const limit = readLimit(query);
-      const [after = ''] = readCursor(query) ?? [];
-      if (typeof after !== 'string' || after.includes('\0')) throw badCursor();
+      const [after, list] = readCursor(query) ?? ['', 'clients'];
+      if (typeof after !== 'string' || after.includes('\0') || list !== 'clients') throw badCursor();
       const clients = await store.listClients(after, limit + 1);
       const page = clients.slice(0, limit);
       const last = page.at(-1);
-      const nextCursor = clients.length > limit && last ? encodeCursor([last.clientId]) : null;
+      const nextCursor = clients.length > limit && last ? encodeCursor([last.clientId, 'clients']) : null;
       linkNext(ctx, nextCursor);
       respond(ctx, 200, { items: page.map(clientToWire), next_cursor: nextCursor });
     },
@@ -95,7 +96,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         case 'not_found':
           return notFound();
         case 'has_no_secret':
-          throw badParameter('client_id', 'names a client that has no secret');
+          throw badParameter('client_id', 'names a client that has no secret', { about: { clientId } });
         default:
           rotated satisfies never;
       }

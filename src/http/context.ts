@@ -17,6 +17,8 @@ export interface State {
   route: string;
   /** The authenticated client. */
   clientId: string | null;
+  /** Who calls, once that is known: a client, or the user of a bearer token. */
+  caller: Actor | null;
   log: Logger;
 }
 

@@ -1,13 +1,13 @@
-// Events that anyone on the network can cause at will (failed authentications, tokens nobody knows). The
-// first few of an action and address in a minute are written singly, the rest as one event with a count,
-// so that a flood fills no disk and a full trail never turns the kill switch off.
-import { eventOf, type NewEvent, systemOrigin } from '../domain/audit.ts';
+// Events that callers can cause at will (failed authentications, tokens nobody knows, refused requests). The
+// first few of an action, address and caller in a minute are written singly, the rest as one event with a
+// count, so that a flood fills no disk and a full trail never turns the kill switch off.
+import { type Actor, eventOf, type NewEvent, systemOrigin } from '../domain/audit.ts';
 import type { Store } from '../domain/store.ts';
 
 const singlyPerMinute = 10;
 const minuteMs = 60_000;
-/** Distinct (action, address) pairs remembered per minute; beyond it the address is left out. */
-const pairsMax = 10_000;
+/** Distinct floods remembered per minute; beyond it the address is left out. */
+const floodsMax = 10_000;
 
 interface Tally {
   readonly event: NewEvent;
@@ -27,8 +27,8 @@ export class FloodRecorder {
 
   /** Resolves when the event is durable, or at once when it is only counted. */
   async record(event: NewEvent): Promise<void> {
-    const address = this.#tallies.size < pairsMax ? (event.ip ?? '') : '';
-    const key = `${event.action} ${address}`;
+    const address = this.#tallies.size < floodsMax ? (event.ip ?? '') : '';
+    const key = JSON.stringify([event.action, address, event.actor, event.metadata.code]);
     const tally = this.#tallies.get(key) ?? { event, seen: 0 };
     this.#tallies.set(key, tally);
     tally.seen += 1;
@@ -42,9 +42,10 @@ export class FloodRecorder {
     const events = [...this.#tallies.values()]
       .filter((tally) => tally.seen > singlyPerMinute)
       .map(({ event, seen }) =>
-        eventOf({ ...systemOrigin, ip: event.ip }, event.action, {
+        eventOf({ ...systemOrigin, ip: event.ip, actor: actorOf(event) }, event.action, {
           reason: event.reason,
           count: seen - singlyPerMinute,
+          metadata: 'code' in event.metadata ? { code: event.metadata.code } : {},
         }),
       );
     this.#tallies = new Map();
@@ -55,4 +56,9 @@ export class FloodRecorder {
     clearInterval(this.#timer);
     await this.flush();
   }
+}
+
+/** Whoever proved nothing stays unnamed. */
+function actorOf({ actor }: NewEvent): Actor {
+  return actor.id === null ? systemOrigin.actor : actor;
 }

@@ -6,6 +6,7 @@ import type { InboxKind } from '../domain/issuers.ts';
 import { isObject } from '../domain/jwt-shape.ts';
 import type { Policy } from '../domain/policy.ts';
 import {
+  ignoredSignal,
   nameSubject,
   receiveSignal,
   refusedSignal,
@@ -40,8 +41,14 @@ type Read = Extract<SignalRead, { ok: true }>;
 export function handleInboxes(parts: InboxParts) {
   const { store, policy, signals, recorder, now } = parts;
 
-  const refuse = async (ctx: Context, kind: InboxKind, why: string): Promise<void> => {
-    const origin = { ...originOf(ctx, { kind: 'system', id: null }), channel: 'inbox' } as const;
+  /** `from` is who sent the message, where that is certain. */
+  const refuse = async (
+    ctx: Context,
+    kind: InboxKind,
+    why: string,
+    from: string | null = null,
+  ): Promise<void> => {
+    const origin = { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' } as const;
     await recorder.record(refusedSignal(origin, kind, why));
     ctx.state.log.info({ request_id: ctx.state.requestId, inbox: kind, why }, 'an inbox message was refused');
   };
@@ -55,15 +62,10 @@ export function handleInboxes(parts: InboxParts) {
   ): Promise<void> => {
     const { issuer, jti } = read;
     const origin = { ...originOf(ctx, { kind: 'system', id: issuer.issuer }), channel: 'inbox' } as const;
-    const { status } = await receiveSignal(store, policy, {
-      kind,
-      issuer,
-      happenedAt,
-      jti,
-      targets,
-      only,
-      origin,
-    });
+    const signal = { kind, issuer, happenedAt, jti, targets, only, origin };
+    const { status } = await receiveSignal(store, policy, signal);
+    // Anyone who has seen a message can send it again.
+    if (status === 'repeated') await recorder.record(ignoredSignal(signal, 'repeated'));
     ctx.state.log.info(
       { request_id: ctx.state.requestId, inbox: kind, issuer: issuer.issuer, status },
       'inbox',
@@ -79,7 +81,7 @@ export function handleInboxes(parts: InboxParts) {
       const read = await signals.read(logoutToken, kind, ['logout+jwt', 'jwt', '']);
       const why = read.ok ? faultOfLogout(read, now()) : read.why;
       if (!read.ok || why !== undefined) {
-        await refuse(ctx, kind, why ?? 'malformed');
+        await refuse(ctx, kind, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
         throw new Refusal('invalid_request', 'the logout token is not accepted');
       }
       const { sub, sid } = read.payload;
@@ -100,12 +102,17 @@ export function handleInboxes(parts: InboxParts) {
           ? { ok: false, why: 'malformed' }
           : await signals.read(assertion, kind, ['global-token-revocation+jwt', 'jwt', '']);
       if (!read.ok || !isRecent(read, now())) {
-        await refuse(ctx, kind, read.ok ? 'expired' : read.why);
+        await refuse(ctx, kind, read.ok ? 'expired' : read.why, read.ok ? read.issuer.issuer : null);
         throw new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
       }
-      const body = await readJson(ctx);
+      const from = read.issuer.issuer;
+      const body = await readJson(ctx).catch(async (error) => {
+        if (error instanceof Refusal) await refuse(ctx, kind, 'malformed', from);
+        throw error;
+      });
       const id = isObject(body) ? (body.sub_id ?? body.subject) : undefined;
       const named = toNamed(read, id);
+      if (named.status !== 'named') await refuse(ctx, kind, named.status, from);
       switch (named.status) {
         case 'named':
           await act(ctx, kind, read, named.targets);
@@ -132,8 +139,12 @@ export function handleInboxes(parts: InboxParts) {
         await refuse(ctx, kind, read.why);
         return answerError(ctx, errOf[read.why], 'the event token is not accepted');
       }
+      const from = read.issuer.issuer;
       const { events, sub_id } = read.payload;
-      if (!isObject(events)) return answerError(ctx, 'invalid_request', 'events is missing');
+      if (!isObject(events)) {
+        await refuse(ctx, kind, 'malformed', from);
+        return answerError(ctx, 'invalid_request', 'events is missing');
+      }
       const event = events[sessionRevoked];
       if (!isObject(event)) {
         // The verification event, and events that are none of ours to act on.
@@ -144,7 +155,7 @@ export function handleInboxes(parts: InboxParts) {
       }
       const named = toNamed(read, sub_id ?? event.subject);
       if (named.status !== 'named') {
-        await refuse(ctx, kind, named.status);
+        await refuse(ctx, kind, named.status, from);
         const isDenied = named.status === 'not_governed';
         return answerError(
           ctx,

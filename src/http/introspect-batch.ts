@@ -44,7 +44,7 @@ export function handleIntrospectBatch(parts: IntrospectBatchParts) {
     );
     let origin: Origin | undefined;
     const originOnce = () => {
-      origin ??= originOf(ctx, { kind: 'client', id: caller.clientId }, presentedTokens);
+      origin ??= originOf(ctx, caller.actor, presentedTokens);
       return origin;
     };
     for (const introspection of introspections) leaveTrace(parts, introspection, originOnce);

@@ -40,7 +40,7 @@ export function handleIntrospect(parts: IntrospectParts) {
     const answer =
       presented === null ? ({ active: false } as const) : await introspectToken(store, caller, presented);
     const body = answerOf(answer);
-    leaveTrace(parts, answer, () => originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]));
+    leaveTrace(parts, answer, () => originOf(ctx, caller.actor, [presentedToken]));
     // A bearer has no record that could say how it verifies; it is no resource server either.
     const isSigned = signingKeys && !caller.isBearer && prefers(ctx.get('accept'), signedType);
     if (!isSigned) return respond(ctx, 200, body);

@@ -33,7 +33,10 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const origin = await admin(ctx);
       const fields = await toNewIssuer(check(newIssuerBody, await readJson(ctx)), allowHttpKeys);
       const added = await addIssuer(store, origin, fields);
-      if (added.status === 'issuer_exists') throw new Refusal('issuer_exists', 'the issuer is on record');
+      if (added.status === 'issuer_exists') {
+        const about = { metadata: { issuer: fields.issuer } };
+        throw new Refusal('issuer_exists', 'the issuer is on record', { about });
+      }
       await issuers.forget(fields.issuer);
       respond(ctx, 201, issuerToWire(added.issuer));
     },
@@ -42,12 +45,12 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       await admin(ctx);
       const query = readQuery(ctx, ['limit', 'cursor']);
       const limit = readLimit(query);
-      const [after = ''] = readCursor(query) ?? [];
-      if (typeof after !== 'string' || after.includes('\0')) throw badCursor();
+      const [after, list] = readCursor(query) ?? ['', 'issuers'];
+      if (typeof after !== 'string' || after.includes('\0') || list !== 'issuers') throw badCursor();
       const found = await store.listIssuers(after, limit + 1);
       const page = found.slice(0, limit);
       const last = page.at(-1);
-      const nextCursor = found.length > limit && last ? encodeCursor([last.issuer]) : null;
+      const nextCursor = found.length > limit && last ? encodeCursor([last.issuer, 'issuers']) : null;
       linkNext(ctx, nextCursor);
       respond(ctx, 200, { items: page.map(issuerToWire), next_cursor: nextCursor });
     },

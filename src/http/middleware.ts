@@ -18,6 +18,7 @@ export function identify(log: Logger, trusted: BlockList) {
     ctx.state.family = 'v1';
     ctx.state.route = 'none';
     ctx.state.clientId = null;
+    ctx.state.caller = null;
     ctx.state.log = log;
     await next();
     if (!ctx.res.headersSent) setCommonHeaders(ctx);

@@ -26,15 +26,26 @@ export function readLimit(query: Query): number {
   return limit;
 }
 
-export const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
 
 /** Milliseconds of an RFC 3339 time. */
 export function readTime(query: Query, name: string): number | undefined {
   const text = query.get(name);
   if (text === undefined) return undefined;
-  const ms = rfc3339.test(text) ? Date.parse(text) : Number.NaN;
+  const ms = parseTime(text);
   if (Number.isNaN(ms)) throw badParameter(name, 'must be an RFC 3339 time such as 2026-11-20T10:30:00Z');
   return ms;
+}
+
+/** Milliseconds of an RFC 3339 time; NaN for anything else. */
+export function parseTime(text: string): number {
+  return rfc3339.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
+}
+
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+function isDay(date: string): boolean {
+  const ms = Date.parse(date);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
 /** Cursors are JSON, so that they can say which query they belong to. */

@@ -1,6 +1,7 @@
 // Refusals: requests that are answered with an error of theirs. A refusal says what is wrong in words that
 // may leave the process: it names parameters, never their values. How it looks on the wire depends on the
 // family of the endpoint: OAuth (RFC 6749 §5.2), the envelope of /logout, or RFC 9457 for all the rest.
+import type { NamedInEvent } from '../domain/audit.ts';
 
 export interface RefusedParameter {
   readonly parameter: string;
@@ -12,6 +13,10 @@ interface Details {
   readonly parameters?: readonly RefusedParameter[];
   /** Further members of the problem (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
+  /** Whom and what it is about, for the audit trail. */
+  readonly about?: NamedInEvent;
+  /** The operation that refused has written an event of it. */
+  readonly isRecorded?: boolean;
 }
 
 /** Code → status and the `error` that OAuth endpoints say instead. */
@@ -97,6 +102,8 @@ export class Refusal extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly parameters: readonly RefusedParameter[];
   readonly members: Readonly<Record<string, unknown>>;
+  readonly isRecorded: boolean;
+  about: NamedInEvent;
 
   constructor(code: RefusalCode, message: string, details: Details = {}) {
     super(message);
@@ -104,6 +111,8 @@ export class Refusal extends Error {
     this.headers = details.headers ?? {};
     this.parameters = details.parameters ?? [];
     this.members = details.members ?? {};
+    this.about = details.about ?? {};
+    this.isRecorded = details.isRecorded ?? false;
   }
 }
 
@@ -111,9 +120,9 @@ export function missingParameter(parameter: string): Refusal {
   return badParameter(parameter, 'is missing');
 }
 
-export function badParameter(parameter: string, problem: string): Refusal {
+export function badParameter(parameter: string, problem: string, details: Details = {}): Refusal {
   const message = `${parameter} ${problem}`;
-  return new Refusal('invalid_request', message, { parameters: [{ parameter, message }] });
+  return new Refusal('invalid_request', message, { ...details, parameters: [{ parameter, message }] });
 }
 
 /** Names chosen by strangers appear in errors only when they look like names. */

@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { Origin } from '../domain/audit.ts';
 import { digestOf } from '../domain/claims.ts';
 import { type Asker, type Client, holds, reaches } from '../domain/clients.ts';
-import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import { tokenDigestOf } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
@@ -34,7 +34,7 @@ export async function readOrder(
     target,
     further = [],
     only,
-    expiresAt = null,
+    end = null,
     typedIds,
   } = await resolveTarget(store, policy, body.target);
   const isCode = (reasons as readonly string[]).includes(body.reason);
@@ -47,7 +47,7 @@ export async function readOrder(
       further,
       only,
       cutoff: body.cutoff ?? null,
-      expiresAt,
+      end,
       cause: {
         reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
         reasonText: plainText(text, reasonTextMax, presented),
@@ -63,7 +63,7 @@ interface Resolved {
   readonly target: Target;
   readonly further?: readonly Target[];
   readonly only: Restriction;
-  readonly expiresAt?: number;
+  readonly end?: number;
   readonly typedIds: readonly string[];
 }
 
@@ -108,7 +108,7 @@ async function resolveToken(
   const known = await store.ask((facts) => facts.token(digest));
   const id = known?.tokenDigest ?? (token === undefined ? digest : tokenDigestOf(token));
   const target: Target = { kind: 'token', issuer: '', id };
-  return { target, only: unrestricted, typedIds: [], ...(known && { expiresAt: known.expiresAt }) };
+  return { target, only: unrestricted, typedIds: [], ...(known && { end: endOfRegistered(known) }) };
 }
 
 /** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */

@@ -8,7 +8,7 @@ import type { Preview } from '../domain/preview-revocation.ts';
 import type { RevokeOrder, TargetRevoked } from '../domain/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
 import { digest, identifier, line, uri, userIdentifier } from './members.ts';
-import { rfc3339 } from './query.ts';
+import { parseTime } from './query.ts';
 import { timeOf } from './respond.ts';
 
 const issuer = uri.optional();
@@ -46,7 +46,7 @@ export const revocationBody = z.strictObject({
   target,
   cutoff: z
     .string()
-    .refine((text) => rfc3339.test(text) && !Number.isNaN(Date.parse(text)), 'must be an RFC 3339 time')
+    .refine((text) => !Number.isNaN(parseTime(text)), 'must be an RFC 3339 time')
     .transform((text) => Date.parse(text))
     .optional(),
   reason: line(255),

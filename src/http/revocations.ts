@@ -3,7 +3,7 @@
 import { hash } from 'node:crypto';
 import type { OnceKey, Repeated } from '../domain/once.ts';
 import type { Policy } from '../domain/policy.ts';
-import { type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
+import { namedBy, type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
 import type { RevocationFilter, Store } from '../domain/store.ts';
 import { type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
 import { permissions, reasons } from '../domain/vocabulary.ts';
@@ -22,6 +22,7 @@ import {
   readTime,
 } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
+import { about } from './refused-requests.ts';
 import { respond } from './respond.ts';
 import { demandRevoke, readIdempotencyKey, readOrder } from './revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from './revocation-wire.ts';
@@ -43,15 +44,16 @@ export function handleRevocations(parts: RevocationsParts) {
       protect(ctx, presented);
       const origin = originOf(ctx, caller.actor, presented);
       const read = await readOrder(store, policy, body, origin);
-      demandRevoke(caller, read.order.target, policy);
-
-      if (body.dry_run) {
-        respond(ctx, 200, await previewOrder(parts, read.order));
-        return;
-      }
-      const key = readIdempotencyKey(ctx, caller, body);
-      if (!(await wasGiven(store, key))) await demandConfirmation(parts, read, body.confirm);
-      answer(ctx, read.order, await revokeTarget(store, policy, read.order, key));
+      await about(namedBy(read.order), async () => {
+        demandRevoke(caller, read.order.target, policy);
+        if (body.dry_run) {
+          respond(ctx, 200, await previewOrder(parts, read.order));
+          return;
+        }
+        const key = readIdempotencyKey(ctx, caller, body);
+        if (!(await wasGiven(store, key))) await demandConfirmation(parts, read, body.confirm);
+        answer(ctx, read.order, await revokeTarget(store, policy, read.order, key));
+      });
     },
 
     async listRevocations(ctx: Context): Promise<void> {
@@ -71,6 +73,7 @@ export function handleRevocations(parts: RevocationsParts) {
 
     async showRevocation(ctx: Context): Promise<void> {
       await auth.permit(ctx, 'audit');
+      readQuery(ctx, []);
       const { seq = '' } = ctx.params as { seq?: string };
       const row = /^[1-9]\d{0,14}$/.test(seq) ? await store.findRevocation(Number(seq)) : undefined;
       if (!row) throw new Refusal('not_found', 'there is no such revocation, or it was purged');

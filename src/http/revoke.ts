@@ -77,7 +77,8 @@ function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string):
     case 'foreign':
       // A public client has proved nothing, so it must not learn that the token exists (RFC 7009 §5).
       if (caller.authMethod === 'none') respond(ctx, 200, notFound);
-      else throw new Refusal('invalid_grant', 'the token was not issued to this client');
+      else
+        throw new Refusal('invalid_grant', 'the token was not issued to this client', { isRecorded: true });
       return;
     default:
       outcome satisfies never;

@@ -1,5 +1,6 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
 
+import { digestOf } from '../domain/claims.ts';
 import { type Caller, holds } from '../domain/clients.ts';
 import { type Device, describeDevices, endSession } from '../domain/end-session.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -31,11 +32,12 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       if (allowed !== null && !allowed.includes(issuer))
         throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
       const limit = readLimit(query);
-      const sessions = await store.listSessions(issuer, userId, readPosition(query), limit + 1);
+      const walk = digestOf(JSON.stringify([issuer, userId])).slice(0, 16);
+      const sessions = await store.listSessions(issuer, userId, readPosition(query, walk), limit + 1);
       const page = sessions.slice(0, limit);
       const last = page.at(-1);
       const nextCursor =
-        sessions.length > limit && last ? encodeCursor([last.createdAt, last.sessionId]) : null;
+        sessions.length > limit && last ? encodeCursor([last.createdAt, last.sessionId, walk]) : null;
       linkNext(ctx, nextCursor);
       const devices = await describeDevices(store, page);
       const current = readId(query, 'current');
@@ -76,12 +78,13 @@ function readId(query: Query, name: string): string | undefined {
   return id;
 }
 
-function readPosition(query: Query): { createdAt: number; sessionId: string } | null {
+/** `walk` names the user whose sessions are listed: a cursor goes with no other. */
+function readPosition(query: Query, walk: string): { createdAt: number; sessionId: string } | null {
   const position = readCursor(query);
   if (!position) return null;
-  const [createdAt, sessionId] = position;
-  if (!Number.isSafeInteger(createdAt) || typeof sessionId !== 'string' || sessionId.includes('\0'))
-    throw badCursor();
+  const [createdAt, sessionId, of] = position;
+  const isPosition = Number.isSafeInteger(createdAt) && typeof sessionId === 'string';
+  if (!isPosition || sessionId.includes('\0') || of !== walk) throw badCursor();
   return { createdAt: createdAt as number, sessionId };
 }
 

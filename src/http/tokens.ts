@@ -7,11 +7,13 @@ import { type Registered, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
+import type { FloodRecorder } from './flood-recorder.ts';
 import { bodyBytesMax } from './form.ts';
 import { readJson } from './json.ts';
 import { ndjsonLines } from './ndjson.ts';
 import type { Overload } from './overload.ts';
 import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
+import { recordRefusal } from './refused-requests.ts';
 import { respond } from './respond.ts';
 import { readRegistration } from './token-registration.ts';
 
@@ -19,6 +21,7 @@ export interface TokensParts {
   readonly store: Store;
   readonly policy: Policy;
   readonly auth: ClientAuth;
+  readonly recorder: FloodRecorder;
   readonly overload: Overload;
 }
 
@@ -32,7 +35,7 @@ interface Item {
   readonly [member: string]: unknown;
 }
 
-export function handleRegisterTokens({ store, policy, auth, overload }: TokensParts) {
+export function handleRegisterTokens({ store, policy, auth, recorder, overload }: TokensParts) {
   const registerOne = async (ctx: Context, registrar: Caller, value: unknown): Promise<Item> => {
     const registration = readRegistration(value, registrar, policy);
     const origin = originOf(ctx, registrar.actor);
@@ -50,7 +53,9 @@ export function handleRegisterTokens({ store, policy, auth, overload }: TokensPa
       if (value instanceof Refusal) throw value;
       return { index, ...(await registerOne(ctx, registrar, value)) };
     } catch (error) {
-      const { status, body } = render(toRefusal(error), 'v1');
+      const refusal = toRefusal(error);
+      const unrecorded = await recordRefusal(recorder, ctx, refusal).then(() => undefined, toRefusal);
+      const { status, body } = render(unrecorded ?? refusal, 'v1');
       if (error instanceof StoreOverloaded) overload.note(error.line);
       else if (status >= 500)
         ctx.state.log.error({ request_id: ctx.state.requestId, index }, 'a registration failed');
@@ -138,9 +143,9 @@ function itemOf(outcome: Registered): Item {
       };
     }
     case 'conflict':
-      throw new Refusal(outcome.code, refusalCodes[outcome.code].title);
+      throw new Refusal(outcome.code, refusalCodes[outcome.code].title, { isRecorded: true });
     case 'refused':
-      throw badParameter(outcome.parameter, outcome.problem);
+      throw badParameter(outcome.parameter, outcome.problem, { isRecorded: true });
     default:
       return outcome satisfies never;
   }

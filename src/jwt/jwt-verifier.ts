@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
 import type { Issuer, Reading } from '../domain/issuers.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
-import type { Presented, TokenVerifier, Verification } from '../domain/known-token.ts';
+import { issuedFrom, type Presented, type TokenVerifier, type Verification } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { couldBeToken } from '../domain/presented-token.ts';
 import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
@@ -77,7 +77,7 @@ export class JwtVerifier implements TokenVerifier {
     if (known && isSameRecord(known.issuer, issuer)) {
       const keys = await this.#parts.keyRing.current(issuer);
       if (keys.some((key) => key.thumbprint === known.claims.keyThumbprint))
-        return verified(known.claims, issuer, false);
+        return this.#verified(known.claims, issuer, false);
       this.#remembered.delete(digest);
     }
     const { alg } = jwt.header;
@@ -89,7 +89,7 @@ export class JwtVerifier implements TokenVerifier {
     const read = readVerifiedJwt(jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer);
     this.#remembered.set(digest, { claims: read.claims, issuer });
-    return verified(read.claims, issuer, false);
+    return this.#verified(read.claims, issuer, false);
   }
 
   async #verifyBySecret(presentedToken: string, jwt: UntrustedJwt, iss: unknown): Promise<Verification> {
@@ -103,20 +103,21 @@ export class JwtVerifier implements TokenVerifier {
     for (const { secret, thumbprint } of sharedSecret.keys) {
       if (!(await isSignedBy(presentedToken, secret, 'HS256'))) continue;
       const read = readVerifiedJwt(jwt, issuer, sharedSecret.reading, thumbprint, policy);
-      return read.ok ? verified(read.claims, sharedSecret.reading, true) : refuse(read.why);
+      return read.ok ? this.#verified(read.claims, sharedSecret.reading, true) : refuse(read.why);
     }
     return refuse('bad_signature');
+  }
+
+  #verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verification {
+    const { defaultClient, defaultAudience } = reading;
+    const from = issuedFrom(claims, this.#parts.policy.lifetimeDaysMax);
+    return { kind: 'verified', claims, issuedFrom: from, defaultClient, defaultAudience, isHomeMade };
   }
 
   #refuse(kind: RefusalKind, issuer: Issuer): Verification {
     this.#parts.onRefusal(kind, issuer.issuer);
     return refused;
   }
-}
-
-function verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verification {
-  const { defaultClient, defaultAudience } = reading;
-  return { kind: 'verified', claims, defaultClient, defaultAudience, isHomeMade };
 }
 
 /** Suspension and the wish for fresh keys change nothing in how a token is read. */

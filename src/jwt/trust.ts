@@ -1,6 +1,7 @@
 // Puts together what verifying JWTs needs: the issuers on record, their keys, the shared secrets; and
 // tells the operator, once per issuer, of tokens that will never be accepted as things are set up.
 import type { Logger } from 'pino';
+import { systemOrigin } from '../domain/audit.ts';
 import type { TokenVerifier } from '../domain/known-token.ts';
 import { rememberKeys } from '../domain/manage-issuers.ts';
 import { plainText } from '../domain/plain-text.ts';
@@ -78,7 +79,7 @@ function recordKeys(store: Store, log: Logger) {
       kid === undefined ? [] : [{ issuer, kid, thumbprint }],
     );
     const fresh = named.filter((key) => !recorded.has(JSON.stringify(key)));
-    rememberKeys(store, fresh).then(
+    rememberKeys(store, systemOrigin, fresh).then(
       () => {
         for (const key of fresh) recorded.add(JSON.stringify(key));
       },

@@ -55,7 +55,8 @@ export function findRowsByKey<Row>(
   column: string,
   keys: readonly Buffer[],
 ): Promise<Row[]> {
-  return (isPostgres(db) ? postgres : sqlite).findRowsByKey(db, table, column, keys);
+  const find = isPostgres(db) ? postgres.findRowsByKey<Row> : sqlite.findRowsByKey<Row>;
+  return find(db, table, column, keys);
 }
 
 /** Inserts in the way in which the database behind `db` takes many rows fastest. */

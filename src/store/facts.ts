@@ -140,7 +140,7 @@ export class LoadedFacts implements Facts {
   }
 
   purgedUntil(): number {
-    return this.#purgedUntil.get(theOne);
+    return this.#memory ? this.#memory.memory.purgedUntil : this.#purgedUntil.get(theOne);
   }
 
   issuer(name: string): Issuer | undefined {

@@ -1,5 +1,6 @@
 // What is remembered between questions, so that most need no look-up: claims, which never change; the keys of
-// all revocations, brought up to the head of the log; and who is suspended, read anew when a counter says so.
+// all revocations, brought up to the head of the log; who is suspended, and how far back purges reached, read
+// anew when a counter says so.
 // Never a verdict.
 //
 // The heads are read anew for every batch of questions. Their lock makes sequence order commit order, so what
@@ -14,6 +15,7 @@ import { listSuspended } from './clients.ts';
 import { findRow } from './dialect.ts';
 import { listSuspendedIssuers } from './issuers.ts';
 import { halvesOf, KeySet } from './key-set.ts';
+import { recall } from './purge.ts';
 import { listKeys } from './revocations.ts';
 
 const tokensMax = 120_000;
@@ -31,9 +33,10 @@ interface Suspensions {
   readonly seq: number;
   readonly clients: ReadonlySet<string>;
   readonly issuers: ReadonlySet<string>;
+  readonly purgedUntil: number;
 }
 
-const unknownSuspensions: Suspensions = { seq: -1, clients: new Set(), issuers: new Set() };
+const unknownSuspensions: Suspensions = { seq: -1, clients: new Set(), issuers: new Set(), purgedUntil: 0 };
 
 export class Memory {
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
@@ -87,6 +90,10 @@ export class Memory {
     return (claims.clientId !== null && clients.has(claims.clientId)) || issuers.has(claims.issuer);
   }
 
+  get purgedUntil(): number {
+    return this.#suspensions.purgedUntil;
+  }
+
   /** The log went back: the database was restored under us, and what we remember may never have been. */
   #forget(): void {
     this.#tokens.clear();
@@ -99,9 +106,10 @@ export class Memory {
 
   async #readSuspensions(db: Knex, seq: number): Promise<void> {
     const [clients, issuers] = [await listSuspended(db), await listSuspendedIssuers(db)];
+    const purgedUntil = await recall(db, 'purged_until');
     // Another batch may have read later ones meanwhile.
     if (seq > this.#suspensions.seq) {
-      this.#suspensions = { seq, clients: new Set(clients), issuers: new Set(issuers) };
+      this.#suspensions = { seq, clients: new Set(clients), issuers: new Set(issuers), purgedUntil };
     }
   }
 

@@ -1,13 +1,13 @@
 // Deleting what has had its time, a few rows a transaction.
 import type { Knex } from 'knex';
-import { forever } from '../domain/cutoffs.ts';
+import { forever, openEnds } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
-import type { DueRows } from '../domain/upkeep-store.ts';
+import type { DueRows, EndedSessions } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 
 /**
  * A name can be given to a token long after it was revoked, and is final all the same: its row stays while
- * such a token lives. A row against a signing key stays for good: who holds the key can make tokens forever.
+ * such a token lives.
  */
 function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
   return db('tokens')
@@ -17,15 +17,35 @@ function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex
     .andWhere('tokens.expires_at', '>', now);
 }
 
-function due(db: Knex, { table, column, before, namesBefore }: DueRows): Knex.QueryBuilder {
-  const query = db(table).where(column, '<', before);
-  if (namesBefore === undefined) return query;
-  if (table === 'cutoffs') return query.andWhere('revoked_at', '<', namesBefore);
-  return query
-    .andWhereNot('kind', 'key')
-    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', namesBefore))
+function due(db: Knex, { table, column, before, names }: DueRows): Knex.QueryBuilder {
+  if (names === undefined) return db(table).where(column, '<', before);
+  if (table === 'cutoffs')
+    return db(table).where(column, '<', before).andWhere('revoked_at', '<', names.before);
+  const ended = db(table).where((rows) =>
+    rows.where(column, '<', before).orWhereBetween(column, [openEnds + 1, openEnds + names.before - 1]),
+  );
+  return ended
+    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', names.before))
+    .andWhereNot((rows) => lastsForever(rows, names.signers))
     .whereNotExists(unexpiredBearer(db, 'grant', before))
     .whereNotExists(unexpiredBearer(db, 'session', before));
+}
+
+/**
+ * Who holds a signing key can make tokens forever. No index finds the tokens of a `jti`. And a JWT that bears
+ * a grant or session which was ended for good may be signed at any time, without our ever seeing it before.
+ */
+function lastsForever(rows: Knex.QueryBuilder, signers: readonly string[]): Knex.QueryBuilder {
+  const units = (query: Knex.QueryBuilder) =>
+    query
+      .whereIn('kind', ['grant', 'session'])
+      .andWhere('cutoff', forever)
+      .andWhere((of) =>
+        of
+          .whereIn('issuer', [everyIssuer, ...signers])
+          .orWhereIn('issuer', (on) => on.from('issuers').select('issuer')),
+      );
+  return rows.whereIn('kind', ['key', 'jti']).orWhere((query) => void units(query));
 }
 
 export async function countDue(db: Knex, rows: DueRows): Promise<number> {
@@ -35,6 +55,7 @@ export async function countDue(db: Knex, rows: DueRows): Promise<number> {
 export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<number> {
   return withPass(writer, async (tx) => {
     const keys: unknown[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
+    // Before anything is deleted: what commits revocations locks the heads first, too.
     if (rows.table === 'revocations') await rememberHorizon(tx, keys as number[]);
     return keys.length === 0
       ? 0
@@ -46,15 +67,19 @@ export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Prom
 
 /**
  * Remembers how far back the purged rows reached: a token that is not known by now and was issued before
- * that may have been covered by one of them, however long tokens may live from now on.
+ * that may have been covered by one of them, however long tokens may live from now on. All processes read
+ * it again, as they do who is suspended.
  */
 async function rememberHorizon(tx: Knex.Transaction, seqs: readonly number[]): Promise<void> {
-  const names = tx('revocations').whereIn('seq', seqs).andWhereNot('kind', 'token');
+  const rows = tx('revocations').whereIn('seq', seqs);
+  const names = rows.clone().andWhereNot('kind', 'token');
   const written = await names.clone().max({ at: 'revoked_at' }).first();
   const cut = await names.clone().whereNot('cutoff', forever).max({ at: 'cutoff' }).first();
-  const horizon = Math.max(written?.at ?? 0, cut?.at ?? 0);
-  const known = await recall(tx, 'purged_until');
-  if (horizon > known) await remember(tx, 'purged_until', horizon);
+  const open = await rows.clone().where('purge_after', '>', openEnds).max({ at: 'purge_after' }).first();
+  const horizon = Math.max(written?.at ?? 0, cut?.at ?? 0, (open?.at ?? openEnds) - openEnds);
+  if (horizon <= (await recall(tx, 'purged_until'))) return;
+  await remember(tx, 'purged_until', horizon);
+  await tx('heads').where('id', 1).increment('suspension_seq');
 }
 
 interface EndedRow {
@@ -63,7 +88,7 @@ interface EndedRow {
   target_id: string;
 }
 
-function endedSessions(db: Knex, after: number, before: number): Knex.QueryBuilder<EndedRow> {
+function endings(db: Knex, after: number, before: number): Knex.QueryBuilder<EndedRow> {
   return db<EndedRow>('revocations')
     .where('seq', '>', after)
     .andWhere('kind', 'session')
@@ -72,27 +97,34 @@ function endedSessions(db: Knex, after: number, before: number): Knex.QueryBuild
 }
 
 /** Sessions that were ended before `before`, of those revocations that no run has looked at yet. */
-export async function countEndedSessions(db: Knex, before: number): Promise<number> {
+export async function countEndedSessions(
+  db: Knex,
+  { before, unexpiredSince }: EndedSessions,
+): Promise<number> {
   const seen = await recall(db, 'sessions_ended_seen');
-  const ended = endedSessions(db, seen, before).whereExists(
+  const ended = endings(db, seen, before).whereExists(
     db('sessions')
       .select(db.raw('1'))
-      .whereRaw('sessions.session_id = revocations.target_id and sessions.issuer = revocations.issuer'),
+      .whereRaw('sessions.session_id = revocations.target_id and sessions.issuer = revocations.issuer')
+      .andWhere('sessions.expires_at', '>=', unexpiredSince),
   );
   return countOf(ended);
 }
 
 export async function purgeEndedSessions(
   writer: Knex,
-  before: number,
+  { before, unexpiredSince }: EndedSessions,
   limit: number,
 ): Promise<{ purged: number; isDone: boolean }> {
   return writer.transaction(async (tx) => {
     const seen = await recall(tx, 'sessions_ended_seen');
-    const rows: EndedRow[] = await endedSessions(tx, seen, before).orderBy('seq').limit(limit);
+    const rows: EndedRow[] = await endings(tx, seen, before).orderBy('seq').limit(limit);
     let purged = 0;
     for (const { issuer, target_id: sessionId } of rows)
-      purged += await tx('sessions').where({ session_id: sessionId, issuer }).delete();
+      purged += await tx('sessions')
+        .where({ session_id: sessionId, issuer })
+        .andWhere('expires_at', '>=', unexpiredSince)
+        .delete();
     const last = rows.at(-1);
     if (last) await remember(tx, 'sessions_ended_seen', last.seq);
     return { purged, isDone: rows.length < limit };

@@ -2,7 +2,14 @@
 // SQLite a second writing connection of this process would wait for the first one and stop everything.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
-import type { DueRows, Exclusive, StoredSeal, UpkeepNote, UpkeepStore } from '../domain/upkeep-store.ts';
+import type {
+  DueRows,
+  EndedSessions,
+  Exclusive,
+  StoredSeal,
+  UpkeepNote,
+  UpkeepStore,
+} from '../domain/upkeep-store.ts';
 import type { CheckedEvent } from '../domain/verify-trail.ts';
 import { listLeaves, listStoredEvents } from './audit-events.ts';
 import type { Dialect } from './dialect.ts';
@@ -67,12 +74,12 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.purgeDue(this.#writer, rows, limit));
   }
 
-  countEndedSessions(before: number): Promise<number> {
-    return guarded(purge.countEndedSessions(this.#reader, before));
+  countEndedSessions(ended: EndedSessions): Promise<number> {
+    return guarded(purge.countEndedSessions(this.#reader, ended));
   }
 
-  purgeEndedSessions(before: number, limit: number): Promise<{ purged: number; isDone: boolean }> {
-    return guarded(purge.purgeEndedSessions(this.#writer, before, limit));
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<{ purged: number; isDone: boolean }> {
+    return guarded(purge.purgeEndedSessions(this.#writer, ended, limit));
   }
 
   findSealedBefore(before: number): Promise<number> {

@@ -3,10 +3,23 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { systemOrigin } from '../domain/audit.ts';
-import { countPurgeable, type PurgeCounts, type PurgePolicy, purge } from '../domain/purge.ts';
+import {
+  countPurgeable,
+  type PurgeCounts,
+  type PurgePolicy,
+  purge,
+  rememberLifetime,
+} from '../domain/purge.ts';
 import type { Store } from '../domain/store.ts';
 import { problemOf } from './problem-of.ts';
 import type { TrailWork } from './trail-work.ts';
+
+/** What purging needs to know of the settings. */
+export function purgePolicyOf(config: Config): PurgePolicy {
+  const { publicUrl, sharedSecret, tokenLifetimeDaysMax, auditRetentionDays } = config;
+  const signers = sharedSecret.secrets.length === 0 ? [] : [publicUrl, ...sharedSecret.issuers];
+  return { lifetimeDaysMax: tokenLifetimeDaysMax, auditRetentionDays, signers };
+}
 
 export interface Upkeep {
   purgeable(): PurgeCounts;
@@ -15,13 +28,9 @@ export interface Upkeep {
 }
 
 /** Seals by way of `work`; purges `store` itself, in small steps. */
-export function startUpkeep(
-  store: Store,
-  work: TrailWork,
-  { sealIntervalMs, purgeIntervalMs }: Pick<Config, 'sealIntervalMs' | 'purgeIntervalMs'>,
-  policy: PurgePolicy,
-  log: Logger,
-): Upkeep {
+export function startUpkeep(store: Store, work: TrailWork, config: Config, log: Logger): Upkeep {
+  const { sealIntervalMs, purgeIntervalMs } = config;
+  const policy = purgePolicyOf(config);
   let purgeable: PurgeCounts = {};
   const jobs = [
     every(sealIntervalMs, async () => {
@@ -44,9 +53,15 @@ export function startUpkeep(
       }
     }),
   ];
+  const remembered = rememberLifetime(store, policy).catch((error) =>
+    log.error(
+      { error: problemOf(error) },
+      'how long tokens may live could not be noted in the database; the next purge does so',
+    ),
+  );
   return {
     purgeable: () => purgeable,
-    stop: async () => void (await Promise.all([work.stop(), ...jobs.map((stop) => stop())])),
+    stop: async () => void (await Promise.all([remembered, work.stop(), ...jobs.map((stop) => stop())])),
   };
 }
 

@@ -48,7 +48,11 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
   ]);
 
   t.like(await verify(app.store, keys), { finding: null, erased: 3 });
-  t.like((await app.events('erase'))[0], { userId: null, metadata: { pseudonym, tokens: 1 } });
+  const told = (await app.events('erase')).map(({ userId, metadata }) => ({ userId, metadata }));
+  t.deepEqual(told, [
+    { userId: null, metadata: { pseudonym, begins: true } },
+    { userId: null, metadata: { pseudonym, tokens: 1, sessions: 1, revocations: 4 } },
+  ]);
   t.like((await app.events('logout'))[0], { action: 'logout', userId: null, clientId: client_id, count: 1 });
   const after = await app.store.countEvents({ below: 1000 }, day * 1000, 100);
   t.deepEqual(

@@ -1,11 +1,11 @@
 // Purging: what goes, what stays, that the trail accounts for it, and that no verdict changes.
-import fc from 'fast-check';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
+import { rotateClientSecret } from '../../src/domain/manage-clients.ts';
 import { countPurgeable, type PurgePolicy, purge } from '../../src/domain/purge.ts';
 import type { Store } from '../../src/domain/store.ts';
-import { verdict } from '../../src/domain/verdict.ts';
 import { openStore } from '../../src/store/open.ts';
+import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase, testEachStore } from '../helpers/each-database.ts';
 import { byHand } from '../helpers/tamper.ts';
@@ -15,7 +15,7 @@ const hour = 3600;
 const day = 24 * hour;
 
 function policyOf(app: TestApp, auditRetentionDays: number | null = null): PurgePolicy {
-  return { ...app.policy, auditRetentionDays };
+  return { ...purgePolicyOf(app.config), auditRetentionDays };
 }
 
 async function run(store: Store, policy: PurgePolicy) {
@@ -57,12 +57,121 @@ testEachDatabase(
     const events = await app.events('purge');
     t.deepEqual(
       events.map(({ metadata }) => metadata),
-      [{ rows: due }, { rows: nothing }],
+      [{ begins: true, due }, { rows: due }, { rows: nothing }],
     );
     t.is(await app.store.upkeep.recall('purge_succeeded_at'), app.clock.now);
     t.deepEqual(await app.introspect(token), { active: false });
   },
 );
+
+/** One row for each table that has a rule, and how long it stays after it was made. */
+const rules: Readonly<Record<string, { readonly keptMs: number; make(app: TestApp): Promise<void> }>> = {
+  tokens: {
+    keptMs: 2 * hour * 1000,
+    make: async (app) =>
+      void (await app.register({ client_id: 'c1', iat: app.seconds, exp: app.seconds + hour })),
+  },
+  sessions: {
+    keptMs: 2 * hour * 1000,
+    make: async (app) =>
+      void (await app.register({ client_id: 'c1', session_id: 's1', exp: app.seconds + hour })),
+  },
+  ended_sessions: {
+    keptMs: 7 * day * 1000,
+    make: async (app) => {
+      await app.register({ client_id: 'c1', session_id: 's2', exp: app.seconds + 30 * day });
+      await app.delete('/v1/sessions/s2', await app.addClient({ permissions: ['sessions'] }));
+    },
+  },
+  revocations: { keptMs: (400 * day + hour) * 1000, make: endUser },
+  cutoffs: { keptMs: (400 * day + hour) * 1000, make: endUser },
+  used_ids: {
+    keptMs: 2 * hour * 1000,
+    make: async (app) => {
+      const id = {
+        digest: digestOf('an id'),
+        kind: 'inbox',
+        expiresAt: app.clock.now + hour * 1000,
+      } as const;
+      await app.store.write(() => ({ outcome: undefined, effects: { usedIds: [id] } }));
+    },
+  },
+  idempotency_keys: {
+    keptMs: day * 1000,
+    make: async (app) => {
+      const operator = await app.addClient({ permissions: ['revoke:any'] });
+      const order = { target: { kind: 'subject', sub: 'u2' }, reason: 'admin' };
+      await app.json('/v1/revocations', order, operator, { headers: { 'Idempotency-Key': 'k1' } });
+    },
+  },
+  client_secrets: {
+    keptMs: 30 * day * 1000,
+    make: async (app) => {
+      const { client_id } = await app.addClient();
+      await rotateClientSecret(app.store, systemOrigin, client_id, 0);
+    },
+  },
+};
+
+async function endUser(app: TestApp): Promise<void> {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  await app.json('/logout', { user_id: 'u1' }, operator);
+}
+
+testEachDatabase('each table has its time: nothing goes before it', async (t, app) => {
+  t.deepEqual(
+    Object.keys(await countPurgeable(app.store, policyOf(app))).sort(),
+    [...Object.keys(rules), 'audit_events'].sort(),
+  );
+  // A whole second, since tokens are told of in seconds.
+  app.clock.now = app.seconds * 1000;
+  const began = app.clock.now;
+  for (const { make } of Object.values(rules)) await make(app);
+  const byTime = Object.entries(rules).sort(([, one], [, other]) => one.keptMs - other.keptMs);
+  for (const [table, { keptMs }] of byTime) {
+    app.clock.now = began + keptMs;
+    t.is((await countPurgeable(app.store, policyOf(app)))[table], 0, `${table}, just before`);
+    app.clock.now += 1;
+    t.true(Number((await countPurgeable(app.store, policyOf(app)))[table]) > 0, `${table}, just after`);
+  }
+});
+
+testEachDatabase('what a dry run counts, a run purges, in every table; what lives stays', async (t, app) => {
+  const keys = await newKeys(t);
+  const policy = policyOf(app, 8);
+  const { client_id } = await app.addClient();
+  for (const [table, { make }] of Object.entries(rules)) if (table !== 'ended_sessions') await make(app);
+  app.advance(392 * day);
+  await rules.ended_sessions?.make(app);
+  const both = await app.register({ client_id, sub: 'u1', session_id: 's3', exp: app.seconds + day });
+  await app.json('/logout', {}, `Bearer ${both}`);
+  const live = await app.register({ client_id, sub: 'u1', session_id: 's4', exp: app.seconds + 30 * day });
+  await seal(app.store, keys);
+  app.advance(9 * day);
+
+  const due = await countPurgeable(app.store, policy);
+  for (const [table, rows] of Object.entries(due)) t.true(rows > 0, table);
+  t.like(due, { sessions: 2, ended_sessions: 1 }, 'a session that ended and expired is counted once');
+  t.deepEqual(await run(app.store, policy), due);
+  t.deepEqual(new Set(Object.values(await countPurgeable(app.store, policy))), new Set([0]));
+  t.true(await app.isActive(live));
+  t.false(await app.isActive(both));
+  const [begun, done] = (await app.events('purge')).map(({ metadata }) => metadata);
+  t.like(begun, { begins: true, due });
+  t.like(done, { rows: due, audit_events_through: begun?.audit_events_through });
+  t.like(await verify(app.store, keys), { finding: null });
+});
+
+testEachDatabase('nothing is purged when that cannot be written down', async (t, app) => {
+  await app.register({ client_id: 'c1', session_id: 's1' });
+  app.advance(day);
+  const due = await countPurgeable(app.store, policyOf(app));
+  t.like(due, { tokens: 1, sessions: 1 });
+  app.store.fault = 'events';
+  await t.throwsAsync(run(app.store, policyOf(app)), { name: 'StoreUnavailable' });
+  app.store.fault = 'none';
+  t.deepEqual(await countPurgeable(app.store, policyOf(app)), due);
+});
 
 testEachDatabase(
   'purge deletes a session seven days after its logout, though its tokens live on',
@@ -137,12 +246,7 @@ testEachStore(
     const store = openStore(database.url, { now: () => clock.now });
     t.teardown(() => store.close());
     const keys = await newKeys(t);
-    const policy = {
-      publicUrl: 'https://a.example',
-      clockSkewMs: 0,
-      lifetimeDaysMax: 400,
-      auditRetentionDays: 30,
-    };
+    const policy = { lifetimeDaysMax: 400, auditRetentionDays: 30, signers: [] };
     await appendLogouts(store, 300);
     await seal(store, keys);
     clock.now += 20 * day * 1000;
@@ -165,12 +269,7 @@ testEachStore(
 
 testEachStore('of many purges at once one runs', async (t, database) => {
   const stores = Array.from({ length: 4 }, () => openStore(database.url));
-  const policy = {
-    publicUrl: 'https://a.example',
-    clockSkewMs: 0,
-    lifetimeDaysMax: 400,
-    auditRetentionDays: null,
-  };
+  const policy = { lifetimeDaysMax: 400, auditRetentionDays: null, signers: [] };
   let [running, most] = [0, 0];
   const outcomes = await Promise.all(
     stores.map((store) =>
@@ -188,79 +287,3 @@ testEachStore('of many purges at once one runs', async (t, database) => {
   t.true(outcomes.some((outcome) => outcome === policy));
   for (const store of stores) await store.close();
 });
-
-/** A step of a history: what is registered or revoked, and how far the clock moves. */
-const step = fc.oneof(
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant('register' as const),
-      user: fc.nat(2),
-      life: fc.constantFrom(1, 3, 30, 400),
-      session: fc.nat(4),
-      refresh: fc.boolean(),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('revoke' as const), which: fc.nat(20) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('logout' as const),
-      which: fc.nat(20),
-      scope: fc.constantFrom('current', 'others', 'all'),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({ kind: fc.constant('wait' as const), days: fc.constantFrom(0.02, 1, 8, 100, 401) }),
-  },
-);
-
-testEachDatabase('purging changes no verdict, whatever happened before', async (t, app) => {
-  const client = await app.addClient({ logoutScope: 'all' });
-  const { client_id } = client;
-  let round = 0;
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 25 }), async (steps) => {
-      round += 1;
-      const tokens: string[] = [];
-      const verdicts = () => Promise.all(tokens.map((token) => app.introspect(token)));
-      for (const next of steps) {
-        const token = 'which' in next ? tokens[next.which % Math.max(1, tokens.length)] : undefined;
-        if (next.kind === 'register') {
-          const names = {
-            sub: `u${round}-${next.user}`,
-            session_id: `s${round}-${next.user}-${next.session}`,
-          };
-          const token_use = next.refresh ? 'refresh_token' : 'access_token';
-          tokens.push(
-            await app.register({ client_id, ...names, token_use, exp: app.seconds + next.life * day }),
-          );
-        } else if (next.kind === 'wait') app.advance(next.days * day);
-        else if (token !== undefined && next.kind === 'revoke') await app.form('/revoke', { token }, client);
-        else if (token !== undefined && next.kind === 'logout')
-          await app.json('/logout', { scope: next.scope }, `Bearer ${token}`);
-      }
-      const before = await verdicts();
-      t.deepEqual(await verdicts(), before);
-      // A process that remembers nothing must say the same.
-      const fresh = openStore(app.database.url, { now: () => app.clock.now });
-      try {
-        for (const [n, token] of tokens.entries()) {
-          const answer = await isActive(fresh, token);
-          t.is(answer, before[n].active);
-        }
-      } finally {
-        await fresh.close();
-      }
-    }),
-    { numRuns: 12 },
-  );
-});
-
-async function isActive(store: Store, presentedToken: string): Promise<boolean> {
-  return store.ask((facts, now) => {
-    const token = facts.token(digestOf(presentedToken));
-    return token !== undefined && verdict(token, facts.standing(token), now).active;
-  });
-}

@@ -48,17 +48,17 @@ testEachStore(
       code: 1,
       stderr: 'The event is not sealed yet. Run: audit seal\n',
     });
-    t.like(await run('audit', 'seal'), { code: 0, stdout: 'Sealed 1 range(s), through event 20.\n' });
+    t.like(await run('audit', 'seal'), { code: 0, stdout: 'Sealed 1 range(s), through event 21.\n' });
     t.like(await run('audit', 'seal'), { code: 0, stdout: 'All events are sealed.\n' });
     t.is(statSync(file('keys.json')).mode & 0o777, 0o600);
     const verified = await run('audit', 'verify', '--against', file('sent.txt'));
     t.is(verified.code, 0);
     t.true(
       verified.stdout.startsWith(
-        'Nothing was altered, removed, slipped in or moved in 20 events under 1 seals.',
+        'Nothing was altered, removed, slipped in or moved in 21 events under 1 seals.',
       ),
     );
-    t.regex(verified.stderr, /verifying \[#{30}\] 100% 20\/20/);
+    t.regex(verified.stderr, /verifying \[#{30}\] 100% 21\/21/);
 
     writeFileSync(file('proof.json'), (await run('audit', 'proof', '7')).stdout);
     t.like(await run('audit', 'verify', '--proof', file('proof.json')), {
@@ -106,7 +106,7 @@ testEachStore('purge --dry-run counts, purge deletes, audit erase says what it t
   t.teardown(() => store.close());
   await appendLogouts(store, 3);
   const table =
-    /^tokens +0\nsessions +0\nrevocations +0\ncutoffs +0\nused_ids +0\nidempotency_keys +0\nclient_secrets +0\nended_sessions +0\naudit_events +0\n$/;
+    /^ended_sessions +0\ntokens +0\nsessions +0\nrevocations +0\ncutoffs +0\nused_ids +0\nidempotency_keys +0\nclient_secrets +0\naudit_events +0\n$/;
   t.regex((await run('purge', '--dry-run')).stdout, table);
   t.is(await store.findEventHead(), 3);
   const purged = await run('purge');

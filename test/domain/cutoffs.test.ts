@@ -175,7 +175,7 @@ testEachStore(
             further: [],
             only,
             cutoff,
-            expiresAt: null,
+            end: null,
             cause,
             action: 'bulk_revoke',
           } as const;

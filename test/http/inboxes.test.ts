@@ -160,6 +160,55 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'POST /global-token-revocation takes email and account for a user where the record says so',
+  async (t, app) => {
+    const issuer = await trust(app, { subject_formats: ['email', 'account'] });
+    const users = ['u1@example.com', 'acct:u2@example.com', 'u3@example.com'];
+    const iat = app.seconds - 60;
+    const tokens = await Promise.all(users.map((sub) => issuer.sign({ sub, iat })));
+    const ask = async (sub_id: object) => {
+      const claims = { aud: 'web', jti: app.newToken('jti') };
+      const assertion = await issuer.sign(claims, { typ: 'global-token-revocation+jwt' });
+      return app.json('/global-token-revocation', { sub_id }, `Bearer ${assertion}`);
+    };
+    const alive = () => Promise.all(tokens.map((token) => app.isActive(token)));
+    t.is((await ask({ format: 'email', email: users[0] })).status, 204);
+    t.deepEqual(await alive(), [false, true, true]);
+    t.is((await ask({ format: 'account', uri: users[1] })).status, 204);
+    t.deepEqual(await alive(), [false, false, true]);
+    t.deepEqual(
+      (await app.events('bulk_revoke')).map(({ userId, metadata }) => [userId, metadata.kind]),
+      users.slice(0, 2).map((user) => [user, 'subject']),
+    );
+    for (const malformed of [
+      { format: 'email' },
+      { format: 'email', email: 7 },
+      { format: 'email', uri: users[2] },
+      { format: 'account', uri: '' },
+      { format: 'account', email: users[2] },
+      { format: 'account', uri: 'acct:a\u0000b' },
+    ]) {
+      const reply = await ask(malformed);
+      t.is(reply.status, 400, JSON.stringify(malformed));
+      t.is(reply.body.error, 'invalid_request');
+    }
+    t.true(await app.isActive(String(tokens[2])));
+  },
+);
+
+testEachDatabase('an inbox knows only the formats of users that its record lists', async (t, app) => {
+  const issuer = await trust(app, { subject_formats: ['account'] });
+  const assertion = await issuer.sign(
+    { aud: 'web', jti: app.newToken('jti') },
+    { typ: 'global-token-revocation+jwt' },
+  );
+  const body = { sub_id: { format: 'email', email: 'u1@example.com' } };
+  const reply = await app.json('/global-token-revocation', body, `Bearer ${assertion}`);
+  t.is(reply.status, 404);
+  t.deepEqual(await app.events('bulk_revoke'), []);
+});
+
+testEachDatabase(
   'POST /security-events takes session-revoked by push, once, and no newer login dies',
   async (t, app) => {
     const issuer = await trust(app);

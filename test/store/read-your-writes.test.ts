@@ -64,7 +64,7 @@ testEachStore(
           further: [],
           only,
           cutoff: null,
-          expiresAt: null,
+          end: null,
           cause,
           action: 'bulk_revoke',
         };

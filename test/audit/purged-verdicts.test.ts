@@ -1,0 +1,332 @@
+// Purging changes no verdict: of registered tokens and of JWTs that nobody registered, of names that come back,
+// and when the longest life of tokens is raised or lowered afterwards.
+import type { ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { countPurgeable, type PurgeCounts, purge } from '../../src/domain/purge.ts';
+import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
+import type { TestApp, TestClient } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
+
+const hour = 3600;
+const day = 24 * hour;
+const raised = { TOKEN_LIFETIME_DAYS_MAX: '800' };
+
+async function run(app: TestApp): Promise<PurgeCounts> {
+  const counts = await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+  if (!counts) throw new Error('another purge is running');
+  return counts;
+}
+
+/** One subject, session and client for all JWTs that a test signs. */
+async function trusted(app: TestApp, fields: Record<string, unknown> = {}) {
+  const client = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+  const issuer = await TestIssuer.inline(app, { default_client: client.client_id, ...fields });
+  const end = (target: Record<string, unknown>) =>
+    app.json('/v1/revocations', { target: { issuer: issuer.name, ...target }, reason: 'admin' }, client);
+  return { client, issuer, end };
+}
+
+testEachDatabase(
+  'a JWT older than what was purged stays dead when the longest life of tokens is raised, wherever it is shown',
+  async (t, app) => {
+    const { client, issuer, end } = await trusted(app, {
+      reach: 'all',
+      scope_permissions: { auditor: ['audit'] },
+    });
+    const claims = { aud: app.policy.publicUrl, scope: 'auditor', exp: app.seconds + 700 * day };
+    const old = await issuer.sign(claims);
+    const refresh = await issuer.sign({ ...claims, token_use: 'refresh' });
+    t.true(await app.isActive(old));
+    t.is((await end({ kind: 'subject', sub: 'u1' })).status, 201);
+    t.false(await app.isActive(old));
+    app.advance(401 * day);
+    t.like(await run(app), { revocations: 1, cutoffs: 1 });
+
+    const young = await issuer.sign({ ...claims, exp: app.seconds + day });
+    const later = await app.another(raised);
+    for (const server of [app, later]) {
+      t.deepEqual(await server.introspect(old), { active: false });
+      t.true(await server.isActive(young));
+      t.is((await server.get('/v1/audit/events', `Bearer ${old}`)).status, 401);
+      t.is((await server.get('/v1/audit/events', `Bearer ${young}`)).status, 200);
+      const explained = await server.json('/v1/tokens/explain', { token: old }, client);
+      t.like(explained.body, { active: false, cause: 'unknown' });
+      const revoked = await server.form('/revoke', { token: old }, client);
+      t.deepEqual(revoked.body, { status: 'already_inactive', reason: 'token_not_found' });
+      const loggedOut = await server.json('/logout', { refresh_token: refresh });
+      t.deepEqual(loggedOut.body.data, { status: 'already_logged_out', reason: 'token_not_found' });
+    }
+  },
+);
+
+testEachDatabase(
+  'a server that runs while another one purges knows at once how far back that reached',
+  async (t, app) => {
+    const { issuer, end } = await trusted(app);
+    const other = await app.another();
+    await end({ kind: 'subject', sub: 'somebody' });
+    const instant = app.clock.now;
+    t.is(await other.store.ask((facts) => facts.purgedUntil()), 0);
+    app.advance(401 * day);
+    await run(app);
+    t.is(await other.store.ask((facts) => facts.purgedUntil()), instant);
+    t.true(await other.isActive(await issuer.sign({ exp: app.seconds + day })));
+  },
+);
+
+const ways = {
+  'POST /revoke': (app, client, token) => app.form('/revoke', { token }, client),
+  'POST /logout': (app, _client, token) => app.json('/logout', {}, `Bearer ${token}`),
+  'POST /v1/revocations': (app, client, token) =>
+    app.json('/v1/revocations', { target: { kind: 'token', token }, reason: 'admin' }, client),
+} satisfies Record<string, (app: TestApp, client: TestClient, token: string) => Promise<unknown>>;
+const endless = {
+  'a JWT whose exp lies further ahead than tokens may live': 2000 * day,
+  'a JWT without exp': undefined,
+};
+
+for (const [way, revoke] of Object.entries(ways)) {
+  for (const [which, life] of Object.entries(endless)) {
+    testEachDatabase(`${which} stays revoked by ${way} when it may live longer later`, async (t, app) => {
+      const { client, issuer } = await trusted(app);
+      const token = await issuer.sign({ exp: life && app.seconds + life });
+      await revoke(app, client, token);
+      t.false(await app.isActive(token));
+      app.advance(400 * day + hour - 1);
+      t.is((await countPurgeable(app.store, purgePolicyOf(app.config))).revocations, 0);
+      const later = await app.another(raised);
+      t.false(await later.isActive(token), 'its row is there');
+      app.advance(400 * day + 2);
+      t.is((await run(later)).revocations, 1);
+      t.false(await (await app.another({ TOKEN_LIFETIME_DAYS_MAX: '1600' })).isActive(token));
+    });
+  }
+}
+
+testEachDatabase(
+  'a JWT without iat is no older than tokens may live, and not yet valid before that',
+  async (t, app) => {
+    const { issuer, end } = await trusted(app);
+    const early = await issuer.sign({ iat: undefined, exp: app.seconds + 500 * day });
+    t.false(await app.isActive(early));
+    const old = await issuer.sign({ iat: undefined, exp: app.seconds + 399 * day });
+    t.true(await app.isActive(old));
+    await end({ kind: 'subject', sub: 'u1' });
+    t.false(await app.isActive(old));
+    app.advance(401 * day);
+    await run(app);
+    t.true(await app.isActive(await issuer.sign({ iat: undefined, exp: app.seconds + day })));
+    const later = await app.another(raised);
+    t.false(await later.isActive(await issuer.sign({ iat: undefined, exp: app.seconds + 10 * day })));
+    t.true(await later.isActive(await issuer.sign({ iat: undefined, exp: app.seconds + 500 * day })));
+  },
+);
+
+testEachDatabase(
+  'a session, grant or jti of an issuer on record stays ended for JWTs that are signed ever after',
+  async (t, app) => {
+    const { client, issuer, end } = await trusted(app);
+    const names = { sid: 's1', grant_id: 'g1', jti: 'j1' };
+    await app.json('/logout', {}, `Bearer ${await issuer.sign({ sid: 's1' })}`);
+    await end({ kind: 'grant', grant_id: 'g1' });
+    await end({ kind: 'jti', jti: 'j1' });
+    await app.json(
+      '/v1/revocations',
+      { target: { kind: 'session', session_id: 's2', issuer: '*' }, reason: 'admin' },
+      client,
+    );
+    for (let year = 0; year < 3; year++) {
+      app.advance(401 * day);
+      await run(app);
+      for (const [name, value] of [...Object.entries(names), ['sid', 's2']] as const)
+        t.false(await app.isActive(await issuer.sign({ [name]: value })), `${name} ${value}, year ${year}`);
+      t.true(await app.isActive(await issuer.sign({ sid: 's3', grant_id: 'g3', jti: 'j3' })));
+    }
+  },
+);
+
+testEachDatabase(
+  'a session of home-made tokens stays ended while a secret is shared',
+  async (t, app) => {
+    const { client_id } = await app.addClient();
+    const target = { kind: 'session', session_id: 's1' };
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    await app.json('/v1/revocations', { target, reason: 'admin' }, operator);
+    app.advance(401 * day);
+    t.is((await countPurgeable(app.store, purgePolicyOf(app.config))).revocations, 0);
+    const without = { ...purgePolicyOf(app.config), signers: [] };
+    t.is((await countPurgeable(app.store, without)).revocations, 1);
+    const bearer = await app.register({ client_id, sub: 'u1', session_id: 's1' });
+    t.false(await app.isActive(bearer));
+    t.is((await countPurgeable(app.store, without)).revocations, 0, 'a registered token bears its name');
+  },
+  { JWT_SECRET: 'home-made-secret-of-32-characters' },
+);
+
+testEachDatabase('a token lives as long as the setting allowed when it was registered', async (t, app) => {
+  const client = await app.addClient({ permissions: ['revoke:any'] });
+  const { client_id } = client;
+  const long = await app.another(raised);
+  const token = await long.register({ client_id, sub: 'u1', exp: app.seconds + 800 * day });
+  await run(long);
+  app.advance(1);
+  await app.json('/logout', { user_id: 'u1' }, client);
+  app.advance(402 * day);
+  t.like(await run(app), { revocations: 0, cutoffs: 0 });
+  t.false(await app.isActive(token));
+  app.advance(400 * day);
+  t.like(await run(app), { revocations: 1, cutoffs: 1 });
+  t.false(await app.isActive(token));
+});
+
+const life = fc.constantFrom(1, 30, 400);
+/** A step of a history: what is handed out or revoked, and how far the clock moves. */
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('register' as const),
+      user: fc.nat(2),
+      life,
+      session: fc.nat(3),
+      refresh: fc.boolean(),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constant('sign' as const),
+      user: fc.nat(2),
+      life: fc.option(fc.constantFrom(1, 30, 400, 700), { nil: undefined }),
+      session: fc.nat(3),
+      refresh: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('revoke' as const), which: fc.nat(20) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('logout' as const),
+      which: fc.nat(20),
+      scope: fc.constantFrom('current', 'others', 'all'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('end' as const),
+      of: fc.constantFrom('subject', 'session'),
+      signed: fc.boolean(),
+      user: fc.nat(2),
+      session: fc.nat(3),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('wait' as const),
+      days: fc.constantFrom(0.02, 1, 8, 100, 401),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('purge' as const) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** Carries out histories, each with users and sessions of its own. */
+async function historian(app: TestApp) {
+  const { client, issuer, end } = await trusted(app);
+  let round = 0;
+  const carryOut = async (next: Step, tokens: string[]): Promise<void> => {
+    const user = 'user' in next ? `u${round}-${next.user}` : '';
+    const session = 'session' in next ? `${user}-${next.session}` : '';
+    const token = 'which' in next ? tokens[next.which % Math.max(1, tokens.length)] : undefined;
+    switch (next.kind) {
+      case 'register': {
+        const token_use = next.refresh ? 'refresh_token' : 'access_token';
+        const names = { client_id: client.client_id, sub: user, session_id: session, token_use };
+        tokens.push(await app.register({ ...names, exp: app.seconds + next.life * day }));
+        return;
+      }
+      case 'sign': {
+        const exp = next.life && app.seconds + next.life * day;
+        const token_use = next.refresh ? 'refresh' : undefined;
+        tokens.push(
+          await issuer.sign({ sub: user, sid: session, exp, token_use, jti: `${session}-${tokens.length}` }),
+        );
+        return;
+      }
+      case 'revoke':
+        if (token !== undefined) await app.form('/revoke', { token }, client);
+        return;
+      case 'logout':
+        if (token !== undefined) await app.json('/logout', { scope: next.scope }, `Bearer ${token}`);
+        return;
+      case 'end': {
+        const target = next.of === 'subject' ? { sub: user } : { session_id: session };
+        const of = next.signed ? {} : { issuer: app.policy.publicUrl };
+        await end({ kind: next.of, ...target, ...of });
+        return;
+      }
+      case 'wait':
+        app.advance(next.days * day);
+        return;
+      case 'purge':
+        await run(app);
+        return;
+      default:
+        next satisfies never;
+    }
+  };
+  return {
+    async tell(t: ExecutionContext, steps: readonly Step[]) {
+      round += 1;
+      const tokens: string[] = [];
+      /** Those that were said to be revoked, whatever came later. */
+      const dead = new Set<string>();
+      const verdicts = () => Promise.all(tokens.map((token) => app.isActive(token)));
+      for (const next of steps) {
+        await carryOut(next, tokens);
+        for (const token of tokens) {
+          if (dead.has(token)) continue;
+          const { body } = await app.json('/v1/tokens/explain', { token }, client);
+          if (body.cause === 'revoked' || body.cause === 'superseded') dead.add(token);
+        }
+      }
+      const before = await verdicts();
+      await run(app);
+      t.deepEqual(await verdicts(), before);
+      return { tokens, dead, active: tokens.filter((_, n) => before[n]) };
+    },
+  };
+}
+
+testEachDatabase(
+  'purging changes no verdict, whatever happened before, and raising the lifetime brings nobody back',
+  async (t, app) => {
+    const { tell } = await historian(app);
+    const [died, lived]: [Set<string>, string[]] = [new Set(), []];
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 20 }), async (steps) => {
+        const { dead, active } = await tell(t, steps);
+        t.deepEqual(
+          active.filter((token) => dead.has(token)),
+          [],
+        );
+        for (const token of dead) died.add(token);
+        lived.push(...active);
+      }),
+      { numRuns: 10 },
+    );
+    t.true(died.size > 0);
+    // A server that remembers nothing, and lets tokens live longer, says no more of them.
+    const later = await app.another(raised);
+    for (let purged = 0; purged < 2; purged++) {
+      for (const token of died) t.false(await later.isActive(token));
+      app.advance(100 * day);
+      await run(later);
+    }
+  },
+  { LOG_LEVEL: 'info' },
+);
