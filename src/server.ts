@@ -1,12 +1,13 @@
 // The server as a thing that can be started and stopped: store, application, listeners, draining.
 import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { createApp, policyOf } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import type { Store } from './domain/store.ts';
 import type { Counts, OtherWorkers } from './http/metrics.ts';
+import { answerUnreadable, headerBytesMax, requestTimeoutMs } from './http/unreadable.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
@@ -19,8 +20,6 @@ import type { ThreadSettings } from './upkeep/thread-calls.ts';
 import { type TrailWork, trailWorkOn } from './upkeep/trail-work.ts';
 import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
-const headerBytesMax = 32_768;
-const requestTimeoutMs = 30_000;
 const headersTimeoutMs = 10_000;
 const keepAliveTimeoutMs = 65_000;
 /** Of all workers together. */
@@ -155,20 +154,6 @@ function listen(handle: RequestListener, { host, workers }: Config, port: number
     server.once('error', reject);
     server.listen(port, host, () => resolve(server));
   });
-}
-
-/** What is no HTTP request never reaches the application; it is answered here, by name of the limit. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const [status, text] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`]
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', `the request took over ${requestTimeoutMs / 1000} seconds`]
-        : ['400 Bad Request', 'this is no HTTP request'];
-  const body = JSON.stringify({ error: 'invalid_request', error_description: text });
-  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nCache-Control: no-store`;
-  socket.end(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 }
 
 /** Open requests get the grace period; then whatever is left is cut off. */

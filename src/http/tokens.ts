@@ -16,6 +16,7 @@ import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond } from './respond.ts';
 import { readRegistration } from './token-registration.ts';
+import { bePatient } from './unreadable.ts';
 
 export interface TokensParts {
   readonly store: Store;
@@ -68,6 +69,7 @@ export function handleRegisterTokens({ store, policy, auth, recorder, overload }
     if (/^application\/x-ndjson *(?:;|$)/i.test(ctx.get('content-type'))) {
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');
+      bePatient(ctx.req, ctx.res);
       ctx.body = registerLines(ctx, (index, value) => registerItem(ctx, registrar, index, value));
       return;
     }

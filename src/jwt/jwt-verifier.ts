@@ -48,10 +48,29 @@ export class JwtVerifier implements TokenVerifier {
   async present(presentedToken: string): Promise<Presented | null> {
     if (!couldBeToken(presentedToken)) return null;
     const digest = digestOf(presentedToken);
+    const recalled = await this.#recall(digest);
+    if (recalled) return recalled;
     const jwt = parseJwt(presentedToken);
     if (!jwt) return { digest, tokenDigest: digest, verification: opaque };
     const verification = await this.#verify(presentedToken, digest, jwt);
     return { digest, tokenDigest: jwt.signingInputDigest, verification };
+  }
+
+  /** What was verified before, if its issuer would have it verified so again. */
+  async #recall(digest: Digest): Promise<Presented | undefined> {
+    const known = this.#remembered.get(digest);
+    if (!known) return undefined;
+    const { claims } = known;
+    const issuer = await this.#parts.issuers.find(claims.issuer);
+    if (issuer && isSameRecord(known.issuer, issuer)) {
+      const keys = await this.#parts.keyRing.current(issuer);
+      if (keys.some((key) => key.thumbprint === claims.keyThumbprint)) {
+        const verification = this.#verified(claims, issuer, false);
+        return { digest, tokenDigest: claims.tokenDigest, verification };
+      }
+    }
+    this.#remembered.delete(digest);
+    return undefined;
   }
 
   async #verify(presentedToken: string, digest: Digest, jwt: UntrustedJwt): Promise<Verification> {
@@ -73,13 +92,6 @@ export class JwtVerifier implements TokenVerifier {
     jwt: UntrustedJwt,
     issuer: Issuer,
   ): Promise<Verification> {
-    const known = this.#remembered.get(digest);
-    if (known && isSameRecord(known.issuer, issuer)) {
-      const keys = await this.#parts.keyRing.current(issuer);
-      if (keys.some((key) => key.thumbprint === known.claims.keyThumbprint))
-        return this.#verified(known.claims, issuer, false);
-      this.#remembered.delete(digest);
-    }
     const { alg } = jwt.header;
     if (typeof alg !== 'string' || !issuer.algorithms.includes(alg))
       return this.#refuse('bad_algorithm', issuer);

@@ -12,6 +12,8 @@ export type Keyed = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
 export class KeyRing {
   readonly #parts: KeySourceParts;
   readonly #sources = new LRUCache<string, KeySource>({ max: sourcesMax });
+  /** The same by record, which spares most calls the writing of the key. */
+  readonly #seen = new WeakMap<Keyed, KeySource>();
 
   constructor(parts: KeySourceParts) {
     this.#parts = parts;
@@ -30,12 +32,14 @@ export class KeyRing {
     return this.#sourceOf(issuer).fresh(issuer.keysStaleBefore);
   }
 
-  #sourceOf({ issuer, keySource }: Keyed): KeySource {
+  #sourceOf(keyed: Keyed): KeySource {
+    const seen = this.#seen.get(keyed);
+    if (seen) return seen;
+    const { issuer, keySource } = keyed;
     const id = JSON.stringify([issuer, keySource]);
-    const known = this.#sources.get(id);
-    if (known) return known;
-    const source = new KeySource(issuer, keySource, this.#parts);
+    const source = this.#sources.get(id) ?? new KeySource(issuer, keySource, this.#parts);
     this.#sources.set(id, source);
+    this.#seen.set(keyed, source);
     return source;
   }
 }

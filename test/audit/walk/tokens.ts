@@ -1,4 +1,4 @@
-// The outcomes of /revoke, /introspect and /logout.
+// The outcomes of /revoke, /introspect, alone and in batches, and /logout.
 import type { TestApp, TestClient } from '../../helpers/app.ts';
 import { client, nobody, type Outcomes, refOf, refused } from './outcomes.ts';
 
@@ -190,6 +190,34 @@ export const introspectOutcomes: Outcomes<TokenWorld> = {
     act: (caller) => caller.form('/introspect', { token: app.newToken() }, `Bearer ${app.newToken()}`),
     status: 401,
     events: [{ action: 'client_auth_failed', actor: nobody }],
+  }),
+  'POST /introspect/batch: one of them revoked': async (world) => {
+    const { token, named } = await issue(world);
+    await world.app.form('/revoke', { token, reason: 'credential_compromise' }, world.owner);
+    return {
+      act: (caller) =>
+        caller.json('/introspect/batch', { tokens: [world.app.newToken(), token] }, world.server),
+      status: 200,
+      events: [
+        {
+          action: 'dead_token_presented',
+          actor: client('server'),
+          ...named,
+          reason: 'credential_compromise',
+        },
+      ],
+      unwritten: null,
+    };
+  },
+  'POST /introspect/batch: not permitted': async (world) => ({
+    act: (caller) => caller.json('/introspect/batch', { tokens: [world.app.newToken()] }, world.owner),
+    status: 403,
+    events: [refused(world.owner, 'insufficient_permission', '/introspect/batch')],
+  }),
+  'POST /introspect/batch: without tokens': async ({ server }) => ({
+    act: (caller) => caller.json('/introspect/batch', {}, server),
+    status: 400,
+    events: [],
   }),
   // The last one: its sessions are touched some seconds later.
   'POST /introspect: alive, expired or unknown': async (world) => {
