@@ -1,7 +1,9 @@
 // Client authentication (RFC 6749 §2.3): who is calling, and has it been proved? Methods are pinned per
 // client; each has its file in auth-methods/. Every failure looks the same, whether the client is unknown,
 // suspended or the proof wrong.
+import { LRUCache } from 'lru-cache';
 import { eventOf } from '../domain/audit.ts';
+import { type Digest, digestOf } from '../domain/claims.ts';
 import { type Caller, type Client, callerOf, holds } from '../domain/clients.ts';
 import type { Permission } from '../domain/vocabulary.ts';
 import { type AssertionParts, provesAssertion, readAssertion } from './auth-methods/assertion.ts';
@@ -39,8 +41,15 @@ export interface AuthParts {
 
 const nobody: Form = new Map();
 
+const provedMax = 1_000;
+
 export class ClientAuth {
   readonly #parts: AuthParts;
+  /**
+   * Authorization headers by digest, each with the record that it proved itself against. The record is read
+   * anew now and then: once it is another, whatever has changed, the header has to prove itself again.
+   */
+  readonly #proved = new LRUCache<Digest, Client>({ max: provedMax });
 
   constructor(parts: AuthParts) {
     this.#parts = parts;
@@ -48,10 +57,16 @@ export class ClientAuth {
 
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
   async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
+    const { directory } = this.#parts;
+    const header = digestOfHeader(ctx, form);
+    const proved = header && this.#proved.get(header);
+    if (proved && proved === (await directory.find(proved.clientId))) return known(ctx, callerOf(proved));
     const credentials = await this.#read(ctx, form);
     if (!credentials) return undefined;
-    const client = await this.#parts.directory.find(credentials.clientId);
+    const client = await directory.find(credentials.clientId);
     if (!client || !(await this.#proves(client, credentials))) throw await this.#fail(ctx, credentials);
+    if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
+      this.#proved.set(header, client);
     return known(ctx, callerOf(client));
   }
 
@@ -174,6 +189,14 @@ function known(ctx: Context, caller: Caller): Caller {
   ctx.state.clientId = caller.clientId;
   ctx.state.caller = caller.actor;
   return caller;
+}
+
+/** Undefined where the body has a say, too. */
+function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
+  const header = ctx.get('authorization');
+  if (header === '' || ['client_id', 'client_secret', 'client_assertion'].some((name) => form.has(name)))
+    return undefined;
+  return digestOf(header);
 }
 
 function tooManyFailures(seconds: number): Refusal {

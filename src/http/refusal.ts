@@ -131,7 +131,8 @@ export function safeName(name: string): string {
 }
 
 /** How a refusal looks to the callers of an endpoint. */
-export type Family = 'oauth' | 'logout' | 'v1';
+export const families = ['oauth', 'logout', 'v1'] as const;
+export type Family = (typeof families)[number];
 
 export interface Rendered {
   readonly status: number;

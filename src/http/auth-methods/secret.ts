@@ -7,13 +7,14 @@ import { type Form, formDecode } from '../form.ts';
 import { missingParameter } from '../refusal.ts';
 import type { Credentials } from './credentials.ts';
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 const someDigest = digestOf('no secret has this digest');
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined and base64-encoded. */
 export function parseBasic(value: string): Credentials | undefined {
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(value, 'base64'));
+    const text = utf8.decode(Buffer.from(value, 'base64'));
     const colon = text.indexOf(':');
     if (colon < 1) return undefined;
     const clientId = formDecode(text.slice(0, colon));
