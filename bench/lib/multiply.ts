@@ -2,7 +2,7 @@
 // durable: what a bench filled is thrown away with it.
 import { hash } from 'node:crypto';
 import type Database from 'better-sqlite3';
-import type { Knex } from 'knex';
+import knexFactory, { type Knex } from 'knex';
 import { progress } from './progress.ts';
 
 /** Expressions in which the two databases differ. */
@@ -18,7 +18,8 @@ export interface Sql {
 interface Maker {
   readonly sql: Sql;
   readonly numbers: string;
-  prepare(db: Knex): Promise<void>;
+  /** Where rows are made fastest; to be destroyed afterwards if it is not `db`. */
+  open(db: Knex): Promise<Knex>;
   indexesOf(db: Knex, table: string): Promise<{ name: string; definition: string }[]>;
 }
 
@@ -26,14 +27,14 @@ const step = 100_000;
 
 /** Copies the only row of a table `count` - 1 times; `columnsOf` are those that depend on its number `n`. */
 export async function multiplyRow(
-  db: Knex,
+  writer: Knex,
   table: string,
   count: number,
   columnsOf: (sql: Sql) => Readonly<Record<string, string>>,
 ): Promise<void> {
-  const maker = db.client.config.client === 'pg' ? postgres : sqlite;
+  const maker = writer.client.config.client === 'pg' ? postgres : sqlite;
   const own = columnsOf(maker.sql);
-  await maker.prepare(db);
+  const db = await maker.open(writer);
   const [row] = await db(table).limit(1);
   const columns = Object.keys(row).filter((column) => column !== 'id');
   const values = columns.map((column) => own[column] ?? `bench_row."${column}"`);
@@ -53,6 +54,7 @@ export async function multiplyRow(
     progress(`filling ${table}`, upTo + 1, count);
   }
   for (const { definition } of indexes) await db.raw(definition);
+  if (db !== writer) await db.destroy();
 }
 
 const sqlite: Maker = {
@@ -63,8 +65,11 @@ const sqlite: Maker = {
   },
   numbers:
     'with recursive counted(n) as (select cast(? as integer) union all select n + 1 from counted where n < cast(? as integer)) select n from counted',
-  async prepare(db) {
-    for (const pragma of ['journal_mode = off', 'synchronous = off', 'temp_store = memory'])
+  async open(writer) {
+    // The writer lives in a thread, where no function of ours can be called.
+    const { connection: file } = writer.client.config;
+    const db = knexFactory({ client: 'better-sqlite3', connection: file, useNullAsDefault: true });
+    for (const pragma of ['synchronous = off', 'temp_store = memory', 'cache_size = -262144'])
       await db.raw(`pragma ${pragma}`);
     const connection: Database.Database = await db.client.acquireConnection();
     // A row asks for the same two digests again for its next column.
@@ -78,6 +83,7 @@ const sqlite: Maker = {
       return digest;
     });
     await db.client.releaseConnection(connection);
+    return db;
   },
   indexesOf: (db, table) =>
     db('sqlite_master')
@@ -94,7 +100,7 @@ const postgres: Maker = {
       `substr(sha256('\\x746f6b656e0000'::bytea || convert_to(${digest}, 'UTF8')), 1, 16)`,
   },
   numbers: 'select n from generate_series(?::int, ?::int) as series(n)',
-  async prepare() {},
+  open: async (writer) => writer,
   // Those behind constraints stay.
   indexesOf: (db, table) =>
     db('pg_indexes')
