@@ -1,6 +1,7 @@
 // The upkeep thread: opens a store of its own and does there what trail-work.ts does, call by call, so that no
 // request waits for hashing, signing or formatting. It reads the key of seals from its file, and logs nothing:
 // what goes wrong is the answer to a call.
+import { constants, platform, setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { exportEvents } from '../domain/export-trail.ts';
 import { openStore } from '../store/open.ts';
@@ -18,10 +19,21 @@ type Pages = AsyncIterator<string, void>;
 /** Ends when everything is sealed, without a page. */
 const sealing: Pages = { next: async () => ({ done: true, value: await work.seal() }) };
 
+letOthersGoFirst();
 parentPort?.on('message', (message: ThreadMessage) => {
   if (message.kind === 'stop') void stop();
   else serve(message.call, message.port);
 });
+
+/** Where there is not processor enough for all, requests come first. Only on Linux a thread has a priority. */
+function letOthersGoFirst(): void {
+  if (platform() !== 'linux') return;
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox may forbid it; then this works at the priority of all.
+  }
+}
 
 function serve(call: ThreadCall, port: MessagePort): void {
   const pages = call.kind === 'seal' ? sealing : exportEvents(store, ...call.of);
