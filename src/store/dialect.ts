@@ -47,16 +47,18 @@ export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
 }
 
 /**
- * The rows of `table` whose `column`, which is unique, is one of `keys`; for what is asked for very often.
+ * The rows of `table` whose `column`, which has an index, is one of `keys`, and that meet `condition`, SQL that
+ * never changes; for what is asked for very often.
  */
 export function findRowsByKey<Row>(
   db: Knex,
   table: string,
   column: string,
   keys: readonly Buffer[],
+  condition = 'true',
 ): Promise<Row[]> {
   const find = isPostgres(db) ? postgres.findRowsByKey<Row> : sqlite.findRowsByKey<Row>;
-  return find(db, table, column, keys);
+  return find(db, table, column, keys, condition);
 }
 
 /** Inserts in the way in which the database behind `db` takes many rows fastest. */

@@ -12,6 +12,7 @@ import {
 import type { RevocationFilter } from '../domain/store.ts';
 import { everyIssuer, type TargetKey, type TargetKind, targetKey } from '../domain/targets.ts';
 import type { Channel, Reason } from '../domain/vocabulary.ts';
+import { findRowsByKey } from './dialect.ts';
 import { insertRows } from './insert-rows.ts';
 
 /** A row that has its place in the log. */
@@ -44,27 +45,14 @@ interface LogRow extends CoverageRow {
   purge_after: number;
 }
 
-const coverageColumns = [
-  'seq',
-  'key',
-  'cutoff',
-  'except_key',
-  'only_client_id',
-  'only_use',
-  'only_online',
-  'reason',
-  'revoked_at',
-];
-
 /** Per key the rows that decide: the final one, and the furthest cutoffs. */
 export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promise<Revocation[]> {
   const bytes = keys.map(toBytes);
-  const rows: CoverageRow[] = await db('revocations')
-    .select(coverageColumns)
-    .whereIn('key', bytes)
-    .andWhere('cutoff', forever)
-    .unionAll((cutoffs) => cutoffs.from('cutoffs').select(coverageColumns).whereIn('key', bytes));
-  return rows.map(toRevocation);
+  const [finals, cutoffs] = await Promise.all([
+    findRowsByKey<CoverageRow>(db, 'revocations', 'key', bytes, `cutoff = ${forever}`),
+    findRowsByKey<CoverageRow>(db, 'cutoffs', 'key', bytes),
+  ]);
+  return [...finals, ...cutoffs].map(toRevocation);
 }
 
 /** Kinds of target that were revoked in every issuer at once: hardly ever any. */

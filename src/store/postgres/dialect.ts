@@ -86,8 +86,9 @@ export function findRowsByKey<Row>(
   table: string,
   column: string,
   keys: readonly Buffer[],
+  condition: string,
 ): Promise<Row[]> {
-  const statement = named(`select * from "${table}" where "${column}" = any($1)`);
+  const statement = named(`select * from "${table}" where "${column}" = any($1) and ${condition}`);
   return withConnection(
     db,
     async (client: pg.Client) => (await client.query({ ...statement, values: [keys] })).rows,

@@ -93,11 +93,13 @@ export async function findRowsByKey<Row>(
   table: string,
   column: string,
   keys: readonly Buffer[],
+  condition: string,
 ): Promise<Row[]> {
-  if (db.client instanceof ThreadClient) return db(table).whereIn(column, keys);
+  if (db.client instanceof ThreadClient)
+    return (await db(table).whereIn(column, keys).whereRaw(condition)) as Row[];
   return withConnection(db, (reader: Database.Database) => {
-    const find = statementOf(reader, `select * from "${table}" where "${column}" = ?`);
-    return keys.map((key) => find.get(key) as Row | undefined).filter((row) => row !== undefined);
+    const find = statementOf(reader, `select * from "${table}" where "${column}" = ? and ${condition}`);
+    return keys.flatMap((key) => find.all(key) as Row[]);
   });
 }
 
