@@ -1,11 +1,12 @@
 // Statements of one transaction that do not wait for each other: they are sent together.
+import { isConsequence } from './dialect.ts';
 
 /**
- * Resolves when all have, rejects with the first failure, but never before the last has ended: a statement
- * that outlived its transaction would be committed by itself.
+ * Resolves when all have. Rejects with the failure that made the others fail, but never before the last has
+ * ended: a statement that outlived its transaction would be committed by itself.
  */
 export async function allOf(statements: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(statements);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
+  const failures = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+  if (failures.length > 0) throw failures.find((failure) => !isConsequence(failure)) ?? failures[0];
 }

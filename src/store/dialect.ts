@@ -3,6 +3,7 @@
 import { resolve } from 'node:path';
 import type { Knex } from 'knex';
 import type { Exclusive } from '../domain/upkeep-store.ts';
+import { codeOf } from './drivers.ts';
 import * as postgres from './postgres/dialect.ts';
 import * as sqlite from './sqlite/dialect.ts';
 
@@ -68,4 +69,12 @@ export function insertMany(db: Knex, table: string, rows: Rows): Promise<void> {
 
 function isPostgres(db: Knex): boolean {
   return db.client.config.client === 'pg';
+}
+
+/** What the two databases say to all that follows in a transaction in which something has failed. */
+const transactionHasFailed = ['25P02', 'SQLITE_ABORT'];
+
+/** Only a consequence of another failure, which says why. */
+export function isConsequence(error: unknown): boolean {
+  return transactionHasFailed.includes(codeOf(error));
 }

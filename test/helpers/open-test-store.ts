@@ -37,17 +37,17 @@ function amongNeighbours(store: Store): Store {
   const ask = store.ask.bind(store);
   const write = store.write.bind(store);
   let decisions = 0;
-  store.ask = (question) =>
+  store.ask = (question, line) =>
     inTheMiddle(
-      () => ask(question),
+      () => ask(question, line),
       (n) => ask(n % 3 === 0 ? fail : lookUp),
     );
-  store.write = (decide) => {
+  store.write = (decide, line) => {
     decisions += 1;
     const isRefused = decisions % decisionsPerRefusal === 0;
     const neighbour = (n: number) => (n % 3 === 0 ? fail : decideNothing);
     return inTheMiddle(
-      () => write(decide),
+      () => write(decide, line),
       (n) => write<void>(isRefused && n === 1 ? decideWhatIsRefused : neighbour(n)),
     );
   };
