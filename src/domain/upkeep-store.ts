@@ -44,6 +44,7 @@ export type UpkeepNote =
   | 'seal_webhook_sent'
   | 'sessions_ended_seen'
   | 'purged_until'
+  | 'erasures'
   | 'lifetime_days_max'
   | 'purge_succeeded_at';
 

@@ -45,11 +45,6 @@ export async function listSuspended(db: Knex): Promise<string[]> {
   return db('clients').whereNotNull('disabled_at').pluck('client_id');
 }
 
-/** Those of the named clients that are suspended. */
-export async function findSuspended(db: Knex, clientIds: readonly string[]): Promise<string[]> {
-  return db('clients').whereIn('client_id', clientIds).whereNotNull('disabled_at').pluck('client_id');
-}
-
 export async function listOrigins(db: Knex): Promise<ReadonlySet<string>> {
   const lists: string[] = await db('clients')
     .whereNull('disabled_at')

@@ -11,7 +11,8 @@ import { applyClientChange } from './clients.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import { insertRemembered } from './idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
-import { appendRevocations, replaceCutoffs } from './revocations.ts';
+import type { Heads, Memory } from './memory.ts';
+import { appendRevocations, type NumberedRevocation, replaceCutoffs } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
 import { NotLoaded } from './shelf.ts';
 import { insertTokens } from './tokens.ts';
@@ -26,31 +27,38 @@ export interface Clock {
   readonly clockSql: string | null;
 }
 
-interface Heads {
-  readonly revocation_seq: number;
+interface LockedHeads extends Heads {
   readonly event_seq: number;
   readonly now: number;
 }
 
 /** Rejects, with nothing written, when the database refuses anything of the batch. */
-export function commitBatch(writer: Knex, decisions: readonly Decide[], clock: Clock): Promise<Result[]> {
-  return writer.transaction(async (tx) => {
-    const heads = await lockHeads(tx, clock);
-    const decided = await decideAll(tx, decisions, heads);
-    await persist(tx, decided, heads);
-    return decided.results;
+export async function commitBatch(
+  writer: Knex,
+  decisions: readonly Decide[],
+  memory: Memory,
+  clock: Clock,
+): Promise<Result[]> {
+  const { decided, seqBefore, revocations } = await writer.transaction(async (tx) => {
+    const heads = await memory.catchUp(tx, () => lockHeads(tx, clock));
+    const facts = new LoadedFacts(memory, heads, { isForDecisions: true });
+    const decided = await decideAll(tx, decisions, facts, heads);
+    const revocations = await persist(tx, decided, heads);
+    return { decided, seqBefore: heads.revocation_seq, revocations };
   });
+  memory.learn(seqBefore, revocations);
+  return decided.results;
 }
 
-async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<Heads> {
-  const columns = ['revocation_seq', 'event_seq'];
+async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<LockedHeads> {
+  const columns = ['revocation_seq', 'event_seq', 'suspension_seq'];
   const returning = clock.clockSql === null ? columns : [...columns, tx.raw(`${clock.clockSql} as now`)];
   // An update that changes nothing: its row lock comes before any read of this transaction.
   const rows = await tx('heads')
     .where('id', 1)
     .update('event_seq', tx.ref('event_seq'))
     .returning(returning as string[]);
-  return { now: clock.now(), ...(rows[0] as Omit<Heads, 'now'>) };
+  return { now: clock.now(), ...(rows[0] as Omit<LockedHeads, 'now'>) };
 }
 
 interface Kept extends Remember {
@@ -64,8 +72,12 @@ interface Decided {
   readonly facts: LoadedFacts;
 }
 
-async function decideAll(tx: Knex.Transaction, decisions: readonly Decide[], heads: Heads): Promise<Decided> {
-  const facts = new LoadedFacts();
+async function decideAll(
+  tx: Knex.Transaction,
+  decisions: readonly Decide[],
+  facts: LoadedFacts,
+  heads: LockedHeads,
+): Promise<Decided> {
   for (;;) {
     facts.rewind(heads.revocation_seq, heads.now);
     const decided: Decided = { results: [], effects: [], kept: [], facts };
@@ -96,7 +108,12 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   return outcome;
 }
 
-async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, heads: Heads): Promise<void> {
+/** Resolves to the revocations among it. */
+async function persist(
+  tx: Knex.Transaction,
+  { effects, kept, facts }: Decided,
+  heads: LockedHeads,
+): Promise<readonly NumberedRevocation[]> {
   const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
   const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
   const revocations = effects.flatMap((effect) => effect.revocations);
@@ -121,6 +138,7 @@ async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, 
     appendEvents(tx, events, heads.event_seq, heads.now),
     moveHeads(),
   ]);
+  return revocations;
 
   /** Keys belong to issuers that may be new. */
   async function applyIssuers(): Promise<void> {
@@ -136,14 +154,17 @@ async function persist(tx: Knex.Transaction, { effects, kept, facts }: Decided, 
   }
 
   async function moveHeads(): Promise<void> {
-    const suspensions = effects.filter(changesSuspension).length;
-    if (revocations.length + events.length + suspensions === 0) return;
+    const records = effects.flatMap((effect) => [
+      ...(effect.clients ?? []),
+      ...(effect.issuers ?? []),
+    ]).length;
+    if (revocations.length + events.length + records === 0) return;
     await tx('heads')
       .where('id', 1)
       .update({
         revocation_seq: heads.revocation_seq + revocations.length,
         event_seq: heads.event_seq + events.length,
-        suspension_seq: tx.raw('suspension_seq + ?', [suspensions]),
+        suspension_seq: heads.suspension_seq + records,
       });
   }
 }
@@ -154,8 +175,4 @@ async function applyAll<Change>(
   apply: (change: Change) => Promise<void>,
 ): Promise<void> {
   for (const change of changes) await apply(change);
-}
-
-function changesSuspension({ clients = [], issuers = [] }: AppliedEffects): boolean {
-  return [...clients, ...issuers].some(({ kind }) => kind === 'set_disabled');
 }

@@ -6,6 +6,7 @@ import type { Revocation } from '../domain/cutoffs.ts';
 import { targetKey } from '../domain/targets.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, toEvent } from './audit-rows.ts';
+import { recall, remember } from './purge.ts';
 import { listCoverage } from './revocations.ts';
 
 /** Events about the user, or done by them as a proven user. */
@@ -57,10 +58,16 @@ export async function eraseSessions(writer: Knex, userId: string, now: number): 
   });
 }
 
+/** Whoever remembers tokens must forget them, or the next use of one would write the name down again. */
 export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Promise<number> {
   if (digests.length === 0) return 0;
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  return writer('tokens').whereIn('digest', keys).delete();
+  return writer.transaction(async (tx) => {
+    await tx('heads').where('id', 1).increment('suspension_seq');
+    await remember(tx, 'erasures', (await recall(tx, 'erasures')) + 1);
+    const erased: number = await tx('tokens').whereIn('digest', keys).delete();
+    return erased;
+  });
 }
 
 function isUnlimited({ only, exceptKey }: Revocation): boolean {

@@ -4,6 +4,7 @@
 // On top of what was loaded lies what the decisions of the same batch have changed, so that each sees the
 // effects of those before it.
 import type { Knex } from 'knex';
+import type { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
 import {
@@ -30,7 +31,7 @@ import { allOf } from './all-of.ts';
 import { Changes, changeClient, changeIssuer, clientOf, issuerOf } from './changes.ts';
 import * as kinds from './kinds.ts';
 import { theOne } from './kinds.ts';
-import type { Heads, Memory } from './memory.ts';
+import type { Found, Heads, Memory } from './memory.ts';
 import type { NumberedRevocation } from './revocations.ts';
 import { type Kind, NotLoaded, Shelf } from './shelf.ts';
 
@@ -44,26 +45,28 @@ export class LoadedFacts implements Facts {
   readonly #shelves: Pick<Shelf<unknown>, 'fill'>[] = [];
   readonly #tokens = this.#shelfOf(kinds.tokens);
   readonly #coverage = this.#shelfOf(kinds.coverage);
-  readonly #suspended = this.#shelfOf(kinds.suspended);
   readonly #sessions = this.#shelfOf(kinds.sessions);
   readonly #grants = this.#shelfOf(kinds.grants);
   readonly #bearers = this.#shelfOf(kinds.bearers);
   readonly #sessionsOf = this.#shelfOf(kinds.sessionsOf);
   readonly #clients = this.#shelfOf(kinds.clients);
-  readonly #purgedUntil = this.#shelfOf(kinds.purgedUntil);
   readonly #kindsEverywhere = this.#shelfOf(kinds.kindsEverywhere);
   readonly #histories = this.#shelfOf(kinds.histories);
   readonly #remembered = this.#shelfOf(kinds.remembered);
   readonly #issuers = this.#shelfOf(kinds.issuers);
-  readonly #suspendedIssuers = this.#shelfOf(kinds.suspendedIssuers);
   readonly #thumbprints = this.#shelfOf(kinds.thumbprints);
   readonly #usedIds = this.#shelfOf(kinds.usedIds);
+  readonly #keys = new Map<Claims, TargetKey[]>();
   #changes = new Changes();
-  /** Questions may use what is remembered; decisions look everything up within their transaction. */
-  readonly #memory: { readonly memory: Memory; readonly heads: Heads } | null;
+  readonly #memory: Memory;
+  readonly #heads: Heads;
+  readonly #isForDecisions: boolean;
 
-  constructor(remembered: { memory: Memory; heads: Heads } | null = null) {
-    this.#memory = remembered;
+  /** `memory` has been brought up to `heads`, which decisions have locked. */
+  constructor(memory: Memory, heads: Heads, { isForDecisions = false } = {}) {
+    this.#memory = memory;
+    this.#heads = heads;
+    this.#isForDecisions = isForDecisions;
   }
 
   /** Loads, in `db`, all that was asked for and missing. */
@@ -71,19 +74,21 @@ export class LoadedFacts implements Facts {
     return allOf(this.#shelves.map((shelf) => shelf.fill(db, now)));
   }
 
+  /** Decisions look tokens up: what is remembered of one is true, but its row may have been purged since. */
   token(digest: Digest): RegisteredToken | undefined {
-    const known = this.#memory?.memory.token(digest) ?? this.#changes.tokens.get(digest);
+    if (this.#isForDecisions) return this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
+    const known = this.#memory.token(digest);
     if (known) return known;
     const found = this.#tokens.get(digest);
-    if (found) this.#memory?.memory.keep(found);
+    if (found) this.#memory.keep(found, this.#heads);
     return found;
   }
 
   standing(claims: Claims): Standing {
     const suspended = this.#areSuspended(claims);
-    if (this.#memory && !this.#memory.memory.mayBeCovered(claims, this.#memory.heads))
+    if (this.#changes.revocations.size === 0 && !this.#memory.mayBeCovered(claims, this.#heads))
       return { coveredBy: [], suspended };
-    const own = keysOf(claims);
+    const own = this.#keysOf(claims);
     const [ownRows, furtherKeys] = this.together(
       () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
       () => this.#keysEverywhere(claims),
@@ -98,7 +103,7 @@ export class LoadedFacts implements Facts {
   }
 
   history(claims: Claims): readonly LoggedRevocation[] {
-    const keys = [...keysOf(claims), ...this.#keysEverywhere(claims)];
+    const keys = [...this.#keysOf(claims), ...this.#keysEverywhere(claims)];
     const rows = this.#histories.get(JSON.stringify([claims.issuedAt, keys]));
     return rows.filter((row) => covers(row, keys, claims));
   }
@@ -132,7 +137,7 @@ export class LoadedFacts implements Facts {
   }
 
   client(clientId: string): Client | undefined {
-    const client = this.#clients.get(clientId);
+    const client = this.#recall(this.#memory.clients, this.#clients, clientId);
     return this.#changes.clients.reduce<Client | undefined>(
       (changed, change) => (clientOf(change) === clientId ? changeClient(changed, change) : changed),
       client,
@@ -140,11 +145,11 @@ export class LoadedFacts implements Facts {
   }
 
   purgedUntil(): number {
-    return this.#memory ? this.#memory.memory.purgedUntil : this.#purgedUntil.get(theOne);
+    return this.#memory.purgedUntil;
   }
 
   issuer(name: string): Issuer | undefined {
-    const issuer = this.#issuers.get(name);
+    const issuer = this.#recall(this.#memory.issuers, this.#issuers, name);
     return this.#changes.issuers.reduce<Issuer | undefined>(
       (changed, change) => (issuerOf(change) === name ? changeIssuer(changed, change) : changed),
       issuer,
@@ -224,7 +229,7 @@ export class LoadedFacts implements Facts {
     for (const [key, rows] of this.#changes.revocations) {
       const cutoffs = rows.filter((row) => row.cutoff !== forever);
       if (cutoffs.length === 0) continue;
-      const known = this.#coverage.get(key).filter((row) => row.cutoff !== forever);
+      const known = this.#storedCoverageOf(key).filter((row) => row.cutoff !== forever);
       const kept = decisive([...known, ...cutoffs]);
       dropped.push(...known.filter((row) => !kept.includes(row)).map((row) => row.seq));
       for (const row of kept) {
@@ -241,37 +246,52 @@ export class LoadedFacts implements Facts {
     return shelf;
   }
 
+  /** From memory, otherwise looked up and then remembered. */
+  #recall<Value>(known: LRUCache<string, Found<Value>>, shelf: Shelf<Value>, key: string): Value {
+    const found = known.get(key);
+    if (found) return found.value;
+    const value = shelf.get(key);
+    if (this.#memory.isAsOf(this.#heads)) known.set(key, { value });
+    return value;
+  }
+
   #coverageOf(key: TargetKey): readonly Revocation[] {
-    const rows = this.#coverage.get(key);
+    const rows = this.#storedCoverageOf(key);
     const added = this.#changes.revocations.get(key);
     return added ? [...rows, ...added] : rows;
   }
 
+  #storedCoverageOf(key: TargetKey): readonly Revocation[] {
+    return this.#memory.mayBeRevoked(key, this.#heads) ? this.#coverage.get(key) : [];
+  }
+
+  #keysOf(claims: Claims): TargetKey[] {
+    const keys = this.#keys.get(claims) ?? keysOf(claims);
+    this.#keys.set(claims, keys);
+    return keys;
+  }
+
   /** The token's keys that hold in every issuer: only of kinds that were ever revoked so. */
   #keysEverywhere(claims: Claims): TargetKey[] {
-    const kinds = new Set([...this.#kindsEverywhere.get(theOne), ...this.#changes.kindsEverywhere]);
-    return targetsEverywhere(claims, kinds).map(targetKey);
+    const stored = this.#memory.kindsEverywhere(this.#heads) ?? this.#kindsEverywhere.get(theOne);
+    return targetsEverywhere(claims, new Set([...stored, ...this.#changes.kindsEverywhere])).map(targetKey);
   }
 
   /** Is the token's client or issuer suspended? */
-  #areSuspended(claims: Claims): boolean {
-    if (this.#memory) return this.#memory.memory.isSuspended(claims);
-    return this.together(
-      () => claims.clientId !== null && this.#isSuspended(claims.clientId),
-      () => this.#isIssuerSuspended(claims.issuer),
-    ).includes(true);
+  #areSuspended({ clientId, issuer }: Claims): boolean {
+    return (clientId !== null && this.#isClientSuspended(clientId)) || this.#isIssuerSuspended(issuer);
   }
 
-  #isSuspended(clientId: string): boolean {
+  #isClientSuspended(clientId: string): boolean {
     const switches = this.#changes.clients.filter((change) => change.kind === 'set_disabled');
     const last = switches.findLast((change) => change.clientId === clientId);
-    return last ? last.at !== null : this.#suspended.get(clientId);
+    return last ? last.at !== null : this.#memory.isClientSuspended(clientId);
   }
 
   #isIssuerSuspended(name: string): boolean {
     const switches = this.#changes.issuers.filter((change) => change.kind === 'set_disabled');
     const last = switches.findLast((change) => change.issuer === name);
-    return last ? last.at !== null : this.#suspendedIssuers.get(name);
+    return last ? last.at !== null : this.#memory.isIssuerSuspended(name);
   }
 }
 

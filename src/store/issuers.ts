@@ -32,11 +32,6 @@ export async function listSuspendedIssuers(db: Knex): Promise<string[]> {
   return db('issuers').whereNotNull('disabled_at').pluck('issuer');
 }
 
-/** Those of the named issuers that are suspended. */
-export async function findSuspendedIssuers(db: Knex, names: readonly string[]): Promise<string[]> {
-  return db('issuers').whereIn('issuer', names).whereNotNull('disabled_at').pluck('issuer');
-}
-
 export async function listIssuers(db: Knex, after: string, limit: number): Promise<Issuer[]> {
   const rows: IssuerRow[] = await db('issuers').where('issuer', '>', after).orderBy('issuer').limit(limit);
   return rows.map(toIssuer);

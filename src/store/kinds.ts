@@ -6,10 +6,9 @@ import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import { bearersMax, historyMax, type Remembered, sessionsMax } from '../domain/store.ts';
 import type { TargetKey, TargetKind } from '../domain/targets.ts';
-import { findClients, findSuspended } from './clients.ts';
+import { findClients } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
-import { findIssuers, findSuspendedIssuers, listThumbprints } from './issuers.ts';
-import { recall } from './purge.ts';
+import { findIssuers, listThumbprints } from './issuers.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import type { Kind } from './shelf.ts';
@@ -38,16 +37,6 @@ export const kindsEverywhere: Kind<readonly TargetKind[]> = {
   absent: [],
 };
 
-export const suspended: Kind<boolean> = {
-  load: async (db, clientIds) => (await findSuspended(db, clientIds)).map((id) => [id, true]),
-  absent: false,
-};
-
-export const suspendedIssuers: Kind<boolean> = {
-  load: async (db, names) => (await findSuspendedIssuers(db, names)).map((name) => [name, true]),
-  absent: false,
-};
-
 export const sessions: Kind<Session | undefined> = {
   load: async (db, ids) => byKey(await findSessions(db, ids), (session) => session.sessionId),
   absent: undefined,
@@ -66,11 +55,6 @@ export const clients: Kind<Client | undefined> = {
 export const issuers: Kind<Issuer | undefined> = {
   load: async (db, names) => byKey(await findIssuers(db, names), (issuer) => issuer.issuer),
   absent: undefined,
-};
-
-export const purgedUntil: Kind<number> = {
-  load: async (db) => [[theOne, await recall(db, 'purged_until')]],
-  absent: 0,
 };
 
 export const usedIds: Kind<boolean> = {

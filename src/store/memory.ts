@@ -1,97 +1,169 @@
-// What is remembered between questions, so that most need no look-up: claims, which never change; the keys of
-// all revocations, brought up to the head of the log; who is suspended, and how far back purges reached, read
-// anew when a counter says so.
+// What is remembered between batches, so that most need no look-up: claims, which never change; the keys of
+// all revocations, brought up to the head of the log; the records of clients and issuers, who is suspended, and
+// how far back purges reached, read anew when a counter says so.
 // Never a verdict.
 //
-// The heads are read anew for every batch of questions. Their lock makes sequence order commit order, so what
-// lies at or below them is complete, and the memory is exact at the instant at which they were read: no
-// notification is trusted, and other processes and the command line count at once.
+// The heads are read anew for every batch of questions, and locked for every batch of decisions. Their lock
+// makes sequence order commit order, so what lies at or below them is complete, and the memory is exact at the
+// instant at which they were read: no notification is trusted, and other processes and the command line count
+// at once.
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
+import type { Client } from '../domain/clients.ts';
 import { keysOf } from '../domain/cutoffs.ts';
-import { type TargetKind, targetKey, targetsEverywhere } from '../domain/targets.ts';
+import type { Issuer } from '../domain/issuers.ts';
+import {
+  everyIssuer,
+  type TargetKey,
+  type TargetKind,
+  targetKey,
+  targetsEverywhere,
+} from '../domain/targets.ts';
 import { listSuspended } from './clients.ts';
 import { findRow } from './dialect.ts';
 import { listSuspendedIssuers } from './issuers.ts';
 import { halvesOf, KeySet } from './key-set.ts';
 import { recall } from './purge.ts';
-import { listKeys } from './revocations.ts';
+import { listKeys, type NumberedRevocation } from './revocations.ts';
 
 const tokensMax = 120_000;
+const recordsMax = 1_000;
 /** Tails up to here are waited for. */
 const shortTail = 20_000;
 const tailPageSize = 2_000;
 
-/** How far the logs had come at one instant. */
+/** For questions: what is committed now. */
+export function readHeads(db: Knex): Promise<Heads> {
+  return findRow<Heads>(db, 'select revocation_seq, suspension_seq from heads where id = 1');
+}
+
+/** How far the logs had come at one instant; later ones have the greater numbers. */
 export interface Heads {
   readonly revocation_seq: number;
+  /** Moves with every change of a client or an issuer, with the horizon of purges, and with erasures. */
   readonly suspension_seq: number;
 }
 
-interface Suspensions {
+interface Records {
   readonly seq: number;
-  readonly clients: ReadonlySet<string>;
-  readonly issuers: ReadonlySet<string>;
+  readonly suspendedClients: ReadonlySet<string>;
+  readonly suspendedIssuers: ReadonlySet<string>;
   readonly purgedUntil: number;
+  readonly erasures: number;
 }
 
-const unknownSuspensions: Suspensions = { seq: -1, clients: new Set(), issuers: new Set(), purgedUntil: 0 };
+const unknownRecords: Records = {
+  seq: -1,
+  suspendedClients: new Set(),
+  suspendedIssuers: new Set(),
+  purgedUntil: 0,
+  erasures: 0,
+};
+
+/** What a look-up came to, also that there is no such record. */
+export interface Found<Value> {
+  readonly value: Value;
+}
 
 export class Memory {
+  readonly #reader: Knex;
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
+  readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
+  readonly issuers = new LRUCache<string, Found<Issuer | undefined>>({ max: recordsMax });
   #halves = new WeakMap<Claims, Uint32Array>();
   #kindsEverywhere = new Set<TargetKind>();
   #revoked = new KeySet();
   /** All revocations up to this sequence number are in the set. */
   #seq = 0;
-  #suspensions = unknownSuspensions;
+  #records = unknownRecords;
   #reading: Promise<void> | null = null;
+
+  constructor(reader: Knex) {
+    this.#reader = reader;
+  }
 
   token(digest: Digest): RegisteredToken | undefined {
     return this.#tokens.get(digest);
   }
 
-  keep(token: RegisteredToken): void {
-    this.#tokens.set(token.digest, token);
+  /** `heads` are those of the batch that found it. */
+  keep(token: RegisteredToken, heads: Heads): void {
+    if (this.isAsOf(heads)) this.#tokens.set(token.digest, token);
+  }
+
+  /** Has nothing but revocations been written since? What was found then may be kept only if so. */
+  isAsOf(heads: Heads): boolean {
+    return this.#records.seq === heads.suspension_seq;
   }
 
   /**
-   * Reads the heads and brings the memory up to them; resolves to them. A long tail of revocations, as after
-   * the start, is read beside the questions, which look everything up until that is done.
+   * Brings the memory up to the heads that `read` reads in `db`; resolves to them. A long tail of revocations,
+   * as after the start, is read beside the questions and decisions, which look everything up until that is done.
    */
-  async catchUp(db: Knex): Promise<Heads> {
+  async catchUp<AtLeast extends Heads>(db: Knex, read: (db: Knex) => Promise<AtLeast>): Promise<AtLeast> {
     const seqBefore = this.#seq;
-    const heads = await findRow<Heads>(db, 'select revocation_seq, suspension_seq from heads where id = 1');
+    const heads = await read(db);
     if (heads.revocation_seq < seqBefore) this.#forget();
-    if (heads.suspension_seq > this.#suspensions.seq) await this.#readSuspensions(db, heads.suspension_seq);
+    if (heads.suspension_seq > this.#records.seq) await this.#readRecords(db, heads.suspension_seq);
     await this.#readRevocations(db, heads.revocation_seq);
     return heads;
   }
 
+  /** Takes in what this process has just committed right after `seqBefore`, so that it need not be read back. */
+  learn(seqBefore: number, revocations: readonly NumberedRevocation[]): void {
+    if (this.#seq !== seqBefore) return;
+    for (const { target, seq } of revocations) {
+      const [high = 0, low = 0] = halvesOf([targetKey(target)]);
+      this.#revoked.add(high, low);
+      if (target.issuer === everyIssuer) this.#lookEverywhere(target.kind);
+      this.#seq = seq;
+    }
+  }
+
   /** False only when no revocation up to the heads bears any of the token's keys. */
   mayBeCovered(claims: Claims, heads: Heads): boolean {
-    if (this.#seq < heads.revocation_seq) return true;
+    if (!this.#isUpTo(heads)) return true;
     let halves = this.#halves.get(claims);
     if (!halves) {
       const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
       halves = halvesOf([...keysOf(claims), ...everywhere]);
       this.#halves.set(claims, halves);
     }
+    return this.#hasAny(halves);
+  }
+
+  /** False only when no revocation up to the heads bears this key. */
+  mayBeRevoked(key: TargetKey, heads: Heads): boolean {
+    return !this.#isUpTo(heads) || this.#hasAny(halvesOf([key]));
+  }
+
+  /** Which kinds of target were revoked in every issuer at once, up to the heads; null while that is not known. */
+  kindsEverywhere(heads: Heads): ReadonlySet<TargetKind> | null {
+    return this.#isUpTo(heads) ? this.#kindsEverywhere : null;
+  }
+
+  isClientSuspended(clientId: string): boolean {
+    return this.#records.suspendedClients.has(clientId);
+  }
+
+  isIssuerSuspended(issuer: string): boolean {
+    return this.#records.suspendedIssuers.has(issuer);
+  }
+
+  get purgedUntil(): number {
+    return this.#records.purgedUntil;
+  }
+
+  #isUpTo(heads: Heads): boolean {
+    return this.#seq >= heads.revocation_seq;
+  }
+
+  #hasAny(halves: Uint32Array): boolean {
     for (let n = 0; n < halves.length; n += 2) {
       if (this.#revoked.has(halves[n] as number, halves[n + 1] as number)) return true;
     }
     return false;
-  }
-
-  /** Is the token's client or issuer suspended? */
-  isSuspended(claims: Claims): boolean {
-    const { clients, issuers } = this.#suspensions;
-    return (claims.clientId !== null && clients.has(claims.clientId)) || issuers.has(claims.issuer);
-  }
-
-  get purgedUntil(): number {
-    return this.#suspensions.purgedUntil;
   }
 
   /** The log went back: the database was restored under us, and what we remember may never have been. */
@@ -101,22 +173,32 @@ export class Memory {
     this.#kindsEverywhere = new Set();
     this.#revoked = new KeySet();
     this.#seq = 0;
-    this.#suspensions = unknownSuspensions;
+    this.#records = unknownRecords;
+    this.clients.clear();
+    this.issuers.clear();
   }
 
-  async #readSuspensions(db: Knex, seq: number): Promise<void> {
-    const [clients, issuers] = [await listSuspended(db), await listSuspendedIssuers(db)];
-    const purgedUntil = await recall(db, 'purged_until');
+  async #readRecords(db: Knex, seq: number): Promise<void> {
+    const records = {
+      seq,
+      suspendedClients: new Set(await listSuspended(db)),
+      suspendedIssuers: new Set(await listSuspendedIssuers(db)),
+      purgedUntil: await recall(db, 'purged_until'),
+      erasures: await recall(db, 'erasures'),
+    };
     // Another batch may have read later ones meanwhile.
-    if (seq > this.#suspensions.seq) {
-      this.#suspensions = { seq, clients: new Set(clients), issuers: new Set(issuers), purgedUntil };
-    }
+    if (seq <= this.#records.seq) return;
+    if (records.erasures !== this.#records.erasures) this.#tokens.clear();
+    this.clients.clear();
+    this.issuers.clear();
+    this.#records = records;
   }
 
   async #readRevocations(db: Knex, head: number): Promise<void> {
     if (head <= this.#seq || this.#reading) return;
-    const reading = this.#readTail(db, head);
-    if (head - this.#seq <= shortTail) return reading;
+    const isShort = head - this.#seq <= shortTail;
+    const reading = this.#readTail(isShort ? db : this.#reader, head);
+    if (isShort) return reading;
     const done = () => {
       this.#reading = null;
     };

@@ -26,7 +26,7 @@ import { commitBatch } from './commit.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { LoadedFacts } from './facts.ts';
 import { listIssuers } from './issuers.ts';
-import { Memory } from './memory.ts';
+import { Memory, readHeads } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
 import { findRevocation, listRevocations } from './revocations.ts';
 import { listSessionsOf, touchSessions } from './sessions.ts';
@@ -63,7 +63,7 @@ class KnexStore implements Store {
   readonly #writer: Knex;
   readonly #now: () => number;
   readonly #clockSql: string | null;
-  readonly #memory = new Memory();
+  readonly #memory: Memory;
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
   readonly upkeep: UpkeepStore;
@@ -72,6 +72,7 @@ class KnexStore implements Store {
     this.#dialect = dialect;
     this.#reader = dialect.openReader();
     this.#writer = dialect.openWriter();
+    this.#memory = new Memory(this.#reader);
     this.upkeep = new KnexUpkeep(dialect, this.#reader, this.#writer);
     this.#now = options.now ?? Date.now;
     this.#clockSql = options.now ? null : dialect.clockSql;
@@ -166,8 +167,8 @@ class KnexStore implements Store {
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
     const now = this.#now();
-    const memory = this.#memory;
-    const facts = new LoadedFacts({ memory, heads: await guarded(memory.catchUp(this.#reader)) });
+    const heads = await guarded(this.#memory.catchUp(this.#reader, readHeads));
+    const facts = new LoadedFacts(this.#memory, heads);
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {
@@ -201,6 +202,7 @@ class KnexStore implements Store {
       const results = await commitBatch(
         this.#writer,
         entries.map((entry) => entry.item),
+        this.#memory,
         { now: this.#now, clockSql: this.#clockSql },
       );
       for (const [n, result] of results.entries()) {

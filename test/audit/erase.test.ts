@@ -61,6 +61,12 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
   );
   t.false(await app.isActive(token));
   t.true(await app.isActive(other));
+  t.is((await app.form('/revoke', { token }, client)).body.reason, 'token_not_found');
+  t.deepEqual(
+    findSecrets(await dump(app.database), [alice]),
+    ['revocations.target_id'],
+    'a server that knew the token has forgotten whose it was',
+  );
   const shown = await app.get('/v1/audit/events?action=login', auditor);
   t.deepEqual(shown.body.items[1].erased, ['user_id', 'session_id', 'ip', 'user_agent']);
 
