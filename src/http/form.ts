@@ -21,7 +21,8 @@ export async function readForm(ctx: Context): Promise<Form> {
   return parseForm(await readBody(ctx));
 }
 
-async function readBody(ctx: Context): Promise<Buffer> {
+/** A body of at most `bodyBytesMax` bytes, of any type. */
+export async function readBody(ctx: Context): Promise<Buffer> {
   if (!/^(?:identity)?$/i.test(ctx.get('content-encoding'))) {
     throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
   }
@@ -29,7 +30,7 @@ async function readBody(ctx: Context): Promise<Buffer> {
 }
 
 export function tooLarge(bytesMax: number): Refusal {
-  return new Refusal('too_large', `the body is over ${bytesMax} bytes`, { headers: { Connection: 'close' } });
+  return new Refusal('too_large', `the body is over ${bytesMax} bytes`);
 }
 
 function collect(request: IncomingMessage): Promise<Buffer> {

@@ -19,7 +19,7 @@ import type { SignalFault, SignalRead, SignalVerifier } from '../jwt/signal-veri
 import { bearerChallenge } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { bodyBytesMax, readForm, tooLarge } from './form.ts';
+import { readBody, readForm } from './form.ts';
 import { readJson } from './json.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
@@ -134,7 +134,7 @@ export function handleInboxes(parts: InboxParts) {
       const kind = 'security_events';
       if (!/^application\/secevent\+jwt *(?:;|$)/i.test(ctx.get('content-type')))
         return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
-      const read = await signals.read(await readText(ctx), kind, ['secevent+jwt']);
+      const read = await signals.read((await readBody(ctx)).toString().trim(), kind, ['secevent+jwt']);
       if (!read.ok) {
         await refuse(ctx, kind, read.why);
         return answerError(ctx, errOf[read.why], 'the event token is not accepted');
@@ -220,15 +220,4 @@ const errOf: Readonly<Record<SignalFault, string>> = {
 
 function answerError(ctx: Context, err: string, description: string): void {
   respond(ctx, 400, { err, description });
-}
-
-async function readText(ctx: Context): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of ctx.req as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > bodyBytesMax) throw tooLarge(bodyBytesMax);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString().trim();
 }

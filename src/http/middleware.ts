@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.ts';
 import { type Overload, retryAfterSeconds } from './overload.ts';
 import { Refusal, render } from './refusal.ts';
 import { respond, setCommonHeaders } from './respond.ts';
+import { discardRest } from './unreadable.ts';
 
 /** Names the request, and sees to it that every answer has the headers that all have. */
 export function identify(log: Logger, trusted: BlockList) {
@@ -53,6 +54,7 @@ export function answerErrors(overload: Overload) {
       ctx.set({ ...refusal.headers });
       if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);
       respond(ctx, status, body, contentType);
+      discardRest(ctx.req);
     }
   };
 }

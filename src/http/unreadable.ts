@@ -1,10 +1,12 @@
-// What never becomes a request: no HTTP, too long a head, or not all of it in time. Koa hears nothing of it; it
-// is answered here, by name of the limit.
+// What never becomes a whole request: no HTTP, too long a head, or not all of it in time. Koa hears nothing of
+// it; it is answered here, by name of the limit. And what is left of a request that was answered too soon for it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export const headerBytesMax = 32_768;
 export const requestTimeoutMs = 30_000;
+/** Whoever goes on sending this much after having been refused is cut off. */
+const restBytesMax = 4 * 2 ** 20;
 
 /** Connections whose request is answered while it is still being read. */
 const patient = new WeakSet<Socket>();
@@ -14,6 +16,20 @@ export function bePatient({ socket }: IncomingMessage, response: ServerResponse)
   patient.add(socket);
   socket.setTimeout(requestTimeoutMs);
   response.once('close', () => patient.delete(socket));
+}
+
+/**
+ * What of a refused request is still to come is read and forgotten. To close the connection at once would make
+ * the sender's system throw away the answer, which names the limit, before the sender has read it.
+ */
+export function discardRest(request: IncomingMessage): void {
+  if (request.complete) return;
+  let length = 0;
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length > restBytesMax) request.destroy();
+  });
+  request.resume();
 }
 
 export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
