@@ -159,6 +159,7 @@ testEachStore('SIGTERM lets the open requests of all workers end, and exits with
           expect: '100-continue',
         },
       });
+      sent.on('error', () => {});
       sent.flushHeaders();
       await once(sent, 'continue');
       return { sent, body };

@@ -91,6 +91,8 @@ export async function call(url: string, path: string, auth: Auth, { form, json }
     signal: AbortSignal.timeout(callMs),
     headers: { authorization: authorization(auth), ...(method === 'POST' && { 'content-type': type }) },
   });
+  // A server that is killed may also break off a connection whose answer has begun.
+  sent.on('error', () => {});
   sent.end(form ? encodeForm(form) : json ? JSON.stringify(json) : undefined);
   const [response] = await once(sent, 'response');
   const { statusCode: status, headers } = response;

@@ -51,8 +51,7 @@ export function dialect(url: string): Dialect {
     isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),
     isRefusal: (error) => /^(22|23)/.test(codeOf(error)),
     withMigrationLock: async (work) => {
-      const client = new pg.Client({ connectionString: url });
-      await client.connect();
+      const client = await connect(url);
       try {
         await client.query('select pg_advisory_lock($1)', [migrationLockKey]);
         return await work();
@@ -61,10 +60,7 @@ export function dialect(url: string): Dialect {
       }
     },
     withTaskLock: async (task, work) => {
-      // A connection of its own: the lock lives as long as it, and it holds no snapshot and no row.
-      const client = new pg.Client({ connectionString: url });
-      await client.connect();
-      client.on('error', () => {});
+      const client = await connect(url);
       try {
         const keys = [migrationLockKey, taskLockKeys[task]];
         const { rows } = await client.query('select pg_try_advisory_lock($1, $2) as mine', keys);
@@ -74,6 +70,17 @@ export function dialect(url: string): Dialect {
       }
     },
   };
+}
+
+/**
+ * For a lock: a connection of its own, which holds no snapshot and no row, and lives as long as the lock. When it
+ * breaks, so do those that work under the lock.
+ */
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
 }
 
 export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
