@@ -2,7 +2,7 @@
 // references, and the fields below are struck out should one slip in.
 import pino, { type Logger } from 'pino';
 
-const struckOut = [
+const struckOut: ReadonlySet<string> = new Set([
   'authorization',
   'cookie',
   'token',
@@ -10,7 +10,8 @@ const struckOut = [
   'client_secret',
   'secret',
   'assertion',
-];
+]);
+const censor = '[removed]';
 
 export interface LogOptions {
   readonly level: string;
@@ -21,12 +22,26 @@ export interface LogOptions {
 }
 
 export function createLog({ level, format, write, pid }: LogOptions): Logger {
-  const redact = { paths: struckOut.flatMap((field) => [field, `*.${field}`]), censor: '[removed]' };
+  const formatters = { log: (fields: Fields) => strikeOut(fields) };
   const stream = { write: format === 'pretty' ? (line: string) => write(toText(line)) : write };
   return pino(
-    { level, redact, base: pid === undefined ? null : { pid }, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, formatters, base: pid === undefined ? null : { pid }, timestamp: pino.stdTimeFunctions.isoTime },
     stream,
   );
+}
+
+type Fields = Record<string, unknown>;
+
+/** At the top and one level down. Pino's own way copies every line; here only one with something to strike out is. */
+function strikeOut(fields: Fields, below = 1): Fields {
+  let clean = fields;
+  for (const [name, value] of Object.entries(fields)) {
+    const isNested = below > 0 && typeof value === 'object' && value !== null;
+    const struck = isNested ? strikeOut(value as Fields, below - 1) : value;
+    if (struckOut.has(name)) clean = { ...clean, [name]: censor };
+    else if (struck !== value) clean = { ...clean, [name]: struck };
+  }
+  return clean;
 }
 
 function toText(line: string): string {

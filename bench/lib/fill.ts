@@ -6,6 +6,7 @@ import type { Knex } from 'knex';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../../src/domain/claims.ts';
 import { type Cause, finalForToken } from '../../src/domain/cutoffs.ts';
+import { targetKey } from '../../src/domain/targets.ts';
 import { appendRevocations, findRevocation, type NumberedRevocation } from '../../src/store/revocations.ts';
 import { findTokens, insertTokens } from '../../src/store/tokens.ts';
 import { multiplyRow } from './multiply.ts';
@@ -52,7 +53,8 @@ export async function fillRevocations(db: Knex, count: number, now: number): Pro
 
 function benchRevocation(n: number, now: number): NumberedRevocation {
   const target = { kind: 'token', issuer: '', id: digestOf(`bench revoked ${n}`) } as const;
-  return { ...finalForToken(target, cause, now + 86_400_000), seq: n + 1, revokedAt: now };
+  const named = { key: targetKey(target), reason: cause.reason };
+  return { ...finalForToken(target, cause, now + 86_400_000), ...named, seq: n + 1, revokedAt: now };
 }
 
 export function benchToken(n: number, issuer: string, now: number): RegisteredToken {

@@ -11,6 +11,7 @@ import { openStore } from '../store/open.ts';
 import { startFleet } from '../workers/fleet.ts';
 import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
+import { writeTogether } from './write-together.ts';
 
 /** One process that serves, or one that has others do it. */
 interface Serving {
@@ -21,7 +22,7 @@ interface Serving {
 }
 
 export async function serve(process: NodeJS.Process): Promise<void> {
-  const say = (text: string) => process.stdout.write(`${text}\n`);
+  const write = writeTogether(process);
   let config: Config;
   try {
     config = readConfig(process.env, { isTerminal: process.stdout.isTTY });
@@ -35,7 +36,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
   const log = createLog({
     level: config.logLevel,
     format: config.logFormat,
-    write: (line) => process.stdout.write(line),
+    write,
     ...(hasWorkers && { pid: process.pid }),
   });
   for (const warning of config.warnings) log.warn(warning);
@@ -49,7 +50,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     const text = await greeting(server, config);
     // Before the last words: who waits for them may send a signal at once.
     stopWhenTold(process, server, log);
-    say(text);
+    write(`${text}\n`);
   } catch (error) {
     process.stderr.write(`${error instanceof WorkerFailed ? error.message : describeFailure(error)}\n`);
     process.exit(1);

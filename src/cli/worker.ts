@@ -7,6 +7,7 @@ import { createLog } from '../log.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import type { ToFirst, ToWorker } from '../workers/messages.ts';
 import { describeFailure } from './failure.ts';
+import { writeTogether } from './write-together.ts';
 
 const channel = cluster.worker;
 if (!channel) throw new Error('this program is started by the server, when WORKERS is over 1');
@@ -46,7 +47,7 @@ tell({ kind: 'ready' });
 async function start(config: Config): Promise<void> {
   const { logLevel: level, logFormat: format } = config;
   const { pid, version: nodeVersion } = process;
-  const log = createLog({ level, format, pid, write: (line) => process.stdout.write(line) });
+  const log = createLog({ level, format, pid, write: writeTogether(process) });
   server = startServer(config, log, { nodeVersion, others });
   try {
     const { url, adminUrl } = await server;

@@ -6,7 +6,7 @@ import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import type { ClientChange, IssuerChange, Remembered } from '../domain/store.ts';
-import { everyIssuer, type TargetKey, type TargetKind, targetKey } from '../domain/targets.ts';
+import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
 import type { NumberedRevocation } from './revocations.ts';
 
 export class Changes {
@@ -35,18 +35,17 @@ export class Changes {
       this.grants.set(grantId, { grantId, issuer, subject, clientId });
   }
 
-  addRevocation(revocation: NewRevocation): NumberedRevocation {
+  /** `key` is that of its target. */
+  addRevocation(revocation: NewRevocation, key: TargetKey): NumberedRevocation {
     this.#seq += 1;
-    const numbered = { ...revocation, seq: this.#seq, revokedAt: this.#now };
-    this.numbered.set(numbered.seq, numbered);
-    const { target, cause, ...said } = numbered;
+    const { target, cause } = revocation;
+    const row = { ...revocation, seq: this.#seq, key, reason: cause.reason, revokedAt: this.#now };
+    this.numbered.set(row.seq, row);
     if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
-    const key = targetKey(target);
-    const row: Revocation = { ...said, key, reason: cause.reason };
     const rows = this.revocations.get(key);
     if (rows) rows.push(row);
     else this.revocations.set(key, [row]);
-    return numbered;
+    return row;
   }
 }
 

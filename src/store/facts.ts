@@ -86,8 +86,7 @@ export class LoadedFacts implements Facts {
 
   standing(claims: Claims): Standing {
     const suspended = this.#areSuspended(claims);
-    if (this.#changes.revocations.size === 0 && !this.#memory.mayBeCovered(claims, this.#heads))
-      return { coveredBy: [], suspended };
+    if (!this.#mayBeCovered(claims)) return { coveredBy: [], suspended };
     const own = this.#keysOf(claims);
     const [ownRows, furtherKeys] = this.together(
       () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
@@ -190,22 +189,18 @@ export class LoadedFacts implements Facts {
    */
   apply(effects: Effects): AppliedEffects {
     const wanted = effects.revocations ?? [];
-    this.together(
-      ...wanted.map(
-        ({ target }) =>
-          () =>
-            this.#coverageOf(targetKey(target)),
-      ),
-    );
+    const keys = wanted.map(({ target }) => targetKey(target));
+    this.together(...keys.map((key) => () => this.#coverageOf(key)));
     const sessions = (effects.sessions ?? []).map((session) =>
       touched(this.session(session.sessionId), session),
     );
     const revocations: NumberedRevocation[] = [];
-    const seqs = wanted.map((revocation) => {
-      const rows = this.#coverageOf(targetKey(revocation.target));
+    const seqs = wanted.map((revocation, n) => {
+      const key = keys[n] as TargetKey;
+      const rows = this.#coverageOf(key);
       const earlier = revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
       if (earlier) return earlier.seq;
-      const numbered = this.#changes.addRevocation(revocation);
+      const numbered = this.#changes.addRevocation(revocation, key);
       revocations.push(numbered);
       return numbered.seq;
     });
@@ -253,6 +248,17 @@ export class LoadedFacts implements Facts {
     const value = shelf.get(key);
     if (this.#memory.isAsOf(this.#heads)) known.set(key, { value });
     return value;
+  }
+
+  /** False for nearly all tokens, and then nothing need be looked up. */
+  #mayBeCovered(claims: Claims): boolean {
+    if (!this.#isForDecisions) return this.#memory.mayBeCovered(claims, this.#heads);
+    const { revocations, kindsEverywhere } = this.#changes;
+    return (
+      kindsEverywhere.size > 0 ||
+      this.#memory.mayBeCovered(claims, this.#heads, this.#keysOf(claims)) ||
+      this.#keysOf(claims).some((key) => revocations.has(key))
+    );
   }
 
   #coverageOf(key: TargetKey): readonly Revocation[] {

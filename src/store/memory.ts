@@ -113,21 +113,21 @@ export class Memory {
   /** Takes in what this process has just committed right after `seqBefore`, so that it need not be read back. */
   learn(seqBefore: number, revocations: readonly NumberedRevocation[]): void {
     if (this.#seq !== seqBefore) return;
-    for (const { target, seq } of revocations) {
-      const [high = 0, low = 0] = halvesOf([targetKey(target)]);
+    for (const { target, key, seq } of revocations) {
+      const [high = 0, low = 0] = halvesOf([key]);
       this.#revoked.add(high, low);
       if (target.issuer === everyIssuer) this.#lookEverywhere(target.kind);
       this.#seq = seq;
     }
   }
 
-  /** False only when no revocation up to the heads bears any of the token's keys. */
-  mayBeCovered(claims: Claims, heads: Heads): boolean {
+  /** False only when no revocation up to the heads bears any of the token's keys, `own` or in every issuer. */
+  mayBeCovered(claims: Claims, heads: Heads, own: readonly TargetKey[] | null = null): boolean {
     if (!this.#isUpTo(heads)) return true;
     let halves = this.#halves.get(claims);
     if (!halves) {
       const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
-      halves = halvesOf([...keysOf(claims), ...everywhere]);
+      halves = halvesOf([...(own ?? keysOf(claims)), ...everywhere]);
       this.#halves.set(claims, halves);
     }
     return this.#hasAny(halves);

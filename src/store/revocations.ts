@@ -10,16 +10,13 @@ import {
   type Revocation,
 } from '../domain/cutoffs.ts';
 import type { RevocationFilter } from '../domain/store.ts';
-import { everyIssuer, type TargetKey, type TargetKind, targetKey } from '../domain/targets.ts';
+import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
 import type { Channel, Reason } from '../domain/vocabulary.ts';
 import { findRowsByKey } from './dialect.ts';
 import { insertRows } from './insert-rows.ts';
 
 /** A row that has its place in the log. */
-export interface NumberedRevocation extends NewRevocation {
-  readonly seq: number;
-  readonly revokedAt: number;
-}
+export interface NumberedRevocation extends NewRevocation, Revocation {}
 
 interface CoverageRow {
   seq: number;
@@ -111,18 +108,21 @@ export async function findRevocation(db: Knex, seq: number): Promise<LoggedRevoc
 }
 
 export async function appendRevocations(db: Knex, revocations: readonly NumberedRevocation[]): Promise<void> {
-  const rows = revocations.map(({ target, cause, ...revocation }) => ({
-    ...toCoverageRow({ ...revocation, key: targetKey(target), reason: cause.reason }),
-    kind: target.kind,
-    issuer: target.issuer,
-    target_id: target.id,
-    reason_text: cause.reasonText,
-    actor_kind: cause.origin.actor.kind,
-    actor_id: cause.origin.actor.id,
-    channel: cause.origin.channel,
-    request_id: cause.origin.requestId,
-    purge_after: revocation.purgeAfter,
-  }));
+  const rows = revocations.map((revocation) => {
+    const { target, cause } = revocation;
+    return {
+      ...toCoverageRow(revocation),
+      kind: target.kind,
+      issuer: target.issuer,
+      target_id: target.id,
+      reason_text: cause.reasonText,
+      actor_kind: cause.origin.actor.kind,
+      actor_id: cause.origin.actor.id,
+      channel: cause.origin.channel,
+      request_id: cause.origin.requestId,
+      purge_after: revocation.purgeAfter,
+    };
+  });
   await insertRows(db, 'revocations', rows);
 }
 
@@ -133,8 +133,8 @@ export async function replaceCutoffs(
   added: readonly NumberedRevocation[],
 ): Promise<void> {
   if (dropped.length > 0) await db('cutoffs').whereIn('seq', dropped).delete();
-  const rows = added.map(({ target, cause, ...revocation }) => ({
-    ...toCoverageRow({ ...revocation, key: targetKey(target), reason: cause.reason }),
+  const rows = added.map((revocation) => ({
+    ...toCoverageRow(revocation),
     purge_after: revocation.purgeAfter,
   }));
   await insertRows(db, 'cutoffs', rows);

@@ -107,7 +107,8 @@ export async function findRowsByKey<Row>(
 export function insertMany(db: Knex, table: string, rows: Rows): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
   const marks = columns.map(() => '?').join(', ');
-  const values = rows.flatMap((row) => columns.map((column) => row[column]));
+  const values: unknown[] = [];
+  for (const row of rows) for (const column of columns) values.push(row[column]);
   return withConnection(db, (writer: WriterThread) =>
     writer.runEach(`insert into "${table}" (${namesOf(columns)}) values (${marks})`, values, columns.length),
   );
