@@ -57,9 +57,9 @@ type Verified = Extract<Verification, { kind: 'verified' }>;
 export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
   readonly registrar: string | null;
-  readonly isHomeMade: boolean;
-  /** What its issuer signed; null for what is known by its registration alone. */
-  readonly signed: Claims | null;
+  readonly isHomeMade?: boolean;
+  /** What its issuer signed; absent for what is known by its registration alone. */
+  readonly signed?: Claims;
 }
 
 /** The first instant at which a token could have been issued: one without `iat` lives at most that long. */
@@ -85,8 +85,7 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   const { digest, verification } = presented;
   if (verification.kind === 'refused') return undefined;
   const registered = facts.token(digest);
-  if (verification.kind === 'opaque')
-    return registered && once(registered, () => ({ ...registered, isHomeMade: false, signed: null }));
+  if (verification.kind === 'opaque') return registered;
   const { claims } = verification;
   if (!registered) {
     if (verification.issuedFrom <= facts.purgedUntil()) return undefined;

@@ -3,7 +3,25 @@
 // that was not, so a hit must be checked where the truth is.
 import type { TargetKey } from '../domain/targets.ts';
 
+/**
+ * The first 8 bytes of each of some keys, two to a character: a string takes a third of the memory of a typed
+ * array of the same length, and every token that is remembered has one.
+ */
+export type Prints = string;
+
+const bytesOfKey = 8;
+const charactersOfKey = bytesOfKey / 2;
 const loadMax = 0.6;
+
+export function printsOf(keys: readonly TargetKey[]): Prints {
+  const hex = keys.map((key) => key.slice(0, 2 * bytesOfKey)).join('');
+  return Buffer.from(hex, 'hex').toString('utf16le');
+}
+
+/** Of one key, as the database holds it. */
+export function printsOfBytes(key: Buffer): Prints {
+  return key.toString('utf16le', 0, bytesOfKey);
+}
 
 export class KeySet {
   #slots = new Uint32Array(2 * 1024);
@@ -13,23 +31,29 @@ export class KeySet {
     return this.#size;
   }
 
-  add(high: number, low: number): void {
-    if (this.#size >= (this.#slots.length / 2) * loadMax) this.#grow();
-    if (this.#insert(this.#slots, high, low || 1)) this.#size += 1;
+  addAll(prints: Prints): void {
+    for (let at = 0; at < prints.length; at += charactersOfKey) {
+      if (this.#size >= (this.#slots.length / 2) * loadMax) this.#grow();
+      if (this.#insert(this.#slots, highOf(prints, at), lowOf(prints, at))) this.#size += 1;
+    }
   }
 
-  has(high: number, low: number): boolean {
+  hasAny(prints: Prints): boolean {
+    for (let at = 0; at < prints.length; at += charactersOfKey)
+      if (this.#has(highOf(prints, at), lowOf(prints, at))) return true;
+    return false;
+  }
+
+  #has(high: number, low: number): boolean {
     const slots = this.#slots;
-    const sought = low || 1;
     const mask = slots.length / 2 - 1;
     for (let slot = high & mask; ; slot = (slot + 1) & mask) {
       const found = slots[2 * slot + 1];
       if (found === 0) return false;
-      if (found === sought && slots[2 * slot] === high) return true;
+      if (found === low && slots[2 * slot] === high) return true;
     }
   }
 
-  /** An empty slot has a low half of 0, which no key has here. */
   #insert(slots: Uint32Array, high: number, low: number): boolean {
     const mask = slots.length / 2 - 1;
     let slot = high & mask;
@@ -53,12 +77,11 @@ export class KeySet {
   }
 }
 
-/** The first 8 bytes of each key as two 32-bit halves, one after the other. */
-export function halvesOf(keys: readonly TargetKey[]): Uint32Array {
-  const halves = new Uint32Array(keys.length * 2);
-  keys.forEach((key, n) => {
-    halves[2 * n] = Number.parseInt(key.slice(0, 8), 16);
-    halves[2 * n + 1] = Number.parseInt(key.slice(8, 16), 16);
-  });
-  return halves;
+function highOf(prints: Prints, at: number): number {
+  return ((prints.charCodeAt(at) << 16) | prints.charCodeAt(at + 1)) >>> 0;
+}
+
+/** Never 0, which stands for an empty slot. */
+function lowOf(prints: Prints, at: number): number {
+  return ((prints.charCodeAt(at + 2) << 16) | prints.charCodeAt(at + 3)) >>> 0 || 1;
 }

@@ -23,11 +23,13 @@ import {
 import { listSuspended } from './clients.ts';
 import { findRow } from './dialect.ts';
 import { listSuspendedIssuers } from './issuers.ts';
-import { halvesOf, KeySet } from './key-set.ts';
+import { KeySet, type Prints, printsOf, printsOfBytes } from './key-set.ts';
 import { recall } from './purge.ts';
 import { listKeys, type NumberedRevocation } from './revocations.ts';
 
 const tokensMax = 120_000;
+/** Of so many that were looked up lately it is known that they were. */
+const seenMax = 2 ** 19;
 const recordsMax = 1_000;
 /** Tails up to here are waited for. */
 const shortTail = 20_000;
@@ -69,9 +71,10 @@ export interface Found<Value> {
 export class Memory {
   readonly #reader: Knex;
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
+  readonly #seen = new Uint32Array(seenMax);
   readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
   readonly issuers = new LRUCache<string, Found<Issuer | undefined>>({ max: recordsMax });
-  #halves = new WeakMap<Claims, Uint32Array>();
+  #prints = new WeakMap<Claims, Prints>();
   #kindsEverywhere = new Set<TargetKind>();
   #revoked = new KeySet();
   /** All revocations up to this sequence number are in the set. */
@@ -87,9 +90,13 @@ export class Memory {
     return this.#tokens.get(digest);
   }
 
-  /** `heads` are those of the batch that found it. */
+  /** `heads` are those of the batch that found it. Who comes once is not worth the room: who comes again is. */
   keep(token: RegisteredToken, heads: Heads): void {
-    if (this.isAsOf(heads)) this.#tokens.set(token.digest, token);
+    if (!this.isAsOf(heads)) return;
+    const slot = Number.parseInt(token.digest.slice(0, 8), 16) % seenMax;
+    const mark = Number.parseInt(token.digest.slice(8, 16), 16);
+    if (this.#seen[slot] === mark) this.#tokens.set(token.digest, token);
+    else this.#seen[slot] = mark;
   }
 
   /** Has nothing but revocations been written since? What was found then may be kept only if so. */
@@ -114,8 +121,7 @@ export class Memory {
   learn(seqBefore: number, revocations: readonly NumberedRevocation[]): void {
     if (this.#seq !== seqBefore) return;
     for (const { target, key, seq } of revocations) {
-      const [high = 0, low = 0] = halvesOf([key]);
-      this.#revoked.add(high, low);
+      this.#revoked.addAll(printsOf([key]));
       if (target.issuer === everyIssuer) this.#lookEverywhere(target.kind);
       this.#seq = seq;
     }
@@ -124,18 +130,18 @@ export class Memory {
   /** False only when no revocation up to the heads bears any of the token's keys, `own` or in every issuer. */
   mayBeCovered(claims: Claims, heads: Heads, own: readonly TargetKey[] | null = null): boolean {
     if (!this.#isUpTo(heads)) return true;
-    let halves = this.#halves.get(claims);
-    if (!halves) {
+    let prints = this.#prints.get(claims);
+    if (prints === undefined) {
       const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
-      halves = halvesOf([...(own ?? keysOf(claims)), ...everywhere]);
-      this.#halves.set(claims, halves);
+      prints = printsOf([...(own ?? keysOf(claims)), ...everywhere]);
+      this.#prints.set(claims, prints);
     }
-    return this.#hasAny(halves);
+    return this.#revoked.hasAny(prints);
   }
 
   /** False only when no revocation up to the heads bears this key. */
   mayBeRevoked(key: TargetKey, heads: Heads): boolean {
-    return !this.#isUpTo(heads) || this.#hasAny(halvesOf([key]));
+    return !this.#isUpTo(heads) || this.#revoked.hasAny(printsOf([key]));
   }
 
   /** Which kinds of target were revoked in every issuer at once, up to the heads; null while that is not known. */
@@ -159,17 +165,10 @@ export class Memory {
     return this.#seq >= heads.revocation_seq;
   }
 
-  #hasAny(halves: Uint32Array): boolean {
-    for (let n = 0; n < halves.length; n += 2) {
-      if (this.#revoked.has(halves[n] as number, halves[n + 1] as number)) return true;
-    }
-    return false;
-  }
-
   /** The log went back: the database was restored under us, and what we remember may never have been. */
   #forget(): void {
     this.#tokens.clear();
-    this.#halves = new WeakMap();
+    this.#prints = new WeakMap();
     this.#kindsEverywhere = new Set();
     this.#revoked = new KeySet();
     this.#seq = 0;
@@ -209,7 +208,7 @@ export class Memory {
   #lookEverywhere(kind: TargetKind): void {
     if (this.#kindsEverywhere.has(kind)) return;
     this.#kindsEverywhere.add(kind);
-    this.#halves = new WeakMap();
+    this.#prints = new WeakMap();
   }
 
   async #readTail(db: Knex, head: number): Promise<void> {
@@ -221,7 +220,7 @@ export class Memory {
       // The log went back meanwhile: what was read belongs to a set that is no longer in use.
       if (revoked !== this.#revoked) return;
       for (const { key, everywhere } of page) {
-        revoked.add(key.readUInt32BE(0), key.readUInt32BE(4));
+        revoked.addAll(printsOfBytes(key));
         if (everywhere !== null) this.#lookEverywhere(everywhere);
       }
       this.#seq = Math.max(this.#seq, upTo);

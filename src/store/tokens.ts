@@ -1,5 +1,6 @@
 // The table `tokens`: inserted once, never updated.
 import type { Knex } from 'knex';
+import { LRUCache } from 'lru-cache';
 import type { Digest, RegisteredToken, TokenUse } from '../domain/claims.ts';
 import type { Grant } from '../domain/sessions.ts';
 import type { BearerPage } from '../domain/store.ts';
@@ -151,12 +152,13 @@ export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[])
 }
 
 function toToken(row: TokenRow): RegisteredToken {
+  const digest = row.digest.toString('hex');
   return {
-    digest: row.digest.toString('hex'),
-    tokenDigest: row.token_digest.toString('hex'),
+    digest,
+    tokenDigest: row.token_digest.equals(row.digest) ? digest : row.token_digest.toString('hex'),
     tokenUse: row.token_use,
-    issuer: row.issuer,
-    clientId: row.client_id,
+    issuer: shared(row.issuer),
+    clientId: row.client_id && shared(row.client_id),
     subject: row.subject,
     grantId: row.grant_id,
     sessionId: row.session_id,
@@ -165,10 +167,27 @@ function toToken(row: TokenRow): RegisteredToken {
     issuedAt: row.issued_at,
     expiresAt: row.expires_at,
     notBefore: row.not_before,
-    audience: JSON.parse(row.audience),
+    audience: sharedList(row.audience),
     members: JSON.parse(row.members),
-    registrar: row.registrar,
+    registrar: shared(row.registrar),
     registeredAt: row.registered_at,
     replacesDigest: row.replaces_digest?.toString('hex') ?? null,
   };
+}
+
+const sharedMax = 1_000;
+const texts = new LRUCache<string, string>({ max: sharedMax });
+const lists = new LRUCache<string, readonly string[]>({ max: sharedMax });
+
+/** The same string object for the same text: few issuers and clients stand in the rows of many tokens. */
+function shared(text: string): string {
+  const known = texts.get(text);
+  if (known === undefined) texts.set(text, text);
+  return known ?? text;
+}
+
+function sharedList(json: string): readonly string[] {
+  const known: readonly string[] = lists.get(json) ?? JSON.parse(json);
+  lists.set(json, known);
+  return known;
 }

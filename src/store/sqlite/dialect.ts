@@ -11,7 +11,7 @@ import { ThreadClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
 
 const busyTimeoutMs = 5_000;
-const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL', 'cache_size = -65536'];
+const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL', 'cache_size = -16384'];
 const readerPragmas = [...pragmas, 'query_only = ON'];
 const writerPragmas = [...pragmas, 'synchronous = FULL', 'foreign_keys = ON'];
 const migrationWaitMs = 60_000;

@@ -1,0 +1,37 @@
+// The set of revoked keys: it may claim too much, never too little.
+import { randomBytes } from 'node:crypto';
+import test from 'ava';
+import { KeySet, printsOf, printsOfBytes } from '../../src/store/key-set.ts';
+
+const newKey = () => randomBytes(16).toString('hex');
+
+test('it holds each key that was added, by its text as by its bytes, and hardly any other', (t) => {
+  const set = new KeySet();
+  const [added, others] = [Array.from({ length: 20_000 }, newKey), Array.from({ length: 20_000 }, newKey)];
+  added.forEach((key, n) => {
+    set.addAll(n % 2 === 0 ? printsOf([key]) : printsOfBytes(Buffer.from(key, 'hex')));
+  });
+  t.is(set.size, added.length);
+  t.true(added.every((key) => set.hasAny(printsOf([key]))));
+  t.false(set.hasAny(printsOf(others)));
+  t.true(set.hasAny(printsOf([...others.slice(0, 7), added[19_999] as string])));
+  set.addAll(printsOf(added.slice(0, 100)));
+  t.is(set.size, added.length, 'a key that is there is not added again');
+});
+
+test('keys of which parts are zero, or no characters, are keys like others', (t) => {
+  const set = new KeySet();
+  const keys = [
+    '0'.repeat(32),
+    `00000001${'0'.repeat(24)}`,
+    `${'0'.repeat(15)}2${'0'.repeat(16)}`,
+    `d800dfff${'d'.repeat(24)}`,
+  ];
+  for (const [n, key] of keys.entries()) {
+    t.false(set.hasAny(printsOf([key])), key);
+    set.addAll(printsOf([key]));
+    t.is(set.size, n + 1);
+    t.true(set.hasAny(printsOf([key])), key);
+  }
+  t.false(set.hasAny(''));
+});
