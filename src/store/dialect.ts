@@ -25,6 +25,8 @@ export interface Dialect {
   withTaskLock<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
 }
 
+export type Key = Buffer | string;
+
 /** Rows of one table, all with the same columns. */
 export type Rows = readonly Readonly<Record<string, unknown>>[];
 
@@ -55,7 +57,7 @@ export function findRowsByKey<Row>(
   db: Knex,
   table: string,
   column: string,
-  keys: readonly Buffer[],
+  keys: readonly Key[],
   condition = 'true',
 ): Promise<Row[]> {
   const find = isPostgres(db) ? postgres.findRowsByKey<Row> : sqlite.findRowsByKey<Row>;
@@ -63,8 +65,9 @@ export function findRowsByKey<Row>(
 }
 
 /** Inserts in the way in which the database behind `db` takes many rows fastest. */
-export function insertMany(db: Knex, table: string, rows: Rows): Promise<void> {
-  return isPostgres(db) ? postgres.insertMany(db, table, rows) : sqlite.insertMany(db, table, rows);
+export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
+  const insert = isPostgres(db) ? postgres.insertMany : sqlite.insertMany;
+  return insert(db, table, rows, onConflict);
 }
 
 function isPostgres(db: Knex): boolean {

@@ -2,7 +2,12 @@
 import type { Knex } from 'knex';
 import { insertMany, type Rows } from './dialect.ts';
 
-/** All rows have the same columns. */
-export async function insertRows(db: Knex, table: string, rows: readonly object[]): Promise<void> {
-  if (rows.length > 0) await insertMany(db, table, rows as Rows);
+/** All rows have the same columns. `onConflict` is SQL that never changes, for rows that may be there already. */
+export async function insertRows(
+  db: Knex,
+  table: string,
+  rows: readonly object[],
+  onConflict = '',
+): Promise<void> {
+  if (rows.length > 0) await insertMany(db, table, rows as Rows, onConflict);
 }

@@ -2,6 +2,8 @@
 import type { Knex } from 'knex';
 import type { Session } from '../domain/sessions.ts';
 import type { SessionPosition } from '../domain/store.ts';
+import { findRowsByKey } from './dialect.ts';
+import { insertRows } from './insert-rows.ts';
 
 interface SessionRow {
   session_id: string;
@@ -16,8 +18,7 @@ interface SessionRow {
 }
 
 export async function findSessions(db: Knex, sessionIds: readonly string[]): Promise<Session[]> {
-  const rows: SessionRow[] = await db('sessions').whereIn('session_id', sessionIds);
-  return rows.map(toSession);
+  return (await findRowsByKey<SessionRow>(db, 'sessions', 'session_id', sessionIds)).map(toSession);
 }
 
 /** Unexpired sessions of a user, newest first. */
@@ -50,6 +51,10 @@ export async function touchSessions(db: Knex, sessionIds: readonly string[], at:
     .update({ last_active_at: at });
 }
 
+const touch = `on conflict (session_id) do update
+  set last_active_at = excluded.last_active_at, expires_at = excluded.expires_at`;
+
+/** Each at most once. */
 export async function insertOrTouchSessions(db: Knex, sessions: readonly Session[]): Promise<void> {
   const rows = sessions.map(
     (session): SessionRow => ({
@@ -64,10 +69,7 @@ export async function insertOrTouchSessions(db: Knex, sessions: readonly Session
       ip: session.ip,
     }),
   );
-  // One by one: a batch holds few sessions, and each at most once.
-  for (const row of rows) {
-    await db('sessions').insert(row).onConflict('session_id').merge(['last_active_at', 'expires_at']);
-  }
+  await insertRows(db, 'sessions', rows, touch);
 }
 
 function toSession(row: SessionRow): Session {

@@ -2,12 +2,13 @@
 import type { Knex } from 'knex';
 import type { Digest } from '../domain/claims.ts';
 import type { UsedId } from '../domain/store.ts';
+import { findRowsByKey } from './dialect.ts';
 import { insertRows } from './insert-rows.ts';
 
 export async function findUsedIds(db: Knex, digests: readonly Digest[]): Promise<Digest[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  const found: Buffer[] = await db('used_ids').whereIn('digest', keys).pluck('digest');
-  return found.map((digest) => digest.toString('hex'));
+  const found = await findRowsByKey<{ digest: Buffer }>(db, 'used_ids', 'digest', keys);
+  return found.map(({ digest }) => digest.toString('hex'));
 }
 
 export async function insertUsedIds(db: Knex, ids: readonly UsedId[]): Promise<void> {

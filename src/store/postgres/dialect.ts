@@ -2,7 +2,7 @@
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
-import type { Dialect, Rows } from '../dialect.ts';
+import type { Dialect, Key, Rows } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
 
 const poolMax = 10;
@@ -92,7 +92,7 @@ export function findRowsByKey<Row>(
   db: Knex,
   table: string,
   column: string,
-  keys: readonly Buffer[],
+  keys: readonly Key[],
   condition: string,
 ): Promise<Row[]> {
   const statement = named(`select * from "${table}" where "${column}" = any($1) and ${condition}`);
@@ -105,10 +105,11 @@ export function findRowsByKey<Row>(
 const rowsPerStatement = 500;
 
 /** The rows travel as one parameter: the statement is always the same, and no text is built for each row. */
-export async function insertMany(db: Knex, table: string, rows: Rows): Promise<void> {
+export async function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = namesOf(Object.keys(rows[0] ?? {}));
   const statement = named(
-    `insert into "${table}" (${columns}) select ${columns} from json_populate_recordset(null::"${table}", $1)`,
+    `insert into "${table}" (${columns})
+      select ${columns} from json_populate_recordset(null::"${table}", $1) ${onConflict}`,
   );
   await withConnection(db, async (client: pg.Client) => {
     for (let from = 0; from < rows.length; from += rowsPerStatement) {

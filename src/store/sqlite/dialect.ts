@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
-import type { Dialect, Rows } from '../dialect.ts';
+import type { Dialect, Key, Rows } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
 import { Statements } from './statements.ts';
 import { ThreadClient } from './thread-client.ts';
@@ -87,29 +87,34 @@ export async function findRow<Row>(db: Knex, sql: string): Promise<Row> {
   return withConnection(db, (reader: Database.Database) => statementOf(reader, sql).get() as Row);
 }
 
-/** For the reader one look-up each, there is no round trip to save; for the writer one message. */
+/** One look-up each: the writer gets them in one message, and for the reader there is no round trip to save. */
 export async function findRowsByKey<Row>(
   db: Knex,
   table: string,
   column: string,
-  keys: readonly Buffer[],
+  keys: readonly Key[],
   condition: string,
 ): Promise<Row[]> {
+  const sql = `select * from "${table}" where "${column}" = ? and ${condition}`;
   if (db.client instanceof ThreadClient)
-    return (await db(table).whereIn(column, keys).whereRaw(condition)) as Row[];
+    return withConnection(db, (writer: WriterThread) => writer.findEach(sql, keys) as Promise<Row[]>);
   return withConnection(db, (reader: Database.Database) => {
-    const find = statementOf(reader, `select * from "${table}" where "${column}" = ? and ${condition}`);
+    const find = statementOf(reader, sql);
     return keys.flatMap((key) => find.all(key) as Row[]);
   });
 }
 
 /** One message for all rows, and in the thread one statement run for each: none is built anew for so many. */
-export function insertMany(db: Knex, table: string, rows: Rows): Promise<void> {
+export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
   const marks = columns.map(() => '?').join(', ');
   const values: unknown[] = [];
   for (const row of rows) for (const column of columns) values.push(row[column]);
   return withConnection(db, (writer: WriterThread) =>
-    writer.runEach(`insert into "${table}" (${namesOf(columns)}) values (${marks})`, values, columns.length),
+    writer.runEach(
+      `insert into "${table}" (${namesOf(columns)}) values (${marks}) ${onConflict}`,
+      values,
+      columns.length,
+    ),
   );
 }

@@ -9,7 +9,10 @@ export interface Opening {
 
 export type Request =
   | { readonly kind: 'run'; readonly sql: string; readonly bindings: readonly unknown[] }
-  /** Runs one statement once per row; `values` holds row after row, `width` values each. */
+  /**
+   * Runs one statement once per row of bindings; `values` holds row after row, `width` values each. What it
+   * finds comes back together.
+   */
   | {
       readonly kind: 'run_each';
       readonly sql: string;

@@ -65,7 +65,7 @@ class Writer {
         return { kind: 'done', ...result };
       }
       const rows = statement.raw().all(bindings) as unknown[][];
-      return { kind: 'rows', columns: statement.columns().map(({ name }) => name), values: rows.flat() };
+      return { kind: 'rows', columns: columnsOf(statement), values: rows.flat() };
     } catch (error) {
       // Knex gives up a transaction whose COMMIT failed; left open, it would be the next one's.
       if (isEnd && this.#connection.inTransaction) this.#connection.exec('rollback');
@@ -76,10 +76,13 @@ class Writer {
   #runEach(sql: string, values: readonly unknown[], width: number): Reply {
     if (this.#isLost()) throw new TransactionLost();
     const statement = this.#statements.of(sql);
+    const found: unknown[] = [];
     for (let from = 0; from < values.length; from += width) {
-      statement.run(values.slice(from, from + width));
+      const bindings = values.slice(from, from + width);
+      if (statement.reader) found.push(...(statement.raw().all(bindings) as unknown[][]).flat());
+      else statement.run(bindings);
     }
-    return done;
+    return statement.reader ? { kind: 'rows', columns: columnsOf(statement), values: found } : done;
   }
 
   /**
@@ -89,6 +92,10 @@ class Writer {
   #isLost(): boolean {
     return this.#hasBegun && !this.#connection.inTransaction;
   }
+}
+
+function columnsOf(statement: Database.Statement<unknown[]>): string[] {
+  return statement.columns().map(({ name }) => name);
 }
 
 function failed(error: unknown): Reply {

@@ -63,6 +63,12 @@ export class WriterThread {
     await this.#ask({ kind: 'run_each', sql, values, width });
   }
 
+  /** The rows that one statement finds for each of the keys. */
+  async findEach(sql: string, keys: readonly unknown[]): Promise<Record<string, unknown>[]> {
+    const outcome = await this.#ask({ kind: 'run_each', sql, values: keys, width: 1 });
+    return outcome.kind === 'rows' ? outcome.rows : [];
+  }
+
   /** Resolves when the connection is closed and the thread has ended, however it did. */
   async close(): Promise<void> {
     if (!this.#isEnding) {
