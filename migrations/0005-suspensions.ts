@@ -1,5 +1,5 @@
-// Counts changes of suspensions, so that one look at the heads tells whether what is remembered of them is
-// still so.
+// Counts changes of suspensions, and since then of all that is in the records of clients and issuers, so that one
+// look at the heads tells whether what is remembered of them is still so.
 import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {

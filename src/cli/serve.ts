@@ -22,7 +22,7 @@ interface Serving {
 }
 
 export async function serve(process: NodeJS.Process): Promise<void> {
-  const write = writeTogether(process);
+  const output = writeTogether(process);
   let config: Config;
   try {
     config = readConfig(process.env, { isTerminal: process.stdout.isTTY });
@@ -36,7 +36,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
   const log = createLog({
     level: config.logLevel,
     format: config.logFormat,
-    write,
+    write: output.write,
     ...(hasWorkers && { pid: process.pid }),
   });
   for (const warning of config.warnings) log.warn(warning);
@@ -50,8 +50,9 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     const text = await greeting(server, config);
     // Before the last words: who waits for them may send a signal at once.
     stopWhenTold(process, server, log);
-    write(`${text}\n`);
+    output.write(`${text}\n`);
   } catch (error) {
+    output.flush();
     process.stderr.write(`${error instanceof WorkerFailed ? error.message : describeFailure(error)}\n`);
     process.exit(1);
   }

@@ -47,7 +47,7 @@ tell({ kind: 'ready' });
 async function start(config: Config): Promise<void> {
   const { logLevel: level, logFormat: format } = config;
   const { pid, version: nodeVersion } = process;
-  const log = createLog({ level, format, pid, write: writeTogether(process) });
+  const log = createLog({ level, format, pid, write: writeTogether(process).write });
   server = startServer(config, log, { nodeVersion, others });
   try {
     const { url, adminUrl } = await server;

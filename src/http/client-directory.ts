@@ -1,5 +1,5 @@
 // Clients as authentication needs them: remembered for less than a second, so that what an administrator
-// changes in any process counts within one. Verdicts never use this: they read suspensions each time.
+// changes in any process counts within one. Verdicts never use this: what they know of suspensions is exact.
 import { type Client, clientIdSyntax } from '../domain/clients.ts';
 import type { Store } from '../domain/store.ts';
 import { rememberMs, ShortMemory } from '../short-memory.ts';

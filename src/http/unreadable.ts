@@ -25,6 +25,8 @@ export function bePatient({ socket }: IncomingMessage, response: ServerResponse)
 export function discardRest(request: IncomingMessage): void {
   if (request.complete) return;
   let length = 0;
+  // Whoever read it so far may have stopped reading without letting go of it.
+  request.unpipe();
   request.on('data', (chunk: Buffer) => {
     length += chunk.length;
     if (length > restBytesMax) request.destroy();

@@ -90,7 +90,10 @@ export class Memory {
     return this.#tokens.get(digest);
   }
 
-  /** `heads` are those of the batch that found it. Who comes once is not worth the room: who comes again is. */
+  /**
+   * `heads` are those of the batch that found it. Whoever comes once is not worth the room: whoever comes again is,
+   * or has to be looked at twice for one question, as the revoked are.
+   */
   keep(token: RegisteredToken, heads: Heads): void {
     if (!this.isAsOf(heads)) return;
     const slot = Number.parseInt(token.digest.slice(0, 8), 16) % seenMax;
@@ -99,7 +102,7 @@ export class Memory {
     else this.#seen[slot] = mark;
   }
 
-  /** Has nothing but revocations been written since? What was found then may be kept only if so. */
+  /** Has no record changed since, and nothing been erased? What was found then may be kept only if so. */
   isAsOf(heads: Heads): boolean {
     return this.#records.seq === heads.suspension_seq;
   }
@@ -109,9 +112,9 @@ export class Memory {
    * as after the start, is read beside the questions and decisions, which look everything up until that is done.
    */
   async catchUp<AtLeast extends Heads>(db: Knex, read: (db: Knex) => Promise<AtLeast>): Promise<AtLeast> {
-    const seqBefore = this.#seq;
+    const [seqBefore, recordsBefore] = [this.#seq, this.#records.seq];
     const heads = await read(db);
-    if (heads.revocation_seq < seqBefore) this.#forget();
+    if (heads.revocation_seq < seqBefore || heads.suspension_seq < recordsBefore) this.#forget();
     if (heads.suspension_seq > this.#records.seq) await this.#readRecords(db, heads.suspension_seq);
     await this.#readRevocations(db, heads.revocation_seq);
     return heads;
@@ -172,7 +175,8 @@ export class Memory {
     this.#kindsEverywhere = new Set();
     this.#revoked = new KeySet();
     this.#seq = 0;
-    this.#records = unknownRecords;
+    // Who is suspended stays as it was until it is read anew: other batches are under way.
+    this.#records = { ...this.#records, seq: unknownRecords.seq };
     this.clients.clear();
     this.issuers.clear();
   }

@@ -58,6 +58,32 @@ testEachStore(
   },
 );
 
+testEachStore('records that went back are read anew, by questions and by decisions', async (t, database) => {
+  const app = await TestApp.start(database);
+  const [one, two] = [await app.addClient(), await app.addClient()];
+  const other = openStore(database.url);
+  const disabled = async () => {
+    const look = (facts: Facts) =>
+      [one, two].map(({ client_id: id }) => facts.client(id)?.disabledAt != null);
+    const asked = await app.store.ask(look);
+    t.deepEqual(await app.store.write((facts) => ({ outcome: look(facts), effects: {} })), asked);
+    return asked;
+  };
+  t.deepEqual(await disabled(), [false, false]);
+  await switchClient(other, systemOrigin, one.client_id, false);
+  t.deepEqual(await disabled(), [true, false]);
+  await byHand(database, async (run) => {
+    await run('update clients set disabled_at = null');
+    await run('update heads set suspension_seq = suspension_seq - 1');
+  });
+  t.deepEqual(await disabled(), [false, false]);
+  // The counter is now where it was when the restore took the first change away.
+  await switchClient(other, systemOrigin, two.client_id, false);
+  t.deepEqual(await disabled(), [false, true]);
+  await other.close();
+  await app.stop();
+});
+
 function standingOf(claims: Claims | undefined, facts: Facts): Standing | undefined {
   return claims && facts.standing(claims);
 }

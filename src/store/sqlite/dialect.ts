@@ -11,9 +11,10 @@ import { ThreadClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
 
 const busyTimeoutMs = 5_000;
-const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL', 'cache_size = -16384'];
-const readerPragmas = [...pragmas, 'query_only = ON'];
-const writerPragmas = [...pragmas, 'synchronous = FULL', 'foreign_keys = ON'];
+const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL'];
+// Pages in KiB: what is read lies in the operating system's cache as well; indexes are written all over.
+const readerPragmas = [...pragmas, 'cache_size = -16384', 'query_only = ON'];
+const writerPragmas = [...pragmas, 'cache_size = -65536', 'synchronous = FULL', 'foreign_keys = ON'];
 const migrationWaitMs = 60_000;
 
 export function dialect(path: string): Dialect {
