@@ -17,9 +17,11 @@ import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { timeOf } from '../http/respond.ts';
 import { collect, readJwksFile, toText, withoutAbsent } from './options.ts';
-import { withStore } from './with-store.ts';
+import { withNewStore, withStore } from './with-store.ts';
 
 const pageSize = 1000;
+const noAudience =
+  'It has no --audience, so it sees no tokens but its own: give it one, or the permission introspect:any.';
 
 interface CreateOptions {
   id: string;
@@ -48,7 +50,7 @@ export function clientCommand(process: NodeJS.Process): Command {
   const readSecret = async (isWanted: boolean | undefined) =>
     isWanted ? check(clientSecret, (await text(process.stdin)).replace(/\r?\n$/, '')) : undefined;
   const command = new Command('client').description(
-    'who may call: create, list, show, rotate, disable, enable',
+    'who may call: create, list, show, rotate-secret, disable, enable',
   );
 
   command
@@ -81,7 +83,7 @@ export function clientCommand(process: NodeJS.Process): Command {
     .action(async (options: CreateOptions) => {
       const body = check(newClientBody, await toBody(options));
       const secret = await readSecret(options.secretStdin);
-      await withStore(process, async (store, config, origin) => {
+      await withNewStore(process, async (store, config, origin) => {
         const fields = await toNewClient(body, !config.production);
         const created = await createClient(store, origin, fields, secret);
         if (created.status === 'client_exists')
@@ -92,6 +94,8 @@ export function clientCommand(process: NodeJS.Process): Command {
         const { client, clientSecret } = created;
         const once = clientSecret === null ? {} : { client_secret: clientSecret };
         show({ ...clientToWire(client), ...once }, options.json);
+        if (client.permissions.includes('introspect') && client.audiences.length === 0)
+          process.stderr.write(`${noAudience}\n`);
       });
     });
 

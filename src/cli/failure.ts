@@ -10,6 +10,11 @@ const remedies: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
   ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
+  NO_DATABASE:
+    'There is no database where DATABASE_URL points (a relative path counts from the working directory). ' +
+    'Correct it; or make one: start the server, or run `revocation-server migrate up`.',
+  MIGRATIONS_PENDING:
+    'The schema of the database is older than this program. Run: npm run -s cli -- migrate up',
   ENOTDIR: notAFolder,
   EEXIST: notAFolder,
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',

@@ -10,7 +10,7 @@ import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire } from '../jwt/key-set.ts';
 import { collect, readJwksFile, toText, withoutAbsent } from './options.ts';
-import { withStore } from './with-store.ts';
+import { withNewStore, withStore } from './with-store.ts';
 
 const pageSize = 1000;
 
@@ -66,7 +66,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
     .option('--json', 'print one JSON object')
     .action(async (options: AddOptions) => {
       const body = check(newIssuerBody, await toBody(options));
-      await withStore(process, async (store, config, origin) => {
+      await withNewStore(process, async (store, config, origin) => {
         const added = await addIssuer(store, origin, await toNewIssuer(body, !config.production));
         if (added.status === 'issuer_exists')
           throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');

@@ -26,7 +26,13 @@ const program = new Command('revocation-server')
 program
   .command('serve', { isDefault: true })
   .description('serve (what npm start does)')
-  .action(() => serve(process));
+  .allowExcessArguments()
+  .action((_options: object, command: Command) => {
+    // The default command is handed what is no command.
+    const [name] = command.args;
+    if (name !== undefined) program.error(`error: there is no command '${name}'`);
+    return serve(process);
+  });
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
 program.addCommand(auditCommand(process));

@@ -4,7 +4,7 @@ import { readConfig } from '../config.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../store/migrate.ts';
 
 export function migrateCommand(process: NodeJS.Process): Command {
-  const say = (line: string) => process.stdout.write(`${line}\n`);
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const databaseUrl = () => readConfig(process.env).databaseUrl;
   const command = new Command('migrate').description("the database's schema: up, down, status");
 
@@ -18,12 +18,18 @@ export function migrateCommand(process: NodeJS.Process): Command {
 
   command
     .command('down')
-    .description('undo the last migration; what its tables held is lost')
-    .action(async () => {
-      const undone = await migrateDown(databaseUrl());
-      say(
-        undone.length === 0 ? 'There is nothing to undo.' : undone.map((name) => `undid ${name}`).join('\n'),
-      );
+    .description('undo the last migration; what its tables and columns held is lost')
+    .option('--confirm <migration>', 'the name of the migration to undo')
+    .action(async (options: { confirm?: string }) => {
+      const last = (await migrationStatus(databaseUrl())).done.at(-1);
+      if (last === undefined) return say('There is nothing to undo.');
+      if (options.confirm !== last) {
+        const problem = `This would undo ${last}: what it added is lost, and servers that run stop answering.`;
+        process.stderr.write(`${problem}\nStop them, then: migrate down --confirm ${last}\n`);
+        process.exitCode = 1;
+        return;
+      }
+      for (const name of await migrateDown(databaseUrl())) say(`undid ${name}`);
     });
 
   command

@@ -1,11 +1,13 @@
 // `revoke …`: the incident button. The same orders as POST /v1/revocations, given to the database directly,
 // so that it works while no server runs, and every server knows of it at once.
-import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { policyOf } from '../app.ts';
+import type { Policy } from '../domain/policy.ts';
+import { previewRevocation } from '../domain/preview-revocation.ts';
 import { reasonRules } from '../domain/reasons.ts';
-import { namedBy, revokeTarget } from '../domain/revoke-target.ts';
+import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target.ts';
+import type { Store } from '../domain/store.ts';
 import { demandConfirmation, previewOrder } from '../http/confirm.ts';
 import { check } from '../http/json.ts';
 import { badParameter, Refusal } from '../http/refusal.ts';
@@ -57,7 +59,10 @@ export function revokeCommand(process: NodeJS.Process): Command {
     .requiredOption('--reason <reason>', `one of: ${givable.map(([name]) => name).join(', ')}; or free text`)
     .option('--reason-text <text>', 'a sentence for the record')
     .option('--dry-run', 'show what would end, and change nothing')
-    .option('--confirm <code>', 'the code of a preview, or the id of the target typed out')
+    .option(
+      '--confirm <code>',
+      'the id of the target typed out; or, where CONFIRM_SECRET is set, the code of a preview',
+    )
     .option('--json', 'print one JSON object')
     .action(async (options: Options) => {
       const presentedToken = options.tokenStdin ? (await text(process.stdin)).trim() : undefined;
@@ -66,9 +71,9 @@ export function revokeCommand(process: NodeJS.Process): Command {
         process.stdout.write(options.json ? `${JSON.stringify(wire)}\n` : `${toText(wire)}\n`);
       await withStore(process, async (store, config, origin) => {
         const policy = policyOf(config);
-        const confirmSecret = config.confirmSecret ?? randomBytes(32).toString('base64url');
-        const parts = { store, policy, confirmSecret, now: Date.now };
+        const parts = { store, policy, confirmSecret: config.confirmSecret, now: Date.now };
         const read = await readOrder(store, policy, body, origin);
+        process.stderr.write(await warnOfStrangeName(store, policy, read.order));
         if (body.dry_run) return say(await previewOrder(parts, read.order));
         await about(namedBy(read.order), async () => {
           await demandConfirmation(parts, read, body.confirm).catch((error) => {
@@ -81,6 +86,16 @@ export function revokeCommand(process: NodeJS.Process): Command {
         });
       });
     });
+}
+
+/** A server that was started with another PORT, or PUBLIC_URL, has another namespace than this command. */
+async function warnOfStrangeName(store: Store, policy: Policy, order: RevokeOrder): Promise<string> {
+  if (order.target.issuer !== policy.publicUrl) return '';
+  if ((await previewRevocation(store, policy, order)).tokens > 0) return '';
+  return (
+    `No token of ${policy.publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
+    'this command the same; for tokens of another issuer, --issuer.\n'
+  );
 }
 
 /** The body that POST /v1/revocations would be sent. */

@@ -5,15 +5,23 @@ import { type Config, readConfig } from '../config.ts';
 import { eventOf, type Origin } from '../domain/audit.ts';
 import type { Store } from '../domain/store.ts';
 import { Refusal, refusalCodes } from '../http/refusal.ts';
-import { migrateUp } from '../store/migrate.ts';
+import { demandSchema, migrateUp } from '../store/migrate.ts';
 import { openStore } from '../store/open.ts';
 
-export async function withStore<T>(
-  process: NodeJS.Process,
-  work: (store: Store, config: Config, origin: Origin) => Promise<T>,
-): Promise<T> {
+type Work<T> = (store: Store, config: Config, origin: Origin) => Promise<T>;
+
+/** For commands that may come before the first start of the server: makes the database where serving would, too. */
+export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
+  const { databaseUrl, migrateOnStart } = readConfig(process.env);
+  if (migrateOnStart && (await migrateUp(databaseUrl)).length > 0)
+    process.stderr.write('The database that DATABASE_URL names had no schema, or an old one; now it has.\n');
+  return withStore(process, work);
+}
+
+/** For all others: on a database that is made by a slip of the pen a revocation would end nothing. */
+export async function withStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const config = readConfig(process.env);
-  if (config.migrateOnStart) await migrateUp(config.databaseUrl);
+  await demandSchema(config.databaseUrl);
   const store = openStore(config.databaseUrl);
   const actor = { kind: 'operator', id: userInfo().username } as const;
   const origin: Origin = { actor, channel: 'cli', ip: null, userAgent: null, requestId: null };

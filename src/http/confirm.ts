@@ -12,14 +12,15 @@ import { previewToWire } from './revocation-wire.ts';
 export interface PreviewParts {
   readonly store: Store;
   readonly policy: Policy;
-  /** Signs the codes. */
-  readonly confirmSecret: string;
+  /** Signs the codes; null where no later call would know it, and then an order is confirmed by its id only. */
+  readonly confirmSecret: string | null;
   readonly now: () => number;
 }
 
 export async function previewOrder(parts: PreviewParts, order: RevokeOrder): Promise<object> {
   const { store, policy, confirmSecret, now } = parts;
-  const confirm = needsConfirmation(order) ? confirmationCode(confirmSecret, order, now()) : null;
+  const hasCode = confirmSecret !== null && needsConfirmation(order);
+  const confirm = hasCode ? confirmationCode(confirmSecret, order, now()) : null;
   return previewToWire(order, await previewRevocation(store, policy, order), confirm);
 }
 
@@ -32,7 +33,8 @@ export async function demandConfirmation(
   if (!needsConfirmation(order)) return;
   if (isConfirmed(parts.confirmSecret, order, typedIds, given, parts.now())) return;
   const detail = given === undefined ? 'confirm is missing' : 'confirm is neither a valid code nor the id';
-  const message = `${detail}; repeat the call with the code of the preview, or with the id of the target`;
+  const withCode = parts.confirmSecret === null ? '' : 'with the code of the preview, or ';
+  const message = `${detail}; repeat the call ${withCode}with the id of the target`;
   throw new Refusal('confirmation_required', message, {
     members: { preview: await previewOrder(parts, order) },
   });

@@ -24,8 +24,10 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
 
 export function handleDocs(openapiYaml: string, version: string) {
-  const description = parse(openapiYaml) as { info: { version: string } };
+  const description = parse(openapiYaml) as { info: { version: string }; servers: { url: string }[] };
   description.info.version = version;
+  // Wherever it was fetched from: a page may call no other place.
+  description.servers = [{ url: '/' }];
 
   return {
     async openapi(ctx: Context): Promise<void> {

@@ -56,16 +56,17 @@ const wordless = 'Invalid input';
 
 function describe(issue: Issue): { parameter: string; message: string }[] {
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
-      parameter: safeName(key),
-      message: `${safeName(key)} is not known here`,
-    }));
+    return issue.keys.map((key) => {
+      const parameter = nameOf([...issue.path, key]);
+      return { parameter, message: `${parameter} is not known here` };
+    });
   }
-  const parameter =
-    issue.path.length === 0
-      ? 'body'
-      : issue.path.map((part) => (typeof part === 'number' ? part : safeName(String(part)))).join('.');
+  const parameter = issue.path.length === 0 ? 'body' : nameOf(issue.path);
   return [{ parameter, message: `${parameter} ${problemOf(issue)}` }];
+}
+
+function nameOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => (typeof part === 'number' ? part : safeName(String(part)))).join('.');
 }
 
 function problemOf(issue: Issue): string {
@@ -81,6 +82,7 @@ function problemOf(issue: Issue): string {
     case 'too_small':
       return issue.origin === 'string' && issue.minimum === 1 ? 'is empty' : `is under ${issue.minimum}`;
     case 'invalid_union':
+      if ('options' in issue && issue.options) return `must be one of: ${issue.options.join(', ')}`;
       return issue.message === wordless ? 'has the wrong form' : issue.message;
     case 'custom':
       return issue.message ?? 'is not acceptable';

@@ -68,7 +68,7 @@ function refusalOf(error: unknown, ctx: Context): Refusal {
   if (error instanceof StoreUnavailable) {
     log.error(
       fields,
-      'the database cannot be used; check that it runs and has room, then that DATABASE_URL is right',
+      'the database cannot be used; check that it runs and has room, that DATABASE_URL is right, and `migrate status`',
     );
     return new Refusal('temporarily_unavailable', 'the server cannot answer reliably now, try again');
   }

@@ -75,7 +75,8 @@ export function handleRegisterTokens({ store, policy, auth, recorder, overload }
     }
     const value = await readJson(ctx, arrayBytesMax);
     if (!Array.isArray(value)) {
-      if (Number(ctx.request.length ?? 0) > bodyBytesMax)
+      const { rawBody = '' } = ctx.request as { rawBody?: string };
+      if (Buffer.byteLength(rawBody) > bodyBytesMax)
         throw new Refusal('too_large', `a single token is over ${bodyBytesMax} bytes`);
       const { http_status, ...item } = await registerOne(ctx, registrar, value);
       respond(ctx, http_status, item);

@@ -9,6 +9,8 @@ import * as sqlite from './sqlite/dialect.ts';
 
 export interface Dialect {
   readonly kind: 'sqlite' | 'postgres';
+  /** False when there is no database to open, and opening it would make one. */
+  isThere(): boolean;
   /** Opens a pool for verdicts and lists; never blocked by a writer. */
   openReader(): Knex;
   /** Opens a pool whose commits are durable when they return, and in which no wait holds up the event loop. */

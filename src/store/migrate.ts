@@ -9,6 +9,24 @@ export interface MigrationStatus {
   readonly pending: string[];
 }
 
+/** What a command needs and does not make itself; its code says what is missing. */
+class NotReady extends Error {
+  override readonly name = 'NotReady';
+  readonly code: 'NO_DATABASE' | 'MIGRATIONS_PENDING';
+
+  constructor(code: NotReady['code'], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Rejects unless there is a database with the schema of this program. */
+export async function demandSchema(databaseUrl: string): Promise<void> {
+  if (!dialectOf(databaseUrl).isThere()) throw new NotReady('NO_DATABASE', 'there is no database');
+  const { pending } = await migrationStatus(databaseUrl);
+  if (pending.length > 0) throw new NotReady('MIGRATIONS_PENDING', `pending: ${pending.join(', ')}`);
+}
+
 /** Runs what is pending; resolves to the names of what it ran. */
 export function migrateUp(databaseUrl: string): Promise<string[]> {
   return exclusively(dialectOf(databaseUrl), async (knex) => {
@@ -25,8 +43,11 @@ export function migrateDown(databaseUrl: string): Promise<string[]> {
   });
 }
 
+/** Makes no database where there is none: then everything is pending. */
 export async function migrationStatus(databaseUrl: string): Promise<MigrationStatus> {
-  const knex = dialectOf(databaseUrl).openWriter();
+  const dialect = dialectOf(databaseUrl);
+  if (!dialect.isThere()) return { done: [], pending: await migrationConfig.migrationSource.getMigrations() };
+  const knex = dialect.openReader();
   try {
     return await migrationStatusOf(knex);
   } finally {

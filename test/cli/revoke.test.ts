@@ -19,6 +19,8 @@ function run(app: TestApp, args: readonly string[], input = ''): Promise<Ran> {
     const child = execFile(process.execPath, [program, 'revoke', ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
+    // A program may end before it has read all.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(input);
   });
 }
@@ -50,6 +52,30 @@ testEachDatabase('revoke --client wants its id typed out, and shows what it woul
   t.is((await run(app, [...args, '--confirm', 'web'])).code, 0);
   t.false(await app.isActive(token));
 });
+
+testEachDatabase('revoke says when no token of its namespace bears the name, and does it', async (t, app) => {
+  const token = await app.register({ client_id: 'web', sub: 'u1', iat: app.seconds - 10 });
+  const strange = await run(app, ['--subject', 'u2', '--reason', 'admin', '--json']);
+  t.is(strange.code, 0);
+  t.like(JSON.parse(strange.stdout), { status: 'revoked' });
+  t.regex(strange.stderr, /^No token of https:\/\/tokens\.example is known under this name\. If the server/);
+  t.is((await run(app, ['--subject', 'u1', '--reason', 'admin', '--json'])).stderr, '');
+  t.false(await app.isActive(token));
+});
+
+testEachDatabase(
+  'a preview on the command line has no code that no later call would know',
+  async (t, app) => {
+    const args = ['--client', 'web', '--reason', 'admin', '--json'];
+    const preview = await run(app, [...args, '--dry-run']);
+    t.is(JSON.parse(preview.stdout).confirm, null);
+    const refused = await run(app, [...args, '--confirm', 'wrong']);
+    t.regex(
+      refused.stderr,
+      /confirm is neither a valid code nor the id; repeat the call with the id of the target/,
+    );
+  },
+);
 
 testEachDatabase('revoke --token-stdin ends one token and repeats it nowhere', async (t, app) => {
   const token = await app.register({ client_id: 'web', sub: 'u1' });

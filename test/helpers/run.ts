@@ -23,6 +23,8 @@ export function start(command: string, args: readonly string[], env: Env): Child
 /** Runs a program to its end; `input` is what it reads. */
 export async function run(command: string, args: readonly string[], env: Env, input = ''): Promise<Ran> {
   const child = start(command, args, env);
+  // A program may end before it has read all.
+  child.stdin?.on('error', () => {});
   child.stdin?.end(input);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout as NodeJS.ReadableStream),

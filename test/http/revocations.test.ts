@@ -172,7 +172,7 @@ testEachDatabase('POST /v1/revocations refuses what it cannot read, naming the p
     [{ reason: 'admin' }, 'target'],
     [{ target: { kind: 'planet' }, reason: 'admin' }, 'target.kind'],
     [{ target: { kind: 'subject' }, reason: 'admin' }, 'target.sub'],
-    [{ target: { kind: 'subject', sub: 'u1', user: 'x' }, reason: 'admin' }, 'user'],
+    [{ target: { kind: 'subject', sub: 'u1', user: 'x' }, reason: 'admin' }, 'target.user'],
     [{ target: { kind: 'token' }, reason: 'admin' }, 'target.token'],
     [{ target: { kind: 'token', token_digest: 'short' }, reason: 'admin' }, 'target.token_digest'],
     [{ target: { kind: 'key', kid: 'unknown' }, reason: 'admin' }, 'target'],

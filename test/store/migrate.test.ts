@@ -1,4 +1,5 @@
 // Migrations: at once, up and down, and the same whether run from TypeScript or from the built JavaScript.
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
@@ -67,10 +68,47 @@ testEachStore(
     const { done, pending } = await migrationStatus(database.url);
     t.deepEqual(done, []);
     t.true(pending.length > 0);
-    t.deepEqual(Object.keys(await dump(database)), []);
+    if (database.kind === 'sqlite') t.false(existsSync(database.url.slice('sqlite:'.length)));
+    else t.deepEqual(Object.keys(await dump(database)), []);
   },
   empty,
 );
+
+testEachStore(
+  'a command neither makes a database nor brings it up to date, and says what to do',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url };
+    for (const command of [
+      ['client', 'list'],
+      ['revoke', '--subject', 'u1', '--reason', 'admin'],
+      ['purge'],
+    ]) {
+      const { code, stderr, stdout } = await cli(command, env);
+      t.deepEqual([code, stdout], [1, '']);
+      t.regex(
+        stderr,
+        database.kind === 'sqlite' ? /^There is no database where .*migrate up/ : /migrate up$/m,
+      );
+    }
+    t.deepEqual((await migrationStatus(database.url)).done, []);
+    if (database.kind === 'sqlite') t.false(existsSync(database.url.slice('sqlite:'.length)));
+  },
+  empty,
+);
+
+testEachStore('migrate down wants the name of what it would undo', async (t, database) => {
+  const env = { DATABASE_URL: database.url };
+  const last = (await migrationStatus(database.url)).done.at(-1) as string;
+  for (const confirm of [[], ['--confirm', '0001-initial']]) {
+    const { code, stderr } = await cli(['migrate', 'down', ...confirm], env);
+    t.is(code, 1);
+    t.true(stderr.includes(`migrate down --confirm ${last}`));
+  }
+  t.deepEqual((await migrationStatus(database.url)).pending, []);
+  const { code, stdout } = await cli(['migrate', 'down', '--confirm', last], env);
+  t.deepEqual([code, stdout], [0, `undid ${last}\n`]);
+  t.deepEqual((await migrationStatus(database.url)).pending, [last]);
+});
 
 testEachStore('a start that was killed while migrating does not stop the next', async (t, database) => {
   await migrateUp(database.url);

@@ -45,6 +45,7 @@ export function dialect(url: string): Dialect {
     });
   return {
     kind: 'postgres',
+    isThere: () => true,
     openReader: open,
     openWriter: open,
     clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',

@@ -1,6 +1,6 @@
 // SQLite: a reader in the server's own thread, whose look-ups take microseconds and wait for no writer, and a
 // writer in another thread.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
@@ -22,6 +22,7 @@ export function dialect(path: string): Dialect {
   const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
   return {
     kind: 'sqlite',
+    isThere: () => existsSync(path),
     openReader: () => {
       makeFolder();
       const pool = { min: 1, max: 1, afterCreate: prepareReader };
