@@ -32,7 +32,8 @@ async function startServerProcess(env: Env): Promise<ServerProcess> {
   child.stdout?.on('data', read);
   child.stderr?.on('data', read);
   const url = await listening(child, () => output);
-  const ended = once(child, 'exit') as Promise<[number | null]>;
+  // Not before all that it wrote has come.
+  const ended = once(child, 'close') as Promise<[number | null]>;
   return {
     url,
     output: () => output,
