@@ -29,7 +29,8 @@ export async function introspection(kind: Kind, size: WorkingSize, effort: Effor
   ]);
   const ask = (range: number | null) => asker('/introspect', world.api, range);
   const live = ask(size.workingSet);
-  const warmUp = size.workingSet;
+  // A server remembers what comes again.
+  const warmUp = 2 * size.workingSet;
   try {
     const medians = await interleave(
       [

@@ -31,7 +31,7 @@ export async function observing(kind: 'sqlite' | 'postgres', effort: Effort): Pr
         name: `introspection ${n}`,
         server,
         ask: (k) => ({ bytes: introspect(tokenOf(k % workingSet)), expect: '"active":true' }),
-        warmUp: workingSet,
+        warmUp: 2 * workingSet,
       },
       {
         name: `revocation ${n}`,

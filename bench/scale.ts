@@ -20,12 +20,17 @@ export async function scale(tokens: number, revocations: number, effort: Effort)
   try {
     const medians = await interleave(
       [
-        { name: 'small', server: small.server, ask: asker(small.world, smallTokens), warmUp: smallTokens },
+        {
+          name: 'small',
+          server: small.server,
+          ask: asker(small.world, smallTokens),
+          warmUp: 2 * smallTokens,
+        },
         {
           name: 'large, same tokens',
           server: large.server,
           ask: asker(large.world, smallTokens),
-          warmUp: smallTokens,
+          warmUp: 2 * smallTokens,
         },
         { name: 'large, any token', server: large.server, ask: asker(large.world, tokens) },
       ],
