@@ -4,7 +4,6 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { policyOf } from '../app.ts';
 import type { Policy } from '../domain/policy.ts';
-import { previewRevocation } from '../domain/preview-revocation.ts';
 import { reasonRules } from '../domain/reasons.ts';
 import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
@@ -73,7 +72,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
         const policy = policyOf(config);
         const parts = { store, policy, confirmSecret: config.confirmSecret, now: Date.now };
         const read = await readOrder(store, policy, body, origin);
-        process.stderr.write(await warnOfStrangeName(store, policy, read.order));
+        process.stderr.write(await hintOfNamespace(store, policy, read.order));
         if (body.dry_run) return say(await previewOrder(parts, read.order));
         await about(namedBy(read.order), async () => {
           await demandConfirmation(parts, read, body.confirm).catch((error) => {
@@ -88,12 +87,20 @@ export function revokeCommand(process: NodeJS.Process): Command {
     });
 }
 
-/** A server that was started with another PORT, or PUBLIC_URL, has another namespace than this command. */
-async function warnOfStrangeName(store: Store, policy: Policy, order: RevokeOrder): Promise<string> {
-  if (order.target.issuer !== policy.publicUrl) return '';
-  if ((await previewRevocation(store, policy, order)).tokens > 0) return '';
+/**
+ * A server that was given another PORT, or PUBLIC_URL, has another namespace than this command. One look at the
+ * tokens tells; of keys none is known to bear them.
+ */
+async function hintOfNamespace(
+  store: Store,
+  { publicUrl }: Policy,
+  { target }: RevokeOrder,
+): Promise<string> {
+  if (target.issuer !== publicUrl || target.kind === 'key') return '';
+  const { tokens, next } = await store.listBearers(target, [], 1);
+  if (tokens.length > 0 || next !== null) return '';
   return (
-    `No token of ${policy.publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
+    `No token of ${publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
     'this command the same; for tokens of another issuer, --issuer.\n'
   );
 }

@@ -187,7 +187,9 @@ function shared(text: string): string {
 }
 
 function sharedList(json: string): readonly string[] {
-  const known: readonly string[] = lists.get(json) ?? JSON.parse(json);
-  lists.set(json, known);
-  return known;
+  const known = lists.get(json);
+  if (known) return known;
+  const list: readonly string[] = JSON.parse(json);
+  lists.set(json, list);
+  return list;
 }

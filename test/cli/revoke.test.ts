@@ -1,28 +1,11 @@
 // `revoke` on the command line, as a process of its own beside a server on the same database.
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import type { TestApp } from '../helpers/app.ts';
 import { publicUrl } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { cli, type Ran } from '../helpers/run.ts';
 
-const program = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-
-interface Ran {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(app: TestApp, args: readonly string[], input = ''): Promise<Ran> {
-  const env = { ...process.env, DATABASE_URL: app.database.url, PUBLIC_URL: publicUrl };
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [program, 'revoke', ...args], { env }, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-    // A program may end before it has read all.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(input);
-  });
+function run(app: TestApp, args: readonly string[], input?: string): Promise<Ran> {
+  return cli(['revoke', ...args], { DATABASE_URL: app.database.url, PUBLIC_URL: publicUrl }, input);
 }
 
 testEachDatabase('revoke --subject ends a user at once in a server that runs', async (t, app) => {

@@ -7,25 +7,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { authorization } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { run } from '../helpers/run.ts';
 import { addClients, call, launch, type ServerProcess } from '../helpers/server-process.ts';
 
 /** Starting four processes takes long on a machine that is busy with other tests. */
 const patienceMs = 120_000;
 const settings = { WORKERS: '3', LOG_LEVEL: 'debug', SEED_DEMO: 'no', SEAL_INTERVAL_SECONDS: '0' };
-
-/** Polls until there is something. */
-async function eventually<T>(find: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await find();
-    if (found !== undefined) return found;
-    await setTimeout(20);
-  }
-}
 
 /** The processes that serve, found by asking until as many as there should be have answered. */
 function workersOf(server: ServerProcess): Promise<number[]> {

@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { SignJWT } from 'jose';
 import { api, type TestClient } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { newKey } from '../helpers/issuer.ts';
 import { addClients, call, launch, type ServerProcess } from '../helpers/server-process.ts';
 
@@ -24,12 +25,11 @@ function register(url: string, client: TestClient, token: string) {
 }
 
 /** Resolves when all three have answered requests to this route: their lines may come after their answers. */
-async function allServed(server: ServerProcess, route: string): Promise<true> {
-  for (;;) {
+function allServed(server: ServerProcess, route: string): Promise<true> {
+  return eventually(() => {
     const lines = server.log().filter((line) => line.msg === 'request' && line.route === route);
-    if (new Set(lines.map(({ pid }) => pid)).size === 3) return true;
-    await setTimeout(20);
-  }
+    return new Set(lines.map(({ pid }) => pid)).size === 3 || undefined;
+  });
 }
 
 testEachStore(
