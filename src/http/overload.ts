@@ -7,6 +7,7 @@ import type { Line } from '../domain/store.ts';
 import { type Context, requestIdOf } from './context.ts';
 import type { Metrics } from './metrics.ts';
 import { Refusal, render } from './refusal.ts';
+import { headersOf } from './respond.ts';
 
 export type RefusedWork = Line | 'introspection';
 
@@ -82,20 +83,9 @@ export class Overload {
   #refuse(request: IncomingMessage, response: ServerResponse): void {
     const { status, text } = this.#refusal;
     this.note('introspection');
-    response.writeHead(status, [
-      'X-Request-Id',
-      requestIdOf(String(request.headers['x-request-id'] ?? '')),
-      'Cache-Control',
-      'no-store',
-      'X-Content-Type-Options',
-      'nosniff',
-      'Retry-After',
-      retryAfterSeconds,
-      'Content-Type',
-      'application/json',
-      'Content-Length',
-      String(Buffer.byteLength(text)),
-    ]);
+    const requestId = requestIdOf(String(request.headers['x-request-id'] ?? ''));
+    const headers = headersOf(text, 'application/json', requestId);
+    response.writeHead(status, [...headers, 'Retry-After', retryAfterSeconds]);
     response.end(text);
   }
 }

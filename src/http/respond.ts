@@ -10,19 +10,30 @@ export function respond(ctx: Context, status: number, body: object, contentType 
 export function respondText(ctx: Context, status: number, text: string, contentType: string): void {
   const { res } = ctx;
   ctx.respond = false;
-  res.writeHead(status, [
+  const cacheControl = res.getHeader('Cache-Control') as string | undefined;
+  res.writeHead(status, headersOf(text, contentType, ctx.state.requestId, cacheControl));
+  res.end(text);
+}
+
+/** Names and values in turn, as `writeHead` takes them. */
+export function headersOf(
+  text: string,
+  contentType: string,
+  requestId: string,
+  cacheControl = 'no-store',
+): string[] {
+  return [
     'X-Request-Id',
-    ctx.state.requestId,
+    requestId,
     'Cache-Control',
-    (res.getHeader('Cache-Control') as string | undefined) ?? 'no-store',
+    cacheControl,
     'X-Content-Type-Options',
     'nosniff',
     'Content-Type',
     contentType,
     'Content-Length',
     String(Buffer.byteLength(text)),
-  ]);
-  res.end(text);
+  ];
 }
 
 /** The same headers for answers that are no JSON and go Koa's way: pages, streams, empty ones. */
