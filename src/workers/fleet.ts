@@ -19,7 +19,11 @@ export interface Fleet {
   readonly adminUrl: string;
   /** Resolves when a worker ended too often to be replaced once more. */
   readonly givenUp: Promise<void>;
-  /** Lets all workers drain and end. Rejects when one did not end by itself, or badly. */
+  /**
+   * Lets all workers drain and end. Rejects when one did not end by itself, or badly. A connection that comes in
+   * the instant in which the last of them closes its port is held by `node:cluster`, unanswered, until this
+   * process ends.
+   */
   stop(): Promise<void>;
 }
 

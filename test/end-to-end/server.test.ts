@@ -13,8 +13,9 @@ import { authorization, encodeForm, type TestClient } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { cli, run } from '../helpers/run.ts';
-import { createClient, launch, type ServerProcess } from '../helpers/server-process.ts';
+import { createClient, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
 
 const noSeeds = { SEED_DEMO: 'no' };
 
@@ -111,7 +112,7 @@ testEachStore('SIGTERM lets an open request end, takes no new one, and exits wit
   open.flushHeaders();
   await once(open, 'continue');
   const ended = server.end('SIGTERM');
-  await refused(`${server.url}/health/ready`);
+  await eventually(() => isRefused(server.url));
   open.end(JSON.stringify(body));
   const [response] = await once(open, 'response');
   t.is(response.statusCode, 201);
@@ -119,17 +120,6 @@ testEachStore('SIGTERM lets an open request end, takes no new one, and exits wit
   t.is(await ended, 0);
   t.is(server.log().at(-1)?.msg, 'stopped');
 });
-
-/** Waits until no connection is taken any more. */
-async function refused(url: string): Promise<void> {
-  for (;;) {
-    try {
-      await (await fetch(url, { headers: { connection: 'close' } })).text();
-    } catch {
-      return;
-    }
-  }
-}
 
 testEachStore(
   'what the command line changes is seen by a running server within a second',

@@ -12,7 +12,7 @@ import { authorization } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { run } from '../helpers/run.ts';
-import { addClients, call, launch, type ServerProcess } from '../helpers/server-process.ts';
+import { addClients, call, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
 
 /** Starting four processes takes long on a machine that is busy with other tests. */
 const patienceMs = 120_000;
@@ -42,16 +42,6 @@ async function temporaryDatabase(t: ExecutionContext): Promise<string> {
 /** The lines about workers that took the place of another. */
 function replacedOf(server: ServerProcess): Record<string, unknown>[] {
   return server.log().filter(({ msg }) => /in its place listens/.test(String(msg)));
-}
-
-/** True when no connection is taken any more. */
-async function isRefused(url: string): Promise<true | undefined> {
-  try {
-    await (await fetch(`${url}/health/alive`, { headers: { connection: 'close' } })).text();
-    return undefined;
-  } catch {
-    return true;
-  }
 }
 
 testEachStore(

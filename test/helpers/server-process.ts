@@ -75,6 +75,20 @@ export async function addClients<Id extends string>(
   return added;
 }
 
+/**
+ * True when no connection is taken any more. One that came in the instant in which the last worker closed its
+ * port is held by `node:cluster` until the first process ends: it is asked again.
+ */
+export async function isRefused(url: string): Promise<true | undefined> {
+  try {
+    const init = { headers: { connection: 'close' }, signal: AbortSignal.timeout(1000) };
+    await (await fetch(`${url}/health/alive`, init)).text();
+    return undefined;
+  } catch (error) {
+    return (error as Error).name === 'TimeoutError' ? undefined : true;
+  }
+}
+
 const callMs = 10_000;
 
 export interface Sent {
