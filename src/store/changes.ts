@@ -47,7 +47,23 @@ export class Changes {
     else this.revocations.set(key, [row]);
     return row;
   }
+
+  /** Whether this batch switched a client on or off, the last time. */
+  switchOfClient(clientId: string): Switch<ClientChange> | undefined {
+    return this.clients.findLast(
+      (change): change is Switch<ClientChange> =>
+        change.kind === 'set_disabled' && change.clientId === clientId,
+    );
+  }
+
+  switchOfIssuer(issuer: string): Switch<IssuerChange> | undefined {
+    return this.issuers.findLast(
+      (change): change is Switch<IssuerChange> => change.kind === 'set_disabled' && change.issuer === issuer,
+    );
+  }
 }
+
+type Switch<Change> = Extract<Change, { kind: 'set_disabled' }>;
 
 export function clientOf(change: ClientChange): string {
   return change.kind === 'insert' ? change.client.clientId : change.clientId;

@@ -11,8 +11,8 @@ import { applyClientChange } from './clients.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import { insertRemembered } from './idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
-import type { Heads, Memory } from './memory.ts';
-import { appendRevocations, type NumberedRevocation, replaceCutoffs } from './revocations.ts';
+import type { Heads, Learnt, Memory } from './memory.ts';
+import { appendRevocations, replaceCutoffs } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
 import { NotLoaded } from './shelf.ts';
 import { insertTokens } from './tokens.ts';
@@ -39,19 +39,19 @@ export async function commitBatch(
   memory: Memory,
   clock: Clock,
 ): Promise<Result[]> {
-  const { decided, seqBefore, revocations } = await writer.transaction(async (tx) => {
+  const { decided, heads, added } = await writer.transaction(async (tx) => {
     const heads = await memory.catchUp(tx, () => lockHeads(tx, clock));
     const facts = new LoadedFacts(memory, heads, { isForDecisions: true });
     const decided = await decideAll(tx, decisions, facts, heads);
-    const revocations = await persist(tx, decided, heads);
-    return { decided, seqBefore: heads.revocation_seq, revocations };
+    const added = await persist(tx, decided, heads);
+    return { decided, heads, added };
   });
-  memory.learn(seqBefore, revocations);
+  memory.learn(heads, added);
   return decided.results;
 }
 
 async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<LockedHeads> {
-  const columns = ['revocation_seq', 'event_seq', 'suspension_seq'];
+  const columns = ['revocation_seq', 'event_seq', 'suspension_seq', 'token_seq'];
   const returning = clock.clockSql === null ? columns : [...columns, tx.raw(`${clock.clockSql} as now`)];
   // An update that changes nothing: its row lock comes before any read of this transaction.
   const rows = await tx('heads')
@@ -108,12 +108,12 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   return outcome;
 }
 
-/** Resolves to the revocations among it. */
+/** Resolves to what of it is remembered. */
 async function persist(
   tx: Knex.Transaction,
   { effects, kept, facts }: Decided,
   heads: LockedHeads,
-): Promise<readonly NumberedRevocation[]> {
+): Promise<Learnt> {
   const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
   const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
   const revocations = effects.flatMap((effect) => effect.revocations);
@@ -138,7 +138,7 @@ async function persist(
     appendEvents(tx, events, heads.event_seq, heads.now),
     moveHeads(),
   ]);
-  return revocations;
+  return { tokens, revocations };
 
   /** Keys belong to issuers that may be new. */
   async function applyIssuers(): Promise<void> {
@@ -158,13 +158,14 @@ async function persist(
       ...(effect.clients ?? []),
       ...(effect.issuers ?? []),
     ]).length;
-    if (revocations.length + events.length + records === 0) return;
+    if (revocations.length + events.length + tokens.length + records === 0) return;
     await tx('heads')
       .where('id', 1)
       .update({
         revocation_seq: heads.revocation_seq + revocations.length,
         event_seq: heads.event_seq + events.length,
         suspension_seq: heads.suspension_seq + records,
+        token_seq: heads.token_seq + tokens.length,
       });
   }
 }

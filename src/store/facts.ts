@@ -78,9 +78,9 @@ export class LoadedFacts implements Facts {
   token(digest: Digest): RegisteredToken | undefined {
     if (this.#isForDecisions) return this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
     const known = this.#memory.token(digest);
-    if (known) return known;
+    if (known !== undefined) return known ?? undefined;
     const found = this.#tokens.get(digest);
-    if (found) this.#memory.keep(found, this.#heads);
+    this.#memory.keep(digest, found, this.#heads);
     return found;
   }
 
@@ -289,14 +289,12 @@ export class LoadedFacts implements Facts {
   }
 
   #isClientSuspended(clientId: string): boolean {
-    const switches = this.#changes.clients.filter((change) => change.kind === 'set_disabled');
-    const last = switches.findLast((change) => change.clientId === clientId);
+    const last = this.#changes.switchOfClient(clientId);
     return last ? last.at !== null : this.#memory.isClientSuspended(clientId);
   }
 
   #isIssuerSuspended(name: string): boolean {
-    const switches = this.#changes.issuers.filter((change) => change.kind === 'set_disabled');
-    const last = switches.findLast((change) => change.issuer === name);
+    const last = this.#changes.switchOfIssuer(name);
     return last ? last.at !== null : this.#memory.isIssuerSuspended(name);
   }
 }

@@ -1,6 +1,7 @@
-// What is remembered between batches, so that most need no look-up: claims, which never change; the keys of
-// all revocations, brought up to the head of the log; the records of clients and issuers, who is suspended, and
-// how far back purges reached, read anew when a counter says so.
+// What is remembered between batches, so that most need no look-up: claims, which never change; which JWTs
+// nobody had registered, as long as a counter says that nobody has registered anything since; the keys of all
+// revocations, brought up to the head of the log; the records of clients and issuers, who is suspended, and how
+// far back purges reached, read anew when a counter says so.
 // Never a verdict.
 //
 // The heads are read anew for every batch of questions, and locked for every batch of decisions. Their lock
@@ -28,6 +29,7 @@ import { recall } from './purge.ts';
 import { listKeys, type NumberedRevocation } from './revocations.ts';
 
 const tokensMax = 120_000;
+const absentMax = 40_000;
 /** Of so many that were looked up lately it is known that they were. */
 const seenMax = 2 ** 19;
 const recordsMax = 1_000;
@@ -37,7 +39,7 @@ const tailPageSize = 2_000;
 
 /** For questions: what is committed now. */
 export function readHeads(db: Knex): Promise<Heads> {
-  return findRow<Heads>(db, 'select revocation_seq, suspension_seq from heads where id = 1');
+  return findRow<Heads>(db, 'select revocation_seq, suspension_seq, token_seq from heads where id = 1');
 }
 
 /** How far the logs had come at one instant; later ones have the greater numbers. */
@@ -45,6 +47,8 @@ export interface Heads {
   readonly revocation_seq: number;
   /** Moves with every change of a client or an issuer, with the horizon of purges, and with erasures. */
   readonly suspension_seq: number;
+  /** Moves with every token that is registered. */
+  readonly token_seq: number;
 }
 
 interface Records {
@@ -63,6 +67,12 @@ const unknownRecords: Records = {
   erasures: 0,
 };
 
+/** What a batch of decisions added. */
+export interface Learnt {
+  readonly tokens: readonly RegisteredToken[];
+  readonly revocations: readonly NumberedRevocation[];
+}
+
 /** What a look-up came to, also that there is no such record. */
 export interface Found<Value> {
   readonly value: Value;
@@ -71,6 +81,9 @@ export interface Found<Value> {
 export class Memory {
   readonly #reader: Knex;
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
+  /** Tokens that were looked for in vain when `#tokenSeq` had been registered. */
+  readonly #absent = new LRUCache<Digest, true>({ max: absentMax });
+  #tokenSeq = 0;
   readonly #seen = new Uint32Array(seenMax);
   readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
   readonly issuers = new LRUCache<string, Found<Issuer | undefined>>({ max: recordsMax });
@@ -86,20 +99,27 @@ export class Memory {
     this.#reader = reader;
   }
 
-  token(digest: Digest): RegisteredToken | undefined {
-    return this.#tokens.get(digest);
+  /** Undefined when that is not known; null when it is known that nobody registered it. */
+  token(digest: Digest): RegisteredToken | null | undefined {
+    return this.#tokens.get(digest) ?? (this.#absent.has(digest) ? null : undefined);
   }
 
   /**
-   * `heads` are those of the batch that found it. Whoever comes once is not worth the room: whoever comes again is,
-   * or has to be looked at twice for one question, as the revoked are.
+   * What a look-up came to in a batch with these heads. Whoever comes once is not worth the room: whoever comes
+   * again is, or has to be looked at twice for one question, as the revoked are.
    */
-  keep(token: RegisteredToken, heads: Heads): void {
-    if (!this.isAsOf(heads)) return;
-    const slot = Number.parseInt(token.digest.slice(0, 8), 16) % seenMax;
-    const mark = Number.parseInt(token.digest.slice(8, 16), 16);
-    if (this.#seen[slot] === mark) this.#tokens.set(token.digest, token);
-    else this.#seen[slot] = mark;
+  keep(digest: Digest, found: RegisteredToken | undefined, heads: Heads): void {
+    if (!this.#comesAgain(digest)) return;
+    if (!found && this.#tokenSeq === heads.token_seq) this.#absent.set(digest, true);
+    if (found && this.isAsOf(heads)) this.#tokens.set(digest, found);
+  }
+
+  #comesAgain(digest: Digest): boolean {
+    const slot = Number.parseInt(digest.slice(0, 8), 16) % seenMax;
+    const mark = Number.parseInt(digest.slice(8, 16), 16);
+    const comesAgain = this.#seen[slot] === mark;
+    this.#seen[slot] = mark;
+    return comesAgain;
   }
 
   /** Has no record changed since, and nothing been erased? What was found then may be kept only if so. */
@@ -112,17 +132,29 @@ export class Memory {
    * as after the start, is read beside the questions and decisions, which look everything up until that is done.
    */
   async catchUp<AtLeast extends Heads>(db: Knex, read: (db: Knex) => Promise<AtLeast>): Promise<AtLeast> {
-    const [seqBefore, recordsBefore] = [this.#seq, this.#records.seq];
+    const [seqBefore, recordsBefore, tokenSeqBefore] = [this.#seq, this.#records.seq, this.#tokenSeq];
     const heads = await read(db);
-    if (heads.revocation_seq < seqBefore || heads.suspension_seq < recordsBefore) this.#forget();
+    const wentBack =
+      heads.revocation_seq < seqBefore ||
+      heads.suspension_seq < recordsBefore ||
+      heads.token_seq < tokenSeqBefore;
+    if (wentBack) this.#forget();
+    if (heads.token_seq > this.#tokenSeq) {
+      this.#absent.clear();
+      this.#tokenSeq = heads.token_seq;
+    }
     if (heads.suspension_seq > this.#records.seq) await this.#readRecords(db, heads.suspension_seq);
     await this.#readRevocations(db, heads.revocation_seq);
     return heads;
   }
 
-  /** Takes in what this process has just committed right after `seqBefore`, so that it need not be read back. */
-  learn(seqBefore: number, revocations: readonly NumberedRevocation[]): void {
-    if (this.#seq !== seqBefore) return;
+  /** Takes in what this process has just committed right after `before`, so that it need not be read back. */
+  learn(before: Heads, { tokens, revocations }: Learnt): void {
+    if (this.#tokenSeq === before.token_seq) {
+      for (const { digest } of tokens) this.#absent.delete(digest);
+      this.#tokenSeq += tokens.length;
+    }
+    if (this.#seq !== before.revocation_seq) return;
     for (const { target, key, seq } of revocations) {
       this.#revoked.addAll(printsOf([key]));
       if (target.issuer === everyIssuer) this.#lookEverywhere(target.kind);
@@ -171,6 +203,8 @@ export class Memory {
   /** The log went back: the database was restored under us, and what we remember may never have been. */
   #forget(): void {
     this.#tokens.clear();
+    this.#absent.clear();
+    this.#tokenSeq = 0;
     this.#prints = new WeakMap();
     this.#kindsEverywhere = new Set();
     this.#revoked = new KeySet();

@@ -84,6 +84,68 @@ testEachStore('records that went back are read anew, by questions and by decisio
   await app.stop();
 });
 
+testEachStore(
+  'a token that was looked for in vain is found as soon as it is registered, by whichever process',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const other = await app.another();
+    const find = (token: string) => app.store.ask((facts) => facts.token(digestOf(token)));
+    const tokens = Array.from({ length: 40 }, () => app.newToken());
+    // Often enough to be remembered.
+    for (let n = 0; n < 3; n++) for (const token of tokens) t.is(await find(token), undefined);
+    let isDone = false;
+    const [first] = tokens;
+    const looking = (async () => {
+      while (!isDone) await Promise.all(tokens.map(find));
+    })();
+    for (const [n, token] of tokens.entries()) {
+      await (n % 2 === 0 ? app : other).register({ client_id: 'c1', token });
+      t.is((await find(token))?.clientId, 'c1', `token ${n}`);
+    }
+    isDone = true;
+    await looking;
+    t.is((await find(first as string))?.clientId, 'c1');
+    await app.stop();
+  },
+);
+
+testEachStore(
+  'a token is looked for again after the count of registrations went back',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const find = (token: string) => app.store.ask((facts) => facts.token(digestOf(token)));
+    const token = app.newToken();
+    await app.register({ client_id: 'c1' });
+    for (let n = 0; n < 3; n++) t.is(await find(token), undefined);
+    await byHand(database, async (run) => {
+      await run('update heads set token_seq = token_seq - 1');
+    });
+    await app.register({ client_id: 'c1', token });
+    t.is((await find(token))?.clientId, 'c1');
+    await app.stop();
+  },
+);
+
+testEachStore('a token that nobody registered is not looked up again and again', async (t, database) => {
+  const app = await TestApp.start(database);
+  const find = (token: string) => app.store.ask((facts) => facts.token(digestOf(token)));
+  const [known, unknown] = [app.newToken(), app.newToken()];
+  await app.register({ client_id: 'c1', token: known });
+  for (let n = 0; n < 3; n++) t.is(await find(unknown), undefined);
+  // Behind the back of the counter, as no registration can: who looks it up finds it.
+  await byHand(database, async (run) => {
+    await dropTriggers(database, run);
+    await run('update tokens set digest = ?', Buffer.from(digestOf(unknown), 'hex'));
+  });
+  t.is(await find(unknown), undefined);
+  t.is(await find(known), undefined);
+  await app.register({ client_id: 'c1' });
+  t.is(await find(unknown), undefined, 'what this process registered is another one');
+  await (await app.another()).register({ client_id: 'c1' });
+  t.is((await find(unknown))?.clientId, 'c1', 'what another process registered may be this one');
+  await app.stop();
+});
+
 function standingOf(claims: Claims | undefined, facts: Facts): Standing | undefined {
   return claims && facts.standing(claims);
 }
