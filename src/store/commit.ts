@@ -8,6 +8,7 @@ import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts
 import { allOf } from './all-of.ts';
 import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
+import { findRow, runFixed } from './dialect.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import { insertRemembered } from './idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
@@ -32,17 +33,22 @@ interface LockedHeads extends Heads {
   readonly now: number;
 }
 
-/** Rejects, with nothing written, when the database refuses anything of the batch. */
+/**
+ * Rejects, with nothing written, when the database refuses anything of the batch. Once the lock is held nobody
+ * else commits, and before `persist` nothing is written: the decisions may read over `reader`, if it is given.
+ */
 export async function commitBatch(
   writer: Knex,
+  reader: Knex | null,
   decisions: readonly Decide[],
   memory: Memory,
   clock: Clock,
 ): Promise<Result[]> {
   const { decided, heads, added } = await writer.transaction(async (tx) => {
-    const heads = await memory.catchUp(tx, () => lockHeads(tx, clock));
+    const db = reader ?? tx;
+    const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
     const facts = new LoadedFacts(memory, heads, { isForDecisions: true });
-    const decided = await decideAll(tx, decisions, facts, heads);
+    const decided = await decideAll(db, decisions, facts, heads);
     const added = await persist(tx, decided, heads);
     return { decided, heads, added };
   });
@@ -50,15 +56,15 @@ export async function commitBatch(
   return decided.results;
 }
 
+/** An update that changes nothing: its row lock comes before any read of this transaction. */
 async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<LockedHeads> {
-  const columns = ['revocation_seq', 'event_seq', 'suspension_seq', 'token_seq'];
-  const returning = clock.clockSql === null ? columns : [...columns, tx.raw(`${clock.clockSql} as now`)];
-  // An update that changes nothing: its row lock comes before any read of this transaction.
-  const rows = await tx('heads')
-    .where('id', 1)
-    .update('event_seq', tx.ref('event_seq'))
-    .returning(returning as string[]);
-  return { now: clock.now(), ...(rows[0] as Omit<LockedHeads, 'now'>) };
+  const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
+  const locked = await findRow<Omit<LockedHeads, 'now'>>(
+    tx,
+    `update heads set event_seq = event_seq where id = 1
+      returning revocation_seq, event_seq, suspension_seq, token_seq${now}`,
+  );
+  return { now: clock.now(), ...locked };
 }
 
 interface Kept extends Remember {
@@ -73,7 +79,7 @@ interface Decided {
 }
 
 async function decideAll(
-  tx: Knex.Transaction,
+  db: Knex,
   decisions: readonly Decide[],
   facts: LoadedFacts,
   heads: LockedHeads,
@@ -91,7 +97,7 @@ async function decideAll(
       }
     }
     if (isComplete) return decided;
-    await facts.load(tx, heads.now);
+    await facts.load(db, heads.now);
   }
 }
 
@@ -159,14 +165,12 @@ async function persist(
       ...(effect.issuers ?? []),
     ]).length;
     if (revocations.length + events.length + tokens.length + records === 0) return;
-    await tx('heads')
-      .where('id', 1)
-      .update({
-        revocation_seq: heads.revocation_seq + revocations.length,
-        event_seq: heads.event_seq + events.length,
-        suspension_seq: heads.suspension_seq + records,
-        token_seq: heads.token_seq + tokens.length,
-      });
+    await runFixed(
+      tx,
+      `update heads set revocation_seq = revocation_seq + ?, event_seq = event_seq + ?,
+        suspension_seq = suspension_seq + ?, token_seq = token_seq + ? where id = 1`,
+      [revocations.length, events.length, records, tokens.length],
+    );
   }
 }
 

@@ -72,14 +72,19 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
   return insert(db, table, rows, onConflict);
 }
 
+/** A fixed statement without rows, within a transaction; `?` stands for each of the values. */
+export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
+  return isPostgres(db) ? postgres.runFixed(db, sql, values) : sqlite.runFixed(db, sql, values);
+}
+
 function isPostgres(db: Knex): boolean {
   return db.client.config.client === 'pg';
 }
 
-/** What the two databases say to all that follows in a transaction in which something has failed. */
-const transactionHasFailed = ['25P02', 'SQLITE_ABORT'];
+/** What Postgres says to all that follows in a transaction in which something has failed. */
+const transactionHasFailed = '25P02';
 
 /** Only a consequence of another failure, which says why. */
 export function isConsequence(error: unknown): boolean {
-  return transactionHasFailed.includes(codeOf(error));
+  return codeOf(error) === transactionHasFailed;
 }

@@ -120,6 +120,12 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
   });
 }
 
+export async function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
+  let n = 0;
+  const statement = named(sql.replace(/\?/g, () => `$${++n}`));
+  await withConnection(db, (client: pg.Client) => client.query({ ...statement, values: [...values] }));
+}
+
 /** Bytes as Postgres writes them. */
 function toJsonRow(row: Readonly<Record<string, unknown>>): object {
   const entries = Object.entries(row).map(([column, value]) =>

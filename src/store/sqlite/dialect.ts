@@ -85,11 +85,14 @@ function statementOf(reader: Database.Database, sql: string): Database.Statement
 }
 
 export async function findRow<Row>(db: Knex, sql: string): Promise<Row> {
-  if (db.client instanceof ThreadClient) return (await db.raw(sql))[0];
+  if (db.client instanceof ThreadClient) {
+    const outcome = await withConnection(db, (writer: WriterThread) => writer.run(sql, []));
+    return (outcome.kind === 'rows' ? outcome.rows[0] : undefined) as Row;
+  }
   return withConnection(db, (reader: Database.Database) => statementOf(reader, sql).get() as Row);
 }
 
-/** One look-up each: the writer gets them in one message, and for the reader there is no round trip to save. */
+/** One look-up each: there is no round trip to save, in the server's own thread. */
 export async function findRowsByKey<Row>(
   db: Knex,
   table: string,
@@ -97,16 +100,21 @@ export async function findRowsByKey<Row>(
   keys: readonly Key[],
   condition: string,
 ): Promise<Row[]> {
-  const sql = `select * from "${table}" where "${column}" = ? and ${condition}`;
   if (db.client instanceof ThreadClient)
-    return withConnection(db, (writer: WriterThread) => writer.findEach(sql, keys) as Promise<Row[]>);
+    return (await db(table)
+      .whereIn(column, [...keys])
+      .whereRaw(condition)) as Row[];
+  const sql = `select * from "${table}" where "${column}" = ? and ${condition}`;
   return withConnection(db, (reader: Database.Database) => {
     const find = statementOf(reader, sql);
     return keys.flatMap((key) => find.all(key) as Row[]);
   });
 }
 
-/** One message for all rows, and in the thread one statement run for each: none is built anew for so many. */
+/**
+ * One message for all rows, and in the thread one statement run for each: none is built anew for so many. Within
+ * a transaction, what fails is told by what follows in it.
+ */
 export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
   const marks = columns.map(() => '?').join(', ');
@@ -119,4 +127,9 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
       columns.length,
     ),
   );
+}
+
+/** Within a transaction; what fails is told by what follows in it. */
+export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
+  return withConnection(db, (writer: WriterThread) => writer.runEach(sql, values, values.length));
 }

@@ -1,5 +1,8 @@
 // What the server and its writing thread say to each other. Requests are answered in their order, one reply
 // each; the first reply of all, to no request, says whether the database could be opened.
+//
+// Some are not answered, so that nobody waits for them before the next is sent: what fails of them fails the
+// transaction, and is told by whatever is answered next in it, at the latest by its end.
 
 /** Given to the thread when it is started. */
 export interface Opening {
@@ -8,17 +11,22 @@ export interface Opening {
 }
 
 export type Request =
+  /** Begins a transaction. Not answered. */
+  | { readonly kind: 'begin' }
   | { readonly kind: 'run'; readonly sql: string; readonly bindings: readonly unknown[] }
   /**
-   * Runs one statement once per row of bindings; `values` holds row after row, `width` values each. What it
-   * finds comes back together.
+   * Runs one statement once per row of bindings; `values` holds row after row, `width` values each. Not answered
+   * within a transaction.
    */
   | {
       readonly kind: 'run_each';
       readonly sql: string;
       readonly values: readonly unknown[];
       readonly width: number;
+      readonly isAnswered: boolean;
     }
+  /** Ends the transaction. */
+  | { readonly kind: 'end'; readonly commits: boolean }
   | { readonly kind: 'close' };
 
 export type Reply =

@@ -1,7 +1,7 @@
 // Knex's client for this database, with connections that live in a thread of their own.
 import type { Knex } from 'knex';
 import InProcessClient from 'knex/lib/dialects/better-sqlite3/index.js';
-import { WriterThread } from './writer-thread.ts';
+import { type Outcome, WriterThread } from './writer-thread.ts';
 
 /** A statement as Knex hands it to its client, and what it reads from it afterwards. */
 interface Query {
@@ -32,7 +32,7 @@ export class ThreadClient extends InProcessClient {
   }
 
   async _query(thread: WriterThread, query: Query): Promise<Query> {
-    const outcome = await thread.run(toSql(query.sql), this._formatBindings(query.bindings));
+    const outcome = await perform(thread, query.sql, this._formatBindings(query.bindings));
     if (outcome.kind === 'rows') {
       query.response = outcome.rows;
     } else {
@@ -43,7 +43,18 @@ export class ThreadClient extends InProcessClient {
   }
 }
 
-/** A transaction that read first and then found another process writing could only fail. */
-function toSql(sql: string): string {
-  return sql === 'BEGIN;' ? 'begin immediate' : sql;
+const done: Outcome = { kind: 'done', changes: 0, lastInsertRowid: 0 };
+
+async function perform(thread: WriterThread, sql: string, bindings: readonly unknown[]): Promise<Outcome> {
+  switch (sql) {
+    case 'BEGIN;':
+      thread.begin();
+      return done;
+    case 'COMMIT;':
+    case 'ROLLBACK':
+      await thread.end({ commits: sql === 'COMMIT;' });
+      return done;
+    default:
+      return thread.run(sql, bindings);
+  }
 }

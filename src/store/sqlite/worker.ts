@@ -6,23 +6,15 @@ import { Checkpoints } from './checkpoints.ts';
 import type { Opening, Reply, Request } from './protocol.ts';
 import { Statements } from './statements.ts';
 
-class TransactionLost extends Error {
-  override readonly name = 'TransactionLost';
-  readonly code = 'SQLITE_ABORT';
-
-  constructor() {
-    super('the transaction has ended after an error');
-  }
-}
-
 const done: Reply = { kind: 'done', changes: 0, lastInsertRowid: 0 };
 
 class Writer {
   readonly #connection: Database.Database;
   readonly #statements: Statements;
   readonly #checkpoints: Checkpoints;
-  /** The caller began a transaction and has not ended it. */
-  #hasBegun = false;
+  #isWithin = false;
+  /** What failed first in the transaction. */
+  #failure: { readonly error: unknown } | null = null;
 
   constructor({ filename, pragmas }: Opening) {
     this.#connection = new Database(filename);
@@ -31,12 +23,17 @@ class Writer {
     this.#checkpoints = new Checkpoints(this.#connection);
   }
 
-  answer(request: Request): Reply {
+  /** Null to what is not answered. */
+  answer(request: Request): Reply | null {
     switch (request.kind) {
+      case 'begin':
+        return this.#begin();
       case 'run':
-        return this.#run(request.sql, request.bindings);
+        return this.#within(() => this.#run(request.sql, request.bindings));
       case 'run_each':
-        return this.#runEach(request.sql, request.values, request.width);
+        return this.#runEach(request);
+      case 'end':
+        return this.#end(request.commits);
       case 'close':
         this.#checkpoints.stop();
         this.#connection.close();
@@ -49,48 +46,65 @@ class Writer {
     this.#checkpoints.consider();
   }
 
+  /** Immediate: a transaction that read first and then found another process writing could only fail. */
+  #begin(): null {
+    this.#isWithin = true;
+    this.#failure = null;
+    this.#try(() => this.#statements.of('begin immediate').run([]));
+    return null;
+  }
+
   #run(sql: string, bindings: readonly unknown[]): Reply {
-    const isRollback = /^rollback;?$/i.test(sql);
-    const isEnd = isRollback || /^commit;?$/i.test(sql);
-    const wasLost = this.#isLost();
-    if (isEnd) this.#hasBegun = false;
-    // To refuse the caller's own ROLLBACK would hide behind another error why there is no transaction.
-    if (isRollback && !this.#connection.inTransaction) return done;
-    if (wasLost) throw new TransactionLost();
-    try {
+    const statement = this.#statements.of(sql);
+    if (!statement.reader) return { kind: 'done', ...statement.run(bindings) };
+    const rows = statement.raw().all(bindings) as unknown[][];
+    return { kind: 'rows', columns: columnsOf(statement), values: rows.flat() };
+  }
+
+  #runEach({ sql, values, width, isAnswered }: Extract<Request, { kind: 'run_each' }>): Reply | null {
+    const runAll = (): Reply => {
       const statement = this.#statements.of(sql);
-      if (!statement.reader) {
-        const result = statement.run(bindings);
-        if (/^begin\b/i.test(sql)) this.#hasBegun = true;
-        return { kind: 'done', ...result };
-      }
-      const rows = statement.raw().all(bindings) as unknown[][];
-      return { kind: 'rows', columns: columnsOf(statement), values: rows.flat() };
+      for (let from = 0; from < values.length; from += width) statement.run(values.slice(from, from + width));
+      return done;
+    };
+    if (isAnswered) return this.#within(runAll);
+    this.#try(runAll);
+    return null;
+  }
+
+  /** A transaction in which anything failed cannot be committed; and Knex gives one up whose COMMIT failed. */
+  #end(commits: boolean): Reply {
+    try {
+      if (commits) this.#within(() => this.#statements.of('commit').run([]));
+      return done;
+    } finally {
+      this.#isWithin = false;
+      this.#failure = null;
+      if (this.#connection.inTransaction) this.#connection.exec('rollback');
+    }
+  }
+
+  /**
+   * As on Postgres, what fails in a transaction is the end of it: all that follows fails with it. Some errors, as
+   * a full disk, end it in the database as well, which would commit each statement after that by itself.
+   */
+  #within<T>(work: () => T): T {
+    if (this.#failure) throw this.#failure.error;
+    try {
+      return work();
     } catch (error) {
-      // Knex gives up a transaction whose COMMIT failed; left open, it would be the next one's.
-      if (isEnd && this.#connection.inTransaction) this.#connection.exec('rollback');
+      if (this.#isWithin) this.#failure = { error };
       throw error;
     }
   }
 
-  #runEach(sql: string, values: readonly unknown[], width: number): Reply {
-    if (this.#isLost()) throw new TransactionLost();
-    const statement = this.#statements.of(sql);
-    const found: unknown[] = [];
-    for (let from = 0; from < values.length; from += width) {
-      const bindings = values.slice(from, from + width);
-      if (statement.reader) found.push(...(statement.raw().all(bindings) as unknown[][]).flat());
-      else statement.run(bindings);
+  /** For what is not answered: the failure is kept. */
+  #try(work: () => unknown): void {
+    try {
+      this.#within(work);
+    } catch {
+      // Told by what is answered next.
     }
-    return statement.reader ? { kind: 'rows', columns: columnsOf(statement), values: found } : done;
-  }
-
-  /**
-   * Some errors, as a full disk, end a transaction early. What was sent before its caller knew of them must
-   * not run: outside of a transaction each statement would be committed by itself.
-   */
-  #isLost(): boolean {
-    return this.#hasBegun && !this.#connection.inTransaction;
   }
 }
 
@@ -113,15 +127,15 @@ function serve(port: MessagePort): void {
   }
   port.postMessage(done);
   port.on('message', (request: Request) => {
-    let reply: Reply;
+    let reply: Reply | null;
     try {
       reply = writer.answer(request);
     } catch (error) {
       reply = failed(error);
     }
-    port.postMessage(reply);
+    if (reply) port.postMessage(reply);
     if (request.kind === 'close') port.close();
-    else writer.rest();
+    else if (reply) writer.rest();
   });
 }
 

@@ -24,6 +24,7 @@ export class WriterThread {
   readonly #waiting: Waiting[] = [];
   readonly #ended: Promise<void>;
   #isEnding = false;
+  #isWithin = false;
 
   /** Resolves when the database is open; rejects with why it cannot be. */
   static async start(opening: Opening): Promise<WriterThread> {
@@ -58,15 +59,26 @@ export class WriterThread {
     return this.#ask({ kind: 'run', sql, bindings });
   }
 
-  /** Runs one statement for each of the rows, which all have `width` values, given one after another. */
-  async runEach(sql: string, values: readonly unknown[], width: number): Promise<void> {
-    await this.#ask({ kind: 'run_each', sql, values, width });
+  /** That it cannot begin is told by what follows in the transaction. */
+  begin(): void {
+    this.#send({ kind: 'begin' });
+    this.#isWithin = true;
   }
 
-  /** The rows that one statement finds for each of the keys. */
-  async findEach(sql: string, keys: readonly unknown[]): Promise<Record<string, unknown>[]> {
-    const outcome = await this.#ask({ kind: 'run_each', sql, values: keys, width: 1 });
-    return outcome.kind === 'rows' ? outcome.rows : [];
+  /** Rejects with what failed first in the transaction; either way it is over. */
+  async end({ commits }: { commits: boolean }): Promise<void> {
+    this.#isWithin = false;
+    await this.#ask({ kind: 'end', commits });
+  }
+
+  /**
+   * Runs one statement for each of the rows, which all have `width` values, given one after another. Within a
+   * transaction it resolves at once, and what fails is told by what follows in it.
+   */
+  async runEach(sql: string, values: readonly unknown[], width: number): Promise<void> {
+    const request = { kind: 'run_each', sql, values, width, isAnswered: !this.#isWithin } as const;
+    if (request.isAnswered) await this.#ask(request);
+    else this.#send(request);
   }
 
   /** Resolves when the connection is closed and the thread has ended, however it did. */
@@ -80,11 +92,15 @@ export class WriterThread {
   }
 
   #ask(request: Request): Promise<Outcome> {
-    if (this.#isEnding) return Promise.reject(new WriterThreadEnded('the thread that writes has ended'));
     return new Promise((resolve, reject) => {
-      this.#worker.postMessage(request);
+      this.#send(request);
       this.#waiting.push({ resolve, reject });
     });
+  }
+
+  #send(request: Request): void {
+    if (this.#isEnding) throw new WriterThreadEnded('the thread that writes has ended');
+    this.#worker.postMessage(request);
   }
 
   #settle(reply: Reply): void {

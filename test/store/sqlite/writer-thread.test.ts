@@ -97,12 +97,47 @@ test('a database that another process writes is busy, one that cannot be opened 
   other.exec('create table things (id integer); begin immediate');
   const thread = await WriterThread.start({ filename: file, pragmas: ['busy_timeout = 0'] });
   t.teardown(() => thread.close());
-  await t.throwsAsync(thread.run('begin immediate', []), { code: 'SQLITE_BUSY' });
+  const transaction = async (): Promise<void> => {
+    thread.begin();
+    await thread.runEach('insert into things values (?)', [1, 2], 1);
+    await thread.end({ commits: true });
+  };
+  await t.throwsAsync(transaction(), { code: 'SQLITE_BUSY' });
+  await t.throwsAsync(thread.runEach('insert into things values (?)', [0], 1), { code: 'SQLITE_BUSY' });
   other.exec('commit');
-  await thread.run('begin immediate', []);
+  await transaction();
+  t.deepEqual(other.prepare('select id from things').pluck().all(), [1, 2]);
   await t.throwsAsync(WriterThread.start({ filename: dirname(file), pragmas: [] }), {
     code: 'SQLITE_CANTOPEN',
   });
+});
+
+test('what fails unanswered in a transaction is told by what follows, and nothing of it is written', async (t) => {
+  const file = await freshFile(t);
+  const thread = await WriterThread.start({ filename: file, pragmas: [] });
+  t.teardown(() => thread.close());
+  await thread.run('create table things (id integer primary key)', []);
+  const insert = (...ids: unknown[]) => thread.runEach('insert into things values (?)', ids, 1);
+  const count = () => thread.run('select count(*) as count from things', []);
+  for (const commits of [true, false]) {
+    thread.begin();
+    await insert(1, 2, 2);
+    await insert(3);
+    await t.throwsAsync(count(), { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' });
+    const ended = thread.end({ commits });
+    await (commits ? t.throwsAsync(ended, { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' }) : ended);
+    t.like(await count(), { rows: [{ count: 0 }] });
+  }
+  thread.begin();
+  await insert('no number');
+  await t.throwsAsync(thread.end({ commits: true }), { code: 'SQLITE_MISMATCH' });
+  thread.begin();
+  await insert(1);
+  await thread.end({ commits: false });
+  thread.begin();
+  await insert(1);
+  await thread.end({ commits: true });
+  t.like(await count(), { rows: [{ count: 1 }] });
 });
 
 test('bytes come back as the Buffers that they were', async (t) => {
