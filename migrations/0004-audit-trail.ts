@@ -65,7 +65,7 @@ export async function down(knex: Knex): Promise<void> {
 }
 
 function isPostgres(knex: Knex): boolean {
-  return knex.client.config.client === 'pg';
+  return knex.client.driverName === 'pg';
 }
 
 async function addLeaves(knex: Knex): Promise<void> {

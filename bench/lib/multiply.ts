@@ -32,7 +32,7 @@ export async function multiplyRow(
   count: number,
   columnsOf: (sql: Sql) => Readonly<Record<string, string>>,
 ): Promise<void> {
-  const maker = writer.client.config.client === 'pg' ? postgres : sqlite;
+  const maker = writer.client.driverName === 'pg' ? postgres : sqlite;
   const own = columnsOf(maker.sql);
   const db = await maker.open(writer);
   const [row] = await db(table).limit(1);

@@ -3,8 +3,8 @@
 import { resolve } from 'node:path';
 import type { Knex } from 'knex';
 import type { Exclusive } from '../domain/upkeep-store.ts';
-import { codeOf } from './drivers.ts';
 import * as postgres from './postgres/dialect.ts';
+import { PipelinedClient } from './postgres/pipelined-client.ts';
 import * as sqlite from './sqlite/dialect.ts';
 
 export interface Dialect {
@@ -72,19 +72,11 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
   return insert(db, table, rows, onConflict);
 }
 
-/** A fixed statement without rows, within a transaction; `?` stands for each of the values. */
+/** A fixed statement, within a transaction; `?` stands for each of the values. What fails is told by what follows. */
 export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   return isPostgres(db) ? postgres.runFixed(db, sql, values) : sqlite.runFixed(db, sql, values);
 }
 
 function isPostgres(db: Knex): boolean {
-  return db.client.config.client === 'pg';
-}
-
-/** What Postgres says to all that follows in a transaction in which something has failed. */
-const transactionHasFailed = '25P02';
-
-/** Only a consequence of another failure, which says why. */
-export function isConsequence(error: unknown): boolean {
-  return codeOf(error) === transactionHasFailed;
+  return db.client instanceof PipelinedClient;
 }

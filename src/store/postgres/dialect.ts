@@ -4,6 +4,7 @@ import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
 import type { Dialect, Key, Rows } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
+import { PipelinedClient, send } from './pipelined-client.ts';
 
 const poolMax = 10;
 const acquireTimeoutMs = 5_000;
@@ -29,7 +30,7 @@ export function dialect(url: string): Dialect {
   };
   const open = (): Knex =>
     knexFactory({
-      client: 'pg',
+      client: PipelinedClient,
       log: silent,
       connection,
       acquireConnectionTimeout: acquireTimeoutMs,
@@ -105,7 +106,10 @@ export function findRowsByKey<Row>(
 
 const rowsPerStatement = 500;
 
-/** The rows travel as one parameter: the statement is always the same, and no text is built for each row. */
+/**
+ * The rows travel as one parameter: the statement is always the same, and no text is built for each row. Within a
+ * transaction, what fails is told by its COMMIT.
+ */
 export async function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = namesOf(Object.keys(rows[0] ?? {}));
   const statement = named(
@@ -115,15 +119,17 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
   await withConnection(db, async (client: pg.Client) => {
     for (let from = 0; from < rows.length; from += rowsPerStatement) {
       const values = [JSON.stringify(rows.slice(from, from + rowsPerStatement).map(toJsonRow))];
-      await client.query({ ...statement, values });
+      if (db.isTransaction) send(client, { ...statement, values });
+      else await client.query({ ...statement, values });
     }
   });
 }
 
+/** Within a transaction; what fails is told by its COMMIT. */
 export async function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   let n = 0;
   const statement = named(sql.replace(/\?/g, () => `$${++n}`));
-  await withConnection(db, (client: pg.Client) => client.query({ ...statement, values: [...values] }));
+  await withConnection(db, (client: pg.Client) => send(client, { ...statement, values: [...values] }));
 }
 
 /** Bytes as Postgres writes them. */

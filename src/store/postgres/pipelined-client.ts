@@ -1,0 +1,59 @@
+// Knex's client for this database, that waits for fewer answers: BEGIN and what is only written are sent, and what
+// became of them is told by COMMIT.
+import PgClient from 'knex/lib/dialects/postgres/index.js';
+import type pg from 'pg';
+import { allOf } from '../all-of.ts';
+
+/** A statement as Knex hands it to its client, and what it reads from it afterwards. */
+interface Query {
+  readonly sql: string;
+  response?: unknown;
+}
+
+class TransactionRolledBack extends Error {
+  override readonly name = 'TransactionRolledBack';
+}
+
+/** Of connections with an open transaction. */
+const unanswered = new WeakMap<pg.Client, Promise<unknown>[]>();
+
+/** Sends a statement of the open transaction: what fails of it is told by its COMMIT. */
+export function send(client: pg.Client, statement: pg.QueryConfig | string): void {
+  const sent = unanswered.get(client);
+  if (!sent) throw new Error('there is no transaction that could tell what became of this statement');
+  const answer = client.query(statement);
+  // After ROLLBACK nobody asks.
+  answer.catch(() => {});
+  sent.push(answer);
+}
+
+export class PipelinedClient extends PgClient {
+  override async _query(client: pg.Client, query: Query): Promise<Query> {
+    switch (query.sql) {
+      case 'BEGIN;':
+        unanswered.set(client, []);
+        send(client, query.sql);
+        query.response = {};
+        return query;
+      case 'COMMIT;':
+        query.response = await commit(client, query.sql);
+        return query;
+      case 'ROLLBACK':
+        unanswered.delete(client);
+        return super._query(client, query) as Promise<Query>;
+      default:
+        return super._query(client, query) as Promise<Query>;
+    }
+  }
+}
+
+/** Where a statement has failed, Postgres answers COMMIT with success, and has rolled back. */
+async function commit(client: pg.Client, sql: string): Promise<pg.QueryResult> {
+  const sent = unanswered.get(client) ?? [];
+  unanswered.delete(client);
+  const committed = client.query(sql);
+  await allOf([...sent, committed]);
+  const result = await committed;
+  if (result.command !== 'COMMIT') throw new TransactionRolledBack('the transaction was rolled back');
+  return result;
+}
