@@ -29,24 +29,21 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
     const family = (here[0] as Route).family;
-    const enter: Middleware = async (ctx, next) => {
-      ctx.state.family = family;
-      ctx.state.route = path;
-      await next();
-    };
     const isForBrowsers = family === 'logout' || path === '/revoke';
-    const first = isForBrowsers ? [enter, cors] : [enter];
     const byMethod = new Map(here.map((route) => [route.method, route.handle]));
     const allowed = [...byMethod.keys(), ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
-    const dispatch = async (ctx: Context): Promise<void> => {
-      const handle = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
-      if (!handle) {
-        const headers = { Allow: allowed };
-        throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, { headers });
-      }
-      await handle(ctx);
+    const handle = (ctx: Context): Promise<void> => {
+      const handleMethod = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
+      if (handleMethod) return handleMethod(ctx);
+      throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, {
+        headers: { Allow: allowed },
+      });
     };
-    router.all(path, ...(first as never[]), dispatch as never);
+    router.all(path, async (ctx: Context) => {
+      ctx.state.family = family;
+      ctx.state.route = path;
+      await (isForBrowsers ? cors(ctx, async () => handle(ctx)) : handle(ctx));
+    });
   }
   return router.routes() as unknown as Koa.Middleware<State>;
 }

@@ -5,8 +5,9 @@ import { codeOf } from './drivers.ts';
 const transactionHasFailed = '25P02';
 
 /**
- * Resolves when all have. Rejects with the failure that made the others fail, but never before the last has
- * ended: a statement that outlived its transaction would be committed by itself.
+ * Resolves when all have. Rejects with the failure that made the others fail, but never before the last has ended
+ * or, if nobody waits for it, has been sent: one that came after the end of its transaction would be committed by
+ * itself.
  */
 export async function allOf(statements: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(statements);

@@ -34,8 +34,8 @@ interface LockedHeads extends Heads {
 }
 
 /**
- * Rejects, with nothing written, when the database refuses anything of the batch. Once the lock is held nobody
- * else commits, and before `persist` nothing is written: the decisions may read over `reader`, if it is given.
+ * Rejects, with nothing written, when the database refuses anything of the batch. Decisions read over `reader` or,
+ * where it is null, in the transaction itself: before `persist` nothing is written that it would have to see.
  */
 export async function commitBatch(
   writer: Knex,

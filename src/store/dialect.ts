@@ -11,10 +11,15 @@ export interface Dialect {
   readonly kind: 'sqlite' | 'postgres';
   /** False when there is no database to open, and opening it would make one. */
   isThere(): boolean;
-  /** Opens a pool for verdicts and lists; never blocked by a writer. */
+  /** Opens a pool for verdicts and lists, and for decisions where that is safe; never blocked by a writer. */
   openReader(): Knex;
   /** Opens a pool whose commits are durable when they return, and in which no wait holds up the event loop. */
   openWriter(): Knex;
+  /**
+   * Decisions may read beside the transaction that locks the heads for them: whoever writes anything has locked
+   * the whole database, and to read over the reader is quicker.
+   */
+  readonly readsBesideWriter: boolean;
   /** SQL for the database's clock in milliseconds, where it and not ours stamps what is written. */
   readonly clockSql: string | null;
   /** Another attempt at the same transaction may succeed. */
@@ -66,13 +71,16 @@ export function findRowsByKey<Row>(
   return find(db, table, column, keys, condition);
 }
 
-/** Inserts in the way in which the database behind `db` takes many rows fastest. */
+/**
+ * Inserts in the way in which the database behind `db` takes many rows fastest. Within a transaction it resolves
+ * when they are sent; what fails of them fails all that follows in it, and COMMIT at the latest says why.
+ */
 export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const insert = isPostgres(db) ? postgres.insertMany : sqlite.insertMany;
   return insert(db, table, rows, onConflict);
 }
 
-/** A fixed statement, within a transaction; `?` stands for each of the values. What fails is told by what follows. */
+/** Sends a fixed statement within a transaction, as `insertMany` does; `?` stands for each of the values. */
 export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   return isPostgres(db) ? postgres.runFixed(db, sql, values) : sqlite.runFixed(db, sql, values);
 }

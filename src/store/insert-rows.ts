@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { insertMany, type Rows } from './dialect.ts';
 
-/** All rows have the same columns. `onConflict` is SQL that never changes, for rows that may be there already. */
+/** As `insertMany`. All rows have the same columns. `onConflict` is SQL that never changes, for rows that may be there already. */
 export async function insertRows(
   db: Knex,
   table: string,

@@ -81,7 +81,7 @@ export interface Found<Value> {
 export class Memory {
   readonly #reader: Knex;
   readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
-  /** Tokens that were looked for in vain when `#tokenSeq` had been registered. */
+  /** Tokens that were looked for in vain, and are not among the first `#tokenSeq` that were registered. */
   readonly #absent = new LRUCache<Digest, true>({ max: absentMax });
   #tokenSeq = 0;
   readonly #seen = new Uint32Array(seenMax);
@@ -128,8 +128,9 @@ export class Memory {
   }
 
   /**
-   * Brings the memory up to the heads that `read` reads in `db`; resolves to them. A long tail of revocations,
-   * as after the start, is read beside the questions and decisions, which look everything up until that is done.
+   * Brings the memory up to the heads that `read` reads; resolves to them. What it lacks is read in `db`. A long
+   * tail of revocations, as after the start, is read beside the questions and decisions, which look everything up
+   * until that is done.
    */
   async catchUp<AtLeast extends Heads>(db: Knex, read: (db: Knex) => Promise<AtLeast>): Promise<AtLeast> {
     const [seqBefore, recordsBefore, tokenSeqBefore] = [this.#seq, this.#records.seq, this.#tokenSeq];

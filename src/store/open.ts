@@ -201,7 +201,7 @@ class KnexStore implements Store {
     try {
       const results = await commitBatch(
         this.#writer,
-        this.#dialect.kind === 'sqlite' ? this.#reader : null,
+        this.#dialect.readsBesideWriter ? this.#reader : null,
         entries.map((entry) => entry.item),
         this.#memory,
         { now: this.#now, clockSql: this.#clockSql },

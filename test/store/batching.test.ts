@@ -146,11 +146,20 @@ testEachStore(
 testEachStore('a decision that the database refuses spoils no other of its batch', async (t, database) => {
   const store = openStore(database.url);
   const events = Array.from({ length: 20 }, (_, n) => eventOf(systemOrigin, 'login', { userId: `u${n}` }));
+  // Written by statements of another kind, which fail as a consequence.
+  const remember = {
+    keyDigest: digestOf('key'),
+    requestDigest: digestOf('order'),
+    expiresAt: Date.now() + 60_000,
+  };
   const settled = await Promise.allSettled(
     events.map((event, n) =>
       store.write(() => ({
         outcome: n,
-        effects: { events: [n % 7 === 3 ? ({ ...event, action: null } as never) : event] },
+        effects: {
+          events: [n % 7 === 3 ? ({ ...event, action: null } as never) : event],
+          ...(n === 1 && { remember }),
+        },
       })),
     ),
   );

@@ -34,8 +34,8 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
       await insert(tx, 1, 1);
       await tx('things').pluck('id');
     }),
-    { any: true },
-    'nor can anything be read after it',
+    { code },
+    'whatever is answered after it says why',
   );
   const abandoned = db.transaction(async (tx) => {
     await insert(tx, 1, 1);

@@ -4,7 +4,7 @@ import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
 import type { Dialect, Key, Rows } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
-import { PipelinedClient, send } from './pipelined-client.ts';
+import { answered, PipelinedClient, send } from './pipelined-client.ts';
 
 const poolMax = 10;
 const acquireTimeoutMs = 5_000;
@@ -49,6 +49,7 @@ export function dialect(url: string): Dialect {
     isThere: () => true,
     openReader: open,
     openWriter: open,
+    readsBesideWriter: false,
     clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',
     isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),
     isRefusal: (error) => /^(22|23)/.test(codeOf(error)),
@@ -86,7 +87,10 @@ async function connect(url: string): Promise<pg.Client> {
 }
 
 export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
-  return withConnection(db, async (client: pg.Client) => (await client.query(named(sql))).rows[0]);
+  return withConnection(
+    db,
+    async (client: pg.Client) => (await answered(client, client.query(named(sql)))).rows[0],
+  );
 }
 
 /** One round trip for all, and a text that never changes. */
@@ -100,15 +104,15 @@ export function findRowsByKey<Row>(
   const statement = named(`select * from "${table}" where "${column}" = any($1) and ${condition}`);
   return withConnection(
     db,
-    async (client: pg.Client) => (await client.query({ ...statement, values: [keys] })).rows,
+    async (client: pg.Client) =>
+      (await answered(client, client.query({ ...statement, values: [keys] }))).rows,
   );
 }
 
 const rowsPerStatement = 500;
 
 /**
- * The rows travel as one parameter: the statement is always the same, and no text is built for each row. Within a
- * transaction, what fails is told by its COMMIT.
+ * The rows travel as one parameter: the statement is always the same, and no text is built for each row.
  */
 export async function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = namesOf(Object.keys(rows[0] ?? {}));
@@ -125,7 +129,6 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
   });
 }
 
-/** Within a transaction; what fails is told by its COMMIT. */
 export async function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   let n = 0;
   const statement = named(sql.replace(/\?/g, () => `$${++n}`));

@@ -1,5 +1,5 @@
-// Knex's client for this database, that waits for fewer answers: BEGIN and what is only written are sent, and what
-// became of them is told by COMMIT.
+// Knex's client for this database, that waits for fewer answers: BEGIN and the inserts of dialect.ts are only sent,
+// and what became of them is told by whatever is answered next in the transaction, at the latest by COMMIT.
 import PgClient from 'knex/lib/dialects/postgres/index.js';
 import type pg from 'pg';
 import { allOf } from '../all-of.ts';
@@ -17,7 +17,10 @@ class TransactionRolledBack extends Error {
 /** Of connections with an open transaction. */
 const unanswered = new WeakMap<pg.Client, Promise<unknown>[]>();
 
-/** Sends a statement of the open transaction: what fails of it is told by its COMMIT. */
+/**
+ * Sends a statement of the open transaction. Its values must be such that nothing but the database can refuse it:
+ * what never got there, COMMIT would not miss.
+ */
 export function send(client: pg.Client, statement: pg.QueryConfig | string): void {
   const sent = unanswered.get(client);
   if (!sent) throw new Error('there is no transaction that could tell what became of this statement');
@@ -25,6 +28,12 @@ export function send(client: pg.Client, statement: pg.QueryConfig | string): voi
   // After ROLLBACK nobody asks.
   answer.catch(() => {});
   sent.push(answer);
+}
+
+/** Waits for an answer, and tells what failed before it in the transaction, rather than that something has. */
+export async function answered<T>(client: pg.Client, answer: Promise<T>): Promise<T> {
+  await allOf([...(unanswered.get(client) ?? []), answer]);
+  return answer;
 }
 
 export class PipelinedClient extends PgClient {
@@ -42,17 +51,15 @@ export class PipelinedClient extends PgClient {
         unanswered.delete(client);
         return super._query(client, query) as Promise<Query>;
       default:
-        return super._query(client, query) as Promise<Query>;
+        return answered(client, super._query(client, query) as Promise<Query>);
     }
   }
 }
 
 /** Where a statement has failed, Postgres answers COMMIT with success, and has rolled back. */
 async function commit(client: pg.Client, sql: string): Promise<pg.QueryResult> {
-  const sent = unanswered.get(client) ?? [];
+  const committed = answered(client, client.query(sql));
   unanswered.delete(client);
-  const committed = client.query(sql);
-  await allOf([...sent, committed]);
   const result = await committed;
   if (result.command !== 'COMMIT') throw new TransactionRolledBack('the transaction was rolled back');
   return result;

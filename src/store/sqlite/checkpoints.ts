@@ -33,7 +33,7 @@ export class Checkpoints {
     this.#idle = setTimeout(() => this.#copy(idlePages), idleMs);
   }
 
-  /** To be called after every request. */
+  /** To be called after every answer. */
   consider(): void {
     this.#copy(pagesMax);
     this.#idle.refresh();

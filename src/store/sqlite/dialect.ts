@@ -33,6 +33,7 @@ export function dialect(path: string): Dialect {
       const config = { ...common, client: ThreadClient, pragmas: writerPragmas, pool: { min: 1, max: 1 } };
       return knexFactory(config);
     },
+    readsBesideWriter: true,
     clockSql: null,
     isTransient: (error) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
@@ -92,7 +93,7 @@ export async function findRow<Row>(db: Knex, sql: string): Promise<Row> {
   return withConnection(db, (reader: Database.Database) => statementOf(reader, sql).get() as Row);
 }
 
-/** One look-up each: there is no round trip to save, in the server's own thread. */
+/** One look-up each in the server's own thread, where there is no round trip to save; the writer hardly ever looks. */
 export async function findRowsByKey<Row>(
   db: Knex,
   table: string,
@@ -111,10 +112,7 @@ export async function findRowsByKey<Row>(
   });
 }
 
-/**
- * One message for all rows, and in the thread one statement run for each: none is built anew for so many. Within
- * a transaction, what fails is told by what follows in it.
- */
+/** One message for all rows, and in the thread one statement run for each: none is built anew for so many. */
 export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
   const marks = columns.map(() => '?').join(', ');
@@ -129,7 +127,6 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
   );
 }
 
-/** Within a transaction; what fails is told by what follows in it. */
 export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   return withConnection(db, (writer: WriterThread) => writer.runEach(sql, values, values.length));
 }

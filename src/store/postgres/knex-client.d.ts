@@ -1,0 +1,8 @@
+// Knex documents this module as the one to extend, but does not type it.
+declare module 'knex/lib/dialects/postgres/index.js' {
+  import type { Knex } from 'knex';
+
+  export default class extends Knex.Client {
+    _query(connection: unknown, query: unknown): Promise<unknown>;
+  }
+}
