@@ -41,23 +41,14 @@ export interface AppliedEffects extends Effects {
   readonly seqs: Seqs;
 }
 
+/** What questions change. */
+const noChanges = new Changes();
+
 export class LoadedFacts implements Facts {
-  readonly #shelves: Pick<Shelf<unknown>, 'fill'>[] = [];
-  readonly #tokens = this.#shelfOf(kinds.tokens);
-  readonly #coverage = this.#shelfOf(kinds.coverage);
-  readonly #sessions = this.#shelfOf(kinds.sessions);
-  readonly #grants = this.#shelfOf(kinds.grants);
-  readonly #bearers = this.#shelfOf(kinds.bearers);
-  readonly #sessionsOf = this.#shelfOf(kinds.sessionsOf);
-  readonly #clients = this.#shelfOf(kinds.clients);
-  readonly #kindsEverywhere = this.#shelfOf(kinds.kindsEverywhere);
-  readonly #histories = this.#shelfOf(kinds.histories);
-  readonly #remembered = this.#shelfOf(kinds.remembered);
-  readonly #issuers = this.#shelfOf(kinds.issuers);
-  readonly #thumbprints = this.#shelfOf(kinds.thumbprints);
-  readonly #usedIds = this.#shelfOf(kinds.usedIds);
+  /** Those of the kinds that were asked for: most batches ask for one, or none. */
+  readonly #shelves = new Map<unknown, Shelf<unknown>>();
   readonly #keys = new Map<Claims, TargetKey[]>();
-  #changes = new Changes();
+  #changes = noChanges;
   readonly #memory: Memory;
   readonly #heads: Heads;
   readonly #isForDecisions: boolean;
@@ -71,15 +62,16 @@ export class LoadedFacts implements Facts {
 
   /** Loads, in `db`, all that was asked for and missing. */
   load(db: Knex, now: number): Promise<void> {
-    return allOf(this.#shelves.map((shelf) => shelf.fill(db, now)));
+    return allOf([...this.#shelves.values()].map((shelf) => shelf.fill(db, now)));
   }
 
   /** Decisions look tokens up: what is remembered of one is true, but its row may have been purged since. */
   token(digest: Digest): RegisteredToken | undefined {
-    if (this.#isForDecisions) return this.#changes.tokens.get(digest) ?? this.#tokens.get(digest);
+    if (this.#isForDecisions)
+      return this.#changes.tokens.get(digest) ?? this.#shelf(kinds.tokens).get(digest);
     const known = this.#memory.token(digest);
     if (known !== undefined) return known ?? undefined;
-    const found = this.#tokens.get(digest);
+    const found = this.#shelf(kinds.tokens).get(digest);
     this.#memory.keep(digest, found, this.#heads);
     return found;
   }
@@ -103,31 +95,32 @@ export class LoadedFacts implements Facts {
 
   history(claims: Claims): readonly LoggedRevocation[] {
     const keys = [...this.#keysOf(claims), ...this.#keysEverywhere(claims)];
-    const rows = this.#histories.get(JSON.stringify([claims.issuedAt, keys]));
+    const rows = this.#shelf(kinds.histories).get(JSON.stringify([claims.issuedAt, keys]));
     return rows.filter((row) => covers(row, keys, claims));
   }
 
   remembered(keyDigest: Digest): Remembered | undefined {
-    return this.#changes.remembered.get(keyDigest) ?? this.#remembered.get(keyDigest);
+    return this.#changes.remembered.get(keyDigest) ?? this.#shelf(kinds.remembered).get(keyDigest);
   }
 
   session(sessionId: string): Session | undefined {
-    return this.#changes.sessions.get(sessionId) ?? this.#sessions.get(sessionId);
+    return this.#changes.sessions.get(sessionId) ?? this.#shelf(kinds.sessions).get(sessionId);
   }
 
   grant(grantId: string): Grant | undefined {
-    return this.#changes.grants.get(grantId) ?? this.#grants.get(grantId);
+    return this.#changes.grants.get(grantId) ?? this.#shelf(kinds.grants).get(grantId);
   }
 
   unexpiredBearers(target: Target): readonly RegisteredToken[] {
     if (target.kind !== 'grant' && target.kind !== 'session') return [];
     const id = target.kind === 'grant' ? 'grantId' : 'sessionId';
     const added = [...this.#changes.tokens.values()].filter((token) => token[id] === target.id);
-    return [...added, ...this.#bearers.get(JSON.stringify([target.kind, target.id]))].slice(0, bearersMax);
+    const stored = this.#shelf(kinds.bearers).get(JSON.stringify([target.kind, target.id]));
+    return [...added, ...stored].slice(0, bearersMax);
   }
 
   sessionsOf(issuer: string, subject: string): readonly Session[] {
-    const known = this.#sessionsOf.get(JSON.stringify([issuer, subject]));
+    const known = this.#shelf(kinds.sessionsOf).get(JSON.stringify([issuer, subject]));
     const isTheirs = (session: Session) => session.issuer === issuer && session.subject === subject;
     const added = [...this.#changes.sessions.values()].filter(
       (session) => isTheirs(session) && !known.some((other) => other.sessionId === session.sessionId),
@@ -136,7 +129,7 @@ export class LoadedFacts implements Facts {
   }
 
   client(clientId: string): Client | undefined {
-    const client = this.#recall(this.#memory.clients, this.#clients, clientId);
+    const client = this.#recall(this.#memory.clients, kinds.clients, clientId);
     return this.#changes.clients.reduce<Client | undefined>(
       (changed, change) => (clientOf(change) === clientId ? changeClient(changed, change) : changed),
       client,
@@ -148,7 +141,7 @@ export class LoadedFacts implements Facts {
   }
 
   issuer(name: string): Issuer | undefined {
-    const issuer = this.#recall(this.#memory.issuers, this.#issuers, name);
+    const issuer = this.#recall(this.#memory.issuers, kinds.issuers, name);
     return this.#changes.issuers.reduce<Issuer | undefined>(
       (changed, change) => (issuerOf(change) === name ? changeIssuer(changed, change) : changed),
       issuer,
@@ -156,11 +149,11 @@ export class LoadedFacts implements Facts {
   }
 
   thumbprints(issuer: string, kid: string): readonly string[] {
-    return this.#thumbprints.get(JSON.stringify([issuer, kid]));
+    return this.#shelf(kinds.thumbprints).get(JSON.stringify([issuer, kid]));
   }
 
   isUsed(digest: Digest): boolean {
-    return this.#changes.usedIds.has(digest) || this.#usedIds.get(digest);
+    return this.#changes.usedIds.has(digest) || this.#shelf(kinds.usedIds).get(digest);
   }
 
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {
@@ -235,17 +228,17 @@ export class LoadedFacts implements Facts {
     return { dropped, added };
   }
 
-  #shelfOf<Value>(kind: Kind<Value>): Shelf<Value> {
-    const shelf = new Shelf(kind);
-    this.#shelves.push(shelf);
+  #shelf<Value>(kind: Kind<Value>): Shelf<Value> {
+    const shelf = (this.#shelves.get(kind) as Shelf<Value> | undefined) ?? new Shelf(kind);
+    this.#shelves.set(kind, shelf as Shelf<unknown>);
     return shelf;
   }
 
   /** From memory, otherwise looked up and then remembered. */
-  #recall<Value>(known: LRUCache<string, Found<Value>>, shelf: Shelf<Value>, key: string): Value {
+  #recall<Value>(known: LRUCache<string, Found<Value>>, kind: Kind<Value>, key: string): Value {
     const found = known.get(key);
     if (found) return found.value;
-    const value = shelf.get(key);
+    const value = this.#shelf(kind).get(key);
     if (this.#memory.isAsOf(this.#heads)) known.set(key, { value });
     return value;
   }
@@ -268,7 +261,7 @@ export class LoadedFacts implements Facts {
   }
 
   #storedCoverageOf(key: TargetKey): readonly Revocation[] {
-    return this.#memory.mayBeRevoked(key, this.#heads) ? this.#coverage.get(key) : [];
+    return this.#memory.mayBeRevoked(key, this.#heads) ? this.#shelf(kinds.coverage).get(key) : [];
   }
 
   #keysOf(claims: Claims): TargetKey[] {
@@ -279,7 +272,8 @@ export class LoadedFacts implements Facts {
 
   /** The token's keys that hold in every issuer: only of kinds that were ever revoked so. */
   #keysEverywhere(claims: Claims): TargetKey[] {
-    const stored = this.#memory.kindsEverywhere(this.#heads) ?? this.#kindsEverywhere.get(theOne);
+    const stored =
+      this.#memory.kindsEverywhere(this.#heads) ?? this.#shelf(kinds.kindsEverywhere).get(theOne);
     return targetsEverywhere(claims, new Set([...stored, ...this.#changes.kindsEverywhere])).map(targetKey);
   }
 
