@@ -26,6 +26,12 @@ export class ShortMemory<Value extends object> {
     this.#isShared = isShared;
   }
 
+  /** What is remembered, without waiting. */
+  fresh(key: string): Value | undefined {
+    const known = this.#values.get(key);
+    return known && performance.now() - known.readAt < rememberMs ? known.value : undefined;
+  }
+
   /**
    * What is remembered, else what `read` resolves to, which is told what the record was before; undefined is
    * not remembered.

@@ -18,6 +18,11 @@ export class IssuerDirectory {
     this.#issuers = new ShortMemory({ max: issuersMax, isShared });
   }
 
+  /** The issuer, if it is remembered. */
+  recall(name: string): Issuer | undefined {
+    return this.#issuers.fresh(name)?.issuer;
+  }
+
   async find(name: string): Promise<Issuer | undefined> {
     if (name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name)) return undefined;
     const found = await this.#issuers.find(name, async (before) => {

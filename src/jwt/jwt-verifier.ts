@@ -48,7 +48,8 @@ export class JwtVerifier implements TokenVerifier {
   async present(presentedToken: string): Promise<Presented | null> {
     if (!couldBeToken(presentedToken)) return null;
     const digest = digestOf(presentedToken);
-    const recalled = await this.#recall(digest);
+    const known = this.#remembered.get(digest);
+    const recalled = known && (await this.#recall(digest, known));
     if (recalled) return recalled;
     const jwt = parseJwt(presentedToken);
     if (!jwt) return { digest, tokenDigest: digest, verification: opaque };
@@ -57,13 +58,12 @@ export class JwtVerifier implements TokenVerifier {
   }
 
   /** What was verified before, if its issuer would have it verified so again. */
-  async #recall(digest: Digest): Promise<Presented | undefined> {
-    const known = this.#remembered.get(digest);
-    if (!known) return undefined;
+  async #recall(digest: Digest, known: Remembered): Promise<Presented | undefined> {
     const { claims } = known;
-    const issuer = await this.#parts.issuers.find(claims.issuer);
+    const { issuers, keyRing } = this.#parts;
+    const issuer = issuers.recall(claims.issuer) ?? (await issuers.find(claims.issuer));
     if (issuer && isSameRecord(known.issuer, issuer)) {
-      const keys = await this.#parts.keyRing.current(issuer);
+      const keys = keyRing.held(issuer) ?? (await keyRing.current(issuer));
       if (keys.some((key) => key.thumbprint === claims.keyThumbprint)) {
         const verification = this.#verified(claims, issuer, false);
         return { digest, tokenDigest: claims.tokenDigest, verification };

@@ -19,6 +19,11 @@ export class KeyRing {
     this.#parts = parts;
   }
 
+  /** The same as `current` where nothing need be fetched for it, without waiting. */
+  held(issuer: Keyed): readonly VerifyingKey[] | undefined {
+    return this.#sourceOf(issuer).held(issuer.keysStaleBefore);
+  }
+
   current(issuer: Keyed): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).current(issuer.keysStaleBefore);
   }

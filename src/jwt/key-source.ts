@@ -46,6 +46,11 @@ export class KeySource {
     this.#parts = parts;
   }
 
+  /** What `current` would resolve to, if it would not fetch. */
+  held(mark: number): readonly VerifyingKey[] | undefined {
+    return this.#isFresh(mark) && this.#isUsable() ? this.#loaded?.keys : undefined;
+  }
+
   /**
    * The keys now held. `mark` changes when an administrator wants them fetched again. Rejects with
    * `KeysUnavailable` when there are none that may still be used.
