@@ -13,6 +13,10 @@ interface Since<Value> {
   readonly readAt: number;
 }
 
+function isFresh({ readAt }: Since<unknown>, at: number): boolean {
+  return at - readAt < rememberMs;
+}
+
 export class ShortMemory<Value extends object> {
   /** Stale ones stay: what a record was tells something of who asks for it. */
   readonly #values: LRUCache<string, Since<Value>>;
@@ -29,7 +33,7 @@ export class ShortMemory<Value extends object> {
   /** What is remembered, without waiting. */
   fresh(key: string): Value | undefined {
     const known = this.#values.get(key);
-    return known && performance.now() - known.readAt < rememberMs ? known.value : undefined;
+    return known && isFresh(known, performance.now()) ? known.value : undefined;
   }
 
   /**
@@ -41,11 +45,10 @@ export class ShortMemory<Value extends object> {
     read: (before: Value | undefined) => Promise<Value | undefined>,
   ): Promise<Value | undefined> {
     const readAt = performance.now();
-    const isFresh = (since: Since<unknown>) => readAt - since.readAt < rememberMs;
     const known = this.#values.get(key);
-    if (known && isFresh(known)) return known.value;
+    if (known && isFresh(known, readAt)) return known.value;
     const underWay = this.#readings.get(key);
-    if (underWay && isFresh(underWay)) return underWay.value;
+    if (underWay && isFresh(underWay, readAt)) return underWay.value;
     const reading = { value: read(known?.value), readAt };
     this.#readings.set(key, reading);
     try {

@@ -229,7 +229,9 @@ export class LoadedFacts implements Facts {
   }
 
   #shelf<Value>(kind: Kind<Value>): Shelf<Value> {
-    const shelf = (this.#shelves.get(kind) as Shelf<Value> | undefined) ?? new Shelf(kind);
+    const known = this.#shelves.get(kind) as Shelf<Value> | undefined;
+    if (known) return known;
+    const shelf = new Shelf(kind);
     this.#shelves.set(kind, shelf as Shelf<unknown>);
     return shelf;
   }

@@ -2,7 +2,10 @@
 import type { Knex } from 'knex';
 import { insertMany, type Rows } from './dialect.ts';
 
-/** As `insertMany`. All rows have the same columns. `onConflict` is SQL that never changes, for rows that may be there already. */
+/**
+ * As `insertMany`. All rows have the same columns. `onConflict` is SQL that never changes, for rows that may be
+ * there already.
+ */
 export async function insertRows(
   db: Knex,
   table: string,

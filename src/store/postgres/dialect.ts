@@ -111,9 +111,7 @@ export function findRowsByKey<Row>(
 
 const rowsPerStatement = 500;
 
-/**
- * The rows travel as one parameter: the statement is always the same, and no text is built for each row.
- */
+/** The rows travel as one parameter: the statement is always the same, and no text is built for each row. */
 export async function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = namesOf(Object.keys(rows[0] ?? {}));
   const statement = named(

@@ -32,7 +32,8 @@ export function send(client: pg.Client, statement: pg.QueryConfig | string): voi
 
 /** Waits for an answer, and tells what failed before it in the transaction, rather than that something has. */
 export async function answered<T>(client: pg.Client, answer: Promise<T>): Promise<T> {
-  await allOf([...(unanswered.get(client) ?? []), answer]);
+  const sent = unanswered.get(client);
+  if (sent) await allOf([...sent, answer]);
   return answer;
 }
 
