@@ -7,6 +7,8 @@ import { dayMs } from './policy.ts';
 import type { DueRows, EndedSessions } from './upkeep-store.ts';
 
 const hourMs = 3_600_000;
+/** Registrations are kept so long after they expire. */
+export const tokensKeptMs = hourMs;
 const endedSessionsKeptMs = 7 * dayMs;
 
 interface PurgeRule {
@@ -20,7 +22,7 @@ interface PurgeRule {
 }
 
 export const purgeRules: readonly PurgeRule[] = [
-  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: hourMs },
+  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: tokensKeptMs },
   { table: 'sessions', key: 'session_id', column: 'expires_at', keptMs: hourMs },
   { table: 'revocations', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
   { table: 'cutoffs', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },

@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { digestOf } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
-import { tokenDigestOf } from '../domain/jwt-shape.ts';
+import { parseJwt, tokenDigestOf } from '../domain/jwt-shape.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
-import type { Policy } from '../domain/policy.ts';
+import { dayMs, type Policy } from '../domain/policy.ts';
 import { tokenBytesMax } from '../domain/presented-token.ts';
+import { tokensKeptMs } from '../domain/purge-rules.ts';
 import type { Registration } from '../domain/register-token.ts';
 import { check } from './json.ts';
 import {
@@ -84,6 +85,7 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
     throw badParameter('replaces', 'goes with refresh tokens only');
   }
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
+  refuseEarlierEnd(said, policy);
 
   const issuer = said.iss ?? policy.publicUrl;
   const allowed = registrar.issuers.length === 0 ? [policy.publicUrl] : registrar.issuers;
@@ -123,6 +125,15 @@ function signingInputDigestOf(said: z.output<typeof body>): string | undefined {
   if (own !== undefined && given !== undefined && given !== own)
     throw badParameter('signing_input_digest', 'is not that of the token');
   return own ?? given;
+}
+
+/** Once the registration is purged its signature alone counts, which must not bring back what was dead. */
+function refuseEarlierEnd({ token, iat, exp }: z.output<typeof body>, { lifetimeDaysMax }: Policy): void {
+  const signedExp = token === undefined ? undefined : parseJwt(token)?.payload.exp;
+  if (typeof signedExp !== 'number') return;
+  const signedEnd = Math.min(signedExp * 1000, iat * 1000 + lifetimeDaysMax * dayMs);
+  if (signedEnd > exp * 1000 + tokensKeptMs)
+    throw badParameter('exp', 'is over an hour before the exp that the token is signed with');
 }
 
 function oneOf(

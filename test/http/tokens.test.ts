@@ -54,6 +54,19 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('POST /v1/tokens refuses a JWT that outlives its registration', async (t, app) => {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const jwtUntil = (exp: unknown) => app.secret(`${part({ alg: 'ES256' })}.${part({ exp })}.c2lnbmF0dXJl`);
+  const exp = app.seconds + 600;
+  const refused = await post(app, { token: jwtUntil(exp + 3601), exp });
+  t.is(refused.status, 400);
+  t.is(refused.body.errors[0].parameter, 'exp');
+  for (const signed of [exp + 3600, exp - 60, 'soon', undefined])
+    t.is((await post(app, { token: jwtUntil(signed), exp })).status, 201, String(signed));
+  const lastExp = app.seconds + 400 * 86_400;
+  t.is((await post(app, { token: jwtUntil(lastExp * 2), exp: lastExp })).status, 201);
+});
+
 testEachDatabase('POST /v1/tokens makes a refresh token without a grant its own grant', async (t, app) => {
   const { body } = await post(app, { token: app.newToken(), token_use: 'refresh_token' });
   t.regex(body.grant_id, /^grant-[0-9a-f]{32}$/);
