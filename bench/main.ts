@@ -8,12 +8,12 @@ import { jwt } from './jwt.ts';
 import { pictureOf } from './lib/picture.ts';
 import { say } from './lib/progress.ts';
 import {
-  machineOf,
   type Report,
   type Row,
   readReports,
   replaceTable,
   tableOf,
+  thisRun,
   writeReport,
 } from './lib/report.ts';
 import { mixed } from './mixed.ts';
@@ -157,7 +157,7 @@ if (values.help) process.stdout.write(help);
 else publish(values.from ? readReports(values.from) : await run());
 
 async function run(): Promise<Report> {
-  const machine = machineOf();
+  const run = thisRun(['npm run bench --', ...process.argv.slice(2)].join(' '));
   const rows: Row[] = [];
   const skipped: string[] = [];
   for (const [name, part] of Object.entries(parts)) {
@@ -172,9 +172,7 @@ async function run(): Promise<Report> {
     rows.push(...(await part.run()));
     say(`  ${((performance.now() - began) / 1000).toFixed(0)} s`);
   }
-  const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
-  const date = new Date().toISOString().slice(0, 10);
-  const report = { date, command, machine, rows, skipped };
+  const report = { runs: [run], rows, skipped };
   say(`\nwritten to ${writeReport(new URL('results', import.meta.url).pathname, report)}`);
   return report;
 }

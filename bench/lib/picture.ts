@@ -1,6 +1,6 @@
 // The report as a picture: how far each row is from its goal, in an SVG without scripts that can be read on
 // light and on dark pages.
-import { amount, goalOf, type Report, type Row, verdictOf } from './report.ts';
+import { amount, goalOf, occasionsOf, type Report, type Row, verdictOf } from './report.ts';
 
 const width = 900;
 const rowHeight = 34;
@@ -31,11 +31,11 @@ export function pictureOf(report: Report): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="Measured against the goals">`,
     `<style>${style}\n</style>`,
     text(12, 24, 'title', 'Measured against the goal'),
-    text(12, 44, 'small', `${report.date}, ${report.machine}`),
+    text(12, 44, 'small', occasionsOf(report.runs)),
     text(goalAt + 6, 44, 'small', 'goal: bars that reach it are good'),
     ...judged.map((row, n) => bar(row, top + n * rowHeight)),
     `<line class="goal" x1="${goalAt}" x2="${goalAt}" y1="${top - 14}" y2="${bottom}"/>`,
-    text(12, height - 8, 'small', report.command),
+    text(12, height - 8, 'small', 'made by npm run bench, whose commands stand beside the table'),
     '</svg>\n',
   ].join('\n');
 }

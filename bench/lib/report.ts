@@ -20,10 +20,17 @@ export interface Row {
   readonly detail: string;
 }
 
-export interface Report {
+/** What rows came from. */
+export interface Run {
   readonly date: string;
   readonly command: string;
   readonly machine: string;
+  /** Of the machine, before anything was started: other work spoils rates, less so CPU and ratios. */
+  readonly loadBefore: number;
+}
+
+export interface Report {
+  readonly runs: readonly Run[];
   readonly rows: readonly Row[];
   /** Parts that were left out, and why. */
   readonly skipped: readonly string[];
@@ -36,11 +43,21 @@ export function verdictOf({ what, goal, measured }: Row): Verdict {
   return (what === 'rate' ? measured >= goal : measured <= goal) ? 'reached' : 'missed';
 }
 
-/** Call it before anything is started: other work on the machine spoils rates, less so CPU and ratios. */
-export function machineOf(): string {
+/** Call it before anything is started. */
+export function thisRun(command: string): Run {
   const { model = 'unknown' } = cpus()[0] ?? {};
   const memory = (totalmem() / 2 ** 30).toFixed(0);
-  return `${cpus().length} × ${model.trim()}, ${memory} GiB, Node ${process.version}, load before ${(loadavg()[0] ?? 0).toFixed(1)}`;
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    command,
+    machine: `${cpus().length} × ${model.trim()}, ${memory} GiB, Node ${process.version}`,
+    loadBefore: loadavg()[0] ?? 0,
+  };
+}
+
+/** When and where, each once. */
+export function occasionsOf(runs: readonly Run[]): string {
+  return [...new Set(runs.map(({ date, machine }) => `${date}, ${machine}`))].join('; ');
 }
 
 /** `1.26 ×`, `+31 µs`; a figure has no sign. */
@@ -64,8 +81,8 @@ export function figuresOf(what: Row['what'], one: Medians, other: Medians): stri
   return what === 'CPU' ? times : `${rates}, ${times}, ${p99s}`;
 }
 
-/** A Markdown table with a line above it that says when, where and by which command it was made. */
-export function tableOf({ date, command, machine, rows, skipped }: Report): string {
+/** A Markdown table, and above it when, where and by which commands it was made. */
+export function tableOf({ runs, rows, skipped }: Report): string {
   const heads = ['work', 'reference in the same run', 'goal', 'measured', ''];
   const lines = rows.map((row) => [
     row.work,
@@ -81,7 +98,11 @@ export function tableOf({ date, command, machine, rows, skipped }: Report): stri
     `| ${cells.map((cell, n) => cell + ' '.repeat((widths[n] ?? 0) - widthOf(cell))).join(' | ')} |`;
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
   const left = skipped.length === 0 ? '' : `\n\nNot in this run: ${skipped.join('; ')}.`;
-  return `\`${command}\` on ${date}, ${machine}:\n\n${[toLine(heads), rule, ...lines.map(toLine)].join('\n')}${left}`;
+  const commands = runs.map(
+    ({ command, loadBefore }) => `- \`${command}\` (load before: ${loadBefore.toFixed(1)})`,
+  );
+  const table = [toLine(heads), rule, ...lines.map(toLine)].join('\n');
+  return `Measured on ${occasionsOf(runs)}:\n\n${commands.join('\n')}\n\n${table}${left}`;
 }
 
 function widthOf(text: string): number {
@@ -99,14 +120,7 @@ export function writeReport(folder: string, report: Report): string {
 export function readReports(paths: readonly string[]): Report {
   const reports = paths.map((path) => JSON.parse(readFileSync(path, 'utf8')) as Report);
   const rows = new Map(reports.flatMap((report) => report.rows.map((row) => [keyOf(row), row] as const)));
-  const together = (pick: (report: Report) => string) => [...new Set(reports.map(pick))].join(', ');
-  return {
-    date: together(({ date }) => date),
-    command: together(({ command }) => command),
-    machine: together(({ machine }) => machine),
-    rows: [...rows.values()],
-    skipped: [],
-  };
+  return { runs: reports.flatMap(({ runs }) => runs), rows: [...rows.values()], skipped: [] };
 }
 
 function keyOf({ work, reference, what }: Row): string {
