@@ -88,10 +88,13 @@ function decide(
   origin: Origin,
   registration: Registration,
 ): Decision<Registered> {
-  const { digest, replacesDigest } = registration;
+  const { digest, replacesDigest, grantId, sessionId } = registration;
   const [existing, replaced] = facts.together(
     () => facts.token(digest),
     () => (replacesDigest === null ? undefined : facts.token(replacesDigest)),
+    // Looked at below, by nearly all: asked for now, they are loaded together with the tokens.
+    () => (grantId === null ? undefined : facts.grant(grantId)),
+    () => (sessionId === null ? undefined : facts.session(sessionId)),
   );
   const token = toToken(registration, replaced, registrar, now);
   const refuse = (outcome: Registered, why: Readonly<Record<string, unknown>>): Decision<Registered> => {
