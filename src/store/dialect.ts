@@ -85,6 +85,11 @@ export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Pro
   return isPostgres(db) ? postgres.runFixed(db, sql, values) : sqlite.runFixed(db, sql, values);
 }
 
+/** SQL for `bytes`, which is SQL too, in hexadecimal. */
+export function hexOf(db: Knex, bytes: string): string {
+  return isPostgres(db) ? postgres.hexOf(bytes) : sqlite.hexOf(bytes);
+}
+
 function isPostgres(db: Knex): boolean {
   return db.client instanceof PipelinedClient;
 }

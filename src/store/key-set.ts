@@ -9,18 +9,17 @@ import type { TargetKey } from '../domain/targets.ts';
  */
 export type Prints = string;
 
-const bytesOfKey = 8;
+export const bytesOfKey = 8;
 const charactersOfKey = bytesOfKey / 2;
 const loadMax = 0.6;
 
 export function printsOf(keys: readonly TargetKey[]): Prints {
-  const hex = keys.map((key) => key.slice(0, 2 * bytesOfKey)).join('');
-  return Buffer.from(hex, 'hex').toString('utf16le');
+  return printsOfHex(keys.map((key) => key.slice(0, 2 * bytesOfKey)).join(''));
 }
 
-/** Of one key, as the database holds it. */
-export function printsOfBytes(key: Buffer): Prints {
-  return key.toString('utf16le', 0, bytesOfKey);
+/** Of the first bytes of each of some keys, one after another in hexadecimal. */
+export function printsOfHex(beginnings: string): Prints {
+  return Buffer.from(beginnings, 'hex').toString('utf16le');
 }
 
 export class KeySet {

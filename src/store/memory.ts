@@ -24,9 +24,9 @@ import {
 import { listSuspended } from './clients.ts';
 import { findRow } from './dialect.ts';
 import { listSuspendedIssuers } from './issuers.ts';
-import { KeySet, type Prints, printsOf, printsOfBytes } from './key-set.ts';
+import { bytesOfKey, KeySet, type Prints, printsOf, printsOfHex } from './key-set.ts';
 import { recall } from './purge.ts';
-import { listKeys, type NumberedRevocation } from './revocations.ts';
+import { gatherKeys, type NumberedRevocation } from './revocations.ts';
 
 const tokensMax = 120_000;
 const absentMax = 40_000;
@@ -255,13 +255,11 @@ export class Memory {
     while (this.#seq < head) {
       const from = this.#seq;
       const upTo = Math.min(head, from + tailPageSize);
-      const page = await listKeys(db, from, upTo);
+      const { beginnings, everywhere } = await gatherKeys(db, from, upTo, bytesOfKey);
       // The log went back meanwhile: what was read belongs to a set that is no longer in use.
       if (revoked !== this.#revoked) return;
-      for (const { key, everywhere } of page) {
-        revoked.addAll(printsOfBytes(key));
-        if (everywhere !== null) this.#lookEverywhere(everywhere);
-      }
+      revoked.addAll(printsOfHex(beginnings));
+      for (const kind of everywhere) this.#lookEverywhere(kind);
       this.#seq = Math.max(this.#seq, upTo);
       // Requests have their turn between the pages, also where a query does not wait for anything.
       await new Promise((resolve) => setImmediate(resolve));

@@ -12,7 +12,7 @@ import {
 import type { RevocationFilter } from '../domain/store.ts';
 import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
 import type { Channel, Reason } from '../domain/vocabulary.ts';
-import { findRowsByKey } from './dialect.ts';
+import { findRowsByKey, hexOf } from './dialect.ts';
 import { insertRows } from './insert-rows.ts';
 
 /** A row that has its place in the log. */
@@ -57,16 +57,25 @@ export async function listKindsEverywhere(db: Knex): Promise<TargetKind[]> {
   return db('revocations').whereRaw(`issuer = '${everyIssuer}'`).distinct('kind').pluck('kind');
 }
 
-/** What the rows with `after` < seq <= `upTo` bear: their keys, and the kind of those that hold in every issuer. */
-export async function listKeys(
+/**
+ * What the rows with `after` < seq <= `upTo` bear: the first bytes of their keys, in hexadecimal one after another,
+ * and the kinds of those that hold in every issuer. As one row: a row for each key takes five times as long.
+ */
+export async function gatherKeys(
   db: Knex,
   after: number,
   upTo: number,
-): Promise<{ key: Buffer; everywhere: TargetKind | null }[]> {
-  return db('revocations')
+  bytesOfKey: number,
+): Promise<{ beginnings: string; everywhere: TargetKind[] }> {
+  const row: { beginnings: string | null; everywhere: string | null } = await db('revocations')
     .where('seq', '>', after)
     .andWhere('seq', '<=', upTo)
-    .select('key', db.raw(`case when issuer = '${everyIssuer}' then kind end as everywhere`));
+    .first(
+      db.raw(`string_agg(${hexOf(db, `substr(key, 1, ${bytesOfKey})`)}, '') as beginnings`),
+      db.raw(`string_agg(case when issuer = '${everyIssuer}' then kind end, ' ') as everywhere`),
+    );
+  const everywhere = row.everywhere?.split(' ') ?? [];
+  return { beginnings: row.beginnings ?? '', everywhere: everywhere as TargetKind[] };
 }
 
 /** Oldest first: rows under these keys whose cutoff is not before `issuedAt`, whoever they spare. */

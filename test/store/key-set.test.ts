@@ -1,7 +1,7 @@
 // The set of revoked keys: it may claim too much, never too little.
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
-import { KeySet, printsOf, printsOfBytes } from '../../src/store/key-set.ts';
+import { KeySet, printsOf, printsOfHex } from '../../src/store/key-set.ts';
 
 const newKey = () => randomBytes(16).toString('hex');
 
@@ -9,7 +9,7 @@ test('it holds each key that was added, by its text as by its bytes, and hardly 
   const set = new KeySet();
   const [added, others] = [Array.from({ length: 20_000 }, newKey), Array.from({ length: 20_000 }, newKey)];
   added.forEach((key, n) => {
-    set.addAll(n % 2 === 0 ? printsOf([key]) : printsOfBytes(Buffer.from(key, 'hex')));
+    set.addAll(n % 2 === 0 ? printsOf([key]) : printsOfHex(key.slice(0, 16).toUpperCase()));
   });
   t.is(set.size, added.length);
   t.true(added.every((key) => set.hasAny(printsOf([key]))));

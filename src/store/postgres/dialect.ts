@@ -133,6 +133,10 @@ export async function runFixed(db: Knex, sql: string, values: readonly unknown[]
   await withConnection(db, (client: pg.Client) => send(client, { ...statement, values: [...values] }));
 }
 
+export function hexOf(bytes: string): string {
+  return `encode(${bytes}, 'hex')`;
+}
+
 /** Bytes as Postgres writes them. */
 function toJsonRow(row: Readonly<Record<string, unknown>>): object {
   const entries = Object.entries(row).map(([column, value]) =>

@@ -130,3 +130,7 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
 export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   return withConnection(db, (writer: WriterThread) => writer.runEach(sql, values, values.length));
 }
+
+export function hexOf(bytes: string): string {
+  return `hex(${bytes})`;
+}
