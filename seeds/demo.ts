@@ -134,6 +134,8 @@ async function addToken(store: Store, policy: Policy, { sessionId, use, iat, lif
     iat: issued,
     exp: issued + life,
     nbf: null,
+    signedEnd: null,
+    replacesTokenDigest: null,
     audience: use === 'access_token' ? [api] : [],
     members: use === 'access_token' ? { scope: 'profile orders', aud: api } : { scope: 'profile orders' },
     replacesDigest: null,

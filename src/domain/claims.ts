@@ -10,6 +10,8 @@ export type TokenUse = 'access_token' | 'refresh_token';
 export interface Claims {
   /** Namespace of every id below: the token's `iss`, or our own PUBLIC_URL when it names none. */
   readonly issuer: string;
+  /** Of the whole token string; finds the registration. */
+  readonly digest: Digest;
   /** Names the token as a target; for a JWT the digest of what its signature covers. */
   readonly tokenDigest: Digest;
   readonly tokenUse: TokenUse;
@@ -31,13 +33,26 @@ export interface Claims {
 
 /** A token that an issuer handed to us by POST /v1/tokens. Its row is never updated. */
 export interface RegisteredToken extends Claims {
-  /** Finds the row: the digest of the whole token string. */
-  readonly digest: Digest;
   /** The client that registered it. */
   readonly registrar: string;
   readonly registeredAt: number;
   /** The refresh token that this one replaced (rotation). */
   readonly replacesDigest: Digest | null;
+  /**
+   * Of a JWT that is signed to live longer than it is registered for: after this instant, or that of an `openEnd`,
+   * its signature alone may count. Written, and read by the purge only.
+   */
+  readonly purgeAfter?: number;
+}
+
+/** Was it registered as what its signature covers? */
+export function isJwt({ digest, tokenDigest }: Claims): boolean {
+  return digest !== tokenDigest;
+}
+
+/** Is this a name that users, sessions and grants may have? Neither controls nor halves of surrogate pairs. */
+export function isId(value: unknown): value is string {
+  return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value);
 }
 
 export const beforeAllTime = 0;

@@ -1,7 +1,7 @@
 // Revocations: rows of an append-only log that say "whoever bears this target and was issued at or before
 // the cutoff is dead". A final revocation is one whose cutoff never ends.
 import type { Actor, Origin } from './audit.ts';
-import type { Claims, RegisteredToken, TokenUse } from './claims.ts';
+import { type Claims, isJwt, type RegisteredToken, type TokenUse } from './claims.ts';
 import { type Target, type TargetKey, targetKey, targetsOf } from './targets.ts';
 import type { Channel, Reason } from './vocabulary.ts';
 
@@ -132,10 +132,15 @@ export function openEnd(issuedAt: number): number {
 /** The `purgeAfter` of a row whose token lacks an end of its own is its issue time beyond this. */
 export const openEnds = openEnd(0) + hourMs;
 
+/** Which of two ends comes later. */
+export function laterEnd(one: number, other: number, lifetimeDaysMax: number): number {
+  const instantOf = (end: number) => (end > forever ? end - forever + lifetimeDaysMax * dayMs : end);
+  return instantOf(one) >= instantOf(other) ? one : other;
+}
+
 /** When the registered token ends; what was registered of a JWT may not be what its issuer signed. */
 export function endOfRegistered(token: RegisteredToken): number {
-  const isJwt = token.digest !== token.tokenDigest;
-  return isJwt ? openEnd(token.registeredAt) : token.expiresAt;
+  return isJwt(token) ? openEnd(token.registeredAt) : token.expiresAt;
 }
 
 /** A revocation of one token, kept as long as the token could live: until `end`, which may be an `openEnd`. */

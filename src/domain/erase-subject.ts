@@ -15,6 +15,8 @@ export interface Erasure {
   readonly revocations: number;
   /** Tokens that are alive, or superseded in a grant that is: still there, with the user's name. */
   readonly tokens_left: number;
+  /** Sessions of such tokens. */
+  readonly sessions_left: number;
 }
 
 const batchRows = 200;
@@ -41,7 +43,7 @@ export async function eraseSubject(
   // No erasure is without its event, however it ends.
   await record({ begins: true });
   const { tokens, left } = await eraseTokens(store, origin, userId, onErased);
-  const sessions = await upkeep.eraseSessions(userId, await nowOf(store));
+  const { erased: sessions, left: sessionsLeft } = await upkeep.eraseSessions(userId, await nowOf(store));
   const revocations = await upkeep.eraseRevocations(userId, pseudonym);
   await record({ tokens, sessions, revocations });
   let events = 0;
@@ -50,7 +52,14 @@ export async function eraseSubject(
     events += erased;
     onErased(erased);
   }
-  return { audit_events: events, sessions, tokens, revocations, tokens_left: left };
+  return {
+    audit_events: events,
+    sessions,
+    tokens,
+    revocations,
+    tokens_left: left,
+    sessions_left: sessionsLeft,
+  };
 }
 
 /**
@@ -70,11 +79,17 @@ async function eraseTokens(
     after = page.at(-1)?.id ?? after;
     if (page.length === 0) return { tokens, left };
     const dead = await store.write((facts, now) => {
-      const dead = page.map(({ token }) => token).filter((token) => isDeadForGood(facts, token, now));
-      const unexpired = dead.filter((token) => token.expiresAt > now);
-      const revocations = unexpired.map((token) =>
-        finalForToken(tokenTarget(token), cause, endOfRegistered(token)),
+      const areDead = facts.together(
+        ...page.map(
+          ({ token }) =>
+            () =>
+              isDeadForGood(facts, token, now),
+        ),
       );
+      const dead = page.map(({ token }) => token).filter((_, n) => areDead[n]);
+      const revocations = dead
+        .filter((token) => endOfRegistered(token) > now)
+        .map((token) => finalForToken(tokenTarget(token), cause, endOfRegistered(token)));
       return { outcome: dead, effects: { revocations } };
     });
     const erased = await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));

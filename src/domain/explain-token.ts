@@ -1,7 +1,7 @@
 // Why is this token dead, or alive? For auditors only: everybody else is told no more than active or not.
 import type { LoggedRevocation } from './cutoffs.ts';
 import { maySee } from './introspect-token.ts';
-import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import { findKnownToken, type KnownToken, type Presented, registrationOf } from './known-token.ts';
 import type { Store } from './store.ts';
 import { everyIssuer, type Target, targetsOf } from './targets.ts';
 import { isSuperseded, verdict } from './verdict.ts';
@@ -45,12 +45,15 @@ export function explainToken(
     const isHidden = callerId !== null && !(caller && maySee(caller, claims));
     const dead = judged.active ? 'alive' : judged.why;
     const cause = dead === 'revoked' && isSuperseded(standing) ? 'superseded' : dead;
-    const bears = (row: LoggedRevocation, { kind, issuer }: Target) =>
-      row.target.kind === kind && (row.target.issuer === issuer || row.target.issuer === everyIssuer);
+    const bears = (row: LoggedRevocation, { kind, issuer, id }: Target) =>
+      row.target.kind === kind &&
+      (row.target.issuer === issuer || row.target.issuer === everyIssuer) &&
+      // Of a JWT there are two; the ids of others may have been erased.
+      (kind !== 'token' || row.target.id === id);
     return {
       cause: cause === 'alive' && isHidden ? 'not_for_this_caller' : cause,
       claims,
-      registeredAt: facts.token(presented.digest)?.registeredAt ?? null,
+      registeredAt: registrationOf(facts, presented)?.registeredAt ?? null,
       suspended: standing.suspended,
       targets: targetsOf(claims).map((target) => ({
         target,

@@ -26,11 +26,6 @@ export function parseJwt(presentedToken: string): UntrustedJwt | undefined {
   return { header: headerJson, payload: payloadJson, signingInputDigest };
 }
 
-/** What names a token as a target: for a JWT the digest of its signing input, else that of the whole. */
-export function tokenDigestOf(presentedToken: string): Digest {
-  return parseJwt(presentedToken)?.signingInputDigest ?? digestOf(presentedToken);
-}
-
 function toObject(part: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));

@@ -70,11 +70,18 @@ export function issuedFrom(
   return issuedAt === beforeAllTime ? expiresAt - lifetimeDaysMax * dayMs : issuedAt;
 }
 
+/** When a JWT ends by its signature; an `openEnd` where our limit ends it. */
+export function endOfSigned(
+  { issuedAt, expiresAt }: Pick<Claims, 'issuedAt' | 'expiresAt'>,
+  lifetimeDaysMax: number,
+): number {
+  const isCutShort = expiresAt - issuedAt >= lifetimeDaysMax * dayMs;
+  return isCutShort && issuedAt !== beforeAllTime ? openEnd(issuedAt) : expiresAt;
+}
+
 /** When a row against this token can go: by its signature, if it has one, a registration may say less. */
 export function endOf({ signed, expiresAt }: KnownToken, lifetimeDaysMax: number): number {
-  if (!signed) return expiresAt;
-  const isCutShort = signed.expiresAt - signed.issuedAt >= lifetimeDaysMax * dayMs;
-  return isCutShort && signed.issuedAt !== beforeAllTime ? openEnd(signed.issuedAt) : signed.expiresAt;
+  return signed ? endOfSigned(signed, lifetimeDaysMax) : expiresAt;
 }
 
 /**
@@ -82,9 +89,9 @@ export function endOf({ signed, expiresAt }: KnownToken, lifetimeDaysMax: number
  * not known any more. That happens only when the longest life of tokens was raised since.
  */
 export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
-  const { digest, verification } = presented;
+  const { verification } = presented;
   if (verification.kind === 'refused') return undefined;
-  const registered = facts.token(digest);
+  const registered = registrationOf(facts, presented);
   if (verification.kind === 'opaque') return registered;
   const { claims } = verification;
   if (!registered) {
@@ -93,6 +100,22 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   }
   if (!agrees(registered, claims)) return undefined;
   return complete(join(registered, claims), registered.registrar, verification);
+}
+
+/**
+ * What was registered of a presented token. A JWT whose signature holds is what the signature covers, however the
+ * signature is written: it must not lose its registration by that.
+ */
+export function registrationOf(
+  facts: Facts,
+  { digest, tokenDigest, verification }: Presented,
+): RegisteredToken | undefined {
+  if (verification.kind !== 'verified') return facts.token(digest);
+  const [jwt, token] = facts.together(
+    () => facts.jwt(tokenDigest),
+    () => facts.token(digest),
+  );
+  return jwt ?? token;
 }
 
 const known = new WeakMap<Claims, KnownToken>();
@@ -136,8 +159,10 @@ function isOneOf(registered: string | null, signed: string): boolean {
   return registered === null || registered === signed;
 }
 
-/** The registration adds what the JWT lacks; of two times the one that kills sooner counts. */
+/** The registration adds what the JWT lacks; of two times the one that kills sooner counts, and is shown. */
 function join(registered: RegisteredToken, signed: Claims): Claims {
+  const expiresAt = Math.min(signed.expiresAt, registered.expiresAt);
+  const nbfs = [registered.members.nbf, signed.members.nbf].filter((nbf) => typeof nbf === 'number');
   return {
     ...signed,
     clientId: signed.clientId ?? registered.clientId,
@@ -146,9 +171,14 @@ function join(registered: RegisteredToken, signed: Claims): Claims {
     sessionId: signed.sessionId ?? registered.sessionId,
     jti: signed.jti ?? registered.jti,
     issuedAt: Math.min(signed.issuedAt, registered.issuedAt),
-    expiresAt: Math.min(signed.expiresAt, registered.expiresAt),
+    expiresAt,
     notBefore: Math.max(signed.notBefore ?? 0, registered.notBefore ?? 0) || null,
     audience: signed.audience.length > 0 ? signed.audience : registered.audience,
-    members: { ...registered.members, ...signed.members },
+    members: {
+      ...registered.members,
+      ...signed.members,
+      exp: Math.floor(expiresAt / 1000),
+      ...(nbfs.length > 0 && { nbf: Math.max(...nbfs) }),
+    },
   };
 }

@@ -193,8 +193,10 @@ function plan(
       (claims) => () => (claims.sessionId === null ? undefined : facts.session(claims.sessionId)),
     ),
   );
-  const ownSessions = own.filter((session, n) => session !== undefined && own.indexOf(session) === n);
   const acting = proofs[0] as KnownToken;
+  const ownSessions = own.filter(
+    (session, n) => session?.issuer === acting.issuer && own.indexOf(session) === n,
+  );
   const subject = targetOf(acting, 'subject');
   if (scope === 'current' || !subject) return { revocations: current, sessions: ownSessions as Session[] };
 
@@ -214,5 +216,6 @@ function countLiving(facts: Facts, sessions: readonly Session[], now: number): n
   const targets = sessions.map(
     ({ issuer, sessionId }): Target => ({ kind: 'session', issuer, id: sessionId }),
   );
-  return targets.filter((target) => hasLivingBearer(facts, [target], now)).length;
+  const areAlive = facts.together(...targets.map((target) => () => hasLivingBearer(facts, [target], now)));
+  return areAlive.filter((isAlive) => isAlive).length;
 }

@@ -17,12 +17,12 @@ interface PurgeRule {
   /** A time in milliseconds; the row is due `keptMs` after it. */
   readonly column: string;
   readonly keptMs: number;
-  /** Rows that name more than one token stay as long as a token may live, also when that was raised since. */
+  /** Some rows stay as long as a token may live, also when that was raised since: see `DueRows.bearersFrom`. */
   readonly outlivesTokens?: true;
 }
 
 export const purgeRules: readonly PurgeRule[] = [
-  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: tokensKeptMs },
+  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: tokensKeptMs, outlivesTokens: true },
   { table: 'sessions', key: 'session_id', column: 'expires_at', keptMs: hourMs },
   { table: 'revocations', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
   { table: 'cutoffs', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
@@ -31,17 +31,11 @@ export const purgeRules: readonly PurgeRule[] = [
   { table: 'client_secrets', key: 'secret_id', column: 'expires_at', keptMs: 30 * dayMs },
 ];
 
-/** `signers`: namespaces whose JWTs need no registration, beside those of the issuers on record. */
-export function dueRows(
-  rule: PurgeRule,
-  now: number,
-  lifetimeDaysMax: number,
-  signers: readonly string[],
-): DueRows {
+export function dueRows(rule: PurgeRule, now: number, lifetimeDaysMax: number): DueRows {
   const { table, key, column, keptMs } = rule;
   const due = { table, key, column, before: now - keptMs };
   if (!rule.outlivesTokens) return due;
-  return { ...due, names: { before: now - lifetimeDaysMax * dayMs - hourMs, signers } };
+  return { ...due, bearersFrom: now - lifetimeDaysMax * dayMs - hourMs };
 }
 
 /** A session is due once for having ended: not when it is due for having expired as well. */

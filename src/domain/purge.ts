@@ -11,13 +11,18 @@ const batchRows = 200;
 export interface PurgePolicy extends Pick<Policy, 'lifetimeDaysMax'> {
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
-  /** Namespaces whose JWTs need no registration, beside those of the issuers on record. */
+  /** Namespaces whose JWTs a shared secret of this process signs. */
   readonly signers: readonly string[];
 }
 
 /** Rows by table. */
 export type PurgeCounts = Readonly<Record<string, number>>;
-export type OnPurged = (table: string, rows: number) => void;
+
+export interface PurgeOptions {
+  readonly onPurged?: (table: string, rows: number) => void;
+  /** Ends the run between two steps; the rest is left to the next. */
+  readonly signal?: AbortSignal;
+}
 
 /** One kind of rows to purge: how many are due, and a step that deletes some of them. */
 interface Task {
@@ -34,9 +39,14 @@ interface Plan {
 
 /**
  * Tokens live as long as the setting allowed when they were issued: of all that were ever in force the
- * longest counts. Every process that serves or purges says its own.
+ * longest counts. And names stay ended where a shared secret signs JWTs. Every process that serves or purges says
+ * what it is set to.
  */
-export async function rememberLifetime(store: Store, { lifetimeDaysMax }: PurgePolicy): Promise<void> {
+export async function rememberSettings(
+  store: Store,
+  { lifetimeDaysMax, signers }: PurgePolicy,
+): Promise<void> {
+  if (signers.length > 0) await store.upkeep.rememberSigners(signers);
   const known = await store.upkeep.recall('lifetime_days_max');
   if (lifetimeDaysMax > known) await store.upkeep.remember('lifetime_days_max', lifetimeDaysMax);
 }
@@ -55,10 +65,10 @@ export function purge(
   store: Store,
   policy: PurgePolicy,
   origin: Origin,
-  onPurged: OnPurged = () => {},
+  { onPurged = () => {}, signal }: PurgeOptions = {},
 ): Promise<PurgeCounts | undefined> {
   return store.upkeep.exclusively('purge', async () => {
-    await rememberLifetime(store, policy);
+    await rememberSettings(store, policy);
     const plan = await planOf(store, policy);
     const due = await countAll(plan);
     const told = (due.audit_events ?? 0) > 0 ? { audit_events_through: plan.through } : {};
@@ -67,7 +77,7 @@ export function purge(
     const counts: Record<string, number> = {};
     for (const task of plan.tasks) {
       counts[task.name] = 0;
-      for (let isDone = false; !isDone; ) {
+      for (let isDone = false; !isDone && !signal?.aborted; ) {
         const step = await task.step();
         counts[task.name] = (counts[task.name] ?? 0) + step.purged;
         onPurged(task.name, step.purged);
@@ -75,7 +85,7 @@ export function purge(
       }
     }
     await record(store, origin, { rows: counts, ...told });
-    await store.upkeep.remember('purge_succeeded_at', await nowOf(store));
+    if (!signal?.aborted) await store.upkeep.remember('purge_succeeded_at', await nowOf(store));
     return counts;
   });
 }
@@ -91,7 +101,7 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const now = await nowOf(store);
   const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.recall('lifetime_days_max'));
   const byRule = purgeRules.map((rule): Task => {
-    const rows = dueRows(rule, now, lifetimeDaysMax, policy.signers);
+    const rows = dueRows(rule, now, lifetimeDaysMax);
     return {
       name: rule.table,
       count: () => upkeep.countDue(rows),

@@ -13,8 +13,6 @@ export interface ReasonRule {
   readonly means: string;
   /** What it usually ends; the target of the revocation decides. */
   readonly scope: string;
-  /** How long the row is kept: as long as what it kills could live. */
-  readonly retention: 'token' | 'name';
 }
 
 /** The whole vocabulary on one page; the README shows it. */
@@ -23,74 +21,62 @@ export const reasonRules: Readonly<Record<Reason, ReasonRule>> = {
     givenBy: 'anyone',
     means: 'a client revoked its own token and gave no other reason',
     scope: 'token, its grant',
-    retention: 'token',
   },
   user_initiated_logout: {
     givenBy: 'anyone',
     means: 'an app logged its user out',
     scope: 'token, grant, session; subject for scope all',
-    retention: 'name',
   },
   user_logout: {
     givenBy: 'anyone',
     means: 'the user ended a session, for instance on a list of devices',
     scope: 'session',
-    retention: 'name',
   },
   password_reset: {
     givenBy: 'anyone',
     means: 'the user has a new password; older logins end',
     scope: 'subject',
-    retention: 'name',
   },
   credential_compromise: {
     givenBy: 'anyone',
     means: 'a token, password or client secret is in the wrong hands',
     scope: 'token, grant, subject, client',
-    retention: 'name',
   },
   key_compromise: {
     givenBy: 'operators',
     means: 'a signing key is in the wrong hands',
     scope: 'key, issuer',
-    retention: 'name',
   },
   offboarding: {
     givenBy: 'operators',
     means: 'a person or client has left',
     scope: 'subject, client',
-    retention: 'name',
   },
-  policy: { givenBy: 'operators', means: 'a rule of the house asks for it', scope: 'any', retention: 'name' },
+  policy: { givenBy: 'operators', means: 'a rule of the house asks for it', scope: 'any' },
   admin: {
     givenBy: 'operators',
     means: 'an operator decided; the free text says why',
     scope: 'any',
-    retention: 'name',
   },
   identity_provider: {
     givenBy: 'server',
     means: 'another system signalled it through an inbox',
     scope: 'session, subject',
-    retention: 'name',
   },
   superseded: {
     givenBy: 'server',
     means: 'rotation replaced the refresh token; presented again it is reuse',
     scope: 'token',
-    retention: 'token',
   },
   erased: {
     givenBy: 'server',
     means: 'the dead token of a person who was erased: its own row is gone',
     scope: 'token',
-    retention: 'token',
   },
   reuse_detected: {
     givenBy: 'server',
     means: 'a superseded refresh token came back: it or its successor was stolen',
     scope: 'grant',
-    retention: 'name',
   },
 };
 

@@ -1,7 +1,7 @@
 // Signals of other systems (inboxes): whatever its standard, a message becomes revocations under the
 // names it gives. It counts once, and it ends nothing that was issued after the event it tells of.
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
-import { digestOf } from './claims.ts';
+import { digestOf, isId } from './claims.ts';
 import { type Cause, type Restriction, unrestricted } from './cutoffs.ts';
 import type { Inbox, InboxKind, Issuer } from './issuers.ts';
 import type { Policy } from './policy.ts';
@@ -27,12 +27,15 @@ export type SignalReceived = { readonly status: 'done' | 'repeated' };
 const rememberedMs = 7 * 86_400_000;
 
 export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
-  const digest = digestOf(`inbox\0${signal.issuer.issuer}\0${signal.jti}`);
+  // One bearer of a global token revocation may name several users, each in a body of its own.
+  const names = JSON.stringify(signal.targets);
+  const digest = digestOf(`inbox\0${signal.issuer.issuer}\0${signal.jti}\0${names}`);
   const cause: Cause = { reason: 'identity_provider', reasonText: null, origin: signal.origin };
   return store.write((facts, now): Decision<SignalReceived> => {
     if (facts.isUsed(digest)) return { outcome: { status: 'repeated' }, effects: {} };
     const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
-    const cutoff = Math.min(now, signal.happenedAt);
+    // The message may say any number, and with fractions.
+    const cutoff = Math.min(now, Math.max(0, Math.ceil(signal.happenedAt)));
     const done = signal.targets.map((target): Effects => {
       const order: RevokeOrder = {
         target,
@@ -92,10 +95,6 @@ export function nameSubject({ governs, subjectFormats }: Inbox, id: SubjectIdent
     default:
       return { status: 'malformed' };
   }
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,512}$/u.test(value);
 }
 
 export function refusedSignal(origin: Origin, kind: InboxKind, why: string): NewEvent {

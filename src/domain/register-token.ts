@@ -12,13 +12,15 @@ import {
 } from './claims.ts';
 import {
   type Cause,
+  cutoffOf,
   endOfRegistered,
-  finalForName,
+  endOfUnit,
   finalForToken,
   type NewRevocation,
   type Revocation,
 } from './cutoffs.ts';
 import { dayMs, type Policy } from './policy.ts';
+import { tokensKeptMs } from './purge-rules.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
@@ -39,9 +41,13 @@ export interface Registration {
   readonly iat: number;
   readonly exp: number;
   readonly nbf: number | null;
+  /** When the JWT itself would end, as `signedEndOf` has it; null for what is no JWT. */
+  readonly signedEnd: number | null;
   readonly audience: readonly string[];
   readonly members: Readonly<Record<string, unknown>>;
   readonly replacesDigest: Digest | null;
+  /** Of a JWT given as it is, the digest of its signing input. */
+  readonly replacesTokenDigest: Digest | null;
   /** Facts of the login, for the session when this token is the first of it. */
   readonly userAgent: string | null;
   readonly ip: string | null;
@@ -89,9 +95,10 @@ function decide(
   registration: Registration,
 ): Decision<Registered> {
   const { digest, replacesDigest, grantId, sessionId } = registration;
-  const [existing, replaced] = facts.together(
+  const [existing, sameJwt, replaced] = facts.together(
     () => facts.token(digest),
-    () => (replacesDigest === null ? undefined : facts.token(replacesDigest)),
+    () => (digest === registration.tokenDigest ? undefined : facts.jwt(registration.tokenDigest)),
+    () => findReplaced(facts, registration),
     // Looked at below, by nearly all: asked for now, they are loaded together with the tokens.
     () => (grantId === null ? undefined : facts.grant(grantId)),
     () => (sessionId === null ? undefined : facts.session(sessionId)),
@@ -103,7 +110,9 @@ function decide(
     return { outcome, effects: { events: [event] } };
   };
   const conflict = (code: RegistrationConflict) => refuse({ status: 'conflict', code }, { code });
-  if (existing) return again(facts, now, existing, token) ?? conflict('claims_conflict');
+  const known = existing ?? sameJwt;
+  if (known && !isSaidAgain(known, token)) return conflict('claims_conflict');
+  if (existing) return again(facts, now, existing);
 
   const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
   if (refusal) return refuse(refusal, { code: 'invalid_request', parameter: refusal.parameter });
@@ -124,7 +133,7 @@ function decide(
   );
   const isRetry = replaced !== undefined && mayRetry(replaced, replacedStanding, policy, now);
   if (replaced && replacedStanding && !isRetry) {
-    if (isSuperseded(replacedStanding)) return reuse(now, policy, origin, replaced);
+    if (isSuperseded(replacedStanding)) return reuse(facts, now, policy, origin, replaced);
     if (!verdict(replaced, replacedStanding, now).active) return conflict('refresh_token_dead');
   }
   const events: NewEvent[] = [];
@@ -156,19 +165,39 @@ function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation 
   return finalForToken(tokenTarget(replaced), cause, endOfRegistered(replaced));
 }
 
-/** The same registration again is no conflict: issuers retry, and then want the same answer. Undefined when it differs. */
-function again(
-  facts: Facts,
-  now: number,
-  existing: RegisteredToken,
-  token: RegisteredToken,
-): Decision<Registered> | undefined {
-  const { registeredAt: _, issuedAt: _issued, registrar: _who, ...said } = token;
-  const { registeredAt: __, issuedAt: __issued, registrar: __who, ...known } = existing;
-  if (!isDeepStrictEqual(said, known)) return undefined;
+/** The same registration again is no conflict: issuers retry, and then want the same answer. */
+function again(facts: Facts, now: number, existing: RegisteredToken): Decision<Registered> {
   const standing = facts.standing(existing);
   const active = verdict(existing, standing, now).active;
   return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
+}
+
+/** Of one JWT also by another string, whose signature is written otherwise. */
+function isSaidAgain(existing: RegisteredToken, token: RegisteredToken): boolean {
+  return isDeepStrictEqual(wordsOf(existing), wordsOf(token));
+}
+
+function wordsOf(token: RegisteredToken): object {
+  const {
+    digest: _,
+    registeredAt: _at,
+    issuedAt: _issued,
+    registrar: _who,
+    purgeAfter: _until,
+    ...said
+  } = token;
+  return said;
+}
+
+function findReplaced(
+  facts: Facts,
+  { replacesDigest, replacesTokenDigest }: Registration,
+): RegisteredToken | undefined {
+  const [jwt, token] = facts.together(
+    () => (replacesTokenDigest === null ? undefined : facts.jwt(replacesTokenDigest)),
+    () => (replacesDigest === null ? undefined : facts.token(replacesDigest)),
+  );
+  return jwt ?? token;
 }
 
 /**
@@ -189,10 +218,18 @@ function mayRetry(
 }
 
 /** A superseded refresh token came back: it or its successor was stolen, so the whole grant dies. */
-function reuse(now: number, policy: Policy, origin: Origin, replaced: RegisteredToken): Decision<Registered> {
+function reuse(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  origin: Origin,
+  replaced: RegisteredToken,
+): Decision<Registered> {
   const grant = targetOf(replaced, 'grant');
   const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
-  const revocations = grant ? [finalForName(grant, cause, now, policy.lifetimeDaysMax)] : [];
+  const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
+  const cutoff = cutoffOf([replaced], now, policy.clockSkewMs);
+  const revocations = grant ? [endOfUnit(grant, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds)] : [];
   const event = eventOf(origin, 'refresh_token_reuse', { ...about(replaced), reason: 'reuse_detected' });
   return {
     outcome: { status: 'conflict', code: 'refresh_token_reuse' },
@@ -250,8 +287,19 @@ function toToken(
   registrar: string,
   now: number,
 ): RegisteredToken {
-  const { digest, tokenDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } =
-    registration;
+  const {
+    digest,
+    tokenDigest,
+    tokenUse,
+    issuer,
+    clientId,
+    jti,
+    audience,
+    members,
+    replacesDigest,
+    signedEnd,
+  } = registration;
+  const expiresAt = Math.floor(registration.exp * 1000);
   const ownGrant = tokenUse === 'refresh_token' ? `grant-${tokenDigest.slice(0, 32)}` : null;
   return {
     digest,
@@ -265,13 +313,14 @@ function toToken(
     jti,
     keyThumbprint: null,
     issuedAt: Math.min(issuedAtOf(registration.iat), now),
-    expiresAt: Math.floor(registration.exp * 1000),
+    expiresAt,
     notBefore: registration.nbf === null ? null : Math.ceil(registration.nbf * 1000),
     audience,
     members: { ...members, iat: registration.iat, exp: registration.exp },
     registrar,
     registeredAt: now,
     replacesDigest,
+    ...(signedEnd !== null && signedEnd > expiresAt && { purgeAfter: signedEnd + tokensKeptMs }),
   };
 }
 

@@ -12,6 +12,7 @@ import { isRevocable } from './verdict.ts';
  */
 export function hasLivingBearer(facts: Facts, targets: readonly Target[], now: number): boolean {
   return targets.some((target) => {
+    if (facts.final(target)) return false;
     const bearers = facts.unexpiredBearers(target);
     if (bearers.length >= bearersMax) return true;
     return facts

@@ -24,6 +24,8 @@ import type { Standing } from './verdict.ts';
 export interface Facts {
   /** The registered token with this digest of its whole string. */
   token(digest: Digest): RegisteredToken | undefined;
+  /** The registered JWT with this digest of its signing input. */
+  jwt(tokenDigest: Digest): RegisteredToken | undefined;
   /** What stands against a token: revocations that cover it, suspension. */
   standing(claims: Claims): Standing;
   /** The final revocation of a target. */
@@ -54,7 +56,7 @@ export interface Facts {
 }
 
 /** Bearers of one grant or session that storage looks at; when there are more, some are taken to be alive. */
-export const bearersMax = 32;
+export const bearersMax = 200;
 export const sessionsMax = 1000;
 export const historyMax = 100;
 

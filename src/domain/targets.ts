@@ -1,7 +1,7 @@
 // The names under which a token can be killed, read off its claims. A target is a kind and an id within
 // an issuer; its key is how storage and comparisons name it.
 import { hash } from 'node:crypto';
-import type { Claims } from './claims.ts';
+import { type Claims, isJwt } from './claims.ts';
 
 export const targetKinds = [
   'token',
@@ -65,9 +65,13 @@ export function targetOf(claims: Claims, kind: Exclude<TargetKind, 'token'>): Ta
 
 const namedKinds = ['jti', 'grant', 'session', 'key', 'subject', 'client', 'issuer'] as const;
 
-/** Every target of the token: at most eight, its own first. */
+/**
+ * Every target of the token: at most nine, its own first. A JWT is also named by the digest of its whole string: who
+ * has nothing but a digest may not know what it is of.
+ */
 export function targetsOf(claims: Claims): Target[] {
   const targets = [tokenTarget(claims)];
+  if (isJwt(claims)) targets.push({ kind: 'token', issuer: '', id: claims.digest });
   for (const kind of namedKinds) {
     const target = targetOf(claims, kind);
     if (target) targets.push(target);
@@ -82,7 +86,7 @@ export function targetsEverywhere(claims: Claims, kinds: ReadonlySet<TargetKind>
   return named.map((target) => ({ ...target, issuer: everyIssuer }));
 }
 
-/** What `current` means to a token: its session, else its grant, else itself. */
+/** What logging out the `others` spares: the token's session, else its grant, else itself. */
 export function unitOf(claims: Claims): Target {
   return targetOf(claims, 'session') ?? targetOf(claims, 'grant') ?? tokenTarget(claims);
 }

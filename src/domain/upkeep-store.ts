@@ -21,15 +21,11 @@ export interface DueRows {
   /** Due are rows where this is earlier than `before`; null is never due. */
   readonly column: string;
   readonly before: number;
-  readonly names?: NamesDue;
-}
-
-/** Of rows that name more than one token, or one without an end of its own, only some are due. */
-interface NamesDue {
-  /** Those written before this; of tokens without an end, those issued before it. */
-  readonly before: number;
-  /** Namespaces whose JWTs need no registration, beside those of the issuers on record. */
-  readonly signers: readonly string[];
+  /**
+   * Of rows that name more than one token only those are due that were written before this, and of rows that a
+   * token without an end of its own needs those whose token was issued before it.
+   */
+  readonly bearersFrom?: number;
 }
 
 /** Sessions that a revocation of theirs ended before `before` and that expire at `unexpiredSince` or later. */
@@ -55,6 +51,8 @@ export interface UpkeepStore {
   exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
   recall(name: UpkeepNote): Promise<number>;
   remember(name: UpkeepNote, value: number): Promise<void>;
+  /** Namespaces whose JWTs a shared secret signs: beside the issuers on record, theirs need no registration. */
+  rememberSigners(issuers: readonly string[]): Promise<void>;
 
   /** The leaves of the events from `first` to `last`, in order; fewer where an event or its leaf is missing. */
   listLeaves(first: number, last: number): Promise<Buffer[]>;
@@ -80,8 +78,8 @@ export interface UpkeepStore {
 
   /** Deletes what is personal of this user in at most `limit` events; resolves to how many. */
   eraseEvents(userId: string, limit: number): Promise<number>;
-  /** Deletes sessions of this user that have expired or that a revocation of theirs ended. */
-  eraseSessions(userId: string, now: number): Promise<number>;
+  /** Deletes sessions of this user that have expired, that a revocation of theirs ended, or that have no token. */
+  eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }>;
   /** Registered tokens of this user by ascending `id`, above `after`. */
   listTokensOf(
     userId: string,

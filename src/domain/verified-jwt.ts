@@ -1,11 +1,11 @@
 // From the payload of a JWT whose signature holds to claims; or why it is no token of the kinds we judge.
 // Nothing is assumed of a payload but that its issuer signed it: any member may be of any type.
 import type { Claims, Digest, TokenUse } from './claims.ts';
-import { beforeAllTime, issuedAtOf } from './claims.ts';
+import { beforeAllTime, isId, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
 import { foreignTypes, type Reading } from './issuers.ts';
 import { isObject, type UntrustedJwt } from './jwt-shape.ts';
-import { issuedFrom } from './known-token.ts';
+import { endOfSigned, issuedFrom } from './known-token.ts';
 import { dayMs, type Policy } from './policy.ts';
 
 export type JwtRefusal = 'wrong_type' | 'wrong_audience' | 'id_token' | 'malformed_claims' | 'missing_claims';
@@ -20,13 +20,14 @@ type Payload = UntrustedJwt['payload'];
 class Malformed extends Error {}
 
 export function readVerifiedJwt(
+  digest: Digest,
   jwt: UntrustedJwt,
   issuer: string,
   reading: Reading,
   keyThumbprint: string,
   policy: Policy,
 ): JwtRead {
-  const { header, payload, signingInputDigest } = jwt;
+  const { header, payload } = jwt;
   const type = typeOf(header.typ);
   if (type === undefined || foreignTypes.has(type) || !(type === '' || reading.types.includes(type)))
     return { ok: false, why: 'wrong_type' };
@@ -34,7 +35,7 @@ export function readVerifiedJwt(
   if (tokenUse === undefined) return { ok: false, why: 'id_token' };
   if (type === 'at+jwt' && !followsRfc9068(payload)) return { ok: false, why: 'missing_claims' };
   try {
-    const claims = toClaims(payload, issuer, reading, tokenUse, signingInputDigest, keyThumbprint, policy);
+    const claims = toClaims(digest, jwt, issuer, reading, tokenUse, keyThumbprint, policy);
     const { audiences } = reading;
     // A token for this server itself lets its bearer call us.
     const accepted = [...audiences, policy.publicUrl];
@@ -78,18 +79,16 @@ function followsRfc9068(payload: Payload): boolean {
 }
 
 function toClaims(
-  payload: Payload,
+  digest: Digest,
+  { payload, signingInputDigest }: UntrustedJwt,
   issuer: string,
   reading: Reading,
   tokenUse: TokenUse,
-  tokenDigest: Digest,
   keyThumbprint: string,
   policy: Policy,
 ): Claims {
-  const [iat, exp, nbf] = [readTime(payload.iat), readTime(payload.exp), readTime(payload.nbf)];
-  const issuedAt = iat === null ? beforeAllTime : Math.min(issuedAtOf(iat), forever);
-  const lastEnd = iat === null && exp !== null ? forever : issuedAt + policy.lifetimeDaysMax * dayMs;
-  const expiresAt = Math.min(exp === null ? lastEnd : Math.floor(exp * 1000), lastEnd);
+  const { issuedAt, expiresAt } = readLife(payload, policy.lifetimeDaysMax);
+  const nbf = readTime(payload.nbf);
   // A token is not yet valid while its issue time lies further ahead than clocks may differ. Without one it
   // was issued at the earliest a whole lifetime before its end.
   const earliest = issuedFrom({ issuedAt, expiresAt }, policy.lifetimeDaysMax) - policy.clockSkewMs;
@@ -97,7 +96,8 @@ function toClaims(
   const { user, client, session, grant } = reading.claims;
   return {
     issuer,
-    tokenDigest,
+    digest,
+    tokenDigest: signingInputDigest,
     tokenUse,
     clientId: firstId(payload, client),
     subject: firstId(payload, user),
@@ -113,13 +113,29 @@ function toClaims(
   };
 }
 
+/** Without `exp`, and at the latest, a JWT ends when the longest life of tokens is over. */
+function readLife(payload: Payload, lifetimeDaysMax: number): Pick<Claims, 'issuedAt' | 'expiresAt'> {
+  const [iat, exp] = [readTime(payload.iat), readTime(payload.exp)];
+  const issuedAt = iat === null ? beforeAllTime : Math.min(issuedAtOf(iat), forever);
+  const lastEnd = iat === null && exp !== null ? forever : issuedAt + lifetimeDaysMax * dayMs;
+  return { issuedAt, expiresAt: Math.min(exp === null ? lastEnd : Math.floor(exp * 1000), lastEnd) };
+}
+
+/** When a JWT would end if its signature were good, as `endOfSigned`; null if its times could not be read then. */
+export function signedEndOf({ payload }: UntrustedJwt, lifetimeDaysMax: number): number | null {
+  try {
+    return endOfSigned(readLife(payload, lifetimeDaysMax), lifetimeDaysMax);
+  } catch (error) {
+    if (error instanceof Malformed) return null;
+    throw error;
+  }
+}
+
 function readTime(value: unknown): number | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new Malformed();
   return Math.min(Math.max(value, 0), forever / 1000);
 }
-
-const acceptableId = /^[^\p{Cc}\p{Cs}]{1,255}$/u;
 
 function firstId(payload: Payload, names: readonly string[]): string | null {
   for (const name of names) {
@@ -133,7 +149,7 @@ function firstId(payload: Payload, names: readonly string[]): string | null {
 function readId(value: unknown): string | null {
   if (value === undefined || value === null || value === '') return null;
   if (Number.isSafeInteger(value)) return String(value);
-  if (typeof value === 'string' && acceptableId.test(value)) return value;
+  if (isId(value)) return value;
   throw new Malformed();
 }
 

@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 import type { Origin } from '../domain/audit.ts';
 import { digestOf } from '../domain/claims.ts';
 import { type Asker, type Client, holds, reaches } from '../domain/clients.ts';
-import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
-import { tokenDigestOf } from '../domain/jwt-shape.ts';
+import { endOfRegistered, laterEnd, type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { parseJwt } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -12,6 +12,7 @@ import { isCallerReason } from '../domain/reasons.ts';
 import type { RevokeOrder } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
+import { signedEndOf } from '../domain/verified-jwt.ts';
 import { type Permission, reasons } from '../domain/vocabulary.ts';
 import type { Context } from './context.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
@@ -70,7 +71,7 @@ interface Resolved {
 async function resolveTarget(store: Store, policy: Policy, body: TargetBody): Promise<Resolved> {
   switch (body.kind) {
     case 'token':
-      return resolveToken(store, body);
+      return resolveToken(store, policy, body);
     case 'key':
       return resolveKey(store, body, body.issuer ?? policy.publicUrl);
     default: {
@@ -96,19 +97,38 @@ async function resolveKey(
   return { target, further, only: unrestricted, typedIds: [given] };
 }
 
-/** A registered token is named by what its registration says; any other by its string. */
+/** A JWT is named by what its signature covers, and also by its registration where that says otherwise. */
 async function resolveToken(
   store: Store,
+  policy: Policy,
   { token, token_digest }: Extract<TargetBody, { kind: 'token' }>,
 ): Promise<Resolved> {
   if (token !== undefined && token_digest !== undefined)
     throw badParameter('target', 'has a token and a token_digest');
   const digest = token === undefined ? token_digest : digestOf(token);
   if (digest === undefined) throw missingParameter('target.token');
-  const known = await store.ask((facts) => facts.token(digest));
-  const id = known?.tokenDigest ?? (token === undefined ? digest : tokenDigestOf(token));
-  const target: Target = { kind: 'token', issuer: '', id };
-  return { target, only: unrestricted, typedIds: [], ...(known && { end: endOfRegistered(known) }) };
+  const jwt = token === undefined ? undefined : parseJwt(token);
+  const [byString, bySignature] = await store.ask((facts) =>
+    facts.together(
+      () => facts.token(digest),
+      () => jwt && facts.jwt(jwt.signingInputDigest),
+    ),
+  );
+  const known = bySignature ?? byString;
+  const id = jwt?.signingInputDigest ?? known?.tokenDigest ?? digest;
+  const ids = new Set([id, known?.tokenDigest ?? id]);
+  const [target, ...further] = [...ids].map((id): Target => ({ kind: 'token', issuer: '', id }));
+  const days = policy.lifetimeDaysMax;
+  const ends = [known && endOfRegistered(known), jwt && signedEndOf(jwt, days)].filter(
+    (end) => typeof end === 'number',
+  );
+  return {
+    target: target as Target,
+    further,
+    only: unrestricted,
+    typedIds: [],
+    ...(ends.length > 0 && { end: ends.reduce((one, other) => laterEnd(one, other, days)) }),
+  };
 }
 
 /** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */

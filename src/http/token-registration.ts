@@ -1,13 +1,14 @@
 // The body of POST /v1/tokens: from the issuer's words to a registration of the domain.
 import { z } from 'zod';
-import { digestOf } from '../domain/claims.ts';
+import { digestOf, issuedAtOf } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
-import { parseJwt, tokenDigestOf } from '../domain/jwt-shape.ts';
+import { openEnd } from '../domain/cutoffs.ts';
+import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
-import { dayMs, type Policy } from '../domain/policy.ts';
+import type { Policy } from '../domain/policy.ts';
 import { tokenBytesMax } from '../domain/presented-token.ts';
-import { tokensKeptMs } from '../domain/purge-rules.ts';
 import type { Registration } from '../domain/register-token.ts';
+import { signedEndOf } from '../domain/verified-jwt.ts';
 import { check } from './json.ts';
 import {
   boundedJson,
@@ -85,7 +86,6 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
     throw badParameter('replaces', 'goes with refresh tokens only');
   }
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
-  refuseEarlierEnd(said, policy);
 
   const issuer = said.iss ?? policy.publicUrl;
   const allowed = registrar.issuers.length === 0 ? [policy.publicUrl] : registrar.issuers;
@@ -94,12 +94,13 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
       parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
     });
   }
+  const jwt = said.token === undefined ? undefined : parseJwt(said.token);
   const { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf } = said;
   const members = { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf };
   const presented = [said.token ?? '', said.replaces ?? ''];
   return {
     digest: ownDigest,
-    tokenDigest: signingInputDigestOf(said) ?? ownDigest,
+    tokenDigest: signingInputDigestOf(said, jwt) ?? ownDigest,
     tokenUse: said.token_use,
     issuer,
     clientId: said.client_id,
@@ -110,30 +111,35 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
     iat: said.iat,
     exp: said.exp,
     nbf: nbf ?? null,
+    signedEnd: signedEnd(said, jwt, policy),
     audience: aud === undefined ? [] : [aud].flat(),
     members: JSON.parse(JSON.stringify(members)) as Record<string, unknown>,
     replacesDigest,
+    replacesTokenDigest: parseJwt(said.replaces ?? '')?.signingInputDigest ?? null,
     userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
     ip: said.ip ?? null,
   };
 }
 
+/** A JWT given as it is says for itself when it ends. Of one given by digest only its issue time is known. */
+function signedEnd(
+  { signing_input_digest, iat }: z.output<typeof body>,
+  jwt: UntrustedJwt | undefined,
+  { lifetimeDaysMax }: Policy,
+): number | null {
+  if (jwt) return signedEndOf(jwt, lifetimeDaysMax);
+  return signing_input_digest === undefined ? null : openEnd(issuedAtOf(iat));
+}
+
 /** A JWT given as it is says for itself what its signature covers. */
-function signingInputDigestOf(said: z.output<typeof body>): string | undefined {
-  const { token, signing_input_digest: given } = said;
-  const own = token === undefined ? undefined : tokenDigestOf(token);
+function signingInputDigestOf(
+  { token, signing_input_digest: given }: z.output<typeof body>,
+  jwt: UntrustedJwt | undefined,
+): string | undefined {
+  const own = jwt?.signingInputDigest ?? (token && digestOf(token));
   if (own !== undefined && given !== undefined && given !== own)
     throw badParameter('signing_input_digest', 'is not that of the token');
   return own ?? given;
-}
-
-/** Once the registration is purged its signature alone counts, which must not bring back what was dead. */
-function refuseEarlierEnd({ token, iat, exp }: z.output<typeof body>, { lifetimeDaysMax }: Policy): void {
-  const signedExp = token === undefined ? undefined : parseJwt(token)?.payload.exp;
-  if (typeof signedExp !== 'number') return;
-  const signedEnd = Math.min(signedExp * 1000, iat * 1000 + lifetimeDaysMax * dayMs);
-  if (signedEnd > exp * 1000 + tokensKeptMs)
-    throw badParameter('exp', 'is over an hour before the exp that the token is signed with');
 }
 
 function oneOf(

@@ -81,7 +81,7 @@ export class JwtVerifier implements TokenVerifier {
     const mayShareSecret =
       iss === undefined || (typeof iss === 'string' && sharedSecret.issuers.includes(iss));
     if (sharedSecret.keys.length > 0 && mayShareSecret && jwt.header.alg === 'HS256')
-      return this.#verifyBySecret(presentedToken, jwt, iss);
+      return this.#verifyBySecret(presentedToken, digest, jwt, iss);
     if (typeof iss === 'string') this.#parts.onRefusal('untrusted_issuer', iss);
     return opaque;
   }
@@ -98,13 +98,18 @@ export class JwtVerifier implements TokenVerifier {
     if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
     const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer);
     if (!key) return this.#refuse('bad_signature', issuer);
-    const read = readVerifiedJwt(jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
+    const read = readVerifiedJwt(digest, jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer);
     this.#remembered.set(digest, { claims: read.claims, issuer });
     return this.#verified(read.claims, issuer, false);
   }
 
-  async #verifyBySecret(presentedToken: string, jwt: UntrustedJwt, iss: unknown): Promise<Verification> {
+  async #verifyBySecret(
+    presentedToken: string,
+    digest: Digest,
+    jwt: UntrustedJwt,
+    iss: unknown,
+  ): Promise<Verification> {
     const { policy, onRefusal, sharedSecret } = this.#parts;
     const issuer = typeof iss === 'string' ? iss : policy.publicUrl;
     const refuse = (why: RefusalKind): Verification => {
@@ -114,7 +119,7 @@ export class JwtVerifier implements TokenVerifier {
     if (hasBadMembers(jwt.header)) return refuse('bad_header');
     for (const { secret, thumbprint } of sharedSecret.keys) {
       if (!(await isSignedBy(presentedToken, secret, 'HS256'))) continue;
-      const read = readVerifiedJwt(jwt, issuer, sharedSecret.reading, thumbprint, policy);
+      const read = readVerifiedJwt(digest, jwt, issuer, sharedSecret.reading, thumbprint, policy);
       return read.ok ? this.#verified(read.claims, sharedSecret.reading, true) : refuse(read.why);
     }
     return refuse('bad_signature');

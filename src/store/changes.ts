@@ -1,6 +1,6 @@
 // What the decisions of one batch have changed so far: laid over the facts, so that each sees the effects of
 // those before it.
-import type { Digest, RegisteredToken } from '../domain/claims.ts';
+import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
 import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
@@ -11,6 +11,8 @@ import type { NumberedRevocation } from './revocations.ts';
 
 export class Changes {
   readonly tokens = new Map<Digest, RegisteredToken>();
+  /** Those of `tokens` that are JWTs, by the digests of their signing inputs. */
+  readonly jwts = new Map<Digest, RegisteredToken>();
   readonly grants = new Map<string, Grant>();
   readonly sessions = new Map<string, Session>();
   readonly revocations = new Map<TargetKey, Revocation[]>();
@@ -30,6 +32,7 @@ export class Changes {
 
   addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
+    if (isJwt(token)) this.jwts.set(token.tokenDigest, token);
     const { grantId, issuer, subject, clientId } = token;
     if (grantId !== null && !this.grants.has(grantId))
       this.grants.set(grantId, { grantId, issuer, subject, clientId });

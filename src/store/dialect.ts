@@ -15,6 +15,8 @@ export interface Dialect {
   openReader(): Knex;
   /** Opens a pool whose commits are durable when they return, and in which no wait holds up the event loop. */
   openWriter(): Knex;
+  /** The same for migrations, whose statements take as long as the tables are large. */
+  openMigrator(): Knex;
   /**
    * Decisions may read beside the transaction that locks the heads for them: whoever writes anything has locked
    * the whole database, and to read over the reader is quicker.

@@ -38,8 +38,12 @@ export async function eraseEvents(writer: Knex, userId: string, limit: number): 
   });
 }
 
-/** Sessions are ended by name, by their user's cutoff, or by time. */
-export async function eraseSessions(writer: Knex, userId: string, now: number): Promise<number> {
+/** Sessions are ended by name, by their user's cutoff, by time, or by the end of all their tokens. */
+export async function eraseSessions(
+  writer: Knex,
+  userId: string,
+  now: number,
+): Promise<{ erased: number; left: number }> {
   return writer.transaction(async (tx) => {
     const sessions: { session_id: string; issuer: string; created_at: number; expires_at: number }[] =
       await tx('sessions').where('subject', userId);
@@ -51,10 +55,12 @@ export async function eraseSessions(writer: Knex, userId: string, now: number): 
       ];
       const rows = await listCoverage(tx, keys);
       const isEnded = rows.some((row) => isUnlimited(row) && row.cutoff >= created_at);
-      if (isEnded || expires_at <= now) ended.push(id);
+      // The tokens that are dead have been erased before.
+      const hasTokens = (await tx('tokens').where({ session_id: id, issuer }).first('id')) !== undefined;
+      if (isEnded || expires_at <= now || !hasTokens) ended.push(id);
     }
     if (ended.length > 0) await tx('sessions').whereIn('session_id', ended).delete();
-    return ended.length;
+    return { erased: ended.length, left: sessions.length - ended.length };
   });
 }
 

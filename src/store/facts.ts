@@ -21,6 +21,7 @@ import {
   bearersMax,
   type Effects,
   type Facts,
+  historyMax,
   type Remembered,
   type Seqs,
   sessionsMax,
@@ -31,7 +32,7 @@ import { allOf } from './all-of.ts';
 import { Changes, changeClient, changeIssuer, clientOf, issuerOf } from './changes.ts';
 import * as kinds from './kinds.ts';
 import { theOne } from './kinds.ts';
-import type { Found, Heads, Memory } from './memory.ts';
+import { type Found, type Heads, jwtName, type Memory, type TokenName } from './memory.ts';
 import type { NumberedRevocation } from './revocations.ts';
 import { type Kind, NotLoaded, Shelf } from './shelf.ts';
 
@@ -60,20 +61,25 @@ export class LoadedFacts implements Facts {
     this.#isForDecisions = isForDecisions;
   }
 
-  /** Loads, in `db`, all that was asked for and missing. */
-  load(db: Knex, now: number): Promise<void> {
-    return allOf([...this.#shelves.values()].map((shelf) => shelf.fill(db, now)));
+  /** Loads, in `db`, all that was asked for and missing. Resolves to whether tokens were looked up in vain. */
+  async load(db: Knex, now: number): Promise<boolean> {
+    const before = this.#tokensAbsent();
+    await allOf([...this.#shelves.values()].map((shelf) => shelf.fill(db, now)));
+    return this.#tokensAbsent() > before;
   }
 
-  /** Decisions look tokens up: what is remembered of one is true, but its row may have been purged since. */
   token(digest: Digest): RegisteredToken | undefined {
-    if (this.#isForDecisions)
-      return this.#changes.tokens.get(digest) ?? this.#shelf(kinds.tokens).get(digest);
-    const known = this.#memory.token(digest);
-    if (known !== undefined) return known ?? undefined;
-    const found = this.#shelf(kinds.tokens).get(digest);
-    this.#memory.keep(digest, found, this.#heads);
-    return found;
+    return this.#changes.tokens.get(digest) ?? this.#registered(kinds.tokens, digest, digest);
+  }
+
+  jwt(tokenDigest: Digest): RegisteredToken | undefined {
+    const name = jwtName(tokenDigest);
+    return this.#changes.jwts.get(tokenDigest) ?? this.#registered(kinds.jwts, tokenDigest, name);
+  }
+
+  #tokensAbsent(): number {
+    const shelves = [kinds.tokens, kinds.jwts].map((kind) => this.#shelves.get(kind));
+    return shelves.reduce((sum, shelf) => sum + (shelf?.absences ?? 0), 0);
   }
 
   standing(claims: Claims): Standing {
@@ -96,7 +102,7 @@ export class LoadedFacts implements Facts {
   history(claims: Claims): readonly LoggedRevocation[] {
     const keys = [...this.#keysOf(claims), ...this.#keysEverywhere(claims)];
     const rows = this.#shelf(kinds.histories).get(JSON.stringify([claims.issuedAt, keys]));
-    return rows.filter((row) => covers(row, keys, claims));
+    return rows.filter((row) => covers(row, keys, claims)).slice(0, historyMax);
   }
 
   remembered(keyDigest: Digest): Remembered | undefined {
@@ -114,8 +120,11 @@ export class LoadedFacts implements Facts {
   unexpiredBearers(target: Target): readonly RegisteredToken[] {
     if (target.kind !== 'grant' && target.kind !== 'session') return [];
     const id = target.kind === 'grant' ? 'grantId' : 'sessionId';
-    const added = [...this.#changes.tokens.values()].filter((token) => token[id] === target.id);
-    const stored = this.#shelf(kinds.bearers).get(JSON.stringify([target.kind, target.id]));
+    const added = [...this.#changes.tokens.values()].filter(
+      (token) => token[id] === target.id && token.issuer === target.issuer,
+    );
+    const key = JSON.stringify([target.kind, target.issuer, target.id]);
+    const stored = this.#shelf(kinds.bearers).get(key);
     return [...added, ...stored].slice(0, bearersMax);
   }
 
@@ -226,6 +235,20 @@ export class LoadedFacts implements Facts {
       }
     }
     return { dropped, added };
+  }
+
+  /** Decisions look tokens up: what is remembered of one is true, but its row may have been purged since. */
+  #registered(
+    kind: Kind<RegisteredToken | undefined>,
+    key: Digest,
+    name: TokenName,
+  ): RegisteredToken | undefined {
+    if (this.#isForDecisions) return this.#shelf(kind).get(key);
+    const known = this.#memory.token(name);
+    if (known !== undefined) return known ?? undefined;
+    const found = this.#shelf(kind).get(key);
+    this.#memory.keep(name, found, this.#heads);
+    return found;
   }
 
   #shelf<Value>(kind: Kind<Value>): Shelf<Value> {

@@ -4,15 +4,16 @@ import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation, Revocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
-import { bearersMax, historyMax, type Remembered, sessionsMax } from '../domain/store.ts';
+import { bearersMax, type Remembered, sessionsMax } from '../domain/store.ts';
 import type { TargetKey, TargetKind } from '../domain/targets.ts';
+import { allOf } from './all-of.ts';
 import { findClients } from './clients.ts';
 import { findRemembered } from './idempotency-keys.ts';
 import { findIssuers, listThumbprints } from './issuers.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys } from './revocations.ts';
 import { findSessions, listSessionsOf } from './sessions.ts';
 import type { Kind } from './shelf.ts';
-import { findGrants, findTokens, listUnexpired } from './tokens.ts';
+import { findGrants, findJwts, findTokens, listUnexpired } from './tokens.ts';
 import { findUsedIds } from './used-ids.ts';
 
 /** The key of a kind that has one fact only. */
@@ -22,6 +23,12 @@ const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
 
 export const tokens: Kind<RegisteredToken | undefined> = {
   load: async (db, digests) => byKey(await findTokens(db, digests), (token) => token.digest),
+  absent: undefined,
+};
+
+/** By digest of the signing input. */
+export const jwts: Kind<RegisteredToken | undefined> = {
+  load: async (db, tokenDigests) => byKey(await findJwts(db, tokenDigests), (token) => token.tokenDigest),
   absent: undefined,
 };
 
@@ -67,11 +74,14 @@ export const remembered: Kind<Remembered | undefined> = {
   absent: undefined,
 };
 
+/** Rows that bear a token's names, of which some may spare it: read so far. */
+const historyReadMax = 10_000;
+
 /** By JSON of a token's time of issue and its target keys. */
 export const histories: Kind<readonly LoggedRevocation[]> = {
   load: (db, keys) =>
     eachOf<[number, TargetKey[]], LoggedRevocation[]>(keys, ([issuedAt, targetKeys]) =>
-      listUnderKeys(db, targetKeys, issuedAt, historyMax),
+      listUnderKeys(db, targetKeys, issuedAt, historyReadMax),
     ),
   absent: [],
 };
@@ -83,11 +93,11 @@ export const thumbprints: Kind<readonly string[]> = {
   absent: [],
 };
 
-/** Unexpired tokens, by JSON of the kind and id of what they bear. */
+/** Unexpired tokens, by JSON of kind, issuer and id of what they bear. */
 export const bearers: Kind<readonly RegisteredToken[]> = {
   load: (db, keys, now) =>
-    eachOf<['grant' | 'session', string], RegisteredToken[]>(keys, ([kind, id]) =>
-      listUnexpired(db, bearerColumns[kind], id, now, bearersMax),
+    eachOf<['grant' | 'session', string, string], RegisteredToken[]>(keys, ([kind, issuer, id]) =>
+      listUnexpired(db, bearerColumns[kind], issuer, id, now, bearersMax),
     ),
   absent: [],
 };
@@ -115,12 +125,16 @@ function groupByKey(rows: readonly Revocation[]): Map<TargetKey, Revocation[]> {
   return groups;
 }
 
-/** One query for each key, which is JSON. */
+/** One query for each key, which is JSON; all are sent together. */
 async function eachOf<Parts, Value>(
   keys: readonly string[],
   load: (parts: Parts) => Promise<Value>,
 ): Promise<[string, Value][]> {
   const found: [string, Value][] = [];
-  for (const key of keys) found.push([key, await load(JSON.parse(key) as Parts)]);
+  await allOf(
+    keys.map(async (key) => {
+      found.push([key, await load(JSON.parse(key) as Parts)]);
+    }),
+  );
   return found;
 }

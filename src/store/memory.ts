@@ -67,6 +67,14 @@ const unknownRecords: Records = {
   erasures: 0,
 };
 
+/** How tokens are remembered: by their digest, or as a JWT by that of its signing input. */
+export type TokenName = string;
+
+/** No other token's name: a string may well be registered that is the signing input of a JWT. */
+export function jwtName(tokenDigest: Digest): TokenName {
+  return `${tokenDigest}.`;
+}
+
 /** What a batch of decisions added. */
 export interface Learnt {
   readonly tokens: readonly RegisteredToken[];
@@ -80,9 +88,9 @@ export interface Found<Value> {
 
 export class Memory {
   readonly #reader: Knex;
-  readonly #tokens = new LRUCache<Digest, RegisteredToken>({ max: tokensMax });
+  readonly #tokens = new LRUCache<TokenName, RegisteredToken>({ max: tokensMax });
   /** Tokens that were looked for in vain, and are not among the first `#tokenSeq` that were registered. */
-  readonly #absent = new LRUCache<Digest, true>({ max: absentMax });
+  readonly #absent = new LRUCache<TokenName, true>({ max: absentMax });
   #tokenSeq = 0;
   readonly #seen = new Uint32Array(seenMax);
   readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
@@ -100,23 +108,23 @@ export class Memory {
   }
 
   /** Undefined when that is not known; null when it is known that nobody registered it. */
-  token(digest: Digest): RegisteredToken | null | undefined {
-    return this.#tokens.get(digest) ?? (this.#absent.has(digest) ? null : undefined);
+  token(name: TokenName): RegisteredToken | null | undefined {
+    return this.#tokens.get(name) ?? (this.#absent.has(name) ? null : undefined);
   }
 
   /**
    * What a look-up came to in a batch with these heads. Whoever comes once is not worth the room: whoever comes
    * again is, or has to be looked at twice for one question, as the revoked are.
    */
-  keep(digest: Digest, found: RegisteredToken | undefined, heads: Heads): void {
-    if (!this.#comesAgain(digest)) return;
-    if (!found && this.#tokenSeq === heads.token_seq) this.#absent.set(digest, true);
-    if (found && this.isAsOf(heads)) this.#tokens.set(digest, found);
+  keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads): void {
+    if (!this.#comesAgain(name)) return;
+    if (!found && this.#tokenSeq === heads.token_seq) this.#absent.set(name, true);
+    if (found && this.isAsOf(heads)) this.#tokens.set(name, found);
   }
 
-  #comesAgain(digest: Digest): boolean {
-    const slot = Number.parseInt(digest.slice(0, 8), 16) % seenMax;
-    const mark = Number.parseInt(digest.slice(8, 16), 16);
+  #comesAgain(name: TokenName): boolean {
+    const slot = Number.parseInt(name.slice(0, 8), 16) % seenMax;
+    const mark = Number.parseInt(name.slice(8, 16), 16);
     const comesAgain = this.#seen[slot] === mark;
     this.#seen[slot] = mark;
     return comesAgain;
@@ -152,7 +160,10 @@ export class Memory {
   /** Takes in what this process has just committed right after `before`, so that it need not be read back. */
   learn(before: Heads, { tokens, revocations }: Learnt): void {
     if (this.#tokenSeq === before.token_seq) {
-      for (const { digest } of tokens) this.#absent.delete(digest);
+      for (const { digest, tokenDigest } of tokens) {
+        this.#absent.delete(digest);
+        this.#absent.delete(jwtName(tokenDigest));
+      }
       this.#tokenSeq += tokens.length;
     }
     if (this.#seq !== before.revocation_seq) return;

@@ -65,7 +65,7 @@ export async function migrationStatusOf(knex: Knex): Promise<MigrationStatus> {
 
 async function exclusively<T>(dialect: Dialect, work: (knex: Knex) => Promise<T>): Promise<T> {
   return dialect.withMigrationLock(async () => {
-    const knex = dialect.openWriter();
+    const knex = dialect.openMigrator();
     try {
       // Ours is the only process here, so a lock that Knex finds set was left behind by one that died.
       await knex.migrate.forceFreeMigrationsLock(migrationConfig);

@@ -167,8 +167,9 @@ class KnexStore implements Store {
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
     const now = this.#now();
-    const heads = await guarded(this.#memory.catchUp(this.#reader, readHeads));
-    const facts = new LoadedFacts(this.#memory, heads);
+    const readHeadsNow = () => guarded(this.#memory.catchUp(this.#reader, readHeads));
+    let heads = await readHeadsNow();
+    let facts = new LoadedFacts(this.#memory, heads);
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {
@@ -181,7 +182,15 @@ class KnexStore implements Store {
           return false;
         }
       });
-      if (open.length > 0) await guarded(facts.load(this.#reader, now));
+      if (open.length === 0) return;
+      const lacksTokens = await guarded(facts.load(this.#reader, now));
+      if (!lacksTokens) continue;
+      // An erasure takes a registration away after it has put a revocation in its place. Between the heads and the
+      // look-up it would leave neither to be seen.
+      const later = await readHeadsNow();
+      if (later.suspension_seq === heads.suspension_seq) continue;
+      heads = later;
+      facts = new LoadedFacts(this.#memory, heads);
     }
   }
 

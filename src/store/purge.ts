@@ -17,36 +17,48 @@ function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex
     .andWhere('tokens.expires_at', '>', now);
 }
 
-function due(db: Knex, { table, column, before, names }: DueRows): Knex.QueryBuilder {
-  if (names === undefined) return db(table).where(column, '<', before);
-  if (table === 'cutoffs')
-    return db(table).where(column, '<', before).andWhere('revoked_at', '<', names.before);
-  const ended = db(table).where((rows) =>
-    rows.where(column, '<', before).orWhereBetween(column, [openEnds + 1, openEnds + names.before - 1]),
-  );
-  return ended
-    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', names.before))
-    .andWhereNot((rows) => lastsForever(rows, names.signers))
-    .whereNotExists(unexpiredBearer(db, 'grant', before))
-    .whereNotExists(unexpiredBearer(db, 'session', before));
+function due(db: Knex, { table, column, before, bearersFrom }: DueRows): Knex.QueryBuilder {
+  if (bearersFrom === undefined) return db(table).where(column, '<', before);
+  const hasEnded = (rows: Knex.QueryBuilder) =>
+    rows
+      .where('purge_after', '<', before)
+      .orWhereBetween('purge_after', [openEnds + 1, openEnds + bearersFrom - 1]);
+  switch (table) {
+    case 'tokens':
+      return db(table)
+        .where(column, '<', before)
+        .andWhere((rows) => rows.whereNull('purge_after').orWhere((signed) => void hasEnded(signed)));
+    case 'cutoffs':
+      return db(table).where(column, '<', before).andWhere('revoked_at', '<', bearersFrom);
+    default:
+      return db(table)
+        .where((rows) => void hasEnded(rows))
+        .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', bearersFrom))
+        .andWhereNot((rows) => lastsForever(rows))
+        .whereNotExists(unexpiredBearer(db, 'grant', before))
+        .whereNotExists(unexpiredBearer(db, 'session', before));
+  }
 }
 
 /**
  * Who holds a signing key can make tokens forever. No index finds the tokens of a `jti`. And a JWT that bears
  * a grant or session which was ended for good may be signed at any time, without our ever seeing it before.
  */
-function lastsForever(rows: Knex.QueryBuilder, signers: readonly string[]): Knex.QueryBuilder {
+function lastsForever(rows: Knex.QueryBuilder): Knex.QueryBuilder {
   const units = (query: Knex.QueryBuilder) =>
     query
       .whereIn('kind', ['grant', 'session'])
       .andWhere('cutoff', forever)
       .andWhere((of) =>
         of
-          .whereIn('issuer', [everyIssuer, ...signers])
+          .where('issuer', everyIssuer)
+          .orWhereIn('issuer', (on) => on.from('signers').select('issuer'))
           .orWhereIn('issuer', (on) => on.from('issuers').select('issuer')),
       );
   return rows.whereIn('kind', ['key', 'jti']).orWhere((query) => void units(query));
 }
+
+type RowKey = string | number;
 
 export async function countDue(db: Knex, rows: DueRows): Promise<number> {
   return countOf(due(db, rows));
@@ -54,14 +66,14 @@ export async function countDue(db: Knex, rows: DueRows): Promise<number> {
 
 export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<number> {
   return withPass(writer, async (tx) => {
-    const keys: unknown[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
-    // Before anything is deleted: what commits revocations locks the heads first, too.
-    if (rows.table === 'revocations') await rememberHorizon(tx, keys as number[]);
-    return keys.length === 0
-      ? 0
-      : tx(rows.table)
-          .whereIn(rows.key, keys as string[])
-          .delete();
+    let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
+    if (rows.table === 'revocations') {
+      // From here on nothing is decided, and what was decided meanwhile may have found one of these rows.
+      await tx('heads').where('id', 1).forUpdate().first();
+      keys = await due(tx, rows).whereIn(rows.key, keys).pluck(rows.key);
+      await rememberHorizon(tx, keys);
+    }
+    return keys.length === 0 ? 0 : tx(rows.table).whereIn(rows.key, keys).delete();
   });
 }
 
@@ -70,7 +82,7 @@ export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Prom
  * that may have been covered by one of them, however long tokens may live from now on. All processes read
  * it again, as they do who is suspended.
  */
-async function rememberHorizon(tx: Knex.Transaction, seqs: readonly number[]): Promise<void> {
+async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): Promise<void> {
   const rows = tx('revocations').whereIn('seq', seqs);
   const names = rows.clone().andWhereNot('kind', 'token');
   const written = await names.clone().max({ at: 'revoked_at' }).first();
@@ -140,6 +152,13 @@ export async function purgeEventsThrough(writer: Knex, seq: number, limit: numbe
     const seqs = await tx('audit_events').where('seq', '<=', seq).orderBy('seq').limit(limit).pluck('seq');
     return seqs.length === 0 ? 0 : tx('audit_events').whereIn('seq', seqs).delete();
   });
+}
+
+export async function rememberSigners(db: Knex, issuers: readonly string[]): Promise<void> {
+  await db('signers')
+    .insert(issuers.map((issuer) => ({ issuer })))
+    .onConflict('issuer')
+    .ignore();
 }
 
 export async function recall(db: Knex, name: string): Promise<number> {

@@ -21,6 +21,7 @@ export class Shelf<Value> {
   readonly #kind: Kind<Value>;
   readonly #loaded = new Map<string, Value>();
   readonly #wanted = new Set<string>();
+  #absences = 0;
 
   constructor(kind: Kind<Value>) {
     this.#kind = kind;
@@ -33,6 +34,11 @@ export class Shelf<Value> {
     throw notLoaded;
   }
 
+  /** How many keys were looked up in vain. */
+  get absences(): number {
+    return this.#absences;
+  }
+
   /** Loads what is wanted. */
   async fill(db: Knex, now: number): Promise<void> {
     if (this.#wanted.size === 0) return;
@@ -42,7 +48,11 @@ export class Shelf<Value> {
       const some = keys.slice(from, from + keysPerQuery);
       const found = await this.#kind.load(db, some, now);
       for (const key of some) this.#loaded.set(key, this.#kind.absent);
-      for (const [key, value] of found) this.#loaded.set(key, value);
+      this.#absences += some.length;
+      for (const [key, value] of found) {
+        this.#loaded.set(key, value);
+        this.#absences -= 1;
+      }
     }
   }
 }

@@ -27,6 +27,7 @@ interface TokenRow {
   registrar: string;
   registered_at: number;
   replaces_digest: Buffer | null;
+  purge_after: number | null;
 }
 
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
@@ -34,16 +35,25 @@ export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<
   return (await findRowsByKey<TokenRow>(db, 'tokens', 'digest', keys)).map(toToken);
 }
 
+/** JWTs by the digests of their signing inputs: the same token however its signature is written. */
+export async function findJwts(db: Knex, tokenDigests: readonly Digest[]): Promise<RegisteredToken[]> {
+  const keys = tokenDigests.map((digest) => Buffer.from(digest, 'hex'));
+  const rows = findRowsByKey<TokenRow>(db, 'tokens', 'token_digest', keys, 'token_digest <> digest');
+  return (await rows).map(toToken);
+}
+
 /** Unexpired tokens of a grant or session, the newest `limit`. */
 export async function listUnexpired(
   db: Knex,
   column: 'grant_id' | 'session_id',
+  issuer: string,
   id: string,
   now: number,
   limit: number,
 ): Promise<RegisteredToken[]> {
   const rows: TokenRow[] = await db('tokens')
     .where(column, id)
+    .andWhere({ issuer })
     .andWhere('expires_at', '>', now)
     .orderBy('id', 'desc')
     .limit(limit);
@@ -146,6 +156,7 @@ export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[])
       registrar: token.registrar,
       registered_at: token.registeredAt,
       replaces_digest: token.replacesDigest === null ? null : Buffer.from(token.replacesDigest, 'hex'),
+      purge_after: token.purgeAfter ?? null,
     }),
   );
   await insertRows(db, 'tokens', rows);

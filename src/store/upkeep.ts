@@ -42,6 +42,10 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.remember(this.#writer, name, value));
   }
 
+  rememberSigners(issuers: readonly string[]): Promise<void> {
+    return guarded(purge.rememberSigners(this.#writer, issuers));
+  }
+
   listLeaves(first: number, last: number): Promise<Buffer[]> {
     return guarded(listLeaves(this.#reader, first, last));
   }
@@ -98,7 +102,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(eraseEvents(this.#writer, userId, limit));
   }
 
-  eraseSessions(userId: string, now: number): Promise<number> {
+  eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }> {
     return guarded(eraseSessions(this.#writer, userId, now));
   }
 

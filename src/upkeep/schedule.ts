@@ -8,7 +8,7 @@ import {
   type PurgeCounts,
   type PurgePolicy,
   purge,
-  rememberLifetime,
+  rememberSettings,
 } from '../domain/purge.ts';
 import type { Store } from '../domain/store.ts';
 import { problemOf } from './problem-of.ts';
@@ -32,6 +32,7 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
   const { sealIntervalMs, purgeIntervalMs } = config;
   const policy = purgePolicyOf(config);
   let purgeable: PurgeCounts = {};
+  const ending = new AbortController();
   const jobs = [
     every(sealIntervalMs, async () => {
       try {
@@ -45,7 +46,7 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
     }),
     every(purgeIntervalMs, async () => {
       try {
-        const rows = await purge(store, policy, systemOrigin);
+        const rows = await purge(store, policy, systemOrigin, { signal: ending.signal });
         if (rows) log.info({ rows }, 'purged');
         purgeable = await countPurgeable(store, policy);
       } catch (error) {
@@ -53,15 +54,18 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
       }
     }),
   ];
-  const remembered = rememberLifetime(store, policy).catch((error) =>
+  const remembered = rememberSettings(store, policy).catch((error) =>
     log.error(
       { error: problemOf(error) },
-      'how long tokens may live could not be noted in the database; the next purge does so',
+      'what purging must know of the settings could not be noted in the database; the next purge does so',
     ),
   );
   return {
     purgeable: () => purgeable,
-    stop: async () => void (await Promise.all([remembered, work.stop(), ...jobs.map((stop) => stop())])),
+    stop: async () => {
+      ending.abort();
+      await Promise.all([remembered, work.stop(), ...jobs.map((stop) => stop())]);
+    },
   };
 }
 

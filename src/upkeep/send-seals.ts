@@ -1,7 +1,7 @@
 // Sends seals away as they are made: to a file that is only ever appended to, and to a webhook. Only what
 // has left this machine binds those who own it. What was sent is remembered; after a failure a seal may be
 // sent twice, never left out.
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
 import type { Store } from '../domain/store.ts';
 import type { StoredSeal } from '../domain/upkeep-store.ts';
 
@@ -50,9 +50,14 @@ async function sendAll(store: Store, sentName: SentName, send: Send, signal: Abo
 
 function append(file: string, seals: readonly StoredSeal[]): void {
   const descriptor = openSync(file, 'a', 0o644);
+  const before = fstatSync(descriptor);
   try {
-    writeSync(descriptor, seals.map(({ jws }) => `${jws}\n`).join(''));
+    writeFileSync(descriptor, seals.map(({ jws }) => `${jws}\n`).join(''));
     fsyncSync(descriptor);
+  } catch (error) {
+    // What was written before the disk was full would begin the next line.
+    if (before.isFile()) ftruncateSync(descriptor, before.size);
+    throw error;
   } finally {
     closeSync(descriptor);
   }

@@ -1,8 +1,12 @@
 // Erasing a person: no column holds the name any more, the chain still verifies, the dead stay dead.
+import { execFileSync } from 'node:child_process';
 import { systemOrigin } from '../../src/domain/audit.ts';
+import { digestOf } from '../../src/domain/claims.ts';
 import { eraseSubject, pseudonymOf } from '../../src/domain/erase-subject.ts';
+import { claimsOf } from '../helpers/claims.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 import { newKeys, seal, verify } from './trail.ts';
 
 const day = 86_400;
@@ -34,7 +38,8 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
   const before = await app.store.countEvents({ below: 1000 }, day * 1000, 100);
 
   const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
-  t.deepEqual(erased, { audit_events: 3, sessions: 1, tokens: 1, revocations: 4, tokens_left: 0 });
+  const left = { tokens_left: 0, sessions_left: 0 };
+  t.deepEqual(erased, { audit_events: 3, sessions: 1, tokens: 1, revocations: 4, ...left });
 
   const rows = await dump(app.database);
   t.deepEqual(
@@ -94,3 +99,70 @@ testEachDatabase(
     t.like(await eraseSubject(app.store, systemOrigin, alice, 'key'), { tokens: 2, tokens_left: 0 });
   },
 );
+
+testEachDatabase('audit erase takes the sessions whose tokens are all dead', async (t, app) => {
+  const keys = await newKeys(t);
+  const client = await app.addClient();
+  const ids = { client_id: client.client_id, sub: alice, token_use: 'refresh_token', ip: '203.0.113.99' };
+  const dead = await app.register({ ...ids, session_id: 'phone' });
+  await app.register({ ...ids, session_id: 'laptop' });
+  await app.form('/revoke', { token: dead }, client);
+  const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
+  t.like(erased, { tokens: 1, tokens_left: 1, sessions: 1, sessions_left: 1 });
+  const auditor = await app.addClient({ permissions: ['audit'] });
+  const { body } = await app.get(`/v1/sessions?user_id=${alice}`, auditor);
+  t.deepEqual(
+    body.items.map((session: { session_id: string }) => session.session_id),
+    ['laptop'],
+  );
+});
+
+testEachDatabase(
+  'audit erase leaves a JWT dead that is signed to live longer than it was registered for',
+  async (t, app) => {
+    const keys = await newKeys(t);
+    const { client_id } = await app.addClient();
+    const issuer = await TestIssuer.inline(app);
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    const token = await issuer.sign({ client_id, sub: alice, exp: app.seconds + day });
+    const members = {
+      token,
+      client_id,
+      iss: issuer.name,
+      sub: alice,
+      session_id: 's1',
+      exp: app.seconds + 60,
+    };
+    await app.json('/v1/tokens', app.registration(members), registrar);
+    const target = { kind: 'session', issuer: issuer.name, session_id: 's1' };
+    await app.json('/v1/revocations', { target, reason: 'admin' }, operator);
+    app.advance(120);
+    t.false(await app.isActive(token));
+    t.like(await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey()), { tokens: 1 });
+    t.false(await app.isActive(token));
+  },
+);
+
+testEachDatabase('a question that an erasure overtakes sees what stands in its place', async (t, app) => {
+  const keys = await newKeys(t);
+  const { client_id } = await app.addClient();
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const token = await app.register({ client_id, sub: alice, session_id: 's1', exp: app.seconds + day });
+  const target = { kind: 'session', session_id: 's1' };
+  await app.json('/v1/revocations', { target, reason: 'admin' }, operator);
+  const digest = digestOf(token);
+  // What the token would be by a signature that names no session.
+  const signed = claimsOf({ digest, tokenDigest: digest, sessionId: null, grantId: null });
+  let hasErased = false;
+  const coverage = await app.store.ask((facts) => {
+    // Another process erases after the question has begun, and before it has looked the token up.
+    if (!hasErased) {
+      const env = { DATABASE_URL: app.database.url, SEAL_KEY_FILE: keys.path };
+      execFileSync(process.execPath, ['dist/src/cli/main.js', 'audit', 'erase', '--subject', alice], { env });
+      hasErased = true;
+    }
+    return facts.token(digest) ? null : facts.standing(signed).coveredBy.length;
+  });
+  t.is(coverage, 1);
+});

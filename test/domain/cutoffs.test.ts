@@ -27,6 +27,7 @@ const someClaims = fc
   .map(
     (claims): Claims => ({
       issuer: 'i',
+      digest: digestOf(JSON.stringify(claims)),
       tokenDigest: digestOf(JSON.stringify(claims)),
       subject: 'u1',
       jti: null,
@@ -154,6 +155,8 @@ testEachStore(
             iat: issuedAt / 1000,
             exp: clock.now / 1000 + 3600,
             nbf: null,
+            signedEnd: null,
+            replacesTokenDigest: null,
             audience: [],
             members: {},
             replacesDigest: null,

@@ -247,6 +247,8 @@ class Play {
       iat: token.issuedAt / 1000,
       exp: token.expiresAt / 1000,
       nbf: null,
+      signedEnd: null,
+      replacesTokenDigest: null,
       audience: [],
       members: {},
       replacesDigest: replaces === null ? null : digestOf(replaces),

@@ -4,6 +4,7 @@ import { type Claims, digestOf } from '../../src/domain/claims.ts';
 export function claimsOf(fields: Partial<Claims> = {}): Claims {
   return {
     issuer: 'https://tokens.example',
+    digest: digestOf('a token'),
     tokenDigest: digestOf('a token'),
     tokenUse: 'access_token',
     clientId: 'c1',

@@ -89,3 +89,21 @@ testEachDatabase('POST /v1/tokens/explain is for those who may audit', async (t,
   t.is((await app.json('/v1/tokens/explain', { token: 'x' }, client)).status, 503);
   t.is(publicUrl, app.policy.publicUrl);
 });
+
+testEachDatabase(
+  'POST /v1/tokens/explain finds the cause behind many rows that spare the token',
+  async (t, app) => {
+    const client = await app.addClient({ permissions: ['audit', 'revoke:any'] });
+    const token = await app.register({ client_id: 'mobile', sub: 'u1' });
+    const spare = { target: { kind: 'subject', sub: 'u1', client_id: 'web' }, reason: 'policy' };
+    for (let n = 0; n < 101; n++) await app.json('/v1/revocations', spare, client);
+    await app.json(
+      '/v1/revocations',
+      { target: { kind: 'subject', sub: 'u1' }, reason: 'offboarding' },
+      client,
+    );
+    const { body } = await app.json('/v1/tokens/explain', { token }, client);
+    t.is(body.cause, 'revoked');
+    t.like(body.first_cause, { reason: 'offboarding' });
+  },
+);

@@ -117,6 +117,41 @@ testEachDatabase('reuses_ids makes the end of a session a cutoff', async (t, app
   t.true(await app.isActive(await issuer.sign({ client_id, sid: 'sso' })));
 });
 
+testEachDatabase('reuses_ids makes the end of a grant by reuse a cutoff, too', async (t, app) => {
+  const issuer = await TestIssuer.inline(app, { reuses_ids: true });
+  const { client_id } = await app.addClient();
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const register = async (replaces?: string) => {
+    const token = app.newToken();
+    const members = {
+      token,
+      client_id,
+      iss: issuer.name,
+      token_use: 'refresh_token',
+      grant_id: 'g1',
+      replaces,
+    };
+    return { token, reply: await app.json('/v1/tokens', app.registration(members), registrar) };
+  };
+  const first = await register();
+  const second = await register(first.token);
+  t.is((await register(first.token)).reply.body.code, 'refresh_token_reuse');
+  t.false(await app.isActive(second.token));
+  app.advance(1);
+  t.true((await register()).reply.body.active, 'a login after it');
+});
+
+testEachDatabase('a registered JWT shows the end and the beginning that count', async (t, app) => {
+  const issuer = await TestIssuer.inline(app);
+  const { client_id } = await app.addClient();
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const { seconds } = app;
+  const token = await issuer.sign({ client_id, nbf: seconds - 60, exp: seconds + 4000 });
+  const members = { token, client_id, iss: issuer.name, exp: seconds + 600, nbf: seconds - 30 };
+  t.is((await app.json('/v1/tokens', app.registration(members), registrar)).status, 201);
+  t.like(await app.introspect(token), { active: true, exp: seconds + 600, nbf: seconds - 30 });
+});
+
 testEachDatabase('a suspended issuer has no active tokens, and they can still be revoked', async (t, app) => {
   const issuer = await TestIssuer.inline(app);
   const client = await app.addClient();

@@ -38,6 +38,8 @@ function registration(name: string, fields: Partial<Registration> = {}): Registr
     iat: start / 1000,
     exp: start / 1000 + 3600,
     nbf: null,
+    signedEnd: null,
+    replacesTokenDigest: null,
     audience: [],
     members: {},
     replacesDigest: null,

@@ -25,6 +25,7 @@ testEachStore(
     t.teardown(() => Promise.all([writer.close(), reader.close()]));
     const claims = (n: number) => ({
       issuer: policy.publicUrl,
+      digest: digestOf(`token ${n}`),
       tokenDigest: digestOf(`token ${n}`),
       tokenUse: 'access_token' as const,
       clientId: 'app',

@@ -9,6 +9,8 @@ import { answered, PipelinedClient, send } from './pipelined-client.ts';
 const poolMax = 10;
 const acquireTimeoutMs = 5_000;
 const statementTimeoutMs = 10_000;
+/** Then the server at the other end has gone silent: the connection is given up. */
+const silenceTimeoutMs = statementTimeoutMs + 2_000;
 const idleInTransactionTimeoutMs = 10_000;
 const migrationLockKey = 7009_7662;
 const taskLockKeys = { seal: 1, purge: 2 } as const satisfies Record<Exclusive, number>;
@@ -28,17 +30,17 @@ export function dialect(url: string): Dialect {
         oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'),
     },
   };
-  const open = (): Knex =>
+  const open = (timeouts = { statement: statementTimeoutMs, silence: silenceTimeoutMs }): Knex =>
     knexFactory({
       client: PipelinedClient,
       log: silent,
-      connection,
+      connection: { ...connection, query_timeout: timeouts.silence },
       acquireConnectionTimeout: acquireTimeoutMs,
       pool: {
         min: 0,
         max: poolMax,
         afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
-          const settings = `set synchronous_commit = on; set statement_timeout = ${statementTimeoutMs};
+          const settings = `set synchronous_commit = on; set statement_timeout = ${timeouts.statement};
             set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
           client.query(settings).then(() => done(null), done);
         },
@@ -47,8 +49,9 @@ export function dialect(url: string): Dialect {
   return {
     kind: 'postgres',
     isThere: () => true,
-    openReader: open,
-    openWriter: open,
+    openReader: () => open(),
+    openWriter: () => open(),
+    openMigrator: () => open({ statement: 0, silence: 0 }),
     readsBesideWriter: false,
     clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',
     isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),

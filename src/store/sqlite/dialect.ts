@@ -20,6 +20,11 @@ const migrationWaitMs = 60_000;
 export function dialect(path: string): Dialect {
   const makeFolder = () => mkdirSync(dirname(path), { recursive: true });
   const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
+  const openWriter = () => {
+    makeFolder();
+    const config = { ...common, client: ThreadClient, pragmas: writerPragmas, pool: { min: 1, max: 1 } };
+    return knexFactory(config);
+  };
   return {
     kind: 'sqlite',
     isThere: () => existsSync(path),
@@ -28,11 +33,8 @@ export function dialect(path: string): Dialect {
       const pool = { min: 1, max: 1, afterCreate: prepareReader };
       return knexFactory({ ...common, client: 'better-sqlite3', pool });
     },
-    openWriter: () => {
-      makeFolder();
-      const config = { ...common, client: ThreadClient, pragmas: writerPragmas, pool: { min: 1, max: 1 } };
-      return knexFactory(config);
-    },
+    openWriter,
+    openMigrator: openWriter,
     readsBesideWriter: true,
     clockSql: null,
     isTransient: (error) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error)),

@@ -1,5 +1,6 @@
 // The thread that writes: it owns the connection, runs what it is sent, one request after another, and keeps
 // the write-ahead log short. It ends when it is told to close.
+import { statSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { Checkpoints } from './checkpoints.ts';
@@ -12,12 +13,15 @@ class Writer {
   readonly #connection: Database.Database;
   readonly #statements: Statements;
   readonly #checkpoints: Checkpoints;
+  readonly #file: { readonly path: string; readonly dev: number; readonly ino: number };
   #isWithin = false;
   /** What failed first in the transaction. */
   #failure: { readonly error: unknown } | null = null;
 
   constructor({ filename, pragmas }: Opening) {
     this.#connection = new Database(filename);
+    const { dev, ino } = statSync(filename);
+    this.#file = { path: filename, dev, ino };
     for (const pragma of pragmas) this.#connection.pragma(pragma);
     this.#statements = new Statements(this.#connection);
     this.#checkpoints = new Checkpoints(this.#connection);
@@ -75,13 +79,25 @@ class Writer {
   /** A transaction in which anything failed cannot be committed; and Knex gives one up whose COMMIT failed. */
   #end(commits: boolean): Reply {
     try {
-      if (commits) this.#within(() => this.#statements.of('commit').run([]));
+      if (commits) {
+        this.#within(() => {
+          this.#demandFile();
+          this.#statements.of('commit').run([]);
+        });
+      }
       return done;
     } finally {
       this.#isWithin = false;
       this.#failure = null;
       if (this.#connection.inTransaction) this.#connection.exec('rollback');
     }
+  }
+
+  /** A file that was deleted or replaced goes on taking commits, which nobody would ever find again. */
+  #demandFile(): void {
+    const now = statSync(this.#file.path, { throwIfNoEntry: false });
+    if (now?.dev === this.#file.dev && now.ino === this.#file.ino) return;
+    throw new Error('the file of the database was deleted or replaced under the server; restart it');
   }
 
   /**

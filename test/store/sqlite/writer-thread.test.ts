@@ -1,7 +1,7 @@
 // The thread that writes to SQLite: what comes back from it is what a connection would have said, its end is
 // told to everyone who waits, and it leaves the files tidy.
 import { existsSync, statSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { readdir, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
@@ -203,14 +203,18 @@ test.serial(
     const cut = Array.from({ length: 5 }, () => store.write(login));
     const ended = thread?.terminate();
     const settled = await Promise.allSettled(cut);
-    for (const result of settled) {
-      t.is(result.status, 'rejected');
-      if (result.status === 'rejected') t.is(result.reason.name, 'StoreUnavailable');
-    }
+    const failures = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason.name] : []));
+    // On a busy machine some may have been committed before the thread has ended.
+    t.true(failures.length > 0);
+    t.true(failures.every((name) => name === 'StoreUnavailable'));
     await ended;
     const [next] = await threadsOf(async () => t.is(await store.write(login), 1));
     t.truthy(next, 'another thread');
-    t.is(await store.findEventHead(), 2, 'the first and the last');
+    t.is(
+      await store.findEventHead(),
+      2 + cut.length - failures.length,
+      'the first, the last, what was answered',
+    );
   },
 );
 
@@ -278,4 +282,17 @@ test('a process that has closed its store ends by itself, and leaves one file', 
   const { code, stdout, stderr } = await run(process.execPath, args, { DATABASE_URL: database.url });
   t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'written\n', stderr: '' });
   t.deepEqual(await readdir(dirname(pathOf(database))), ['test.sqlite']);
+});
+
+test('no commit is told of a database file that was deleted or replaced', async (t) => {
+  const database = await migratedDatabase('sqlite');
+  t.teardown(database.drop);
+  const store = openStore(database.url);
+  t.teardown(() => store.close());
+  t.is(await store.write(login), 1);
+  await rename(pathOf(database), `${pathOf(database)}.backup`);
+  const refused = await t.throwsAsync(store.write(login), { name: 'StoreUnavailable' });
+  t.regex(String((refused?.cause as Error | undefined)?.message), /deleted or replaced/);
+  await rename(`${pathOf(database)}.backup`, pathOf(database));
+  t.is(await store.write(login), 1);
 });
