@@ -239,7 +239,10 @@ export function createApp(parts: AppParts): App {
   };
   return {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
-    admin: parts.separateAdmin ? build(forOperators) : null,
+    // The page at /docs may load what comes from its own origin only.
+    admin: parts.separateAdmin
+      ? build([...forOperators, ...forEveryone.filter(({ path }) => path === '/openapi.json')])
+      : null,
     routes: [...forEveryone, ...forOperators],
     counts: () => metrics.counts(),
     close: async () => {

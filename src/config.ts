@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { ConfigError, type Env, EnvReader } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
+import { localUrl } from './local-url.ts';
 
 export { ConfigError, settings };
 
@@ -72,7 +73,8 @@ const names = settings.flatMap(({ name, secret, file }) =>
 /** Throws one ConfigError that lists every problem. */
 export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Config {
   const reader = new Reader(env);
-  const production = env.NODE_ENV === 'production';
+  const production =
+    reader.choice('NODE_ENV', ['development', 'test', 'production'], 'development') === 'production';
   const port = reader.integer('PORT', 3000, 0, 65535);
   const host = reader.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
   const adminPort = reader.has('ADMIN_PORT') ? reader.integer('ADMIN_PORT', 0, 0, 65535) : null;
@@ -80,11 +82,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');
   }
   const databaseUrl = reader.databaseUrl(production);
-  const publicUrl = reader.url(
-    'PUBLIC_URL',
-    production,
-    `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`,
-  );
+  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port));
   const isSqlite = databaseUrl.startsWith('sqlite:');
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
   const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback && !production);
@@ -117,7 +115,11 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       isCidr,
       'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
     ),
-    logoutAliases: reader.list('LOGOUT_ALIASES', isAlias, 'Give absolute paths such as /api/auth/logout.'),
+    logoutAliases: reader.list(
+      'LOGOUT_ALIASES',
+      isAlias,
+      'Give absolute paths such as /api/auth/logout, and none that this server has already.',
+    ),
     migrateOnStart: reader.flag('MIGRATE_ON_START', isSqlite || !production),
     seedDemo,
     clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
@@ -306,9 +308,10 @@ export function trustedPeers(cidrs: readonly string[]): BlockList {
   return peers;
 }
 
+/** What is mounted, or may be. */
+const takenPaths =
+  /^\/(v1|health|revoke|introspect|logout|metrics|docs|jwks|version|openapi\.json|\.well-known|backchannel-logout|global-token-revocation|security-events)(\/|$)/;
+
 function isAlias(text: string): boolean {
-  return (
-    /^\/[A-Za-z0-9._~/-]{1,200}$/.test(text) &&
-    !/^\/(v1|health|revoke|introspect|logout|metrics|docs)(\/|$)/.test(text)
-  );
+  return /^\/[A-Za-z0-9._~/-]{1,200}$/.test(text) && !takenPaths.test(text);
 }

@@ -12,6 +12,7 @@ import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
+import { localUrl } from './local-url.ts';
 import { migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
@@ -21,6 +22,8 @@ import { type TrailWork, trailWorkOn } from './upkeep/trail-work.ts';
 import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
 const headersTimeoutMs = 10_000;
+/** How often it is looked which requests are overdue. */
+const checkingIntervalMs = 2_000;
 const keepAliveTimeoutMs = 65_000;
 /** Of all workers together. */
 const connectionsMax = 10_000;
@@ -143,7 +146,8 @@ function upstreamOf(config: Config, log: Logger, now: () => number): Upstream | 
 }
 
 function listen(handle: RequestListener, { host, workers }: Config, port: number): Promise<Server> {
-  const server = createServer({ maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs }, handle);
+  const limits = { maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs };
+  const server = createServer({ ...limits, connectionsCheckingInterval: checkingIntervalMs }, handle);
   server.headersTimeout = headersTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.maxConnections = Math.ceil(connectionsMax / workers);
@@ -151,7 +155,8 @@ function listen(handle: RequestListener, { host, workers }: Config, port: number
   Object.assign(server, { dropMaxConnection: true });
   server.on('clientError', answerUnreadable);
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    // Also where it is the look-up of HOST that fails.
+    server.once('error', (error) => reject(Object.assign(error, { syscall: 'listen' })));
     server.listen(port, host, () => resolve(server));
   });
 }
@@ -168,7 +173,6 @@ function drain(server: Server, graceMs: number): Promise<void> {
 }
 
 function urlOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo;
-  const host = family === 'IPv6' ? `[${address === '::' ? '::1' : address}]` : address;
-  return `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}`;
+  const { address, port } = server.address() as AddressInfo;
+  return localUrl(address, port);
 }

@@ -1,6 +1,6 @@
 // Which of two forms of an answer the caller would rather have (RFC 9110 §12.5.1).
 
-/** Is `special` asked for by name, and liked no less than JSON is? */
+/** Is `special` asked for by name, liked more than JSON where that is named too, and no less than everything is? */
 export function prefers(accept: string, special: string): boolean {
   const ranges = new Map(accept.split(',').map(readRange));
   const quality = ranges.get(special) ?? 0;

@@ -58,6 +58,7 @@ export class ClientAuth {
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
   async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
     const { directory } = this.#parts;
+    protectSecrets(ctx, form);
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
     if (proved && proved === (await directory.find(proved.clientId))) return known(ctx, callerOf(proved));
@@ -189,6 +190,17 @@ function known(ctx: Context, caller: Caller): Caller {
   ctx.state.clientId = caller.clientId;
   ctx.state.caller = caller.actor;
   return caller;
+}
+
+/** Only a request id that the caller chose can hold a secret. */
+function protectSecrets(ctx: Context, form: Form): void {
+  if (ctx.get('x-request-id') === '') return;
+  const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
+  protect(ctx, [
+    basic?.clientSecret ?? '',
+    form.get('client_secret') ?? '',
+    form.get('client_assertion') ?? '',
+  ]);
 }
 
 /** Undefined where the body has a say, too. */

@@ -7,7 +7,8 @@ import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { clientSecret, clientToWire, newClientBody, toNewClient } from './client-wire.ts';
-import { type Context, originOf } from './context.ts';
+import { type Context, originOf, protect } from './context.ts';
+import { hasBody } from './form.ts';
 import { check, readJson } from './json.ts';
 import { badCursor, encodeCursor, linkNext, readCursor, readLimit, readQuery } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
@@ -35,8 +36,10 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
 
   return {
     async createClient(ctx: Context): Promise<void> {
-      const origin = await admin(ctx);
+      const caller = await auth.permit(ctx, 'admin');
       const body = check(newClientBody, await readJson(ctx));
+      protect(ctx, [body.client_secret ?? '']);
+      const origin = originOf(ctx, caller.actor);
       const fields = await toNewClient(body, allowHttpKeys);
       const created = await createClient(store, origin, fields, body.client_secret);
       if (created.status === 'client_exists') {
@@ -72,9 +75,11 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
     },
 
     async rotateClientSecret(ctx: Context): Promise<void> {
-      const origin = await admin(ctx);
+      const caller = await auth.permit(ctx, 'admin');
       const clientId = clientIdOf(ctx);
-      const body = check(rotateBody, ctx.request.length ? await readJson(ctx) : {});
+      const body = check(rotateBody, hasBody(ctx) ? await readJson(ctx) : {});
+      protect(ctx, [body.client_secret ?? '']);
+      const origin = originOf(ctx, caller.actor);
       const rotated = await rotateClientSecret(
         store,
         origin,

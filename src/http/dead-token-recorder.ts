@@ -8,7 +8,7 @@ import type { Store } from '../domain/store.ts';
 
 const intervalMs = 600_000;
 const rememberedMax = 10_000;
-/** When the database cannot keep up, what comes on top is dropped and counted, never waited for. */
+/** When the database cannot keep up, what comes on top is dropped, never waited for. */
 const waitingMax = 1_000;
 const gatherMs = 100;
 

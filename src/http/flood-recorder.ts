@@ -48,8 +48,24 @@ export class FloodRecorder {
           metadata: 'code' in event.metadata ? { code: event.metadata.code } : {},
         }),
       );
+    const counted = this.#tallies;
     this.#tallies = new Map();
-    if (events.length > 0) await this.#store.write(() => ({ outcome: undefined, effects: { events } }));
+    if (events.length === 0) return;
+    try {
+      await this.#store.write(() => ({ outcome: undefined, effects: { events } }));
+    } catch (error) {
+      this.#countAgain(counted);
+      throw error;
+    }
+  }
+
+  /** What could not be written counts towards the next minute. */
+  #countAgain(counted: ReadonlyMap<string, Tally>): void {
+    for (const [key, { event, seen }] of counted) {
+      const tally = this.#tallies.get(key) ?? { event, seen: 0 };
+      tally.seen += seen;
+      this.#tallies.set(key, tally);
+    }
   }
 
   async close(): Promise<void> {

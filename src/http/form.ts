@@ -21,29 +21,38 @@ export async function readForm(ctx: Context): Promise<Form> {
   return parseForm(await readBody(ctx));
 }
 
-/** A body of at most `bodyBytesMax` bytes, of any type. */
-export async function readBody(ctx: Context): Promise<Buffer> {
-  if (!/^(?:identity)?$/i.test(ctx.get('content-encoding'))) {
-    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
-  }
-  return collect(ctx.req);
+/** A body of at most `bytesMax` bytes, of any type. */
+export async function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
+  demandPlain(ctx);
+  return collect(ctx.req, bytesMax);
 }
 
-export function tooLarge(bytesMax: number): Refusal {
+/** Refuses compressed bodies. */
+export function demandPlain(ctx: Context): void {
+  if (!/^(?:identity)?$/i.test(ctx.get('content-encoding')))
+    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
+}
+
+/** Whether the request says that it has a body. */
+export function hasBody(ctx: Context): boolean {
+  return ctx.get('transfer-encoding') !== '' || (ctx.request.length ?? 0) > 0;
+}
+
+function tooLarge(bytesMax: number): Refusal {
   return new Refusal('too_large', `the body is over ${bytesMax} bytes`);
 }
 
-function collect(request: IncomingMessage): Promise<Buffer> {
+function collect(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (Number(request.headers['content-length'] ?? 0) > bodyBytesMax) {
-      reject(tooLarge(bodyBytesMax));
+    if (Number(request.headers['content-length'] ?? 0) > bytesMax) {
+      reject(tooLarge(bytesMax));
       return;
     }
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length > bodyBytesMax) reject(tooLarge(bodyBytesMax));
+      if (length > bytesMax) reject(tooLarge(bytesMax));
       else chunks.push(chunk);
     });
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)));

@@ -1,6 +1,7 @@
 // Inboxes: standard signals of other systems become revocations. Off until an issuer's record names one.
 // OpenID Connect Back-Channel Logout 1.0, Global Token Revocation (draft-parecki-oauth-global-token-
 // revocation), and Security Event Tokens by push (RFC 8935) with CAEP session-revoked.
+import { isId } from '../domain/claims.ts';
 import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import type { InboxKind } from '../domain/issuers.ts';
 import { isObject } from '../domain/jwt-shape.ts';
@@ -88,7 +89,7 @@ export function handleInboxes(parts: InboxParts) {
       const { audience, governs, keepsOffline } = read.inbox;
       const only = { clientId: audience, tokenUse: null, online: keepsOffline };
       const named =
-        typeof sid === 'string' ? { kind: 'session', id: sid } : { kind: 'subject', id: String(sub) };
+        sid === undefined ? { kind: 'subject', id: String(sub) } : { kind: 'session', id: String(sid) };
       const targets = governs.map((issuer) => ({ ...named, issuer }) as Target);
       await act(ctx, kind, read, targets, only);
       respond(ctx, 200, {});
@@ -182,7 +183,8 @@ function faultOfLogout({ payload, ...read }: Read, now: number): string | undefi
   const { events, nonce, sub, sid } = payload;
   if (nonce !== undefined) return 'nonce';
   if (!isObject(events) || !isObject(events[logoutEvent])) return 'events';
-  if (typeof sub !== 'string' && typeof sid !== 'string') return 'missing_claims';
+  if (sub === undefined && sid === undefined) return 'missing_claims';
+  if (![sub, sid].every((name) => name === undefined || isId(name))) return 'malformed';
   return isRecent({ payload, ...read }, now) ? undefined : 'iat';
 }
 
@@ -194,8 +196,9 @@ function isRecent({ issuedAt }: Read, now: number): boolean {
 function toNamed({ inbox }: Read, id: unknown): SubjectNamed {
   if (!isObject(id)) return { status: 'malformed' };
   const { session, user } = id;
-  if (isObject(session) && typeof session.id === 'string') {
+  if (isObject(session)) {
     const sessionId = session.id;
+    if (!isId(sessionId)) return { status: 'malformed' };
     return {
       status: 'named',
       targets: inbox.governs.map((issuer) => ({ kind: 'session', issuer, id: sessionId })),
@@ -219,5 +222,6 @@ const errOf: Readonly<Record<SignalFault, string>> = {
 };
 
 function answerError(ctx: Context, err: string, description: string): void {
+  ctx.set('Content-Language', 'en');
   respond(ctx, 400, { err, description });
 }

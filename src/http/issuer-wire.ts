@@ -14,7 +14,7 @@ import {
 import type { NewIssuer } from '../domain/manage-issuers.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { readJwks } from './jwks-member.ts';
-import { boundedJson, identifier, line, list, uri } from './members.ts';
+import { boundedJson, clientIdentifier, identifier, idLengthMax, line, list, uri } from './members.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './respond.ts';
 
@@ -26,7 +26,8 @@ const tokenType = line(64)
   .refine((type) => !foreignTypes.has(type), 'names a kind of JWT that is no token');
 
 export const newIssuerBody = z.strictObject({
-  issuer: uri,
+  // Shorter than other URIs: audit events name it as whoever sent a message.
+  issuer: line(idLengthMax),
   discovery: z.literal(true).optional(),
   jwks_uri: uri.optional(),
   jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
@@ -50,7 +51,7 @@ export const newIssuerBody = z.strictObject({
   inbox: z
     .strictObject({
       kinds: list(z.enum(inboxKinds)).min(1),
-      audience: uri,
+      audience: clientIdentifier,
       governs: list(uri).min(1).optional(),
       keep_offline: z.boolean().default(true),
       subject_formats: list(z.enum(['email', 'account'])).default([]),

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { eventOf } from '../domain/audit.ts';
+import { isId } from '../domain/claims.ts';
 import type { TokenVerifier } from '../domain/known-token.ts';
 import {
   type LoggedOut,
@@ -17,10 +18,9 @@ import type { Store } from '../domain/store.ts';
 import { basicChallenge, bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
 import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { readForm } from './form.ts';
+import { hasBody, readForm } from './form.ts';
 import { check, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
-import { idLengthMax } from './members.ts';
 import { type GivenReason, readReason } from './reason.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
@@ -82,8 +82,7 @@ export function handleLogout(parts: LogoutParts) {
 }
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
-  if (ctx.get('content-type') === '' && ctx.request.length === undefined) return check(logoutBody, {});
-  if (ctx.request.length === 0) return check(logoutBody, {});
+  if (!hasBody(ctx)) return check(logoutBody, {});
   const isForm = /^application\/x-www-form-urlencoded/i.test(ctx.get('content-type'));
   return check(logoutBody, isForm ? Object.fromEntries(await readForm(ctx)) : await readJson(ctx));
 }
@@ -122,7 +121,7 @@ async function logOutByClient(
   }
   demand(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
-  if (userId.length > idLengthMax || /\p{Cc}/u.test(userId)) {
+  if (!isId(userId)) {
     throw new Refusal('invalid_request', 'user_id has the wrong form');
   }
   const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [

@@ -2,11 +2,11 @@
 import type { Readable } from 'node:stream';
 
 /** Yields each line that is not blank; null for a line over `bytesMax`, whose rest is skipped. */
-export async function* ndjsonLines(stream: Readable, bytesMax: number): AsyncGenerator<string | null> {
+export async function* ndjsonLines(stream: Readable, bytesMax: number): AsyncGenerator<Buffer | null> {
   let parts: Buffer[] = [];
   let length = 0;
-  const take = (): string | null => {
-    const line = length > bytesMax ? null : Buffer.concat(parts).toString('utf8');
+  const take = (): Buffer | null => {
+    const line = length > bytesMax ? null : Buffer.concat(parts);
     parts = [];
     length = 0;
     return line;
@@ -22,10 +22,14 @@ export async function* ndjsonLines(stream: Readable, bytesMax: number): AsyncGen
       keep(chunk.subarray(from, end));
       from = end + 1;
       const line = take();
-      if (line === null || line.trim() !== '') yield line;
+      if (!isBlank(line)) yield line;
     }
     keep(chunk.subarray(from));
   }
   const last = take();
-  if (last === null || last.trim() !== '') yield last;
+  if (!isBlank(last)) yield last;
+}
+
+function isBlank(line: Buffer | null): boolean {
+  return line !== null && /^\s*$/.test(line.toString('latin1'));
 }

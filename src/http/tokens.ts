@@ -2,14 +2,15 @@
 import { type Readable, Transform } from 'node:stream';
 import { tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
+import { isObject } from '../domain/jwt-shape.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { bodyBytesMax } from './form.ts';
-import { readJson } from './json.ts';
+import { bodyBytesMax, demandPlain } from './form.ts';
+import { parseJson, readJsonOfSize } from './json.ts';
 import { ndjsonLines } from './ndjson.ts';
 import type { Overload } from './overload.ts';
 import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
@@ -52,6 +53,7 @@ export function handleRegisterTokens({ store, policy, auth, recorder, overload }
   ): Promise<Item> => {
     try {
       if (value instanceof Refusal) throw value;
+      protect(ctx, tokensIn(value));
       return { index, ...(await registerOne(ctx, registrar, value)) };
     } catch (error) {
       const refusal = toRefusal(error);
@@ -67,16 +69,17 @@ export function handleRegisterTokens({ store, policy, auth, recorder, overload }
   return async function registerTokens(ctx: Context): Promise<void> {
     const registrar = await auth.permitWithin(ctx, 'register');
     if (/^application\/x-ndjson *(?:;|$)/i.test(ctx.get('content-type'))) {
+      demandPlain(ctx);
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');
       bePatient(ctx.req, ctx.res);
       ctx.body = registerLines(ctx, (index, value) => registerItem(ctx, registrar, index, value));
       return;
     }
-    const value = await readJson(ctx, arrayBytesMax);
+    const { value, bytes } = await readJsonOfSize(ctx, arrayBytesMax);
+    protect(ctx, [value].flat().flatMap(tokensIn));
     if (!Array.isArray(value)) {
-      const { rawBody = '' } = ctx.request as { rawBody?: string };
-      if (Buffer.byteLength(rawBody) > bodyBytesMax)
+      if (bytes > bodyBytesMax)
         throw new Refusal('too_large', `a single token is over ${bodyBytesMax} bytes`);
       const { http_status, ...item } = await registerOne(ctx, registrar, value);
       respond(ctx, http_status, item);
@@ -122,13 +125,19 @@ function registerLines(ctx: Context, register: (index: number, value: unknown) =
   return answers;
 }
 
-function parseLine(line: string | null): unknown {
+function parseLine(line: Buffer | null): unknown {
   if (line === null) return new Refusal('too_large', `a line is over ${bodyBytesMax} bytes`);
   try {
-    return JSON.parse(line);
-  } catch {
-    return new Refusal('invalid_request', 'the line is not valid JSON');
+    return parseJson(line, 'the line');
+  } catch (refusal) {
+    return refusal;
   }
+}
+
+/** What of a registration nobody may write down. */
+function tokensIn(item: unknown): string[] {
+  const { token, replaces } = isObject(item) ? item : {};
+  return [token, replaces].filter((text) => typeof text === 'string');
 }
 
 function itemOf(outcome: Registered): Item {

@@ -1,7 +1,6 @@
 // The place of one worker: a process is started for it, and another one when that ends unasked; later and
 // later when it ends again and again, and in the end no more.
 import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import type { Listening, ToFirst, ToWorker } from './messages.ts';
@@ -78,11 +77,11 @@ export class Seat {
     clearTimeout(this.#restart);
     const worker = this.#worker;
     if (!worker) return true;
-    const ended = once(worker, 'exit') as Promise<[number | null]>;
+    const ended = exitOf(worker);
     const overdue = setTimeout(() => worker.kill('SIGKILL'), this.#parts.config.shutdownGraceMs + endMs);
     tell(worker, { kind: 'stop' });
     const wasListening = this.#isListening;
-    const [code] = await ended;
+    const code = await ended;
     clearTimeout(overdue);
     // One that has only begun to start may be ended by the same signal, and has nothing to lose.
     return code === 0 || !wasListening;
@@ -95,7 +94,7 @@ export class Seat {
     const worker = this.#worker;
     if (!worker) return;
     worker.kill('SIGKILL');
-    await once(worker, 'exit');
+    await exitOf(worker);
   }
 
   #begin(worker: Worker): void {
@@ -137,6 +136,11 @@ export class Seat {
 
 function tell(worker: Worker, message: ToWorker): void {
   worker.send(message);
+}
+
+/** Whatever else it emits: what cannot be told to a worker that is about to end is an `error`. */
+function exitOf(worker: Worker): Promise<number | null> {
+  return new Promise((resolve) => worker.once('exit', resolve));
 }
 
 function pidOf(worker: Worker | undefined): number | undefined {

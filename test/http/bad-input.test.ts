@@ -146,10 +146,10 @@ for (const path of ['/revoke', '/introspect']) {
 }
 
 const wrongLogouts: readonly Bad[] = [
-  ['no JSON', { body: `{"refresh_token":"${canary}` }, 400, 'the body is not valid JSON'],
-  ['a number', { body: '5' }, 400, 'the body is not valid JSON'],
-  ['text', { body: `"${canary}"` }, 400, 'the body is not valid JSON'],
-  ['null', { body: 'null' }, 400, 'the body is not valid JSON'],
+  ['no JSON', { body: `{"refresh_token":"${canary}` }, 400, 'the body is not valid JSON in UTF-8'],
+  ['a number', { body: '5' }, 400, 'the body must be a JSON object or array'],
+  ['text', { body: `"${canary}"` }, 400, 'the body must be a JSON object or array'],
+  ['null', { body: 'null' }, 400, 'the body must be a JSON object or array'],
   ['an array', { body: `["${canary}"]` }, 400, 'body must be of type object'],
   [
     'a token that is no string',
@@ -339,8 +339,8 @@ testEachDatabase('POST /v1/tokens refuses times that issuers get wrong', async (
 });
 
 const wrongBodies: readonly Bad[] = [
-  ['no JSON', { body: `{"token":"${canary}` }, 400, 'the body is not valid JSON'],
-  ['a number', { body: '5' }, 400, 'the body is not valid JSON'],
+  ['no JSON', { body: `{"token":"${canary}` }, 400, 'the body is not valid JSON in UTF-8'],
+  ['a number', { body: '5' }, 400, 'the body must be a JSON object or array'],
   ['bytes that are no UTF-8', { body: Buffer.from(`{"token":"${canary}\xff"}`, 'latin1') }, 400, undefined],
   ['a form', { type: formType, body: `token=${canary}` }, 415, 'the content type must be application/json'],
   [

@@ -339,6 +339,19 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('a registration gives a bearer neither permissions nor a name', async (t, app) => {
+  const issuer = await TestIssuer.inline(app, { ...scopes, reach: 'all' });
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const token = await issuer.sign({ sub: undefined, client_id: 'robot', aud: publicUrl });
+  const members = { token, client_id: 'robot', iss: issuer.name, sub: 'boss', scope: 'adm audit' };
+  t.is((await app.json('/v1/tokens', app.registration(members), registrar)).status, 201);
+  t.is((await app.get('/v1/audit/events', `Bearer ${token}`)).status, 403);
+  const scoped = await issuer.sign({ sub: undefined, client_id: 'robot', aud: publicUrl, scope: 'adm' });
+  await app.json('/v1/tokens', app.registration({ ...members, token: scoped }), registrar);
+  t.is((await app.json('/v1/clients', { client_id: 'new' }, `Bearer ${scoped}`)).status, 201);
+  t.deepEqual((await app.events('client_created')).at(-1)?.actor, { kind: 'user', id: 'robot' });
+});
+
 testEachDatabase('bearer tokens that give no access', async (t, app) => {
   const issuer = await TestIssuer.inline(app, scopes);
   const client = await app.addClient();

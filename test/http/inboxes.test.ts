@@ -280,3 +280,42 @@ testEachDatabase('an inbox answers 503 and remembers nothing while the store fai
   t.is((await send(app, token)).status, 200);
   t.false(await app.isActive(mine));
 });
+
+testEachDatabase('inboxes take times with fractions, and any number for a time', async (t, app) => {
+  const issuer = await trust(app);
+  const token = await issuer.sign({ client_id: 'web', sid: 's1', iat: app.seconds - 60 });
+  const logout = await logoutToken(issuer, { sid: 's1', iat: app.seconds - 29.7023141 });
+  t.is((await send(app, logout)).status, 200);
+  t.false(await app.isActive(token));
+  const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+  for (const event_timestamp of [app.seconds - 10.25, -1e300, 1e300]) {
+    const events = { [sessionRevoked]: { event_timestamp } };
+    const claims = { aud: 'web', jti: app.newToken('jti'), sub: undefined, exp: undefined, events, sub_id };
+    const body = await issuer.sign(claims, { typ: 'secevent+jwt' });
+    const reply = await app.request('POST', '/security-events', { type: 'application/secevent+jwt', body });
+    t.is(reply.status, 202, `${event_timestamp}: ${reply.text}`);
+  }
+});
+
+testEachDatabase('inboxes refuse names that no token could bear', async (t, app) => {
+  const issuer = await trust(app);
+  for (const name of ['', 'a\u0000b', 'x'.repeat(256), 7]) {
+    for (const claims of [{ sid: name }, { sub: name, sid: undefined }, { sub: 'u1', sid: name }])
+      t.is((await send(app, await logoutToken(issuer, claims))).status, 400, JSON.stringify(claims));
+  }
+  t.is((await send(app, await logoutToken(issuer, { sid: 'x'.repeat(255) }))).status, 200);
+});
+
+testEachDatabase('one bearer of global token revocations may end several users', async (t, app) => {
+  const issuer = await trust(app);
+  const users = ['u1', 'u2'];
+  const tokens = await Promise.all(users.map((sub) => issuer.sign({ sub, iat: app.seconds - 60 })));
+  const claims = { aud: 'web', jti: app.newToken('jti') };
+  const assertion = await issuer.sign(claims, { typ: 'global-token-revocation+jwt' });
+  for (const sub of [...users, 'u1']) {
+    const sub_id = { format: 'iss_sub', iss: issuer.name, sub };
+    t.is((await app.json('/global-token-revocation', { sub_id }, `Bearer ${assertion}`)).status, 204);
+  }
+  t.deepEqual(await Promise.all(tokens.map((token) => app.isActive(token))), [false, false]);
+  t.is((await app.events('bulk_revoke')).length, 2, 'the third repeats the first');
+});

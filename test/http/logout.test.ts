@@ -453,3 +453,15 @@ async function assertUnavailable(
     errors: [],
   });
 }
+
+testEachDatabase('a session of many tokens ends once, and is then seen to have ended', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+  const { client_id } = await app.addClient();
+  const of = { client_id, sub: 'u1', session_id: 's1', grant_id: 'g1' };
+  const refresh = await app.register({ ...of, token_use: 'refresh_token' });
+  for (let n = 0; n < 40; n++) await app.register(of);
+  const logOut = async () => (await app.json('/logout', { refresh_token: refresh })).body.data.status;
+  t.deepEqual([await logOut(), await logOut()], ['logged_out', 'already_logged_out']);
+  const { body } = await app.get('/v1/sessions?user_id=u1', operator);
+  t.is(body.items[0].active, false);
+});

@@ -1,6 +1,7 @@
 // Bearer access tokens of trusted issuers as callers (RFC 6750), so that operators and auditors come in with
 // their company's login. Their scopes are permissions only where the issuer's record says so.
 import { hash } from 'node:crypto';
+import type { Claims } from '../../domain/claims.ts';
 import type { Caller } from '../../domain/clients.ts';
 import type { Issuer } from '../../domain/issuers.ts';
 import { isObject } from '../../domain/jwt-shape.ts';
@@ -25,7 +26,8 @@ export async function findBearer(
   const presented = await verifier.present(presentedToken);
   // A token that nobody signed for us proves no login; whoever holds a shared secret could make any.
   if (presented?.verification.kind !== 'verified' || presented.verification.isHomeMade) return undefined;
-  if (!presented.verification.claims.audience.includes(publicUrl)) return undefined;
+  const signed = presented.verification.claims;
+  if (!signed.audience.includes(publicUrl)) return undefined;
   return store.ask((facts, now) => {
     const token = findKnownToken(facts, presented);
     if (token?.tokenUse !== 'access_token' || !isHeldRightly(token, certificate)) return undefined;
@@ -33,7 +35,7 @@ export async function findBearer(
       () => facts.standing(token),
       () => facts.issuer(token.issuer),
     );
-    return issuer && verdict(token, standing, now).active ? toCaller(token, issuer) : undefined;
+    return issuer && verdict(token, standing, now).active ? toCaller(signed, issuer) : undefined;
   });
 }
 
@@ -44,13 +46,14 @@ function isHeldRightly({ members }: KnownToken, certificate: PresentedCertificat
   return members.cnf['x5t#S256'] === certificateThumbprint(certificate);
 }
 
-function toCaller(token: KnownToken, issuer: Issuer): Caller {
+/** Who it is and what they may do is what the issuer signed: a registration adds nothing to that. */
+function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Caller {
   const { scopePermissions, reach } = issuer;
-  const scopes = String(token.members.scope ?? '').split(' ');
+  const scopes = String(members.scope ?? '').split(' ');
   const granted = scopes.flatMap((scope) =>
     Object.hasOwn(scopePermissions, scope) ? (scopePermissions[scope] ?? []) : [],
   );
-  const name = hash('sha256', `${issuer.issuer}\0${token.subject ?? token.clientId ?? ''}`, 'hex');
+  const name = hash('sha256', `${issuer.issuer}\0${subject ?? clientId ?? ''}`, 'hex');
   return {
     // No registered client: its name must not be one that an issuer could choose.
     clientId: `bearer:${name.slice(0, 32)}`,
@@ -70,7 +73,7 @@ function toCaller(token: KnownToken, issuer: Issuer): Caller {
     createdAt: 0,
     disabledAt: null,
     secrets: [],
-    actor: { kind: 'user', id: token.subject ?? token.clientId },
+    actor: { kind: 'user', id: subject ?? clientId },
     isBearer: true,
     onlyIssuer: reach === 'own' ? issuer.issuer : null,
   };
