@@ -116,9 +116,12 @@ function toText(report: TrailReport, hasKept: boolean): string {
     const where = finding.event === null || finding.seal === null ? '' : ` (seal ${finding.seal})`;
     return `${finding.kind.toUpperCase()}: ${what}${where}: ${finding.detail}.\n`;
   }
+  if (seals === 0)
+    return `Nothing is sealed yet, so nothing is proven of ${events} events. Run: audit seal\n`;
+  const tail = unsealed === 0 ? '.' : `; the ${unsealed} after it are in place, but not sealed.`;
   const lines = [
     `Nothing was altered, removed, slipped in or moved in ${events} events under ${seals} seals.`,
-    `Proven through event ${sealedThrough}; the ${unsealed} after it are in place, but not sealed.`,
+    `Proven through event ${sealedThrough}${tail}`,
   ];
   if (purgedThrough > 0) lines.push(`Events through ${purgedThrough} were purged, as a later event says.`);
   if (erased > 0) lines.push(`Of ${erased} events personal members were erased.`);

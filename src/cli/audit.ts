@@ -1,7 +1,7 @@
 // `audit …`: seal, verify, prove, export and erase. Verifying an export needs neither the database nor the
 // server, only public keys.
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
@@ -69,10 +69,8 @@ export function auditCommand(process: NodeJS.Process): Command {
         const { format, after } = options;
         const head = await store.findEventHead();
         const through = Math.min(options.through ?? head, head);
+        const out = options.out === undefined ? process.stdout : await openFile(options.out, after > 0);
         await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
-        const flags = after === 0 ? 'wx' : 'a';
-        const out =
-          options.out === undefined ? process.stdout : createWriteStream(options.out, { flags, mode: 0o600 });
         const progress = new Progress(process.stderr, 'exporting', through - after);
         for await (const text of exportEvents(store, { below: through }, after, format)) {
           if (!out.write(text)) await once(out, 'drain');
@@ -105,7 +103,9 @@ export function auditCommand(process: NodeJS.Process): Command {
     .action(async () => {
       const { sealKeyFile } = readConfig(process.env);
       const { kid } = await new SealKeys(sealKeyFile).rotate();
-      say(`Seals are signed with the new key ${kid} from now on. Back up ${sealKeyFile}.`);
+      say(
+        `Servers whose SEAL_KEY_FILE is ${sealKeyFile} sign with the new key ${kid} from now on. Back it up.`,
+      );
     });
 
   command
@@ -133,4 +133,16 @@ function toFormat(text: string): 'ndjson' | 'csv' {
 function toId(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give the id of an event.');
   return Number(text);
+}
+
+/** A new file, or one to go on with. Rejects before anything is written down of the export. */
+async function openFile(path: string, goesOn: boolean): Promise<WriteStream> {
+  const file = createWriteStream(path, { flags: goesOn ? 'a' : 'wx', mode: 0o600 });
+  try {
+    await once(file, 'open');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    throw new Error(`${path} is there already. Name another file, or go on with it by --after.`);
+  }
+  return file;
 }

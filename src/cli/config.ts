@@ -11,8 +11,16 @@ export function configCommand(process: NodeJS.Process): Command {
       const config = readConfig(process.env);
       const databaseUrl = config.databaseUrl.replace(/\/\/([^/@:]*):[^/@]*@/, '//$1:…@');
       const confirmSecret = config.confirmSecret === null ? null : '…';
+      // Some receivers authenticate by the query.
+      const sealWebhookUrl = config.sealWebhookUrl?.replace(/\?.*$/, '?…') ?? null;
       const sharedSecret = { ...config.sharedSecret, secrets: config.sharedSecret.secrets.map(() => '…') };
-      for (const [name, value] of Object.entries({ ...config, databaseUrl, confirmSecret, sharedSecret })) {
+      for (const [name, value] of Object.entries({
+        ...config,
+        databaseUrl,
+        confirmSecret,
+        sealWebhookUrl,
+        sharedSecret,
+      })) {
         process.stdout.write(
           `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`,
         );

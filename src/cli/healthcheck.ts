@@ -1,6 +1,7 @@
 // `healthcheck`: is the server on this machine ready? For containers and service managers.
 import { Command } from 'commander';
 import { readConfig } from '../config.ts';
+import { localUrl } from '../local-url.ts';
 
 const timeoutMs = 5_000;
 
@@ -9,14 +10,14 @@ export function healthcheckCommand(process: NodeJS.Process): Command {
     .description('ask the server at HOST and PORT whether it is ready; exits with 0 or 1')
     .action(async () => {
       const { host, port } = readConfig(process.env);
-      const address = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '[::1]' : host;
+      const url = localUrl(host, port);
       try {
         const signal = AbortSignal.timeout(timeoutMs);
-        const response = await fetch(`http://${address}:${port}/health/ready`, { signal });
+        const response = await fetch(`${url}/health/ready`, { signal });
         process.stdout.write(`${await response.text()}\n`);
         process.exitCode = response.ok ? 0 : 1;
       } catch {
-        process.stderr.write(`No server answers at ${address}:${port}. Is it running, and on this PORT?\n`);
+        process.stderr.write(`No server answers at ${url}. Is it running, and on this PORT?\n`);
         process.exitCode = 1;
       }
     });

@@ -8,7 +8,7 @@ import { packageVersion } from '../package-root.ts';
 import { auditCommand } from './audit.ts';
 import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
-import { describeFailure } from './failure.ts';
+import { describeFailure, inOptions } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { issuerCommand } from './issuer.ts';
 import { keysCommand } from './keys.ts';
@@ -23,9 +23,18 @@ const program = new Command('revocation-server')
   .showHelpAfterError('(see --help)')
   .addHelpText('after', '\nSettings come from the environment; `config check` shows them. See README.md.');
 
+// Whoever reads the output may have read enough, as `head` does. A server goes on without a reader.
+program.hook('preAction', (_, command) => {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (command.name() === 'serve') return;
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
+});
+
 program
   .command('serve', { isDefault: true })
-  .description('serve (what npm start does)')
+  .description('serve: the default, and what npm start does')
   .allowExcessArguments()
   .action((_options: object, command: Command) => {
     // The default command is handed what is no command.
@@ -46,7 +55,11 @@ program.addCommand(configCommand(process));
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  const isExpected = error instanceof ConfigError || error instanceof Refusal;
-  process.stderr.write(`${isExpected ? error.message : describeFailure(error)}\n`);
+  process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = error instanceof ConfigError ? 78 : 1;
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  return error instanceof Refusal ? inOptions(error.message) : describeFailure(error);
 }

@@ -21,7 +21,9 @@ export function purgeCommand(process: NodeJS.Process): Command {
         if (dryRun) return show(due);
         const total = Object.values(due).reduce((sum, rows) => sum + rows, 0);
         const progress = new Progress(process.stderr, 'purging', total);
-        const counts = await purge(store, policy, origin, (_table, rows) => progress.advance(rows));
+        const counts = await purge(store, policy, origin, {
+          onPurged: (_table, rows) => progress.advance(rows),
+        });
         if (!counts) throw new Refusal('temporarily_unavailable', 'Another process is purging. Try again.');
         progress.end();
         show(counts);

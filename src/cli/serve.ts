@@ -83,6 +83,8 @@ async function greeting({ url, adminUrl }: Serving, config: Config): Promise<str
   try {
     const isEmpty = (await store.listClients('', 1)).length === 0;
     if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), { url, adminUrl });
+    if (!isEmpty && config.seedDemo)
+      return `The API is described at ${adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only.`;
     if (!isEmpty) return '';
     return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
   } finally {

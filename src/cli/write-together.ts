@@ -29,6 +29,8 @@ export function writeTogether(process: NodeJS.Process): Output {
     if (waiting === '') setImmediate(flush);
     waiting += text;
   };
+  // A server goes on without a reader of its log.
+  process.stdout.on('error', () => {});
   process.on('exit', flush);
   return { write, flush };
 }

@@ -114,7 +114,10 @@ testEachStore('purge --dry-run counts, purge deletes, audit erase says what it t
   t.regex(purged.stderr, /^purging \[#{30}\] 100% 0\/0/);
   t.like(await store.findEvent(4), { action: 'purge', channel: 'cli' });
   const erased = await run('audit', 'erase', '--subject', 'user-2');
-  t.regex(erased.stdout, /^audit_events +1\nsessions +0\ntokens +0\nrevocations +0\ntokens_left +0\n$/);
+  t.regex(
+    erased.stdout,
+    /^audit_events +1\nsessions +0\ntokens +0\nrevocations +0\ntokens_left +0\nsessions_left +0\n$/,
+  );
   t.like(await store.findEvent(2), { userId: null, reason: 'user_logout' });
   const busy = await store.upkeep.exclusively('purge', () => run('purge'));
   t.like(busy, { code: 1, stderr: 'Another process is purging. Try again.\n' });
