@@ -10,9 +10,10 @@ import type { Store } from '../domain/store.ts';
 import { demandConfirmation, previewOrder } from '../http/confirm.ts';
 import { check } from '../http/json.ts';
 import { badParameter, Refusal } from '../http/refusal.ts';
-import { about } from '../http/refused-requests.ts';
+import { withNames } from '../http/refused-requests.ts';
 import { readOrder } from '../http/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../http/revocation-wire.ts';
+import { withoutAbsent } from './options.ts';
 import { withStore } from './with-store.ts';
 
 interface Options {
@@ -74,7 +75,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
         const read = await readOrder(store, policy, body, origin);
         process.stderr.write(await hintOfNamespace(store, policy, read.order));
         if (body.dry_run) return say(await previewOrder(parts, read.order));
-        await about(namedBy(read.order), async () => {
+        await withNames(namedBy(read.order), async () => {
           await demandConfirmation(parts, read, body.confirm).catch((error) => {
             if (error instanceof Refusal) say(error.members.preview as object);
             throw error;
@@ -124,18 +125,19 @@ function toBody(options: Options, token: string | undefined): object {
   if (target === undefined || named.length > 1)
     throw badParameter('target', 'must be named by exactly one option, such as --subject; see --help');
   const { issuer, onlyClient, onlyUse, cutoff, reason, reasonText, dryRun, confirm } = options;
-  return present({
-    target: present({ ...target, issuer, ...(onlyClient && { client_id: onlyClient }), token_use: onlyUse }),
+  return withoutAbsent({
+    target: withoutAbsent({
+      ...target,
+      issuer,
+      ...(onlyClient && { client_id: onlyClient }),
+      token_use: onlyUse,
+    }),
     cutoff,
     reason,
     reason_text: reasonText,
     dry_run: dryRun,
     confirm,
   });
-}
-
-function present(members: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
 function toText(wire: object): string {

@@ -63,6 +63,7 @@ function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): vo
   const stop = async (exitCode: number) => {
     if (isStopping) return;
     isStopping = true;
+    log.info('stopping; open requests may end');
     try {
       await server.stop();
       log.info('stopped');
@@ -73,7 +74,8 @@ function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): vo
     }
   };
   process.on('SIGTERM', () => void stop(0));
-  process.on('SIGINT', () => void stop(0));
+  // Whoever presses Ctrl-C again does not want to wait for them.
+  process.on('SIGINT', () => (isStopping ? process.exit(130) : void stop(0)));
   void server.givenUp?.then(() => stop(1));
 }
 

@@ -81,7 +81,7 @@ export const settings: readonly Setting[] = [
   },
   {
     name: 'SIGNING_KEYS_FILE',
-    default: 'beside the database; none in production',
+    default: 'beside the SQLite database, else in ./data; none in production',
     means: 'keys that sign introspection answers (`keys create`); without it they are not signed',
   },
   {
@@ -146,7 +146,7 @@ export const settings: readonly Setting[] = [
   },
   {
     name: 'SEAL_KEY_FILE',
-    default: 'beside the database',
+    default: 'beside the SQLite database, else in ./data',
     means: 'JWK set of the keys that sign seals, mode 0600; without it production seals nothing',
   },
   {

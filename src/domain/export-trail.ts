@@ -72,10 +72,10 @@ function toCsvLine(event: RecordedEvent): string {
 
 /**
  * RFC 4180, and with an apostrophe before what a spreadsheet would run as a formula; those see through
- * white space, so this does too.
+ * white space and invisible characters, and take full-width signs, so this does too.
  */
 export function csvCell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value);
-  const harmless = /^\s*[=+\-@\t\r|%]/.test(text) ? `'${text}` : text;
+  const harmless = /^[\s\p{Cf}]*[=+\-@\t\r|%＝＋－＠]/u.test(text) ? `'${text}` : text;
   return /[",\r\n']/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

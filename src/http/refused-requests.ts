@@ -33,7 +33,7 @@ export async function recordRefusal(recorder: FloodRecorder, ctx: Context, refus
 }
 
 /** What `work` refuses is about these names. */
-export async function about<T>(named: NamedInEvent, work: () => Promise<T>): Promise<T> {
+export async function withNames<T>(named: NamedInEvent, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -22,7 +22,7 @@ import {
   readTime,
 } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
-import { about } from './refused-requests.ts';
+import { withNames } from './refused-requests.ts';
 import { respond } from './respond.ts';
 import { demandRevoke, readIdempotencyKey, readOrder } from './revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from './revocation-wire.ts';
@@ -44,7 +44,7 @@ export function handleRevocations(parts: RevocationsParts) {
       protect(ctx, presented);
       const origin = originOf(ctx, caller.actor, presented);
       const read = await readOrder(store, policy, body, origin);
-      await about(namedBy(read.order), async () => {
+      await withNames(namedBy(read.order), async () => {
         demandRevoke(caller, read.order.target, policy);
         if (body.dry_run) {
           respond(ctx, 200, await previewOrder(parts, read.order));

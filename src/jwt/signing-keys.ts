@@ -19,7 +19,12 @@ class SigningKeysUnusable extends Error {
   override readonly name = 'SigningKeysUnusable';
 }
 
-const unreadable = 'SIGNING_KEYS_FILE cannot be read; make one with `keys create`';
+function unreadable(path: string): SigningKeysUnusable {
+  return new SigningKeysUnusable(
+    `the signing keys in ${path} cannot be read; make some with \`keys create\``,
+  );
+}
+
 const recheckMs = 1_000;
 const ownerOnly = 0o600;
 
@@ -53,7 +58,7 @@ export class SigningKeys {
     if (this.#keys && performance.now() - this.#checkedAt < recheckMs) return this.#keys;
     if (this.#mayCreate) await createKeyFile(this.#path);
     const { mtimeMs, size } = await stat(this.#path).catch(() => {
-      throw new SigningKeysUnusable(unreadable);
+      throw unreadable(this.#path);
     });
     const version = `${mtimeMs} ${size}`;
     if (version !== this.#version || !this.#keys) {
@@ -115,7 +120,7 @@ async function writeBeside(path: string, keys: readonly StoredKey[]): Promise<st
 
 async function readKeyFile(path: string): Promise<StoredKey[]> {
   const text = await readFile(path, 'utf8').catch(() => {
-    throw new SigningKeysUnusable(unreadable);
+    throw unreadable(path);
   });
   try {
     const { keys } = JSON.parse(text) as { keys: StoredKey[] };

@@ -23,7 +23,7 @@ import { countEvents, findEvent, listEvents, listEventsAfter } from './audit-eve
 import { BatchQueue, type Entry } from './batch-queue.ts';
 import { listClients, listOrigins } from './clients.ts';
 import { commitBatch } from './commit.ts';
-import { type Dialect, dialectOf } from './dialect.ts';
+import { type Dialect, dialectOf, findRow } from './dialect.ts';
 import { LoadedFacts } from './facts.ts';
 import { listIssuers } from './issuers.ts';
 import { Memory, readHeads } from './memory.ts';
@@ -52,6 +52,7 @@ const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
 const batchMaxDefault = 200;
 const lanesDefault = 4;
 const attemptsMax = 4;
+const clockDifferenceMs = 1_000;
 
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
   return new KnexStore(dialectOf(databaseUrl), options);
@@ -151,7 +152,8 @@ class KnexStore implements Store {
   async findFaults(): Promise<Record<string, string>> {
     try {
       const { pending } = await migrationStatusOf(this.#reader);
-      return pending.length === 0 ? {} : { migrations: 'pending' };
+      if (pending.length > 0) return { migrations: 'pending' };
+      return (await this.#isClockRight()) ? {} : { clock: 'wrong' };
     } catch {
       return { database: 'unreachable', migrations: 'unknown' };
     }
@@ -163,6 +165,14 @@ class KnexStore implements Store {
     // The writer last: who closes a database last leaves it tidy.
     await this.#reader.destroy();
     await this.#writer.destroy();
+  }
+
+  /** Where the database's clock stamps what is written, ours must not judge by another time. */
+  async #isClockRight(): Promise<boolean> {
+    if (this.#clockSql === null) return true;
+    const before = this.#now();
+    const { now } = await findRow<{ now: number }>(this.#reader, `select ${this.#clockSql} as now`);
+    return now > before - clockDifferenceMs && now < this.#now() + clockDifferenceMs;
   }
 
   async #answer(entries: readonly Entry<Question>[]): Promise<void> {
