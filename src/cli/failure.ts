@@ -58,7 +58,7 @@ const options: Readonly<Record<string, string>> = {
 };
 
 export function inOptions(message: string): string {
-  return message.replace(/^[a-z_.]+(?=(\.\d+)? )/, (name) => options[name] ?? name);
+  return message.replace(/^([a-z_.]+?)(\.\d+)?(?= )/, (words, name: string) => options[name] ?? words);
 }
 
 interface Failure {
