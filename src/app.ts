@@ -186,7 +186,7 @@ export function createApp(parts: AppParts): App {
     }),
   ];
   const forOperators: Route[] = routesOf('v1', {
-    'POST /v1/tokens': handleRegisterTokens({ store, policy, auth, recorder, overload }),
+    'POST /v1/tokens': handleRegisterTokens({ store, policy, verifier, auth, recorder, overload }),
     'POST /v1/tokens/explain': handleExplain({ store, verifier, auth }),
     'POST /v1/revocations': revocations.createRevocation,
     'GET /v1/revocations': revocations.listRevocations,

@@ -10,7 +10,7 @@ export type TokenUse = 'access_token' | 'refresh_token';
 export interface Claims {
   /** Namespace of every id below: the token's `iss`, or our own PUBLIC_URL when it names none. */
   readonly issuer: string;
-  /** Of the whole token string; finds the registration. */
+  /** Of the whole token string. */
   readonly digest: Digest;
   /** Names the token as a target; for a JWT the digest of what its signature covers. */
   readonly tokenDigest: Digest;

@@ -81,8 +81,8 @@ function isOffline({ members }: Claims): boolean {
   return typeof members.scope === 'string' && members.scope.split(' ').includes('offline_access');
 }
 
-/** An exception names a session, a grant or a token: no token bears more of them. */
-const exceptionsPerTokenMax = 3;
+/** An exception names a session, a grant or a token: no token bears more of them, a JWT being named twice. */
+const exceptionsPerTokenMax = 4;
 
 /**
  * Of the rows under one key the few that decide: whatever token another row kills, one of these kills too.

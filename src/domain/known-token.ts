@@ -25,7 +25,7 @@ export type Verification =
 
 /** A token as it was presented; its text is left behind. */
 export interface Presented {
-  /** Of the whole string: finds the registration. */
+  /** Of the whole string. */
   readonly digest: Digest;
   /** Names the token: for a JWT the digest of its signing input. */
   readonly tokenDigest: Digest;

@@ -7,11 +7,13 @@ import { dayMs } from './policy.ts';
 import type { DueRows, EndedSessions } from './upkeep-store.ts';
 
 const hourMs = 3_600_000;
-/** Registrations are kept so long after they expire. */
+/** Registrations are kept so long after they expire, those of JWTs after those would end as signed. */
 export const tokensKeptMs = hourMs;
 const endedSessionsKeptMs = 7 * dayMs;
 
 interface PurgeRule {
+  /** What is counted; where it is not the table. */
+  readonly name?: string;
   readonly table: string;
   readonly key: string;
   /** A time in milliseconds; the row is due `keptMs` after it. */
@@ -22,7 +24,8 @@ interface PurgeRule {
 }
 
 export const purgeRules: readonly PurgeRule[] = [
-  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: tokensKeptMs, outlivesTokens: true },
+  { table: 'tokens', key: 'id', column: 'expires_at', keptMs: tokensKeptMs },
+  { name: 'jwts', table: 'tokens', key: 'id', column: 'purge_after', keptMs: 0, outlivesTokens: true },
   { table: 'sessions', key: 'session_id', column: 'expires_at', keptMs: hourMs },
   { table: 'revocations', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },
   { table: 'cutoffs', key: 'seq', column: 'purge_after', keptMs: 0, outlivesTokens: true },

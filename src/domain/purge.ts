@@ -103,9 +103,9 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const byRule = purgeRules.map((rule): Task => {
     const rows = dueRows(rule, now, lifetimeDaysMax);
     return {
-      name: rule.table,
+      name: rule.name ?? rule.table,
       count: () => upkeep.countDue(rows),
-      step: () => stepOf(upkeep.purgeDue(rows, batchRows)),
+      step: () => upkeep.purgeDue(rows, batchRows),
     };
   });
   const ended = endedSessions(now);

@@ -5,6 +5,7 @@ import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import {
   type Claims,
   type Digest,
+  isJwt,
   issuedAtOf,
   type RegisteredToken,
   type TokenUse,
@@ -17,6 +18,7 @@ import {
   endOfUnit,
   finalForToken,
   type NewRevocation,
+  openEnd,
   type Revocation,
 } from './cutoffs.ts';
 import { dayMs, type Policy } from './policy.ts';
@@ -41,7 +43,7 @@ export interface Registration {
   readonly iat: number;
   readonly exp: number;
   readonly nbf: number | null;
-  /** When the JWT itself would end, as `signedEndOf` has it; null for what is no JWT. */
+  /** When the JWT itself would end, as `signedEndOf` has it; null for what is no JWT or given by digest. */
   readonly signedEnd: number | null;
   readonly audience: readonly string[];
   readonly members: Readonly<Record<string, unknown>>;
@@ -95,10 +97,12 @@ function decide(
   registration: Registration,
 ): Decision<Registered> {
   const { digest, replacesDigest, grantId, sessionId } = registration;
-  const [existing, sameJwt, replaced] = facts.together(
+  const isSigned = digest !== registration.tokenDigest;
+  const [existing, sameJwt, replaced, signer] = facts.together(
     () => facts.token(digest),
-    () => (digest === registration.tokenDigest ? undefined : facts.jwt(registration.tokenDigest)),
+    () => (isSigned ? facts.jwt(registration.tokenDigest) : undefined),
     () => findReplaced(facts, registration),
+    () => (isSigned ? facts.issuer(registration.issuer) : undefined),
     // Looked at below, by nearly all: asked for now, they are loaded together with the tokens.
     () => (grantId === null ? undefined : facts.grant(grantId)),
     () => (sessionId === null ? undefined : facts.session(sessionId)),
@@ -113,6 +117,8 @@ function decide(
   const known = existing ?? sameJwt;
   if (known && !isSaidAgain(known, token)) return conflict('claims_conflict');
   if (existing) return again(facts, now, existing);
+  const kept = keptFor(token, registration, signer !== undefined);
+  if (sameJwt) return respelt(facts, now, kept);
 
   const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
   if (refusal) return refuse(refusal, { code: 'invalid_request', parameter: refusal.parameter });
@@ -152,7 +158,7 @@ function decide(
   return {
     outcome: { status: 'registered', token, active: verdict(token, standing, now).active },
     effects: {
-      tokens: [token],
+      tokens: [kept],
       sessions: token.sessionId === null ? [] : [toSession(token, token.sessionId, registration, now)],
       revocations: replaced ? [supersession(replaced, origin)] : [],
       events,
@@ -170,6 +176,12 @@ function again(facts: Facts, now: number, existing: RegisteredToken): Decision<R
   const standing = facts.standing(existing);
   const active = verdict(existing, standing, now).active;
   return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
+}
+
+/** A JWT that is known, by another string: that is known from now on, too, and nothing is done a second time. */
+function respelt(facts: Facts, now: number, token: RegisteredToken): Decision<Registered> {
+  const active = verdict(token, facts.standing(token), now).active;
+  return { outcome: { status: 'already_registered', token, active }, effects: { tokens: [token] } };
 }
 
 /** Of one JWT also by another string, whose signature is written otherwise. */
@@ -287,19 +299,8 @@ function toToken(
   registrar: string,
   now: number,
 ): RegisteredToken {
-  const {
-    digest,
-    tokenDigest,
-    tokenUse,
-    issuer,
-    clientId,
-    jti,
-    audience,
-    members,
-    replacesDigest,
-    signedEnd,
-  } = registration;
-  const expiresAt = Math.floor(registration.exp * 1000);
+  const { digest, tokenDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } =
+    registration;
   const ownGrant = tokenUse === 'refresh_token' ? `grant-${tokenDigest.slice(0, 32)}` : null;
   return {
     digest,
@@ -313,15 +314,24 @@ function toToken(
     jti,
     keyThumbprint: null,
     issuedAt: Math.min(issuedAtOf(registration.iat), now),
-    expiresAt,
+    expiresAt: Math.floor(registration.exp * 1000),
     notBefore: registration.nbf === null ? null : Math.ceil(registration.nbf * 1000),
     audience,
     members: { ...members, iat: registration.iat, exp: registration.exp },
     registrar,
     registeredAt: now,
     replacesDigest,
-    ...(signedEnd !== null && signedEnd > expiresAt && { purgeAfter: signedEnd + tokensKeptMs }),
   };
+}
+
+/** A JWT may live longer as signed; of one given by digest, whose issuer's signatures count, nobody knows. */
+function keptFor(
+  token: RegisteredToken,
+  { signedEnd }: Registration,
+  isSignerKnown: boolean,
+): RegisteredToken {
+  const end = signedEnd ?? (isJwt(token) && isSignerKnown ? openEnd(token.issuedAt) : null);
+  return end !== null && end > token.expiresAt ? { ...token, purgeAfter: end + tokensKeptMs } : token;
 }
 
 function toSession(

@@ -7,6 +7,7 @@ import {
   finalForName,
   finalForToken,
   forever,
+  laterEnd,
   type NewRevocation,
   openEnd,
   type Restriction,
@@ -26,8 +27,10 @@ export interface RevokeOrder {
   readonly only: Restriction;
   /** Milliseconds; null means now. Null for what is final. */
   readonly cutoff: number | null;
-  /** When a known token ends: its row is needed no longer than that. */
+  /** When a registered token ends: its row is needed no longer than that. */
   readonly end: number | null;
+  /** When the JWT would end as signed; its row is needed until then at least. */
+  readonly signedEnd?: number;
   readonly cause: Cause;
   readonly action: AuditAction;
   /** What the audit event says beside the target. */
@@ -112,11 +115,11 @@ function problemOf(
 
 /** The row that an order writes. */
 export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood: boolean): NewRevocation {
-  const { target, only, cause, end } = order;
+  const { target, only, cause, end, signedEnd } = order;
   if (!isForGood) return cutoffForName(target, order.cutoff ?? now, cause, policy.lifetimeDaysMax, { only });
-  return target.kind === 'token'
-    ? finalForToken(target, cause, end ?? openEnd(now))
-    : finalForName(target, cause, now, policy.lifetimeDaysMax);
+  if (target.kind !== 'token') return finalForName(target, cause, now, policy.lifetimeDaysMax);
+  const known = end ?? openEnd(now);
+  return finalForToken(target, cause, laterEnd(known, signedEnd ?? known, policy.lifetimeDaysMax));
 }
 
 function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): NewEvent {

@@ -66,8 +66,8 @@ export function targetOf(claims: Claims, kind: Exclude<TargetKind, 'token'>): Ta
 const namedKinds = ['jti', 'grant', 'session', 'key', 'subject', 'client', 'issuer'] as const;
 
 /**
- * Every target of the token: at most nine, its own first. A JWT is also named by the digest of its whole string: who
- * has nothing but a digest may not know what it is of.
+ * Every target of the token: at most nine, its own first. A JWT is also named by the digest of its whole string, as it
+ * was presented: who has nothing but a digest may not know what it is of.
  */
 export function targetsOf(claims: Claims): Target[] {
   const targets = [tokenTarget(claims)];

@@ -66,8 +66,8 @@ export interface UpkeepStore {
   listSeals(after: number, limit: number): Promise<StoredSeal[]>;
 
   countDue(rows: DueRows): Promise<number>;
-  /** Deletes at most `limit` of them in one transaction; resolves to how many. */
-  purgeDue(rows: DueRows, limit: number): Promise<number>;
+  /** Deletes at most `limit` of them in one transaction. */
+  purgeDue(rows: DueRows, limit: number): Promise<{ purged: number; isDone: boolean }>;
   /** Counts them, or deletes those that at most `limit` revocations ended. */
   countEndedSessions(ended: EndedSessions): Promise<number>;
   purgeEndedSessions(ended: EndedSessions, limit: number): Promise<{ purged: number; isDone: boolean }>;

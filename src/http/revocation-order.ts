@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import type { Origin } from '../domain/audit.ts';
 import { digestOf } from '../domain/claims.ts';
 import { type Asker, type Client, holds, reaches } from '../domain/clients.ts';
-import { endOfRegistered, laterEnd, type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import { parseJwt } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
@@ -36,6 +36,7 @@ export async function readOrder(
     further = [],
     only,
     end = null,
+    signedEnd,
     typedIds,
   } = await resolveTarget(store, policy, body.target);
   const isCode = (reasons as readonly string[]).includes(body.reason);
@@ -49,6 +50,7 @@ export async function readOrder(
       only,
       cutoff: body.cutoff ?? null,
       end,
+      ...(signedEnd !== undefined && { signedEnd }),
       cause: {
         reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
         reasonText: plainText(text, reasonTextMax, presented),
@@ -65,6 +67,7 @@ interface Resolved {
   readonly further?: readonly Target[];
   readonly only: Restriction;
   readonly end?: number;
+  readonly signedEnd?: number;
   readonly typedIds: readonly string[];
 }
 
@@ -114,20 +117,18 @@ async function resolveToken(
       () => jwt && facts.jwt(jwt.signingInputDigest),
     ),
   );
-  const known = bySignature ?? byString;
-  const id = jwt?.signingInputDigest ?? known?.tokenDigest ?? digest;
-  const ids = new Set([id, known?.tokenDigest ?? id]);
-  const [target, ...further] = [...ids].map((id): Target => ({ kind: 'token', issuer: '', id }));
-  const days = policy.lifetimeDaysMax;
-  const ends = [known && endOfRegistered(known), jwt && signedEndOf(jwt, days)].filter(
-    (end) => typeof end === 'number',
-  );
+  const id = jwt?.signingInputDigest ?? byString?.tokenDigest ?? digest;
+  const ids = new Set([id, byString?.tokenDigest ?? id]);
+  const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
+  const ends = [byString, bySignature].flatMap((known) => (known ? [endOfRegistered(known)] : []));
+  const signedEnd = jwt && signedEndOf(jwt, policy.lifetimeDaysMax);
   return {
     target: target as Target,
     further,
     only: unrestricted,
     typedIds: [],
-    ...(ends.length > 0 && { end: ends.reduce((one, other) => laterEnd(one, other, days)) }),
+    ...(ends.length > 0 && { end: Math.max(...ends) }),
+    ...(typeof signedEnd === 'number' && { signedEnd }),
   };
 }
 

@@ -1,8 +1,7 @@
 // The body of POST /v1/tokens: from the issuer's words to a registration of the domain.
 import { z } from 'zod';
-import { digestOf, issuedAtOf } from '../domain/claims.ts';
+import { digestOf } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
-import { openEnd } from '../domain/cutoffs.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -111,7 +110,7 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
     iat: said.iat,
     exp: said.exp,
     nbf: nbf ?? null,
-    signedEnd: signedEnd(said, jwt, policy),
+    signedEnd: jwt ? signedEndOf(jwt, policy.lifetimeDaysMax) : null,
     audience: aud === undefined ? [] : [aud].flat(),
     members: JSON.parse(JSON.stringify(members)) as Record<string, unknown>,
     replacesDigest,
@@ -119,16 +118,6 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
     userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
     ip: said.ip ?? null,
   };
-}
-
-/** A JWT given as it is says for itself when it ends. Of one given by digest only its issue time is known. */
-function signedEnd(
-  { signing_input_digest, iat }: z.output<typeof body>,
-  jwt: UntrustedJwt | undefined,
-  { lifetimeDaysMax }: Policy,
-): number | null {
-  if (jwt) return signedEndOf(jwt, lifetimeDaysMax);
-  return signing_input_digest === undefined ? null : openEnd(issuedAtOf(iat));
 }
 
 /** A JWT given as it is says for itself what its signature covers. */

@@ -3,6 +3,7 @@ import { type Readable, Transform } from 'node:stream';
 import { tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
 import { isObject } from '../domain/jwt-shape.ts';
+import { KeysUnavailable, type TokenVerifier } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
@@ -22,6 +23,7 @@ import { bePatient } from './unreadable.ts';
 export interface TokensParts {
   readonly store: Store;
   readonly policy: Policy;
+  readonly verifier: TokenVerifier;
   readonly auth: ClientAuth;
   readonly recorder: FloodRecorder;
   readonly overload: Overload;
@@ -37,9 +39,11 @@ interface Item {
   readonly [member: string]: unknown;
 }
 
-export function handleRegisterTokens({ store, policy, auth, recorder, overload }: TokensParts) {
+export function handleRegisterTokens({ store, policy, verifier, auth, recorder, overload }: TokensParts) {
   const registerOne = async (ctx: Context, registrar: Caller, value: unknown): Promise<Item> => {
-    const registration = readRegistration(value, registrar, policy);
+    const said = readRegistration(value, registrar, policy);
+    const isTrusted = said.replacesTokenDigest !== null && (await isSigned(verifier, value));
+    const registration = isTrusted ? said : { ...said, replacesTokenDigest: null };
     const origin = originOf(ctx, registrar.actor);
     return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
   };
@@ -131,6 +135,17 @@ function parseLine(line: Buffer | null): unknown {
     return parseJson(line, 'the line');
   } catch (refusal) {
     return refusal;
+  }
+}
+
+/** What `replaces` names is a JWT by its signing input only where its signature holds: else its string is all we know. */
+async function isSigned(verifier: TokenVerifier, value: unknown): Promise<boolean> {
+  const { replaces } = value as { replaces: string };
+  try {
+    return (await verifier.present(replaces))?.verification.kind === 'verified';
+  } catch (error) {
+    if (error instanceof KeysUnavailable) return false;
+    throw error;
   }
 }
 

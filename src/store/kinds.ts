@@ -28,7 +28,13 @@ export const tokens: Kind<RegisteredToken | undefined> = {
 
 /** By digest of the signing input. */
 export const jwts: Kind<RegisteredToken | undefined> = {
-  load: async (db, tokenDigests) => byKey(await findJwts(db, tokenDigests), (token) => token.tokenDigest),
+  // Of one that was registered by several strings the first registration.
+  load: async (db, tokenDigests) => {
+    const newestFirst = (await findJwts(db, tokenDigests)).sort(
+      (one, other) => other.registeredAt - one.registeredAt,
+    );
+    return byKey(newestFirst, (token) => token.tokenDigest);
+  },
   absent: undefined,
 };
 

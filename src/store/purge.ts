@@ -18,26 +18,21 @@ function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex
 }
 
 function due(db: Knex, { table, column, before, bearersFrom }: DueRows): Knex.QueryBuilder {
-  if (bearersFrom === undefined) return db(table).where(column, '<', before);
-  const hasEnded = (rows: Knex.QueryBuilder) =>
-    rows
-      .where('purge_after', '<', before)
-      .orWhereBetween('purge_after', [openEnds + 1, openEnds + bearersFrom - 1]);
-  switch (table) {
-    case 'tokens':
-      return db(table)
-        .where(column, '<', before)
-        .andWhere((rows) => rows.whereNull('purge_after').orWhere((signed) => void hasEnded(signed)));
-    case 'cutoffs':
-      return db(table).where(column, '<', before).andWhere('revoked_at', '<', bearersFrom);
-    default:
-      return db(table)
-        .where((rows) => void hasEnded(rows))
-        .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', bearersFrom))
-        .andWhereNot((rows) => lastsForever(rows))
-        .whereNotExists(unexpiredBearer(db, 'grant', before))
-        .whereNotExists(unexpiredBearer(db, 'session', before));
+  if (bearersFrom === undefined) {
+    const rows = db(table).where(column, '<', before);
+    return table === 'tokens' ? rows.whereNull('purge_after') : rows;
   }
+  if (table === 'cutoffs')
+    return db(table).where(column, '<', before).andWhere('revoked_at', '<', bearersFrom);
+  const ended = db(table).where((rows) =>
+    rows.where(column, '<', before).orWhereBetween(column, [openEnds + 1, openEnds + bearersFrom - 1]),
+  );
+  if (table === 'tokens') return ended;
+  return ended
+    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', bearersFrom))
+    .andWhereNot((rows) => lastsForever(rows))
+    .whereNotExists(unexpiredBearer(db, 'grant', before))
+    .whereNotExists(unexpiredBearer(db, 'session', before));
 }
 
 /**
@@ -64,16 +59,22 @@ export async function countDue(db: Knex, rows: DueRows): Promise<number> {
   return countOf(due(db, rows));
 }
 
-export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<number> {
+export async function purgeDue(
+  writer: Knex,
+  rows: DueRows,
+  limit: number,
+): Promise<{ purged: number; isDone: boolean }> {
   return withPass(writer, async (tx) => {
     let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
+    const isDone = keys.length < limit;
     if (rows.table === 'revocations') {
       // From here on nothing is decided, and what was decided meanwhile may have found one of these rows.
       await tx('heads').where('id', 1).forUpdate().first();
       keys = await due(tx, rows).whereIn(rows.key, keys).pluck(rows.key);
       await rememberHorizon(tx, keys);
     }
-    return keys.length === 0 ? 0 : tx(rows.table).whereIn(rows.key, keys).delete();
+    const purged = keys.length === 0 ? 0 : await tx(rows.table).whereIn(rows.key, keys).delete();
+    return { purged, isDone };
   });
 }
 

@@ -48,11 +48,9 @@ export class Shelf<Value> {
       const some = keys.slice(from, from + keysPerQuery);
       const found = await this.#kind.load(db, some, now);
       for (const key of some) this.#loaded.set(key, this.#kind.absent);
-      this.#absences += some.length;
-      for (const [key, value] of found) {
-        this.#loaded.set(key, value);
-        this.#absences -= 1;
-      }
+      const present = new Map(found);
+      for (const [key, value] of present) this.#loaded.set(key, value);
+      this.#absences += some.length - present.size;
     }
   }
 }

@@ -74,7 +74,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countDue(this.#reader, rows));
   }
 
-  purgeDue(rows: DueRows, limit: number): Promise<number> {
+  purgeDue(rows: DueRows, limit: number): Promise<{ purged: number; isDone: boolean }> {
     return guarded(purge.purgeDue(this.#writer, rows, limit));
   }
 

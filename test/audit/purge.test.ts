@@ -36,6 +36,7 @@ testEachDatabase(
     const policy = policyOf(app);
     const nothing = {
       tokens: 0,
+      jwts: 0,
       sessions: 0,
       revocations: 0,
       cutoffs: 0,
@@ -70,6 +71,16 @@ const rules: Readonly<Record<string, { readonly keptMs: number; make(app: TestAp
     keptMs: 2 * hour * 1000,
     make: async (app) =>
       void (await app.register({ client_id: 'c1', iat: app.seconds, exp: app.seconds + hour })),
+  },
+  jwts: {
+    keptMs: 4 * hour * 1000,
+    make: async (app) => {
+      const [header, payload] = [{ alg: 'ES256' }, { iat: app.seconds, exp: app.seconds + 3 * hour }].map(
+        (part) => Buffer.from(JSON.stringify(part)).toString('base64url'),
+      );
+      const token = app.secret(`${header}.${payload}.c2lnbmF0dXJl`);
+      await app.register({ token, client_id: 'c1', exp: app.seconds + hour });
+    },
   },
   sessions: {
     keptMs: 2 * hour * 1000,

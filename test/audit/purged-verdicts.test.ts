@@ -197,7 +197,7 @@ for (const [how, livesOf] of Object.entries(signedLives)) {
     t.deepEqual([await app.isActive(expired), await app.isActive(revoked)], [false, false]);
     t.true(await app.isActive(unregistered), 'as signed it lives');
     app.advance(401 * day);
-    t.is((await run(app)).tokens, 2);
+    t.is((await run(app)).jwts, 2);
     t.deepEqual([await app.isActive(expired), await app.isActive(revoked)], [false, false]);
   });
 }

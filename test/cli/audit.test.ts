@@ -106,7 +106,7 @@ testEachStore('purge --dry-run counts, purge deletes, audit erase says what it t
   t.teardown(() => store.close());
   await appendLogouts(store, 3);
   const table =
-    /^ended_sessions +0\ntokens +0\nsessions +0\nrevocations +0\ncutoffs +0\nused_ids +0\nidempotency_keys +0\nclient_secrets +0\naudit_events +0\n$/;
+    /^ended_sessions +0\ntokens +0\njwts +0\nsessions +0\nrevocations +0\ncutoffs +0\nused_ids +0\nidempotency_keys +0\nclient_secrets +0\naudit_events +0\n$/;
   t.regex((await run('purge', '--dry-run')).stdout, table);
   t.is(await store.findEventHead(), 3);
   const purged = await run('purge');

@@ -78,11 +78,21 @@ for (const [how, respell] of Object.entries(spellings)) {
       t.is((await register({ ...next, token: (await sign(6))[0], replaces: old })).status, 201);
       const reused = await register({ ...next, token: (await sign(7))[0], replaces: oldRespelt });
       t.is(reused.body.code, 'refresh_token_reuse');
+      const [forged] = await sign(9, { token_use: 'refresh' });
+      await register({ token: forged, token_use: 'refresh_token', grant_id: 'g3' });
+      const unsigned = app.secret(`${forged.slice(0, forged.lastIndexOf('.'))}.AAAA`);
+      const stolen = await register({
+        ...next,
+        grant_id: 'g3',
+        token: (await sign(10))[0],
+        replaces: unsigned,
+      });
+      t.is(stolen.body.code, 'rotation_conflict', 'a signature that does not hold');
 
       const [twice, twiceRespelt] = await sign(8);
       t.is((await register({ token: twice, session_id: 's8' })).status, 201);
       t.is((await register({ token: twiceRespelt, session_id: 's9' })).body.code, 'claims_conflict');
-      t.is((await register({ token: twiceRespelt, session_id: 's8' })).status, 201);
+      t.is((await register({ token: twiceRespelt, session_id: 's8' })).body.status, 'already_registered');
     },
   );
 }
