@@ -46,7 +46,7 @@ export interface RegisteredToken extends Claims {
 }
 
 /** Was it registered as what its signature covers? */
-export function isJwt({ digest, tokenDigest }: Claims): boolean {
+export function isJwt({ digest, tokenDigest }: Pick<Claims, 'digest' | 'tokenDigest'>): boolean {
   return digest !== tokenDigest;
 }
 

@@ -97,12 +97,11 @@ function decide(
   registration: Registration,
 ): Decision<Registered> {
   const { digest, replacesDigest, grantId, sessionId } = registration;
-  const isSigned = digest !== registration.tokenDigest;
   const [existing, sameJwt, replaced, signer] = facts.together(
     () => facts.token(digest),
-    () => (isSigned ? facts.jwt(registration.tokenDigest) : undefined),
+    () => (isJwt(registration) ? facts.jwt(registration.tokenDigest) : undefined),
     () => findReplaced(facts, registration),
-    () => (isSigned ? facts.issuer(registration.issuer) : undefined),
+    () => (isJwt(registration) ? facts.issuer(registration.issuer) : undefined),
     // Looked at below, by nearly all: asked for now, they are loaded together with the tokens.
     () => (grantId === null ? undefined : facts.grant(grantId)),
     () => (sessionId === null ? undefined : facts.session(sessionId)),
