@@ -13,7 +13,7 @@ import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
 import { findSigner } from './signer.ts';
-import { hasBadMembers, isSignedBy } from './verify-signature.ts';
+import { hasBadMembers, isSignedWith } from './verify-signature.ts';
 
 const rememberedMax = 20_000;
 
@@ -118,7 +118,7 @@ export class JwtVerifier implements TokenVerifier {
     };
     if (hasBadMembers(jwt.header)) return refuse('bad_header');
     for (const { secret, thumbprint } of sharedSecret.keys) {
-      if (!(await isSignedBy(presentedToken, secret, 'HS256'))) continue;
+      if (!(await isSignedWith(presentedToken, secret))) continue;
       const read = readVerifiedJwt(digest, jwt, issuer, sharedSecret.reading, thumbprint, policy);
       return read.ok ? this.#verified(read.claims, sharedSecret.reading, true) : refuse(read.why);
     }

@@ -1,7 +1,7 @@
 // A set of public keys (RFC 7517 §5) made ready for verifying: only keys that may verify, each with its
 // RFC 7638 thumbprint. What is private, symmetric, weak or for another use is left out.
-import { createPublicKey, type JsonWebKey } from 'node:crypto';
-import { type CryptoKey, calculateJwkThumbprint, importJWK, type JWK } from 'jose';
+import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { PublicJwk } from '../domain/issuers.ts';
 
 export interface VerifyingKey {
@@ -12,6 +12,7 @@ export interface VerifyingKey {
   /** The only algorithm it is for, if it says so. */
   readonly alg: string | undefined;
   readonly jwk: JWK;
+  readonly key: KeyObject;
 }
 
 export class KeySetRefused extends Error {
@@ -57,6 +58,7 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
       crv: typeof crv === 'string' ? crv : undefined,
       alg: typeof alg === 'string' ? alg : undefined,
       jwk: jwk as JWK,
+      key,
     };
   } catch {
     return undefined;
@@ -81,18 +83,6 @@ export function suits(key: VerifyingKey, alg: string): boolean {
 /** RFC 9864 gave the algorithm a second name. */
 function isEd25519(alg: string): boolean {
   return alg === 'EdDSA' || alg === 'Ed25519';
-}
-
-const imported = new WeakMap<VerifyingKey, Map<string, Promise<CryptoKey>>>();
-
-export function importKey(key: VerifyingKey, alg: string): Promise<CryptoKey> {
-  const byAlg = imported.get(key) ?? new Map<string, Promise<CryptoKey>>();
-  imported.set(key, byAlg);
-  const known = byAlg.get(alg);
-  if (known) return known;
-  const importing = importJWK({ ...key.jwk, alg }, alg) as Promise<CryptoKey>;
-  byAlg.set(alg, importing);
-  return importing;
 }
 
 export function publicPart(key: VerifyingKey): PublicJwk {

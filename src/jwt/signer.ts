@@ -2,7 +2,7 @@
 // JWT names is not among them.
 import type { UntrustedJwt } from '../domain/jwt-shape.ts';
 import type { Keyed, KeyRing } from './key-ring.ts';
-import { importKey, suits, type VerifyingKey } from './key-set.ts';
+import { suits, type VerifyingKey } from './key-set.ts';
 import { isSignedBy } from './verify-signature.ts';
 
 /** Rejects with `KeysUnavailable` when neither yes nor no is certain. */
@@ -35,8 +35,7 @@ async function findAmong(
   const { kid } = jwt.header;
   for (const key of keys) {
     const isCandidate = kid === undefined || key.kid === undefined || key.kid === kid;
-    if (!isCandidate || !suits(key, alg)) continue;
-    if (await isSignedBy(presentedToken, await importKey(key, alg), alg)) return key;
+    if (isCandidate && (await isSignedBy(presentedToken, key, alg))) return key;
   }
   return undefined;
 }

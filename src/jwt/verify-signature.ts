@@ -1,8 +1,15 @@
 // One signature under one key. Header members that change what is signed or demand to be understood are
 // refused: we understand none of them (RFC 7515 §4.1.11, RFC 7797). Keys named by the header itself (`jku`,
 // `jwk`, `x5c`) are ignored: keys come from the issuer's record only.
-import { type CryptoKey, compactVerify } from 'jose';
+//
+// By `node:crypto`, not by jose, which goes the way of WebCrypto: measured side by side, that costs 40 to 70 µs
+// more for each signature. A test holds that both say the same.
+import { constants, type SigningOptions, verify } from 'node:crypto';
+import { promisify } from 'node:util';
+import { compactVerify } from 'jose';
+import type { asymmetricAlgorithms } from '../domain/issuers.ts';
 import type { UntrustedJwt } from '../domain/jwt-shape.ts';
+import { suits, type VerifyingKey } from './key-set.ts';
 
 const changingMembers = ['crit', 'b64', 'zip'] as const;
 
@@ -11,14 +18,60 @@ export function hasBadMembers(header: UntrustedJwt['header']): boolean {
   return hasBadKid || changingMembers.some((member) => member in header);
 }
 
-export async function isSignedBy(
-  presentedToken: string,
-  key: CryptoKey | Uint8Array,
-  alg: string,
-): Promise<boolean> {
+interface Scheme {
+  /** Null where the algorithm hashes by itself. */
+  readonly hash: string | null;
+  readonly options: SigningOptions;
+}
+
+const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_DIGEST } = constants;
+/** RFC 7518 §3.3. */
+const pkcs1: SigningOptions = { padding: RSA_PKCS1_PADDING };
+/** RFC 7518 §3.5: a salt as long as the hash. */
+const pss: SigningOptions = { padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_DIGEST };
+/** RFC 7518 §3.4: two numbers of fixed length, not ASN.1. */
+const ecdsa: SigningOptions = { dsaEncoding: 'ieee-p1363' };
+/** RFC 8037 §3.1. */
+const ed25519: Scheme = { hash: null, options: {} };
+
+const byAlgorithm: Readonly<Record<(typeof asymmetricAlgorithms)[number], Scheme>> = {
+  RS256: { hash: 'sha256', options: pkcs1 },
+  RS384: { hash: 'sha384', options: pkcs1 },
+  RS512: { hash: 'sha512', options: pkcs1 },
+  PS256: { hash: 'sha256', options: pss },
+  PS384: { hash: 'sha384', options: pss },
+  PS512: { hash: 'sha512', options: pss },
+  ES256: { hash: 'sha256', options: ecdsa },
+  ES384: { hash: 'sha384', options: ecdsa },
+  ES512: { hash: 'sha512', options: ecdsa },
+  EdDSA: ed25519,
+  Ed25519: ed25519,
+};
+const schemes: ReadonlyMap<string, Scheme> = new Map(Object.entries(byAlgorithm));
+
+const verifyInThread = promisify(verify);
+
+export async function isSignedBy(jwt: string, key: VerifyingKey, alg: string): Promise<boolean> {
+  const scheme = schemes.get(alg);
+  if (!scheme || !suits(key, alg)) return false;
+  const end = jwt.lastIndexOf('.');
+  const signature = jwt.slice(end + 1);
+  // One character more than whole bytes take is no base64url (RFC 4648 §5).
+  if (signature.length % 4 === 1) return false;
   await endOfTurn();
+  const signed = Buffer.from(jwt.slice(0, end), 'latin1');
   try {
-    await compactVerify(presentedToken, key, { algorithms: [alg] });
+    const how = { key: key.key, ...scheme.options };
+    return await verifyInThread(scheme.hash, signed, how, Buffer.from(signature, 'base64url'));
+  } catch {
+    return false;
+  }
+}
+
+/** HS256, with a secret that we share. */
+export async function isSignedWith(jwt: string, secret: Uint8Array): Promise<boolean> {
+  try {
+    await compactVerify(jwt, secret, { algorithms: ['HS256'] });
     return true;
   } catch {
     return false;
