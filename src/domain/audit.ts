@@ -51,13 +51,13 @@ export function eventOf(origin: Origin, action: AuditAction, details: Details = 
     tokenRef: null,
     count: 1,
     metadata: {},
-    ...details,
     action,
     actor: origin.actor,
     channel: origin.channel,
     ip: origin.ip,
     userAgent: origin.userAgent,
     requestId: origin.requestId,
+    ...details,
   };
 }
 

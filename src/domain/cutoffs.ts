@@ -119,6 +119,7 @@ export function safeIatAfter(cutoff: number): number {
   return Math.floor(cutoff / 1000) + 1;
 }
 
+/** Spread last, as elsewhere: to add members to an object that begins with a spread takes V8 twenty times as long. */
 const everything = { only: unrestricted, exceptKey: null };
 
 /**
@@ -145,7 +146,7 @@ export function endOfRegistered(token: RegisteredToken): number {
 
 /** A revocation of one token, kept as long as the token could live: until `end`, which may be an `openEnd`. */
 export function finalForToken(target: Target, cause: Cause, end: number): NewRevocation {
-  return { ...everything, target, cutoff: forever, cause, purgeAfter: end + hourMs };
+  return { target, cutoff: forever, cause, purgeAfter: end + hourMs, ...everything };
 }
 
 /** A revocation of a name that tokens not yet known may bear: kept as long as any token may live. */
@@ -156,7 +157,7 @@ export function finalForName(
   lifetimeDaysMax: number,
 ): NewRevocation {
   const purgeAfter = now + lifetimeDaysMax * dayMs + hourMs;
-  return { ...everything, target, cutoff: forever, cause, purgeAfter };
+  return { target, cutoff: forever, cause, purgeAfter, ...everything };
 }
 
 /**
@@ -185,5 +186,5 @@ export function cutoffForName(
   limits: { exceptKey?: TargetKey; only?: Restriction } = {},
 ): NewRevocation {
   const purgeAfter = cutoff + lifetimeDaysMax * dayMs + hourMs;
-  return { ...everything, ...limits, target, cutoff, cause, purgeAfter };
+  return { target, cutoff, cause, purgeAfter, ...everything, ...limits };
 }

@@ -11,17 +11,27 @@ export type Verification =
   | { readonly kind: 'opaque' }
   /** A JWT that names a trusted issuer and is not one of its tokens: unknown, even if registered. */
   | { readonly kind: 'refused' }
-  | {
-      readonly kind: 'verified';
-      readonly claims: Claims;
-      /** Milliseconds; the token was issued at this instant or later, as far as it lets us know. */
-      readonly issuedFrom: number;
-      /** Stand in where neither the token nor its registration names one. */
-      readonly defaultClient: string | null;
-      readonly defaultAudience: string | null;
-      /** Verified by a shared secret of ours: such logins have always logged out everywhere. */
-      readonly isHomeMade: boolean;
-    };
+  | Verified;
+
+/** A JWT whose signature holds. */
+export interface Verified {
+  readonly kind: 'verified';
+  readonly claims: Claims;
+  /** What it is where nobody registered it. */
+  readonly token: KnownToken;
+  /** Milliseconds; the token was issued at this instant or later, as far as it lets us know. */
+  readonly issuedFrom: number;
+  readonly defaults: Defaults;
+}
+
+/** Of a kind of JWTs. */
+export interface Defaults {
+  /** Stand in where neither the token nor its registration names one. */
+  readonly defaultClient: string | null;
+  readonly defaultAudience: string | null;
+  /** Verified by a shared secret of ours: such logins have always logged out everywhere. */
+  readonly isHomeMade: boolean;
+}
 
 /** A token as it was presented; its text is left behind. */
 export interface Presented {
@@ -52,8 +62,6 @@ export class KeysUnavailable extends Error {
   }
 }
 
-type Verified = Extract<Verification, { kind: 'verified' }>;
-
 export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
   readonly registrar: string | null;
@@ -68,6 +76,16 @@ export function issuedFrom(
   lifetimeDaysMax: number,
 ): number {
   return issuedAt === beforeAllTime ? expiresAt - lifetimeDaysMax * dayMs : issuedAt;
+}
+
+export function verifiedAs(claims: Claims, defaults: Defaults, lifetimeDaysMax: number): Verified {
+  return {
+    kind: 'verified',
+    claims,
+    token: complete(claims, null, claims, defaults),
+    issuedFrom: issuedFrom(claims, lifetimeDaysMax),
+    defaults,
+  };
 }
 
 /** When a JWT ends by its signature; an `openEnd` where our limit ends it. */
@@ -93,13 +111,13 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   if (verification.kind === 'refused') return undefined;
   const registered = registrationOf(facts, presented);
   if (verification.kind === 'opaque') return registered;
-  const { claims } = verification;
+  const { claims, defaults } = verification;
   if (!registered) {
     if (verification.issuedFrom <= facts.purgedUntil()) return undefined;
-    return once(claims, () => complete(claims, null, verification));
+    return verification.token;
   }
   if (!agrees(registered, claims)) return undefined;
-  return complete(join(registered, claims), registered.registrar, verification);
+  return complete(join(registered, claims), registered.registrar, claims, defaults);
 }
 
 /**
@@ -118,26 +136,17 @@ export function registrationOf(
   return jwt ?? token;
 }
 
-const known = new WeakMap<Claims, KnownToken>();
-
-/** The same object for the same claims: what is derived from it elsewhere is then derived once. */
-function once(claims: Claims, derive: () => KnownToken): KnownToken {
-  const token = known.get(claims) ?? derive();
-  known.set(claims, token);
-  return token;
-}
-
 /** The defaults of the issuer's record stand in where neither signature nor registration names one. */
-function complete(claims: Claims, registrar: string | null, verification: Verified): KnownToken {
-  const { defaultClient, defaultAudience, isHomeMade } = verification;
+function complete(claims: Claims, registrar: string | null, signed: Claims, defaults: Defaults): KnownToken {
+  const { defaultClient, defaultAudience, isHomeMade } = defaults;
   const hasAudience = claims.audience.length > 0 || defaultAudience === null;
   return {
+    registrar,
+    isHomeMade,
+    signed,
     ...claims,
     clientId: claims.clientId ?? defaultClient,
     audience: hasAudience ? claims.audience : [defaultAudience],
-    registrar,
-    isHomeMade,
-    signed: verification.claims,
   };
 }
 

@@ -127,7 +127,7 @@ function decide(
   const { reason, reasonText } = request;
   const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
     const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
-    return eventOf(origin, action, { ...about(acting), reason, reasonText, metadata });
+    return eventOf(origin, action, { reason, reasonText, metadata, ...about(acting) });
   };
   const events = mismatch ? [event('logout_user_mismatch')] : [];
 

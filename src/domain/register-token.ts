@@ -109,7 +109,7 @@ function decide(
   const token = toToken(registration, replaced, registrar, now);
   const refuse = (outcome: Registered, why: Readonly<Record<string, unknown>>): Decision<Registered> => {
     const metadata = replaced ? { ...why, replaces: tokenRef(replaced) } : why;
-    const event = eventOf(origin, 'registration_refused', { ...about(token), metadata });
+    const event = eventOf(origin, 'registration_refused', { metadata, ...about(token) });
     return { outcome, effects: { events: [event] } };
   };
   const conflict = (code: RegistrationConflict) => refuse({ status: 'conflict', code }, { code });
@@ -149,9 +149,9 @@ function decide(
   if (replaced)
     events.push(
       eventOf(origin, 'refresh_token_rotated', {
-        ...about(replaced),
         reason: 'superseded',
         metadata: isRetry ? { retry: true } : {},
+        ...about(replaced),
       }),
     );
   return {
@@ -241,7 +241,7 @@ function reuse(
   const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
   const cutoff = cutoffOf([replaced], now, policy.clockSkewMs);
   const revocations = grant ? [endOfUnit(grant, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds)] : [];
-  const event = eventOf(origin, 'refresh_token_reuse', { ...about(replaced), reason: 'reuse_detected' });
+  const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
   return {
     outcome: { status: 'conflict', code: 'refresh_token_reuse' },
     effects: { revocations, events: [event] },
@@ -316,7 +316,7 @@ function toToken(
     expiresAt: Math.floor(registration.exp * 1000),
     notBefore: registration.nbf === null ? null : Math.ceil(registration.nbf * 1000),
     audience,
-    members: { ...members, iat: registration.iat, exp: registration.exp },
+    members: { iat: registration.iat, exp: registration.exp, ...members },
     registrar,
     registeredAt: now,
     replacesDigest,
@@ -330,7 +330,7 @@ function keptFor(
   isSignerKnown: boolean,
 ): RegisteredToken {
   const end = signedEnd ?? (isJwt(token) && isSignerKnown ? openEnd(token.issuedAt) : null);
-  return end !== null && end > token.expiresAt ? { ...token, purgeAfter: end + tokensKeptMs } : token;
+  return end !== null && end > token.expiresAt ? { purgeAfter: end + tokensKeptMs, ...token } : token;
 }
 
 function toSession(

@@ -58,7 +58,7 @@ function decide(
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
   const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
   const ended = isRevocable(claims, standing, now) || (grant && hasLivingBearer(facts, [grant], now));
-  const details = { ...about(claims), reason, reasonText };
+  const details = { reason, reasonText, ...about(claims) };
 
   if (!ended) {
     const dead = standing.coveredBy.length > 0;

@@ -166,7 +166,7 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
   // A binding that cannot be read must not become none.
   if (cnf !== undefined && !isObject(cnf)) throw new Malformed();
   const isDpopBound = isObject(cnf) && typeof cnf.jkt === 'string';
-  const members = {
+  const members: Record<string, unknown> = {
     scope: toScope(scope) ?? toScope(scp),
     username: typeof username === 'string' ? username : undefined,
     token_type: isDpopBound ? 'DPoP' : undefined,
@@ -179,7 +179,9 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
     aud: aud ?? undefined,
     exp,
   };
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+  const shown: Record<string, unknown> = {};
+  for (const name of Object.keys(members)) if (members[name] !== undefined) shown[name] = members[name];
+  return shown;
 }
 
 /** Some issuers write scopes as a list. */

@@ -29,7 +29,7 @@ export class DeadTokenRecorder {
     const key = `${tokenRef(claims)} ${origin.actor.id}`;
     if (this.#noted.has(key) || this.#waiting.length >= waitingMax) return;
     this.#noted.set(key, true);
-    this.#waiting.push(eventOf(origin, 'dead_token_presented', { ...about(claims), reason }));
+    this.#waiting.push(eventOf(origin, 'dead_token_presented', { reason, ...about(claims) }));
     this.#timer ??= setTimeout(() => void this.flush(), gatherMs).unref();
   }
 

@@ -5,7 +5,13 @@ import { LRUCache } from 'lru-cache';
 import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
 import type { Issuer, Reading } from '../domain/issuers.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
-import { issuedFrom, type Presented, type TokenVerifier, type Verification } from '../domain/known-token.ts';
+import {
+  type Presented,
+  type TokenVerifier,
+  type Verification,
+  type Verified,
+  verifiedAs,
+} from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { couldBeToken } from '../domain/presented-token.ts';
 import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
@@ -29,7 +35,7 @@ export interface JwtVerifierParts {
 }
 
 interface Remembered {
-  readonly claims: Claims;
+  readonly verified: Verified;
   /** The record by which it was read: another one may read it otherwise. */
   readonly issuer: Issuer;
 }
@@ -59,15 +65,13 @@ export class JwtVerifier implements TokenVerifier {
 
   /** What was verified before, if its issuer would have it verified so again. */
   async #recall(digest: Digest, known: Remembered): Promise<Presented | undefined> {
-    const { claims } = known;
+    const { claims } = known.verified;
     const { issuers, keyRing } = this.#parts;
     const issuer = issuers.recall(claims.issuer) ?? (await issuers.find(claims.issuer));
     if (issuer && isSameRecord(known.issuer, issuer)) {
       const keys = keyRing.held(issuer) ?? (await keyRing.current(issuer));
-      if (keys.some((key) => key.thumbprint === claims.keyThumbprint)) {
-        const verification = this.#verified(claims, issuer, false);
-        return { digest, tokenDigest: claims.tokenDigest, verification };
-      }
+      if (keys.some((key) => key.thumbprint === claims.keyThumbprint))
+        return { digest, tokenDigest: claims.tokenDigest, verification: known.verified };
     }
     this.#remembered.delete(digest);
     return undefined;
@@ -100,8 +104,9 @@ export class JwtVerifier implements TokenVerifier {
     if (!key) return this.#refuse('bad_signature', issuer);
     const read = readVerifiedJwt(digest, jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer);
-    this.#remembered.set(digest, { claims: read.claims, issuer });
-    return this.#verified(read.claims, issuer, false);
+    const verified = this.#verified(read.claims, issuer, false);
+    this.#remembered.set(digest, { verified, issuer });
+    return verified;
   }
 
   async #verifyBySecret(
@@ -125,10 +130,10 @@ export class JwtVerifier implements TokenVerifier {
     return refuse('bad_signature');
   }
 
-  #verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verification {
+  #verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verified {
     const { defaultClient, defaultAudience } = reading;
-    const from = issuedFrom(claims, this.#parts.policy.lifetimeDaysMax);
-    return { kind: 'verified', claims, issuedFrom: from, defaultClient, defaultAudience, isHomeMade };
+    const defaults = { defaultClient, defaultAudience, isHomeMade };
+    return verifiedAs(claims, defaults, this.#parts.policy.lifetimeDaysMax);
   }
 
   #refuse(kind: RefusalKind, issuer: Issuer): Verification {

@@ -13,7 +13,7 @@ export async function appendEvents(
   seqBefore: number,
   now: number,
 ): Promise<void> {
-  const rows = events.map((event, n) => toRow({ ...event, seq: seqBefore + 1 + n, at: now }));
+  const rows = events.map((event, n) => toRow({ seq: seqBefore + 1 + n, at: now, ...event }));
   await insertRows(db, 'audit_events', rows);
 }
 

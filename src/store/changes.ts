@@ -42,7 +42,7 @@ export class Changes {
   addRevocation(revocation: NewRevocation, key: TargetKey): NumberedRevocation {
     this.#seq += 1;
     const { target, cause } = revocation;
-    const row = { ...revocation, seq: this.#seq, key, reason: cause.reason, revokedAt: this.#now };
+    const row = { seq: this.#seq, key, reason: cause.reason, revokedAt: this.#now, ...revocation };
     this.numbered.set(row.seq, row);
     if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
     const rows = this.revocations.get(key);

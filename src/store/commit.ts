@@ -108,7 +108,7 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   const outcome = typeof decision.outcome === 'function' ? decision.outcome(applied.seqs) : decision.outcome;
   const { remember } = applied;
   if (remember) {
-    kept.push({ ...remember, outcome });
+    kept.push({ outcome, ...remember });
     facts.remember(remember.keyDigest, { requestDigest: remember.requestDigest, outcome });
   }
   return outcome;

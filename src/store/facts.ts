@@ -211,7 +211,7 @@ export class LoadedFacts implements Facts {
     this.#changes.clients.push(...(effects.clients ?? []));
     this.#changes.issuers.push(...(effects.issuers ?? []));
     for (const { digest } of effects.usedIds ?? []) this.#changes.usedIds.add(digest);
-    return { ...effects, sessions, revocations, seqs };
+    return { seqs, ...effects, sessions, revocations };
   }
 
   /** For decisions of the same batch that repeat the order. */

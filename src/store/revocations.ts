@@ -120,7 +120,6 @@ export async function appendRevocations(db: Knex, revocations: readonly Numbered
   const rows = revocations.map((revocation) => {
     const { target, cause } = revocation;
     return {
-      ...toCoverageRow(revocation),
       kind: target.kind,
       issuer: target.issuer,
       target_id: target.id,
@@ -130,6 +129,7 @@ export async function appendRevocations(db: Knex, revocations: readonly Numbered
       channel: cause.origin.channel,
       request_id: cause.origin.requestId,
       purge_after: revocation.purgeAfter,
+      ...toCoverageRow(revocation),
     };
   });
   await insertRows(db, 'revocations', rows);
@@ -143,8 +143,8 @@ export async function replaceCutoffs(
 ): Promise<void> {
   if (dropped.length > 0) await db('cutoffs').whereIn('seq', dropped).delete();
   const rows = added.map((revocation) => ({
-    ...toCoverageRow(revocation),
     purge_after: revocation.purgeAfter,
+    ...toCoverageRow(revocation),
   }));
   await insertRows(db, 'cutoffs', rows);
 }
@@ -182,12 +182,12 @@ function toRevocation(row: CoverageRow): Revocation {
 
 function toLogged(row: LogRow): LoggedRevocation {
   return {
-    ...toRevocation(row),
     target: { kind: row.kind, issuer: row.issuer, id: row.target_id },
     reasonText: row.reason_text,
     actor: { kind: row.actor_kind, id: row.actor_id },
     channel: row.channel,
     requestId: row.request_id,
+    ...toRevocation(row),
   };
 }
 

@@ -25,7 +25,8 @@ export async function findBearer(
 ): Promise<Caller | undefined> {
   const presented = await verifier.present(presentedToken);
   // A token that nobody signed for us proves no login; whoever holds a shared secret could make any.
-  if (presented?.verification.kind !== 'verified' || presented.verification.isHomeMade) return undefined;
+  if (presented?.verification.kind !== 'verified' || presented.verification.defaults.isHomeMade)
+    return undefined;
   const signed = presented.verification.claims;
   if (!signed.audience.includes(publicUrl)) return undefined;
   return store.ask((facts, now) => {

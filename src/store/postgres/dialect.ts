@@ -108,7 +108,7 @@ export function findRowsByKey<Row>(
   return withConnection(
     db,
     async (client: pg.Client) =>
-      (await answered(client, client.query({ ...statement, values: [keys] }))).rows,
+      (await answered(client, client.query({ values: [keys], ...statement }))).rows,
   );
 }
 
@@ -124,8 +124,8 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
   await withConnection(db, async (client: pg.Client) => {
     for (let from = 0; from < rows.length; from += rowsPerStatement) {
       const values = [JSON.stringify(rows.slice(from, from + rowsPerStatement).map(toJsonRow))];
-      if (db.isTransaction) send(client, { ...statement, values });
-      else await client.query({ ...statement, values });
+      if (db.isTransaction) send(client, { values, ...statement });
+      else await client.query({ values, ...statement });
     }
   });
 }
@@ -133,7 +133,7 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
 export async function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   let n = 0;
   const statement = named(sql.replace(/\?/g, () => `$${++n}`));
-  await withConnection(db, (client: pg.Client) => send(client, { ...statement, values: [...values] }));
+  await withConnection(db, (client: pg.Client) => send(client, { values: [...values], ...statement }));
 }
 
 export function hexOf(bytes: string): string {
