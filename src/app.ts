@@ -31,7 +31,7 @@ import { handleMetadata, metadataPath } from './http/metadata.ts';
 import { type Counts, handleMetrics, Metrics, type OtherWorkers } from './http/metrics.ts';
 import { answerErrors, describe, identify, observe } from './http/middleware.ts';
 import { Overload } from './http/overload.ts';
-import { families, Refusal } from './http/refusal.ts';
+import { Refusal } from './http/refusal.ts';
 import { recordRefusals } from './http/refused-requests.ts';
 import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
@@ -223,15 +223,7 @@ export function createApp(parts: AppParts): App {
     app.use(observe(metrics));
     app.use(answerErrors(overload));
     app.use(recordRefusals(recorder));
-    // A router for each family: one looks at all of its paths for every request, and the first has few.
-    for (const family of families) {
-      app.use(
-        routerOf(
-          routes.filter((route) => route.family === family),
-          cors(directory),
-        ),
-      );
-    }
+    app.use(routerOf(routes, cors(directory)));
     app.use(() => {
       throw new Refusal('not_found', 'there is nothing here; see /openapi.json');
     });

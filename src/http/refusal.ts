@@ -131,8 +131,7 @@ export function safeName(name: string): string {
 }
 
 /** How a refusal looks to the callers of an endpoint. */
-export const families = ['oauth', 'logout', 'v1'] as const;
-export type Family = (typeof families)[number];
+export type Family = 'oauth' | 'logout' | 'v1';
 
 export interface Rendered {
   readonly status: number;

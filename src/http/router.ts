@@ -23,8 +23,12 @@ export function routesOf(family: Family, table: Readonly<Record<string, Handle>>
 
 type Middleware = (ctx: Context, next: Next) => Promise<void>;
 
-/** Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. */
+/**
+ * Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. A path
+ * without parameters is looked up; a router tries one path after another.
+ */
 export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middleware<State> {
+  const fixed = new Map<string, Middleware>();
   const router = new Router<State>({ strict: true, sensitive: true });
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
@@ -39,11 +43,14 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
         headers: { Allow: allowed },
       });
     };
-    router.all(path, async (ctx: Context) => {
+    const answer = async (ctx: Context): Promise<void> => {
       ctx.state.family = family;
       ctx.state.route = path;
       await (isForBrowsers ? cors(ctx, async () => handle(ctx)) : handle(ctx));
-    });
+    };
+    if (path.includes(':')) router.all(path, answer);
+    else fixed.set(path, answer);
   }
-  return router.routes() as unknown as Koa.Middleware<State>;
+  const parametric = router.routes() as unknown as Middleware;
+  return (ctx, next) => (fixed.get(ctx.path) ?? parametric)(ctx as Context, next);
 }
