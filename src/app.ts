@@ -212,8 +212,8 @@ export function createApp(parts: AppParts): App {
     'POST /v1/issuers/:issuer/disable': issuerRecords.disableIssuer,
     'POST /v1/issuers/:issuer/enable': issuerRecords.enableIssuer,
     'GET /metrics': handleMetrics(metrics, auth),
-    'GET /docs': docs.docs,
-    'GET /docs/:file': docs.docs,
+    'GET /docs': docs.page,
+    'GET /docs/:file': docs.file,
   });
 
   const build = (routes: readonly Route[]): RequestListener => {

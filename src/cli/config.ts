@@ -1,6 +1,8 @@
 // `config check`: what the settings come to, or everything that is wrong with them.
 import { Command } from 'commander';
-import { readConfig } from '../config.ts';
+import { readConfig, settings } from '../config.ts';
+
+const nameWidth = Math.max(...settings.map(({ name }) => name.length));
 
 export function configCommand(process: NodeJS.Process): Command {
   const command = new Command('config').description('the settings');
@@ -9,22 +11,15 @@ export function configCommand(process: NodeJS.Process): Command {
     .description('show the settings in force, or every problem with its remedy (exit code 78)')
     .action(() => {
       const config = readConfig(process.env);
-      const databaseUrl = config.databaseUrl.replace(/\/\/([^/@:]*):[^/@]*@/, '//$1:…@');
-      const confirmSecret = config.confirmSecret === null ? null : '…';
-      // Some receivers authenticate by the query.
-      const sealWebhookUrl = config.sealWebhookUrl?.replace(/\?.*$/, '?…') ?? null;
-      const sharedSecret = { ...config.sharedSecret, secrets: config.sharedSecret.secrets.map(() => '…') };
-      for (const [name, value] of Object.entries({
-        ...config,
-        databaseUrl,
-        confirmSecret,
-        sealWebhookUrl,
-        sharedSecret,
-      })) {
-        process.stdout.write(
-          `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}\n`,
-        );
-      }
+      for (const { name, value } of settings)
+        process.stdout.write(`${name.padEnd(nameWidth)} ${shown(value(config))}\n`);
+      for (const warning of config.warnings) process.stderr.write(`${warning}\n`);
     });
   return command;
+}
+
+/** As the variable would be written. */
+function shown(value: string | number | boolean | readonly string[] | null): string {
+  if (typeof value === 'boolean') return value ? 'yes' : 'no';
+  return [value ?? []].flat().join(',') || 'none';
 }

@@ -4,6 +4,7 @@ import type { EventFilter, Store } from './store.ts';
 
 /** What of a filter is personal; the event names the user and session it was about, of the rest only that. */
 const personal: readonly string[] = ['userId', 'sessionId', 'ip', 'actorId'] satisfies (keyof EventFilter)[];
+const times: readonly string[] = ['from', 'to'] satisfies (keyof EventFilter)[];
 
 export async function recordReading(
   store: Store,
@@ -14,7 +15,7 @@ export async function recordReading(
 ): Promise<void> {
   const { below: _, ...asked } = filter;
   const filters = Object.fromEntries(
-    Object.entries(asked).map(([name, value]) => [name, personal.includes(name) ? true : value]),
+    Object.entries(asked).map(([name, value]) => [wireNameOf(name), shownOf(name, value)]),
   );
   const event = eventOf(origin, action, {
     userId: filter.userId ?? null,
@@ -23,4 +24,14 @@ export async function recordReading(
     metadata: { ...details, filters },
   });
   await store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+}
+
+/** As the query parameter is called. */
+function wireNameOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function shownOf(name: string, value: unknown): unknown {
+  if (personal.includes(name)) return true;
+  return times.includes(name) ? new Date(value as number).toISOString() : value;
 }

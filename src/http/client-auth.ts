@@ -65,7 +65,8 @@ export class ClientAuth {
     const credentials = await this.#read(ctx, form);
     if (!credentials) return undefined;
     const client = await directory.find(credentials.clientId);
-    if (!client || !(await this.#proves(client, credentials))) throw await this.#fail(ctx, credentials);
+    if (!client || !(await this.#proves(client, credentials)))
+      throw await this.#fail(ctx, credentials, whyNot(client, credentials));
     if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
       this.#proved.set(header, client);
     return known(ctx, callerOf(client));
@@ -122,7 +123,7 @@ export class ClientAuth {
     const [, scheme = '', value = ''] = /^([^ ]*) *(.*)$/s.exec(header) ?? [];
     if (/^bearer$/i.test(scheme)) throw await this.#failBearer(ctx, value);
     const basic = /^basic$/i.test(scheme) ? parseBasic(value) : undefined;
-    if (!basic) throw await this.#fail(ctx, undefined);
+    if (!basic) throw await this.#fail(ctx, undefined, { why: 'malformed' });
     if (!body) return basic;
     if (body.clientId !== basic.clientId) {
       throw badParameter('client_id', 'differs from the client that the Authorization header names');
@@ -159,21 +160,26 @@ export class ClientAuth {
     return readCertificate(this.#parts.certificates, ctx);
   }
 
-  async #fail(ctx: Context, credentials: Credentials | undefined): Promise<Refusal> {
+  async #fail(ctx: Context, credentials: Credentials | undefined, failure: Failure): Promise<Refusal> {
     const { clientId = null, clientSecret = '', assertion = '' } = credentials ?? {};
-    const seconds = await this.#count(ctx, clientId, [clientSecret, assertion]);
+    const seconds = await this.#count(ctx, clientId, [clientSecret, assertion], failure);
     if (seconds > 0) return tooManyFailures(seconds);
     return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
   }
 
   async #failBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
-    const seconds = await this.#count(ctx, null, [bearerToken]);
+    const seconds = await this.#count(ctx, null, [bearerToken], { why: 'wrong_bearer' });
     if (seconds > 0) return tooManyFailures(seconds);
     const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
     return new Refusal(code, 'the bearer token is not accepted here', { headers: refusedBearer });
   }
 
-  async #count(ctx: Context, clientId: string | null, presented: readonly string[]): Promise<number> {
+  async #count(
+    ctx: Context,
+    clientId: string | null,
+    presented: readonly string[],
+    failure: Failure,
+  ): Promise<number> {
     const { throttle, recorder, directory } = this.#parts;
     protect(ctx, presented);
     const seconds = await throttle.fail(clientId, ctx.state.ip);
@@ -181,9 +187,32 @@ export class ClientAuth {
     const known = clientId !== null && (await directory.find(clientId)) ? clientId : null;
     const origin = originOf(ctx, { kind: 'client', id: null }, presented);
     await recorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
-    ctx.state.log.info({ request_id: ctx.state.requestId, client_id: known }, 'client authentication failed');
+    const { log, requestId } = ctx.state;
+    log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');
     return seconds;
   }
+}
+
+/** For the log alone: the caller hears the same of every failure. */
+interface Failure {
+  readonly why:
+    | 'malformed'
+    | 'unknown_client'
+    | 'suspended_client'
+    | 'wrong_method'
+    | 'wrong_proof'
+    | 'wrong_bearer';
+  /** The method that the client is registered for, where it came by another. */
+  readonly registered_for?: Client['authMethod'];
+}
+
+function whyNot(client: Client | undefined, { methods }: Credentials): Failure {
+  if (!client) return { why: 'unknown_client' };
+  if (client.disabledAt !== null) return { why: 'suspended_client' };
+  const isRegisteredFor = methods.includes(client.authMethod);
+  return isRegisteredFor
+    ? { why: 'wrong_proof' }
+    : { why: 'wrong_method', registered_for: client.authMethod };
 }
 
 function known(ctx: Context, caller: Caller): Caller {

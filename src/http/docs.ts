@@ -35,11 +35,14 @@ export function handleDocs(openapiYaml: string, version: string) {
       respond(ctx, 200, description);
     },
 
-    async docs(ctx: Context): Promise<void> {
-      const { file } = ctx.params as { file?: string };
-      if (file === undefined) return send(ctx, 'text/html; charset=utf-8', page);
+    async page(ctx: Context): Promise<void> {
+      send(ctx, 'text/html; charset=utf-8', page);
+    },
+
+    async file(ctx: Context): Promise<void> {
+      const { file = '' } = ctx.params as { file?: string };
       if (file === 'start.js') return send(ctx, 'text/javascript', start);
-      const type = assets[file];
+      const type = Object.hasOwn(assets, file) ? assets[file] : undefined;
       if (type === undefined) throw new Refusal('not_found', 'there is nothing here');
       send(ctx, type, await readFile(join(getAbsoluteFSPath(), file)));
     },

@@ -180,8 +180,9 @@ export function handleInboxes(parts: InboxParts) {
 }
 
 function faultOfLogout({ payload, ...read }: Read, now: number): string | undefined {
-  const { events, nonce, sub, sid } = payload;
+  const { events, nonce, sub, sid, exp } = payload;
   if (nonce !== undefined) return 'nonce';
+  if (exp === undefined) return 'missing_claims';
   if (!isObject(events) || !isObject(events[logoutEvent])) return 'events';
   if (sub === undefined && sid === undefined) return 'missing_claims';
   if (![sub, sid].every((name) => name === undefined || isId(name))) return 'malformed';

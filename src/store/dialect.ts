@@ -11,6 +11,8 @@ export interface Dialect {
   readonly kind: 'sqlite' | 'postgres';
   /** False when there is no database to open, and opening it would make one. */
   isThere(): boolean;
+  /** False when the database that the reader has opened was deleted or replaced since. */
+  isInPlace(): boolean;
   /** Opens a pool for verdicts and lists, and for decisions where that is safe; never blocked by a writer. */
   openReader(): Knex;
   /** Opens a pool whose commits are durable when they return, and in which no wait holds up the event loop. */

@@ -152,6 +152,7 @@ class KnexStore implements Store {
   async findFaults(): Promise<Record<string, string>> {
     try {
       const { pending } = await migrationStatusOf(this.#reader);
+      if (!this.#dialect.isInPlace()) return { database: 'replaced', migrations: 'unknown' };
       if (pending.length > 0) return { migrations: 'pending' };
       return (await this.#isClockRight()) ? {} : { clock: 'wrong' };
     } catch {

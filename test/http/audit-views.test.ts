@@ -76,7 +76,7 @@ testEachDatabase(
       userId: 'user-1',
       clientId: 'auditor',
       channel: 'api',
-      metadata: { view: 'events', filters: { userId: true } },
+      metadata: { view: 'events', filters: { user_id: true } },
     });
     t.deepEqual(reads[1]?.metadata, { view: 'events', filters: { ip: true } });
     app.store.fault = 'events';

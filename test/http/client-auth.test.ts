@@ -105,6 +105,40 @@ testEachDatabase('POST /revoke tells no failed authentication from another', asy
   }
 });
 
+testEachDatabase(
+  'the log alone says why an authentication failed, and shows nothing of it',
+  async (t, app) => {
+    const client = await app.addClient();
+    const suspended = await app.addClient();
+    await switchClient(app.store, systemOrigin, suspended.client_id, false);
+    const { client_id, secret } = client;
+    const attempts: [Reply, object][] = [
+      [
+        await app.form('/revoke', { ...anyToken, client_id, client_secret: secret }),
+        { client_id, why: 'wrong_method', registered_for: 'client_secret_basic' },
+      ],
+      [await app.form('/revoke', anyToken, [client_id, 'not-the-secret']), { client_id, why: 'wrong_proof' }],
+      [await app.form('/revoke', anyToken, ['nobody', secret]), { client_id: null, why: 'unknown_client' }],
+      [
+        await app.form('/revoke', anyToken, suspended),
+        { client_id: suspended.client_id, why: 'suspended_client' },
+      ],
+      [await app.form('/revoke', anyToken, 'Basic !!!'), { client_id: null, why: 'malformed' }],
+      [
+        await app.form('/introspect', anyToken, 'Bearer not-a-token-of-ours'),
+        { client_id: null, why: 'wrong_bearer' },
+      ],
+    ];
+    const lines = app.log.filter(({ msg }) => msg === 'client authentication failed');
+    t.is(lines.length, attempts.length);
+    for (const [n, [reply, said]] of attempts.entries()) {
+      t.is(reply.status, 401);
+      t.like(lines[n], said);
+    }
+    t.notRegex(JSON.stringify(lines), /not-the-secret|not-a-token-of-ours/);
+  },
+);
+
 testEachDatabase('POST /revoke without credentials and without client_id is not let in', async (t, app) => {
   const reply = await app.form('/revoke', anyToken);
   t.is(reply.status, 401);

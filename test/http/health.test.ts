@@ -66,7 +66,8 @@ testEachDatabase(
     for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js', 'start.js']) {
       t.is((await app.get(`/docs/${file}`)).status, 200, file);
     }
-    t.is((await app.get('/docs/..%2Fpackage.json')).status, 404);
+    for (const file of ['..%2Fpackage.json', 'constructor', 'package.json'])
+      t.is((await app.get(`/docs/${file}`)).status, 404, file);
     t.is(page.headers['cache-control'], 'no-cache');
   },
 );

@@ -96,6 +96,7 @@ testEachDatabase('POST /backchannel-logout refuses tokens that break the standar
     'iat ahead': await logoutToken(issuer, { sid: 's1', iat: app.seconds + 601 }),
     'other audience': await logoutToken(issuer, { sid: 's1', aud: 'tv' }),
     'no jti': await logoutToken(issuer, { sid: 's1', jti: undefined }),
+    'no exp': await logoutToken(issuer, { sid: 's1', exp: undefined }),
     expired: await logoutToken(issuer, { sid: 's1', exp: app.seconds - 1 }),
     'an access token': await logoutToken(issuer, { sid: 's1' }, { typ: 'at+jwt' }),
     forged: await issuer.signAs(base, { typ: 'logout+jwt' }, stranger),

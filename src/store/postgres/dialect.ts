@@ -49,6 +49,7 @@ export function dialect(url: string): Dialect {
   return {
     kind: 'postgres',
     isThere: () => true,
+    isInPlace: () => true,
     openReader: () => open(),
     openWriter: () => open(),
     openMigrator: () => open({ statement: 0, silence: 0 }),

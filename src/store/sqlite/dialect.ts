@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
 import type { Dialect, Key, Rows } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
+import { DatabaseFile } from './database-file.ts';
 import { Statements } from './statements.ts';
 import { ThreadClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
@@ -18,6 +19,7 @@ const writerPragmas = [...pragmas, 'cache_size = -65536', 'synchronous = FULL', 
 const migrationWaitMs = 60_000;
 
 export function dialect(path: string): Dialect {
+  let read: DatabaseFile | undefined;
   const makeFolder = () => mkdirSync(dirname(path), { recursive: true });
   const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
   const openWriter = () => {
@@ -28,9 +30,14 @@ export function dialect(path: string): Dialect {
   return {
     kind: 'sqlite',
     isThere: () => existsSync(path),
+    isInPlace: () => read?.isInPlace() ?? true,
     openReader: () => {
       makeFolder();
-      const pool = { min: 1, max: 1, afterCreate: prepareReader };
+      const afterCreate = (connection: Database.Database, done: (error: Error | null) => void) => {
+        read = new DatabaseFile(path);
+        prepareReader(connection, done);
+      };
+      const pool = { min: 1, max: 1, afterCreate };
       return knexFactory({ ...common, client: 'better-sqlite3', pool });
     },
     openWriter,

@@ -1,9 +1,9 @@
 // The thread that writes: it owns the connection, runs what it is sent, one request after another, and keeps
 // the write-ahead log short. It ends when it is told to close.
-import { statSync } from 'node:fs';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import { Checkpoints } from './checkpoints.ts';
+import { DatabaseFile } from './database-file.ts';
 import type { Opening, Reply, Request } from './protocol.ts';
 import { Statements } from './statements.ts';
 
@@ -13,15 +13,14 @@ class Writer {
   readonly #connection: Database.Database;
   readonly #statements: Statements;
   readonly #checkpoints: Checkpoints;
-  readonly #file: { readonly path: string; readonly dev: number; readonly ino: number };
+  readonly #file: DatabaseFile;
   #isWithin = false;
   /** What failed first in the transaction. */
   #failure: { readonly error: unknown } | null = null;
 
   constructor({ filename, pragmas }: Opening) {
     this.#connection = new Database(filename);
-    const { dev, ino } = statSync(filename);
-    this.#file = { path: filename, dev, ino };
+    this.#file = new DatabaseFile(filename);
     for (const pragma of pragmas) this.#connection.pragma(pragma);
     this.#statements = new Statements(this.#connection);
     this.#checkpoints = new Checkpoints(this.#connection);
@@ -93,10 +92,8 @@ class Writer {
     }
   }
 
-  /** A file that was deleted or replaced goes on taking commits, which nobody would ever find again. */
   #demandFile(): void {
-    const now = statSync(this.#file.path, { throwIfNoEntry: false });
-    if (now?.dev === this.#file.dev && now.ino === this.#file.ino) return;
+    if (this.#file.isInPlace()) return;
     throw new Error('the file of the database was deleted or replaced under the server; restart it');
   }
 

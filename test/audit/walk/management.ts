@@ -374,7 +374,7 @@ export const readingOutcomes: Outcomes<ManagementWorld> = {
         actor: client(auditor),
         clientId: 'auditor',
         userId: 'u1',
-        metadata: { view: 'events', filters: { userId: true, action: 'logout' } },
+        metadata: { view: 'events', filters: { user_id: true, action: 'logout' } },
       },
     ],
   }),

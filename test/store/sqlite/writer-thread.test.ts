@@ -293,6 +293,8 @@ test('no commit is told of a database file that was deleted or replaced', async 
   await rename(pathOf(database), `${pathOf(database)}.backup`);
   const refused = await t.throwsAsync(store.write(login), { name: 'StoreUnavailable' });
   t.regex(String((refused?.cause as Error | undefined)?.message), /deleted or replaced/);
+  t.deepEqual(await store.findFaults(), { database: 'replaced', migrations: 'unknown' });
   await rename(`${pathOf(database)}.backup`, pathOf(database));
   t.is(await store.write(login), 1);
+  t.deepEqual(await store.findFaults(), {});
 });

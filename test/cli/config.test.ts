@@ -1,0 +1,43 @@
+// `config check`: what an operator sees of the settings, and what nobody may.
+import test from 'ava';
+import { settings } from '../../src/config.ts';
+import { cli } from '../helpers/run.ts';
+
+test('config check shows every setting by its own name, and no secret', async (t) => {
+  const secret = 'Zx9-kq27Lw04-vT81bRn56-mD33yHc70';
+  const { code, stdout } = await cli(['config', 'check'], {
+    DATABASE_URL: `postgres://app:${secret}@db/tokens?password=${secret}&application_name=kill`,
+    JWT_SECRET: `${secret},${secret}2`,
+    CONFIRM_SECRET: secret,
+    SEAL_WEBHOOK_URL: `https://seals.example/in?key=${secret}`,
+    SHUTDOWN_GRACE_SECONDS: '7',
+    SEED_DEMO: 'no',
+    TRUST_PROXY: '10.0.0.0/8,192.0.2.1',
+  });
+  t.is(code, 0);
+  const lines = stdout.trimEnd().split('\n');
+  const shown = Object.fromEntries(lines.map((line) => line.split(/ +(.*)/, 2)));
+  t.deepEqual(
+    lines.map((line) => line.split(' ')[0]),
+    settings.map(({ name }) => name),
+  );
+  t.like(shown, {
+    DATABASE_URL: 'postgres://app:(hidden)@db/tokens?password=(hidden)&application_name=kill',
+    JWT_SECRET: '(hidden),(hidden)',
+    CONFIRM_SECRET: '(hidden)',
+    SEAL_WEBHOOK_URL: 'https://seals.example/in?(hidden)',
+    SHUTDOWN_GRACE_SECONDS: '7',
+    SEED_DEMO: 'no',
+    TRUST_PROXY: '10.0.0.0/8,192.0.2.1',
+    ADMIN_PORT: 'none',
+  });
+  t.false(stdout.includes(secret));
+});
+
+test('config check names every problem with its remedy, and none of the values', async (t) => {
+  const { code, stderr } = await cli(['config', 'check'], { PORT: 'eighty', CONFIRM_SECRET: 'too-short' });
+  t.is(code, 78);
+  t.regex(stderr, /PORT: /);
+  t.regex(stderr, /CONFIRM_SECRET: /);
+  t.notRegex(stderr, /eighty|too-short/);
+});
