@@ -22,6 +22,8 @@ export interface PurgeOptions {
   readonly onPurged?: (table: string, rows: number) => void;
   /** Ends the run between two steps; the rest is left to the next. */
   readonly signal?: AbortSignal;
+  /** Follows each step, which took so many milliseconds: purging need not be quick, and others wait meanwhile. */
+  readonly rest?: (stepMs: number) => Promise<unknown>;
 }
 
 /** One kind of rows to purge: how many are due, and a step that deletes some of them. */
@@ -65,7 +67,7 @@ export function purge(
   store: Store,
   policy: PurgePolicy,
   origin: Origin,
-  { onPurged = () => {}, signal }: PurgeOptions = {},
+  { onPurged = () => {}, signal, rest = async () => {} }: PurgeOptions = {},
 ): Promise<PurgeCounts | undefined> {
   return store.upkeep.exclusively('purge', async () => {
     await rememberSettings(store, policy);
@@ -78,10 +80,12 @@ export function purge(
     for (const task of plan.tasks) {
       counts[task.name] = 0;
       for (let isDone = false; !isDone && !signal?.aborted; ) {
+        const began = performance.now();
         const step = await task.step();
         counts[task.name] = (counts[task.name] ?? 0) + step.purged;
         onPurged(task.name, step.purged);
         isDone = step.isDone;
+        await rest(performance.now() - began);
       }
     }
     await record(store, origin, { rows: counts, ...told });

@@ -1,5 +1,6 @@
 // The upkeep port of domain/upkeep-store.ts over Knex. It writes through the writer that requests use: on
-// SQLite a second writing connection of this process would wait for the first one and stop everything.
+// SQLite a second writing connection of this process would wait for the first one and stop everything. What reads
+// much goes there, too: SQLite's reader works in the thread that answers.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
 import type {
@@ -71,7 +72,7 @@ export class KnexUpkeep implements UpkeepStore {
   }
 
   countDue(rows: DueRows): Promise<number> {
-    return guarded(purge.countDue(this.#reader, rows));
+    return guarded(purge.countDue(this.#writer, rows));
   }
 
   purgeDue(rows: DueRows, limit: number): Promise<{ purged: number; isDone: boolean }> {
@@ -79,7 +80,7 @@ export class KnexUpkeep implements UpkeepStore {
   }
 
   countEndedSessions(ended: EndedSessions): Promise<number> {
-    return guarded(purge.countEndedSessions(this.#reader, ended));
+    return guarded(purge.countEndedSessions(this.#writer, ended));
   }
 
   purgeEndedSessions(ended: EndedSessions, limit: number): Promise<{ purged: number; isDone: boolean }> {
@@ -91,7 +92,7 @@ export class KnexUpkeep implements UpkeepStore {
   }
 
   countEventsThrough(seq: number): Promise<number> {
-    return guarded(purge.countEventsThrough(this.#reader, seq));
+    return guarded(purge.countEventsThrough(this.#writer, seq));
   }
 
   purgeEventsThrough(seq: number, limit: number): Promise<number> {
