@@ -235,8 +235,13 @@ class Reader extends EnvReader {
   webhookUrl(name: string, strict: boolean): string {
     const text = this.text(name) ?? '';
     const protocols = strict ? /^https:$/ : /^https?:$/;
-    if (!URL.canParse(text) || !protocols.test(new URL(text).protocol))
-      this.report(name, 'is no https URL', 'Set it to the https URL that is to receive the seals.');
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (!url || !protocols.test(url.protocol) || url.username !== '' || url.password !== '')
+      this.report(
+        name,
+        'is no https URL without a user name',
+        'Set it to the https URL that is to receive the seals.',
+      );
     return text;
   }
 

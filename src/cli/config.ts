@@ -18,7 +18,7 @@ export function configCommand(process: NodeJS.Process): Command {
   return command;
 }
 
-/** As the variable would be written. */
+/** In the words of the variables. */
 function shown(value: string | number | boolean | readonly string[] | null): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return [value ?? []].flat().join(',') || 'none';

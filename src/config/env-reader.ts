@@ -119,6 +119,8 @@ export class EnvReader {
         'is no http(s) URL without query and fragment',
         'Set it to a URL such as https://id.example.com.',
       );
+    } else if (new URL(text).username !== '' || new URL(text).password !== '') {
+      this.report(name, 'has a user name or password in it', 'Leave them out.');
     } else if (strict && !text.startsWith('https:')) {
       this.report(name, 'is not https', 'Set it to an https URL; terminate TLS in front of this server.');
     }

@@ -7,7 +7,7 @@ interface Setting {
   readonly name: string;
   readonly default: string;
   readonly means: string;
-  /** What it came to, to be shown: secrets are not. Null or an empty list where there is none. */
+  /** What it came to, without its secrets; null or an empty list where there is none. */
   readonly value: (config: Config) => string | number | boolean | readonly string[] | null;
   readonly secret?: true;
   /** No secret, but long: may be given as a file as well. */
@@ -181,7 +181,7 @@ export const settings: readonly Setting[] = [
     default: 'made at each start',
     means:
       'signs the `confirm` codes of previews, 32 characters or more; give it where several servers share a database',
-    value: ({ confirmSecret }) => confirmSecret && hide(),
+    value: ({ confirmSecret }) => (confirmSecret === null ? 'made at each start' : hidden),
     secret: true,
   },
   {
@@ -207,7 +207,7 @@ export const settings: readonly Setting[] = [
     name: 'AUDIT_RETENTION_DAYS',
     default: 'forever',
     means: 'how long audit events are kept; then they are purged in whole sealed ranges',
-    value: ({ auditRetentionDays }) => auditRetentionDays,
+    value: ({ auditRetentionDays }) => auditRetentionDays ?? 'forever',
   },
   {
     name: 'PURGE_INTERVAL_SECONDS',
@@ -237,23 +237,26 @@ export const settings: readonly Setting[] = [
     name: 'SEAL_WEBHOOK_URL',
     default: 'none',
     means: 'https URL that each seal is posted to',
-    value: ({ sealWebhookUrl }) => sealWebhookUrl && withoutQuery(sealWebhookUrl),
+    value: ({ sealWebhookUrl }) => sealWebhookUrl && originOnly(sealWebhookUrl),
   },
 ];
 
-const hidden = '(hidden)';
+const hidden = '***';
 
 function hide(): string {
   return hidden;
 }
 
 function withoutPassword(databaseUrl: string): string {
-  return databaseUrl
-    .replace(/\/\/([^/@:]*):[^/@]*@/, `//$1:${hidden}@`)
-    .replace(/([?&]password=)[^&]*/gi, `$1${hidden}`);
+  if (databaseUrl.startsWith('sqlite:')) return databaseUrl;
+  const url = new URL(databaseUrl);
+  if (url.password !== '') url.password = hidden;
+  for (const name of [...url.searchParams.keys()])
+    if (/password/i.test(name)) url.searchParams.set(name, hidden);
+  return url.href;
 }
 
-/** Some receivers authenticate by the query. */
-function withoutQuery(url: string): string {
-  return url.replace(/\?.*$/, `?${hidden}`);
+/** Receivers authenticate by the path or the query. */
+function originOnly(url: string): string {
+  return `${new URL(url).origin}/${hidden}`;
 }

@@ -22,7 +22,7 @@ export interface PurgeOptions {
   readonly onPurged?: (table: string, rows: number) => void;
   /** Ends the run between two steps; the rest is left to the next. */
   readonly signal?: AbortSignal;
-  /** Follows each step, which took so many milliseconds: purging need not be quick, and others wait meanwhile. */
+  /** Comes between two steps, of which the first took so many milliseconds: others wait for the writer, too. */
   readonly rest?: (stepMs: number) => Promise<unknown>;
 }
 
@@ -85,7 +85,7 @@ export function purge(
         counts[task.name] = (counts[task.name] ?? 0) + step.purged;
         onPurged(task.name, step.purged);
         isDone = step.isDone;
-        await rest(performance.now() - began);
+        if (!isDone && !signal?.aborted) await rest(performance.now() - began);
       }
     }
     await record(store, origin, { rows: counts, ...told });

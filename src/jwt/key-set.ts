@@ -21,6 +21,8 @@ export class KeySetRefused extends Error {
 
 const keysMax = 100;
 const rsaBitsMin = 2048;
+/** A key with a long exponent takes a hundred times as long to verify with; nearly all have 65537. */
+const rsaExponentMax = 2n ** 32n;
 const kidLengthMax = 255;
 
 /** Members of RFC 7518 §6 that only private and symmetric keys have. */
@@ -50,7 +52,7 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
     return undefined;
   try {
     const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
-    if (kty === 'RSA' && (key.asymmetricKeyDetails?.modulusLength ?? 0) < rsaBitsMin) return undefined;
+    if (kty === 'RSA' && !isFitRsaKey(key)) return undefined;
     return {
       kid,
       thumbprint: await calculateJwkThumbprint(jwk as JWK),
@@ -65,6 +67,10 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   }
 }
 
+function isFitRsaKey({ asymmetricKeyDetails: of }: KeyObject): boolean {
+  return (of?.modulusLength ?? 0) >= rsaBitsMin && (of?.publicExponent ?? rsaExponentMax) < rsaExponentMax;
+}
+
 const curves: Readonly<Record<string, string>> = {
   ES256: 'P-256',
   ES384: 'P-384',
@@ -77,7 +83,7 @@ const curves: Readonly<Record<string, string>> = {
 export function suits(key: VerifyingKey, alg: string): boolean {
   if (key.alg !== undefined && key.alg !== alg && !(isEd25519(key.alg) && isEd25519(alg))) return false;
   if (/^[RP]S/.test(alg)) return key.kty === 'RSA';
-  return curves[alg] !== undefined && curves[alg] === key.crv;
+  return key.kty === (isEd25519(alg) ? 'OKP' : 'EC') && curves[alg] === key.crv;
 }
 
 /** RFC 9864 gave the algorithm a second name. */

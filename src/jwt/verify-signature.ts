@@ -56,17 +56,16 @@ const quickBitsMax = 4096;
 export async function isSignedBy(jwt: string, key: VerifyingKey, alg: string): Promise<boolean> {
   const scheme = schemes.get(alg);
   if (!scheme || !suits(key, alg)) return false;
-  const end = jwt.lastIndexOf('.');
-  const signature = jwt.slice(end + 1);
   // One character more than whole bytes take is no base64url (RFC 4648 §5).
-  if (signature.length % 4 === 1) return false;
+  if (jwt.split('.').some(({ length }) => length % 4 === 1)) return false;
+  const end = jwt.lastIndexOf('.');
   const signed = Buffer.from(jwt.slice(0, end), 'latin1');
-  const bytes = Buffer.from(signature, 'base64url');
+  const bytes = Buffer.from(jwt.slice(end + 1), 'base64url');
   const how = { key: key.key, ...scheme.options };
   const { modulusLength = Number.POSITIVE_INFINITY } = key.key.asymmetricKeyDetails ?? {};
+  await endOfTurn();
   try {
     if (modulusLength <= quickBitsMax) return verify(scheme.hash, signed, how, bytes);
-    await endOfTurn();
     return await verifyInThread(scheme.hash, signed, how, bytes);
   } catch {
     return false;
@@ -86,8 +85,8 @@ export async function isSignedWith(jwt: string, secret: Uint8Array): Promise<boo
 let gathering: Promise<void> | undefined;
 
 /**
- * Signatures are verified on other threads, and to wake one costs more than half a verification: those that are
- * asked for in one turn of the event loop are handed over together.
+ * Other requests come in between two signatures of one. And to wake a thread costs more than half a verification:
+ * what is asked for in one turn of the event loop is handed over together.
  */
 function endOfTurn(): Promise<void> {
   gathering ??= new Promise((resolve) =>

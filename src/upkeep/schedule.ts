@@ -47,10 +47,10 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
     }),
     every(purgeIntervalMs, async () => {
       try {
-        // It leaves half of the writer to the requests.
+        // Between its steps it leaves the writer to the requests for as long.
         const rows = await purge(store, policy, systemOrigin, { signal: ending.signal, rest: setTimeout });
         if (rows) log.info({ rows }, 'purged');
-        purgeable = await countPurgeable(store, policy);
+        if (!ending.signal.aborted) purgeable = await countPurgeable(store, policy);
       } catch (error) {
         log.error({ error: problemOf(error) }, 'purging failed; it is tried again, see /metrics');
       }

@@ -278,6 +278,32 @@ testEachStore(
   },
 );
 
+testEachStore(
+  'a purge rests between two steps, not after the last and not once it is ended',
+  async (t, database) => {
+    const clock = { now: Date.UTC(2026, 0, 1) };
+    const store = openStore(database.url, { now: () => clock.now });
+    t.teardown(() => store.close());
+    const keys = await newKeys(t);
+    const policy = { lifetimeDaysMax: 400, auditRetentionDays: 30, signers: [] };
+    await appendLogouts(store, 500);
+    await seal(store, keys);
+    clock.now += 40 * day * 1000;
+    const [rests, ending]: [number[], AbortController] = [[], new AbortController()];
+    const rest = async (stepMs: number) => {
+      rests.push(stepMs);
+      ending.abort();
+    };
+    const cut = await purge(store, policy, systemOrigin, { rest, signal: ending.signal });
+    t.is(cut?.audit_events, 200);
+    t.is(rests.length, 1);
+    const whole = await purge(store, policy, systemOrigin, { rest });
+    t.is(whole?.audit_events, 300);
+    t.is(rests.length, 2);
+    t.true(rests.every((stepMs) => stepMs > 0));
+  },
+);
+
 testEachStore('of many purges at once one runs', async (t, database) => {
   const stores = Array.from({ length: 4 }, () => openStore(database.url));
   const policy = { lifetimeDaysMax: 400, auditRetentionDays: null, signers: [] };

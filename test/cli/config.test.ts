@@ -22,16 +22,44 @@ test('config check shows every setting by its own name, and no secret', async (t
     settings.map(({ name }) => name),
   );
   t.like(shown, {
-    DATABASE_URL: 'postgres://app:(hidden)@db/tokens?password=(hidden)&application_name=kill',
-    JWT_SECRET: '(hidden),(hidden)',
-    CONFIRM_SECRET: '(hidden)',
-    SEAL_WEBHOOK_URL: 'https://seals.example/in?(hidden)',
+    DATABASE_URL: 'postgres://app:***@db/tokens?password=***&application_name=kill',
+    JWT_SECRET: '***,***',
+    CONFIRM_SECRET: '***',
+    SEAL_WEBHOOK_URL: 'https://seals.example/***',
     SHUTDOWN_GRACE_SECONDS: '7',
     SEED_DEMO: 'no',
     TRUST_PROXY: '10.0.0.0/8,192.0.2.1',
     ADMIN_PORT: 'none',
   });
   t.false(stdout.includes(secret));
+});
+
+test('config check hides passwords however the URL is written', async (t) => {
+  const urls = [
+    'postgres://app@srv:S3cret@db/x',
+    'postgres://app:p@S3cret@db/x',
+    'postgres://app@db/x?pass%77ord=S3cret',
+    'postgres://app@db/x?sslpassword=S3cret',
+  ];
+  for (const DATABASE_URL of urls) {
+    const { code, stdout } = await cli(['config', 'check'], {
+      DATABASE_URL,
+      SEAL_WEBHOOK_URL: 'https://seals.example/S3cret/in?key=S3cret\n',
+    });
+    t.is(code, 0);
+    t.regex(stdout, /^DATABASE_URL +postgres:\/\/app/m);
+    t.notRegex(stdout, /S3cret/, DATABASE_URL);
+  }
+  const refused = await cli(['config', 'check'], {
+    PUBLIC_URL: 'https://me:S3cret@id.example',
+    SEAL_WEBHOOK_URL: 'https://me:S3cret@seals.example/',
+  });
+  t.is(refused.code, 78);
+  t.regex(
+    refused.stderr,
+    /PUBLIC_URL: has a user name[\s\S]*SEAL_WEBHOOK_URL: is no https URL|SEAL_WEBHOOK_URL[\s\S]*PUBLIC_URL/,
+  );
+  t.notRegex(refused.stderr, /S3cret/);
 });
 
 test('config check names every problem with its remedy, and none of the values', async (t) => {

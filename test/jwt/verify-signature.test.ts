@@ -1,3 +1,4 @@
+import { createSign, KeyObject } from 'node:crypto';
 import test from 'ava';
 import { CompactSign, compactVerify, importJWK } from 'jose';
 import { asymmetricAlgorithms } from '../../src/domain/issuers.ts';
@@ -43,6 +44,18 @@ function toDer(signature: Buffer): Buffer {
   return Buffer.concat([Buffer.of(0x30, body.length), body]);
 }
 
+/** The same signature over another text: what a key holder could make whose encoder is wrong. */
+async function withDanglingPayload(key: SigningKey): Promise<string> {
+  const { alg, privateKey } = key;
+  const input = `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.e30AA`;
+  const signature = await crypto.subtle.sign(
+    { name: 'ECDSA', hash: 'SHA-256' },
+    privateKey,
+    Buffer.from(input),
+  );
+  return `${input}.${Buffer.from(signature).toString('base64url')}`;
+}
+
 const changes: Record<string, (jwt: string) => string> = {
   'no signature': (jwt) => withSignature(jwt, () => Buffer.alloc(0)),
   'one bit of the signature': (jwt) =>
@@ -84,11 +97,44 @@ for (const alg of asymmetricAlgorithms) {
   });
 }
 
+test('no part of a JWT has a character more than whole bytes take', async (t) => {
+  const key = await newKey('ES256');
+  const jwt = await withDanglingPayload(key);
+  t.false(await joseSays(jwt, key));
+  t.false(await isSignedBy(jwt, await publicKeyOf(key), 'ES256'));
+});
+
 test('a signature of one algorithm is none of another one', async (t) => {
   const key = await newKey('RS256');
   const jwt = await sign(key);
   for (const alg of asymmetricAlgorithms)
     t.is(await isSignedBy(jwt, await publicKeyOf(key), alg), alg === 'RS256', alg);
+});
+
+test('an RSA key that names a curve verifies no algorithm of that curve', async (t) => {
+  const key = await newKey('RS256');
+  for (const [alg, crv] of Object.entries({ ES256: 'P-256', ES512: 'P-521', EdDSA: 'Ed25519' })) {
+    const [read] = await readKeySet({ keys: [{ ...key.jwk, alg: undefined, crv }] });
+    const hash = { ES256: 'sha256', ES512: 'sha512', EdDSA: 'sha512' }[alg] as string;
+    const signed = `${Buffer.from(JSON.stringify({ alg })).toString('base64url')}.e30`;
+    const signature = createSign(hash).update(signed).sign(KeyObject.from(key.privateKey), 'base64url');
+    t.false(await isSignedBy(`${signed}.${signature}`, read as VerifyingKey, alg), alg);
+  }
+});
+
+test('keys that take long to verify with, and weak ones, are passed over', async (t) => {
+  const { n } = (await newKey('RS256')).jwk;
+  const ready = await readKeySet({
+    keys: [
+      { kty: 'RSA', n, e: n, kid: 'long exponent' },
+      { kty: 'RSA', n: n?.slice(0, 170), e: 'AQAB', kid: 'short modulus' },
+      { kty: 'RSA', n, e: 'AQAB', kid: 'usual' },
+    ],
+  });
+  t.deepEqual(
+    ready.map(({ kid }) => kid),
+    ['usual'],
+  );
 });
 
 test('what is no algorithm of ours verifies nothing', async (t) => {
