@@ -1,4 +1,5 @@
 // Purging: what goes, what stays, that the trail accounts for it, and that no verdict changes.
+import type { ExecutionContext } from 'ava';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import { rotateClientSecret } from '../../src/domain/manage-clients.ts';
@@ -7,6 +8,7 @@ import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
 import type { TestApp } from '../helpers/app.ts';
+import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachDatabase, testEachStore } from '../helpers/each-database.ts';
 import { byHand } from '../helpers/tamper.ts';
 import { appendLogouts, newKeys, seal, verify } from './trail.ts';
@@ -250,14 +252,19 @@ testEachDatabase(
   },
 );
 
+/** A store with a clock of its own, whose audit events are kept for thirty days. */
+async function keptForAMonth(t: ExecutionContext, database: TestDatabase) {
+  const clock = { now: Date.UTC(2026, 0, 1) };
+  const store = openStore(database.url, { now: () => clock.now });
+  t.teardown(() => store.close());
+  const policy = { lifetimeDaysMax: 400, auditRetentionDays: 30, signers: [] };
+  return { clock, store, policy, keys: await newKeys(t) };
+}
+
 testEachStore(
   'purge takes whole sealed ranges of events past their time and leaves their seals',
   async (t, database) => {
-    const clock = { now: Date.UTC(2026, 0, 1) };
-    const store = openStore(database.url, { now: () => clock.now });
-    t.teardown(() => store.close());
-    const keys = await newKeys(t);
-    const policy = { lifetimeDaysMax: 400, auditRetentionDays: 30, signers: [] };
+    const { clock, store, keys, policy } = await keptForAMonth(t, database);
     await appendLogouts(store, 300);
     await seal(store, keys);
     clock.now += 20 * day * 1000;
@@ -281,11 +288,7 @@ testEachStore(
 testEachStore(
   'a purge rests between two steps, not after the last and not once it is ended',
   async (t, database) => {
-    const clock = { now: Date.UTC(2026, 0, 1) };
-    const store = openStore(database.url, { now: () => clock.now });
-    t.teardown(() => store.close());
-    const keys = await newKeys(t);
-    const policy = { lifetimeDaysMax: 400, auditRetentionDays: 30, signers: [] };
+    const { clock, store, keys, policy } = await keptForAMonth(t, database);
     await appendLogouts(store, 500);
     await seal(store, keys);
     clock.now += 40 * day * 1000;
