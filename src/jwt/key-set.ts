@@ -21,8 +21,8 @@ export class KeySetRefused extends Error {
 
 const keysMax = 100;
 const rsaBitsMin = 2048;
-/** A key with a long exponent takes a hundred times as long to verify with; nearly all have 65537. */
-const rsaExponentMax = 2n ** 32n;
+/** Nearly all have 65537. With 1 everybody could sign, and a long one takes a hundred times as long to verify with. */
+const rsaExponents = { min: 3n, max: 2n ** 32n };
 const kidLengthMax = 255;
 
 /** Members of RFC 7518 §6 that only private and symmetric keys have. */
@@ -67,8 +67,10 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   }
 }
 
-function isFitRsaKey({ asymmetricKeyDetails: of }: KeyObject): boolean {
-  return (of?.modulusLength ?? 0) >= rsaBitsMin && (of?.publicExponent ?? rsaExponentMax) < rsaExponentMax;
+function isFitRsaKey({ asymmetricKeyDetails }: KeyObject): boolean {
+  const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
+  const isFit = publicExponent >= rsaExponents.min && publicExponent <= rsaExponents.max;
+  return isFit && modulusLength >= rsaBitsMin;
 }
 
 const curves: Readonly<Record<string, string>> = {

@@ -127,6 +127,7 @@ test('keys that take long to verify with, and weak ones, are passed over', async
   const ready = await readKeySet({
     keys: [
       { kty: 'RSA', n, e: n, kid: 'long exponent' },
+      { kty: 'RSA', n, e: 'AQ', kid: 'exponent 1' },
       { kty: 'RSA', n: n?.slice(0, 170), e: 'AQAB', kid: 'short modulus' },
       { kty: 'RSA', n, e: 'AQAB', kid: 'usual' },
     ],
