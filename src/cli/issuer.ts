@@ -1,7 +1,7 @@
 // `issuer …`: whose JWTs are trusted. Works on the database directly, also while the server runs, which
 // sees the change within a second.
 import { Command } from 'commander';
-import type { Issuer } from '../domain/issuers.ts';
+import { type Issuer, inboxKinds } from '../domain/issuers.ts';
 import { addIssuer, markKeysStale, rememberKeys, switchIssuer } from '../domain/manage-issuers.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from '../http/issuer-wire.ts';
 import { check } from '../http/json.ts';
@@ -32,6 +32,11 @@ interface AddOptions {
   reusesIds?: true;
   scopePermission?: string[];
   reach?: string;
+  inbox?: string[];
+  inboxAudience?: string;
+  inboxGoverns?: string[];
+  inboxEndsOffline?: true;
+  inboxSubjectFormat?: string[];
   json?: true;
 }
 
@@ -63,6 +68,15 @@ export function issuerCommand(process: NodeJS.Process): Command {
     .option('--reuses-ids', 'its session and grant ids come back across logins')
     .option('--scope-permission <scope=permission...>', 'what bearers of a scope may do here', collect)
     .option('--reach <reach>', "own: its bearers reach this issuer's data only (default); all")
+    .option('--inbox <kind...>', `what it may send to end logins: ${inboxKinds.join(', ')}`, collect)
+    .option('--inbox-audience <aud>', 'the `aud` of what it sends; for back-channel logout the client')
+    .option('--inbox-governs <issuer...>', 'whose tokens it ends (default: its own)', collect)
+    .option('--inbox-ends-offline', 'back-channel logout ends tokens of scope offline_access, too')
+    .option(
+      '--inbox-subject-format <format...>',
+      'how it may name users beside iss_sub: email, account',
+      collect,
+    )
     .option('--json', 'print one JSON object')
     .action(async (options: AddOptions) => {
       const body = check(newIssuerBody, await toBody(options));
@@ -173,8 +187,20 @@ async function toBody(options: AddOptions): Promise<Record<string, unknown>> {
     reuses_ids: options.reusesIds,
     scope_permissions: toScopePermissions(options.scopePermission),
     reach: options.reach,
+    inbox: toInbox(options),
   };
   return withoutAbsent(body);
+}
+
+function toInbox(options: AddOptions): object | undefined {
+  const inbox = withoutAbsent({
+    kinds: options.inbox,
+    audience: options.inboxAudience,
+    governs: options.inboxGoverns,
+    keep_offline: options.inboxEndsOffline && false,
+    subject_formats: options.inboxSubjectFormat,
+  });
+  return Object.keys(inbox).length > 0 ? inbox : undefined;
 }
 
 function toMarker(text: string | undefined): object | undefined {

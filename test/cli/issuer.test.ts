@@ -1,0 +1,51 @@
+// `issuer add` on the command line: what the API takes, in options.
+import type { TestApp } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { cli, type Ran } from '../helpers/run.ts';
+
+const jwksUri = ['--jwks-uri', 'https://sso.example/jwks'];
+
+function add(app: TestApp, args: readonly string[]): Promise<Ran> {
+  const env = { DATABASE_URL: app.database.url };
+  return cli(['issuer', 'add', '--json', '--issuer', 'https://sso.example', ...jwksUri, ...args], env);
+}
+
+testEachDatabase('issuer add names what an issuer may send to our inboxes', async (t, app) => {
+  const kinds = 'backchannel_logout,security_events';
+  const others = [
+    '--inbox-governs',
+    'https://a.example,https://b.example',
+    '--inbox-subject-format',
+    'email',
+  ];
+  const args = ['--inbox', kinds, '--inbox-audience', 'web', '--inbox-ends-offline', ...others];
+  const { code, stdout, stderr } = await add(app, args);
+  t.is(code, 0, stderr);
+  t.deepEqual(JSON.parse(stdout).inbox, {
+    kinds: ['backchannel_logout', 'security_events'],
+    audience: 'web',
+    governs: ['https://a.example', 'https://b.example'],
+    keep_offline: false,
+    subject_formats: ['email'],
+  });
+});
+
+testEachDatabase('issuer add without inbox options leaves the inboxes off', async (t, app) => {
+  const { stdout } = await add(app, []);
+  t.false('inbox' in JSON.parse(stdout));
+});
+
+testEachDatabase('issuer add names the option that is wrong, and adds nothing', async (t, app) => {
+  for (const [args, option] of [
+    [['--inbox', 'letters', '--inbox-audience', 'web'], '--inbox'],
+    [['--inbox', 'security_events'], '--inbox-audience'],
+    [['--inbox-audience', 'web'], '--inbox'],
+    [['--alg', 'HS256'], '--alg'],
+    [['--reach', 'everywhere'], '--reach'],
+  ] as const) {
+    const { code, stderr } = await add(app, args);
+    t.is(code, 1, args.join(' '));
+    t.regex(stderr, new RegExp(`^${option} `), stderr);
+  }
+  t.is(await app.store.ask((facts) => facts.issuer('https://sso.example')), undefined);
+});
