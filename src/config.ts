@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
-import { ConfigError, type Env, EnvReader } from './config/env-reader.ts';
+import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 import { localUrl } from './local-url.ts';
@@ -236,7 +236,7 @@ class Reader extends EnvReader {
     const text = this.text(name) ?? '';
     const protocols = strict ? /^https:$/ : /^https?:$/;
     const url = URL.canParse(text) ? new URL(text) : null;
-    if (!url || !protocols.test(url.protocol) || url.username !== '' || url.password !== '')
+    if (!url || !protocols.test(url.protocol) || namesUser(url))
       this.report(
         name,
         'is no https URL without a user name',

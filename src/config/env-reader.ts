@@ -119,7 +119,7 @@ export class EnvReader {
         'is no http(s) URL without query and fragment',
         'Set it to a URL such as https://id.example.com.',
       );
-    } else if (new URL(text).username !== '' || new URL(text).password !== '') {
+    } else if (namesUser(new URL(text))) {
       this.report(name, 'has a user name or password in it', 'Leave them out.');
     } else if (strict && !text.startsWith('https:')) {
       this.report(name, 'is not https', 'Set it to an https URL; terminate TLS in front of this server.');
@@ -148,4 +148,8 @@ function isNearly(name: string, other: string): boolean {
   const [left, right] = [name.slice(head, name.length - tail), other.slice(head, other.length - tail)];
   if (left.length <= 1 && right.length <= 1) return true;
   return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
+}
+
+export function namesUser({ username, password }: URL): boolean {
+  return username !== '' || password !== '';
 }

@@ -99,7 +99,7 @@ export const settings: readonly Setting[] = [
     name: 'JWT_SECRET',
     default: 'none',
     means: 'trusts HS256 tokens signed with it; several, separated by commas or lines, while it is rotated',
-    value: ({ sharedSecret }) => sharedSecret.secrets.map(hide),
+    value: ({ sharedSecret }) => sharedSecret.secrets.map(() => hidden),
     secret: true,
   },
   {
@@ -242,10 +242,6 @@ export const settings: readonly Setting[] = [
 ];
 
 const hidden = '***';
-
-function hide(): string {
-  return hidden;
-}
 
 function withoutPassword(databaseUrl: string): string {
   if (databaseUrl.startsWith('sqlite:')) return databaseUrl;
