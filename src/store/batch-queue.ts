@@ -9,7 +9,7 @@ interface Waiting<Item> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Settles one item of a batch. */
+/** One item of a batch. */
 export interface Entry<Item> {
   readonly item: Item;
   resolve(value: unknown): void;
@@ -23,11 +23,17 @@ export interface QueueLimits {
   readonly waitingMax: Readonly<Record<Line, number>>;
 }
 
+/**
+ * Sees to it that every entry is settled, or rejects. What it resolves to, if anything, settles them once the next
+ * batch has begun: to write the answers takes as long as the disk takes for a batch, so the two go side by side.
+ */
+type Work<Item> = (entries: readonly Entry<Item>[]) => Promise<(() => void) | undefined>;
+
 /** While earlier lines wait, each later one gets one place in so many. */
 const placesPerRound = 10;
 
 export class BatchQueue<Item> {
-  readonly #work: (entries: readonly Entry<Item>[]) => Promise<void>;
+  readonly #work: Work<Item>;
   readonly #limits: QueueLimits;
   readonly #waiting: Readonly<Record<Line, Waiting<Item>[]>> = { vouched: [], bulk: [], unvouched: [] };
   /** Places given out in this round. */
@@ -35,8 +41,7 @@ export class BatchQueue<Item> {
   #running = 0;
   #scheduled = false;
 
-  /** `work` settles every entry or rejects. */
-  constructor(work: (entries: readonly Entry<Item>[]) => Promise<void>, limits: QueueLimits) {
+  constructor(work: Work<Item>, limits: QueueLimits) {
     this.#work = work;
     this.#limits = limits;
   }
@@ -55,6 +60,8 @@ export class BatchQueue<Item> {
   /** Resolves when nothing waits and nothing is under way. */
   async drained(): Promise<void> {
     while (this.#count() > 0 || this.#running > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    // The last batch is settled in this turn.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #count(): number {
@@ -99,12 +106,17 @@ export class BatchQueue<Item> {
     if (batch.length === 0) return;
     this.#running += 1;
     if (this.#count() > 0) this.#schedule();
+    let settle: (() => void) | undefined;
     try {
-      await this.#work(batch);
+      settle = await this.#work(batch);
     } catch (error) {
-      for (const entry of batch) entry.reject(error);
+      settle = () => {
+        for (const entry of batch) entry.reject(error);
+      };
     }
     this.#running -= 1;
     if (this.#count() > 0) this.#schedule();
+    // After what was scheduled last.
+    if (settle) setImmediate(settle);
   }
 }

@@ -22,7 +22,7 @@ import type { UpkeepStore } from '../domain/upkeep-store.ts';
 import { countEvents, findEvent, listEvents, listEventsAfter } from './audit-events.ts';
 import { BatchQueue, type Entry } from './batch-queue.ts';
 import { listClients, listOrigins } from './clients.ts';
-import { commitBatch } from './commit.ts';
+import { commitBatch, type Result } from './commit.ts';
 import { type Dialect, dialectOf, findRow } from './dialect.ts';
 import { LoadedFacts } from './facts.ts';
 import { listIssuers } from './issuers.ts';
@@ -176,7 +176,7 @@ class KnexStore implements Store {
     return now > before - clockDifferenceMs && now < this.#now() + clockDifferenceMs;
   }
 
-  async #answer(entries: readonly Entry<Question>[]): Promise<void> {
+  async #answer(entries: readonly Entry<Question>[]): Promise<undefined> {
     const now = this.#now();
     const readHeadsNow = () => guarded(this.#memory.catchUp(this.#reader, readHeads));
     let heads = await readHeadsNow();
@@ -206,33 +206,42 @@ class KnexStore implements Store {
   }
 
   /** One transaction for all; when the database refuses it, each alone, so that one spoils no other. */
-  async #commit(entries: readonly Entry<Decide>[]): Promise<void> {
+  async #commit(entries: readonly Entry<Decide>[]): Promise<() => void> {
     try {
-      await this.#attempt(entries);
+      const results = await this.#attempt(entries);
+      return () => settle(entries, results);
     } catch (error) {
       if (entries.length === 1 || !this.#dialect.isRefusal(error)) throw toUnavailable(error);
-      for (const entry of entries) {
-        await this.#attempt([entry]).catch((refusal) => entry.reject(toUnavailable(refusal)));
-      }
+      const results: Result[] = [];
+      for (const entry of entries) results.push(...(await this.#attempt([entry]).catch(refused)));
+      return () => settle(entries, results);
     }
   }
 
-  async #attempt(entries: readonly Entry<Decide>[], attempt = 1): Promise<void> {
+  async #attempt(entries: readonly Entry<Decide>[], attempt = 1): Promise<Result[]> {
     try {
-      const results = await commitBatch(
+      return await commitBatch(
         this.#writer,
         this.#dialect.readsBesideWriter ? this.#reader : null,
         entries.map((entry) => entry.item),
         this.#memory,
         { now: this.#now, clockSql: this.#clockSql },
       );
-      for (const [n, result] of results.entries()) {
-        if (result.ok) entries[n]?.resolve(result.outcome);
-        else entries[n]?.reject(result.error);
-      }
     } catch (error) {
       if (attempt >= attemptsMax || !this.#dialect.isTransient(error)) throw error;
-      await this.#attempt(entries, attempt + 1);
+      return this.#attempt(entries, attempt + 1);
     }
+  }
+}
+
+function refused(error: unknown): Result[] {
+  return [{ ok: false, error: toUnavailable(error) }];
+}
+
+/** Tells everybody what became of what they wanted. */
+function settle(entries: readonly Entry<Decide>[], results: readonly Result[]): void {
+  for (const [n, result] of results.entries()) {
+    if (result.ok) entries[n]?.resolve(result.outcome);
+    else entries[n]?.reject(result.error);
   }
 }

@@ -127,6 +127,26 @@ test('work that fails rejects every item of its batch and no other', async (t) =
   t.is(await queue.add<number>(3, 'vouched'), 3);
 });
 
+test('answers that a batch leaves for later are given when the next batch has begun, or when none waits', async (t) => {
+  const order: string[] = [];
+  const queue = new BatchQueue<number>(
+    async (entries) => {
+      order.push(`begins ${entries.map(({ item }) => item)}`);
+      await new Promise((resolve) => setImmediate(resolve));
+      return () => {
+        for (const entry of entries) entry.resolve(entry.item);
+      };
+    },
+    { ...wide, batchMax: 2 },
+  );
+  const told = [1, 2, 3].map((item) =>
+    queue.add<number>(item, 'vouched').then((outcome) => order.push(`tells ${outcome}`)),
+  );
+  await queue.drained();
+  t.deepEqual(order, ['begins 1,2', 'begins 3', 'tells 1', 'tells 2', 'tells 3']);
+  await Promise.all(told);
+});
+
 test('drained waits for what is under way', async (t) => {
   const { queue, turn, release } = heldQueue(wide);
   const one = queue.add<number>(1, 'vouched');
