@@ -98,8 +98,9 @@ test('the application is given a store, and opens none', (t) => {
 
 test('only main.ts and the command line touch the process', (t) => {
   const others = sources.filter((source) => !within('src/main.ts', 'src/cli/')(source));
+  // What is to be done later in the same turn is no matter of the process.
   t.deepEqual(
-    offences(others, ({ code }) => code.match(/\bprocess\s*[.[]|\bnode:process\b/g) ?? []),
+    offences(others, ({ code }) => code.match(/\bprocess\s*[.[](?!nextTick\b)|\bnode:process\b/g) ?? []),
     [],
   );
 });

@@ -3,7 +3,7 @@
 import { userInfo } from 'node:os';
 import { type Config, readConfig } from '../config.ts';
 import { eventOf, type Origin } from '../domain/audit.ts';
-import type { Store } from '../domain/store.ts';
+import { recordEvents, type Store } from '../domain/store.ts';
 import { Refusal, refusalCodes } from '../http/refusal.ts';
 import { demandSchema, migrateUp } from '../store/migrate.ts';
 import { openStore } from '../store/open.ts';
@@ -48,5 +48,5 @@ async function recordRefusal(
   const name = groups.includes(command) ? `${command} ${subcommand}` : command;
   const metadata = { ...about.metadata, code, command: name };
   const event = eventOf(origin, 'request_refused', { ...about, metadata });
-  await store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+  await recordEvents(store, [event]);
 }

@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto';
 import { eventOf, type Origin } from './audit.ts';
 import type { RegisteredToken } from './claims.ts';
 import { type Cause, endOfRegistered, finalForToken } from './cutoffs.ts';
-import type { Facts, Store } from './store.ts';
+import { type Facts, nowOf, recordEvents, type Store } from './store.ts';
 import { tokenTarget } from './targets.ts';
 
 export interface Erasure {
@@ -38,7 +38,7 @@ export async function eraseSubject(
   const pseudonym = pseudonymOf(userId, key);
   const record = (metadata: Readonly<Record<string, unknown>>): Promise<void> => {
     const event = eventOf(origin, 'erase', { metadata: { pseudonym, ...metadata } });
-    return store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+    return recordEvents(store, [event]);
   };
   // No erasure is without its event, however it ends.
   await record({ begins: true });
@@ -103,8 +103,4 @@ async function eraseTokens(
 function isDeadForGood(facts: Facts, token: RegisteredToken, now: number): boolean {
   if (token.expiresAt <= now) return true;
   return facts.standing(token).coveredBy.some(({ reason }) => reason !== 'superseded');
-}
-
-function nowOf(store: Store): Promise<number> {
-  return store.ask((_facts, now) => now);
 }

@@ -3,7 +3,7 @@
 import { eventOf, type Origin } from './audit.ts';
 import { dayMs, type Policy } from './policy.ts';
 import { dueRows, endedSessions, purgeRules } from './purge-rules.ts';
-import type { Store } from './store.ts';
+import { nowOf, recordEvents, type Store } from './store.ts';
 
 /** Small enough that a request which waits for the writer behind a batch does not notice. */
 const batchRows = 200;
@@ -138,9 +138,5 @@ async function stepOf(purging: Promise<number>): Promise<{ purged: number; isDon
 
 function record(store: Store, origin: Origin, metadata: Readonly<Record<string, unknown>>): Promise<void> {
   const event = eventOf(origin, 'purge', { metadata });
-  return store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
-}
-
-function nowOf(store: Store): Promise<number> {
-  return store.ask((_facts, now) => now);
+  return recordEvents(store, [event]);
 }

@@ -1,6 +1,6 @@
 // Reading the audit trail is itself written down, once per query, before anything of it is shown.
 import { eventOf, type Origin } from './audit.ts';
-import type { EventFilter, Store } from './store.ts';
+import { type EventFilter, recordEvents, type Store } from './store.ts';
 
 /** What of a filter is personal; the event names the user and session it was about, of the rest only that. */
 const personal: readonly string[] = ['userId', 'sessionId', 'ip', 'actorId'] satisfies (keyof EventFilter)[];
@@ -23,7 +23,7 @@ export async function recordReading(
     clientId: origin.actor.kind === 'client' ? origin.actor.id : null,
     metadata: { ...details, filters },
   });
-  await store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+  await recordEvents(store, [event]);
 }
 
 /** As the query parameter is called. */

@@ -56,7 +56,7 @@ async function sealNext(
   const end = await store.findEvent(last);
   if (!end || leaves.length < last - after)
     throw new Error(
-      `The audit trail has a gap or an event without its leaf after ${after}; run: revocation-server audit verify`,
+      `The audit trail has a gap or an event without its leaf after ${after}; run: npm run -s cli -- audit verify`,
     );
   const { number, first, sealedAt, jws } = await makeSeal(previous, leaves, issuer, key, now());
   return { number, first, last, lastAt: end.at, sealedAt, jws };

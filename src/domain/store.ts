@@ -245,8 +245,8 @@ export interface Store {
     after: SessionPosition | null,
     limit: number,
   ): Promise<Session[]>;
-  /** Moves the last activity of sessions forward: a hint, neither a decision nor part of one. */
-  touchSessions(sessionIds: readonly string[], at: number): Promise<void>;
+  /** Moves the last activity of an issuer's sessions forward: a hint, neither a decision nor part of one. */
+  touchSessions(issuer: string, sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */
   listClients(after: string, limit: number): Promise<Client[]>;
   /** Ordered by name, at most `limit`, starting after `after`. */
@@ -258,4 +258,14 @@ export interface Store {
   /** For sealing, verifying, purging and erasing. */
   readonly upkeep: UpkeepStore;
   close(): Promise<void>;
+}
+
+/** The instant that decisions are taken at, by the clock that stamps them. */
+export function nowOf(store: Store): Promise<number> {
+  return store.ask((_facts, now) => now);
+}
+
+/** Writes events that go with no decision. */
+export function recordEvents(store: Store, events: readonly NewEvent[], line?: Line): Promise<void> {
+  return store.write(() => ({ outcome: undefined, effects: { events } }), line);
 }

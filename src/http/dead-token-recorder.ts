@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { about, eventOf, type NewEvent, type Origin } from '../domain/audit.ts';
 import { type Claims, tokenRef } from '../domain/claims.ts';
-import type { Store } from '../domain/store.ts';
+import { recordEvents, type Store } from '../domain/store.ts';
 
 const intervalMs = 600_000;
 const rememberedMax = 10_000;
@@ -45,7 +45,7 @@ export class DeadTokenRecorder {
 
   async #write(events: readonly NewEvent[]): Promise<void> {
     try {
-      await this.#store.write(() => ({ outcome: undefined, effects: { events } }));
+      await recordEvents(this.#store, events);
     } catch {
       for (const event of events) this.#noted.delete(`${event.tokenRef} ${event.actor.id}`);
     }

@@ -2,7 +2,7 @@
 // first few of an action, address and caller in a minute are written singly, the rest as one event with a
 // count, so that a flood fills no disk and a full trail never turns the kill switch off.
 import { type Actor, eventOf, type NewEvent, systemOrigin } from '../domain/audit.ts';
-import type { Store } from '../domain/store.ts';
+import { recordEvents, type Store } from '../domain/store.ts';
 
 const singlyPerMinute = 10;
 const minuteMs = 60_000;
@@ -33,7 +33,7 @@ export class FloodRecorder {
     this.#tallies.set(key, tally);
     tally.seen += 1;
     if (tally.seen <= singlyPerMinute) {
-      await this.#store.write(() => ({ outcome: undefined, effects: { events: [event] } }), 'unvouched');
+      await recordEvents(this.#store, [event], 'unvouched');
     }
   }
 
@@ -52,7 +52,7 @@ export class FloodRecorder {
     this.#tallies = new Map();
     if (events.length === 0) return;
     try {
-      await this.#store.write(() => ({ outcome: undefined, effects: { events } }));
+      await recordEvents(this.#store, events);
     } catch (error) {
       this.#countAgain(counted);
       throw error;

@@ -5,7 +5,7 @@ import type { NewEvent } from '../domain/audit.ts';
 import type { RecordedEvent } from '../domain/audit-leaf.ts';
 import type { EventCount, EventFilter } from '../domain/store.ts';
 import { type EventRow, toEvent, toRow } from './audit-rows.ts';
-import { insertRows } from './insert-rows.ts';
+import { insertMany } from './dialect.ts';
 
 export async function appendEvents(
   db: Knex,
@@ -14,7 +14,7 @@ export async function appendEvents(
   now: number,
 ): Promise<void> {
   const rows = events.map((event, n) => toRow({ seq: seqBefore + 1 + n, at: now, ...event }));
-  await insertRows(db, 'audit_events', rows);
+  await insertMany(db, 'audit_events', rows);
 }
 
 const columnOf = {

@@ -3,17 +3,11 @@
 // one of several lines, each of its own length, so that none crowds out another.
 import { type Line, lines, StoreOverloaded } from '../domain/store.ts';
 
-interface Waiting<Item> {
-  readonly item: Item;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** One item of a batch. */
+/** An item that waits, and then is one of a batch. */
 export interface Entry<Item> {
   readonly item: Item;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export interface QueueLimits {
@@ -35,7 +29,7 @@ const placesPerRound = 10;
 export class BatchQueue<Item> {
   readonly #work: Work<Item>;
   readonly #limits: QueueLimits;
-  readonly #waiting: Readonly<Record<Line, Waiting<Item>[]>> = { vouched: [], bulk: [], unvouched: [] };
+  readonly #waiting: Readonly<Record<Line, Entry<Item>[]>> = { vouched: [], bulk: [], unvouched: [] };
   /** Places given out in this round. */
   #place = 0;
   #running = 0;
@@ -52,7 +46,7 @@ export class BatchQueue<Item> {
     const waitingMax = this.#limits.waitingMax[line];
     if (waiting.length >= waitingMax) return Promise.reject(new StoreOverloaded(line, waitingMax));
     return new Promise<T>((resolve, reject) => {
-      waiting.push({ item, resolve: resolve as (value: never) => void, reject });
+      waiting.push({ item, resolve: resolve as (value: unknown) => void, reject });
       this.#schedule();
     });
   }
@@ -79,7 +73,7 @@ export class BatchQueue<Item> {
   }
 
   /** Places that are reserved go first, so that no line starves; the others by the order of the lines. */
-  #take(): Waiting<Item>[] {
+  #take(): Entry<Item>[] {
     const size = Math.min(this.#limits.batchMax, this.#count());
     const taken = lines.map((line, rank) => Math.min(this.#waiting[line].length, this.#reserved(rank, size)));
     let left = taken.reduce((rest, count) => rest - count, size);
@@ -102,7 +96,7 @@ export class BatchQueue<Item> {
   }
 
   async #run(): Promise<void> {
-    const batch = this.#take() as Entry<Item>[];
+    const batch = this.#take();
     if (batch.length === 0) return;
     this.#running += 1;
     if (this.#count() > 0) this.#schedule();

@@ -140,7 +140,7 @@ async function persist(
     insertOrTouchSessions(tx, [...sessions.values()]),
     appendRevocations(tx, revocations),
     replaceCutoffs(tx, cutoffs.dropped, cutoffs.added),
-    insertRemembered(tx, kept, heads.now),
+    insertRemembered(tx, kept),
     appendEvents(tx, events, heads.event_seq, heads.now),
     moveHeads(),
   ]);

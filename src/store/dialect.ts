@@ -1,5 +1,5 @@
-// Every difference between SQLite and Postgres, one value per database: what they differ in stands here, how
-// in sqlite/ and postgres/. No other file of the server names a database.
+// Every difference between SQLite and Postgres: what they differ in stands here, how in sqlite/ and postgres/. No
+// other file of the server names a database.
 import { resolve } from 'node:path';
 import type { Knex } from 'knex';
 import type { Exclusive } from '../domain/upkeep-store.ts';
@@ -8,7 +8,6 @@ import { PipelinedClient } from './postgres/pipelined-client.ts';
 import * as sqlite from './sqlite/dialect.ts';
 
 export interface Dialect {
-  readonly kind: 'sqlite' | 'postgres';
   /** False when there is no database to open, and opening it would make one. */
   isThere(): boolean;
   /** False when the database that the reader has opened was deleted or replaced since. */
@@ -38,7 +37,13 @@ export interface Dialect {
 
 export type Key = Buffer | string;
 
-/** Rows of one table, all with the same columns. */
+/** A table, and which columns of it are read. */
+export interface Table<Row> {
+  readonly name: string;
+  readonly columns: readonly (keyof Row & string)[];
+}
+
+/** Rows of one table, at least one, all with the same columns. */
 export type Rows = readonly Readonly<Record<string, unknown>>[];
 
 class UnusableDatabaseUrl extends Error {
@@ -55,9 +60,9 @@ export function dialectOf(databaseUrl: string): Dialect {
   throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
 }
 
-/** The one row of a fixed statement that is asked for very often. */
-export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
-  return isPostgres(db) ? postgres.findRow(db, sql) : sqlite.findRow(db, sql);
+/** The one row of a fixed statement that is asked for very often; `?` stands for each of the values. */
+export function findRow<Row>(db: Knex, sql: string, values: readonly unknown[] = []): Promise<Row> {
+  return isPostgres(db) ? postgres.findRow(db, sql, values) : sqlite.findRow(db, sql, values);
 }
 
 /**
@@ -66,8 +71,8 @@ export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
  */
 export function findRowsByKey<Row>(
   db: Knex,
-  table: string,
-  column: string,
+  table: Table<Row>,
+  column: keyof Row & string,
   keys: readonly Key[],
   condition = 'true',
 ): Promise<Row[]> {
@@ -76,12 +81,19 @@ export function findRowsByKey<Row>(
 }
 
 /**
- * Inserts in the way in which the database behind `db` takes many rows fastest. Within a transaction it resolves
- * when they are sent; what fails of them fails all that follows in it, and COMMIT at the latest says why.
+ * Inserts any number of rows, which all have the same columns, in the way in which the database behind `db` takes them
+ * fastest. Within a transaction it resolves when they are sent; what fails of them fails all that follows in it, and
+ * COMMIT at the latest says why. `onConflict` is SQL that never changes, for rows that may be there already.
  */
-export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
+export async function insertMany(
+  db: Knex,
+  table: string,
+  rows: readonly object[],
+  onConflict = '',
+): Promise<void> {
+  if (rows.length === 0) return;
   const insert = isPostgres(db) ? postgres.insertMany : sqlite.insertMany;
-  return insert(db, table, rows, onConflict);
+  await insert(db, table, rows as Rows, onConflict);
 }
 
 /** Sends a fixed statement within a transaction, as `insertMany` does; `?` stands for each of the values. */

@@ -1,7 +1,8 @@
-// The table `idempotency_keys`: what came of orders that may be repeated. Expired rows go when new ones come.
+// The table `idempotency_keys`: what came of orders that may be repeated.
 import type { Knex } from 'knex';
 import type { Digest } from '../domain/claims.ts';
 import type { Remember, Remembered } from '../domain/store.ts';
+import { insertMany } from './dialect.ts';
 
 interface KeyRow {
   key_digest: Buffer;
@@ -27,20 +28,21 @@ export async function findRemembered(
   ]);
 }
 
+/** In the place of one that has expired. */
+const replace = `on conflict (key_digest) do update
+  set request_digest = excluded.request_digest, outcome = excluded.outcome, expires_at = excluded.expires_at`;
+
 export async function insertRemembered(
   db: Knex,
   kept: readonly (Remember & { readonly outcome: unknown })[],
-  now: number,
 ): Promise<void> {
-  if (kept.length === 0) return;
-  await db('idempotency_keys').where('expires_at', '<=', now).delete();
-  for (const { keyDigest, requestDigest, outcome, expiresAt } of kept) {
-    const row: KeyRow = {
+  const rows = kept.map(
+    ({ keyDigest, requestDigest, outcome, expiresAt }): KeyRow => ({
       key_digest: Buffer.from(keyDigest, 'hex'),
       request_digest: Buffer.from(requestDigest, 'hex'),
       outcome: JSON.stringify(outcome),
       expires_at: expiresAt,
-    };
-    await db('idempotency_keys').insert(row);
-  }
+    }),
+  );
+  await insertMany(db, 'idempotency_keys', rows, replace);
 }

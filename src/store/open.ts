@@ -133,8 +133,8 @@ class KnexStore implements Store {
     return guarded(listSessionsOf(this.#reader, issuer, subject, this.#now(), limit, after));
   }
 
-  touchSessions(sessionIds: readonly string[], at: number): Promise<void> {
-    return guarded(touchSessions(this.#writer, sessionIds, at));
+  touchSessions(issuer: string, sessionIds: readonly string[], at: number): Promise<void> {
+    return guarded(touchSessions(this.#writer, issuer, sessionIds, at));
   }
 
   listClients(after: string, limit: number): Promise<Client[]> {

@@ -12,8 +12,7 @@ import {
 import type { RevocationFilter } from '../domain/store.ts';
 import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
 import type { Channel, Reason } from '../domain/vocabulary.ts';
-import { findRowsByKey, hexOf } from './dialect.ts';
-import { insertRows } from './insert-rows.ts';
+import { findRow, findRowsByKey, hexOf, insertMany, type Table } from './dialect.ts';
 
 /** A row that has its place in the log. */
 export interface NumberedRevocation extends NewRevocation, Revocation {}
@@ -42,12 +41,26 @@ interface LogRow extends CoverageRow {
   purge_after: number;
 }
 
+const decisiveColumns: Table<CoverageRow>['columns'] = [
+  'seq',
+  'key',
+  'cutoff',
+  'except_key',
+  'only_client_id',
+  'only_use',
+  'only_online',
+  'reason',
+  'revoked_at',
+];
+const revocationsTable: Table<CoverageRow> = { name: 'revocations', columns: decisiveColumns };
+const cutoffsTable: Table<CoverageRow> = { name: 'cutoffs', columns: decisiveColumns };
+
 /** Per key the rows that decide: the final one, and the furthest cutoffs. */
 export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promise<Revocation[]> {
   const bytes = keys.map(toBytes);
   const [finals, cutoffs] = await Promise.all([
-    findRowsByKey<CoverageRow>(db, 'revocations', 'key', bytes, `cutoff = ${forever}`),
-    findRowsByKey<CoverageRow>(db, 'cutoffs', 'key', bytes),
+    findRowsByKey(db, revocationsTable, 'key', bytes, `cutoff = ${forever}`),
+    findRowsByKey(db, cutoffsTable, 'key', bytes),
   ]);
   return [...finals, ...cutoffs].map(toRevocation);
 }
@@ -67,13 +80,13 @@ export async function gatherKeys(
   upTo: number,
   bytesOfKey: number,
 ): Promise<{ beginnings: string; everywhere: TargetKind[] }> {
-  const row: { beginnings: string | null; everywhere: string | null } = await db('revocations')
-    .where('seq', '>', after)
-    .andWhere('seq', '<=', upTo)
-    .first(
-      db.raw(`string_agg(${hexOf(db, `substr(key, 1, ${bytesOfKey})`)}, '') as beginnings`),
-      db.raw(`string_agg(case when issuer = '${everyIssuer}' then kind end, ' ') as everywhere`),
-    );
+  const row = await findRow<{ beginnings: string | null; everywhere: string | null }>(
+    db,
+    `select string_agg(${hexOf(db, `substr(key, 1, ${bytesOfKey})`)}, '') as beginnings,
+        string_agg(case when issuer = '${everyIssuer}' then kind end, ' ') as everywhere
+      from revocations where seq > ? and seq <= ?`,
+    [after, upTo],
+  );
   const everywhere = row.everywhere?.split(' ') ?? [];
   return { beginnings: row.beginnings ?? '', everywhere: everywhere as TargetKind[] };
 }
@@ -132,7 +145,7 @@ export async function appendRevocations(db: Knex, revocations: readonly Numbered
       ...toCoverageRow(revocation),
     };
   });
-  await insertRows(db, 'revocations', rows);
+  await insertMany(db, 'revocations', rows);
 }
 
 /** `dropped` no longer decide anything, `added` now do. */
@@ -146,7 +159,7 @@ export async function replaceCutoffs(
     purge_after: revocation.purgeAfter,
     ...toCoverageRow(revocation),
   }));
-  await insertRows(db, 'cutoffs', rows);
+  await insertMany(db, 'cutoffs', rows);
 }
 
 function toCoverageRow(revocation: Revocation): CoverageRow {

@@ -2,8 +2,7 @@
 import type { Knex } from 'knex';
 import type { Session } from '../domain/sessions.ts';
 import type { SessionPosition } from '../domain/store.ts';
-import { findRowsByKey } from './dialect.ts';
-import { insertRows } from './insert-rows.ts';
+import { findRowsByKey, insertMany, type Table } from './dialect.ts';
 
 interface SessionRow {
   session_id: string;
@@ -17,8 +16,23 @@ interface SessionRow {
   ip: string | null;
 }
 
+const table: Table<SessionRow> = {
+  name: 'sessions',
+  columns: [
+    'session_id',
+    'issuer',
+    'subject',
+    'client_id',
+    'created_at',
+    'last_active_at',
+    'expires_at',
+    'user_agent',
+    'ip',
+  ],
+};
+
 export async function findSessions(db: Knex, sessionIds: readonly string[]): Promise<Session[]> {
-  return (await findRowsByKey<SessionRow>(db, 'sessions', 'session_id', sessionIds)).map(toSession);
+  return (await findRowsByKey(db, table, 'session_id', sessionIds)).map(toSession);
 }
 
 /** Unexpired sessions of a user, newest first. */
@@ -44,9 +58,15 @@ export async function listSessionsOf(
 }
 
 /** Sessions that are not known are left alone, and nothing moves back. */
-export async function touchSessions(db: Knex, sessionIds: readonly string[], at: number): Promise<void> {
+export async function touchSessions(
+  db: Knex,
+  issuer: string,
+  sessionIds: readonly string[],
+  at: number,
+): Promise<void> {
   await db('sessions')
     .whereIn('session_id', sessionIds)
+    .andWhere({ issuer })
     .andWhere('last_active_at', '<', at)
     .update({ last_active_at: at });
 }
@@ -69,7 +89,7 @@ export async function insertOrTouchSessions(db: Knex, sessions: readonly Session
       ip: session.ip,
     }),
   );
-  await insertRows(db, 'sessions', rows, touch);
+  await insertMany(db, 'sessions', rows, touch);
 }
 
 function toSession(row: SessionRow): Session {

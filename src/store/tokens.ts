@@ -5,8 +5,7 @@ import type { Digest, RegisteredToken, TokenUse } from '../domain/claims.ts';
 import type { Grant } from '../domain/sessions.ts';
 import type { BearerPage } from '../domain/store.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
-import { findRowsByKey } from './dialect.ts';
-import { insertRows } from './insert-rows.ts';
+import { findRowsByKey, insertMany, type Table } from './dialect.ts';
 
 interface TokenRow {
   id?: number;
@@ -30,15 +29,38 @@ interface TokenRow {
   purge_after: number | null;
 }
 
+const table: Table<TokenRow> = {
+  name: 'tokens',
+  columns: [
+    'digest',
+    'token_digest',
+    'token_use',
+    'issuer',
+    'client_id',
+    'subject',
+    'grant_id',
+    'session_id',
+    'jti',
+    'issued_at',
+    'expires_at',
+    'not_before',
+    'audience',
+    'members',
+    'registrar',
+    'registered_at',
+    'replaces_digest',
+  ],
+};
+
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  return (await findRowsByKey<TokenRow>(db, 'tokens', 'digest', keys)).map(toToken);
+  return (await findRowsByKey(db, table, 'digest', keys)).map(toToken);
 }
 
 /** JWTs by the digests of their signing inputs: the same token however its signature is written. */
 export async function findJwts(db: Knex, tokenDigests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = tokenDigests.map((digest) => Buffer.from(digest, 'hex'));
-  const rows = findRowsByKey<TokenRow>(db, 'tokens', 'token_digest', keys, 'token_digest <> digest');
+  const rows = findRowsByKey(db, table, 'token_digest', keys, 'token_digest <> digest');
   return (await rows).map(toToken);
 }
 
@@ -159,7 +181,7 @@ export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[])
       purge_after: token.purgeAfter ?? null,
     }),
   );
-  await insertRows(db, 'tokens', rows);
+  await insertMany(db, 'tokens', rows);
 }
 
 function toToken(row: TokenRow): RegisteredToken {

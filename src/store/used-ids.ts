@@ -2,12 +2,13 @@
 import type { Knex } from 'knex';
 import type { Digest } from '../domain/claims.ts';
 import type { UsedId } from '../domain/store.ts';
-import { findRowsByKey } from './dialect.ts';
-import { insertRows } from './insert-rows.ts';
+import { findRowsByKey, insertMany, type Table } from './dialect.ts';
+
+const table: Table<{ digest: Buffer }> = { name: 'used_ids', columns: ['digest'] };
 
 export async function findUsedIds(db: Knex, digests: readonly Digest[]): Promise<Digest[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  const found = await findRowsByKey<{ digest: Buffer }>(db, 'used_ids', 'digest', keys);
+  const found = await findRowsByKey(db, table, 'digest', keys);
   return found.map(({ digest }) => digest.toString('hex'));
 }
 
@@ -17,5 +18,5 @@ export async function insertUsedIds(db: Knex, ids: readonly UsedId[]): Promise<v
     kind,
     expires_at: expiresAt,
   }));
-  await insertRows(db, 'used_ids', rows);
+  await insertMany(db, 'used_ids', rows);
 }

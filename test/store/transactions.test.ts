@@ -1,7 +1,6 @@
 // Transactions in which nobody waits for what is only written: what fails of it fails them, and COMMIT says why.
 import type { Knex } from 'knex';
-import { dialectOf, runFixed } from '../../src/store/dialect.ts';
-import { insertRows } from '../../src/store/insert-rows.ts';
+import { dialectOf, insertMany, runFixed } from '../../src/store/dialect.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
 const uniqueness = { sqlite: 'SQLITE_CONSTRAINT_PRIMARYKEY', postgres: '23505' } as const;
@@ -11,7 +10,7 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
   await db.schema.createTable('things', (table) => table.integer('id').primary());
   const code = uniqueness[database.kind];
   const insert = (tx: Knex, ...ids: number[]) =>
-    insertRows(
+    insertMany(
       tx,
       'things',
       ids.map((id) => ({ id })),

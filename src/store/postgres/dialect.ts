@@ -2,7 +2,7 @@
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
-import type { Dialect, Key, Rows } from '../dialect.ts';
+import type { Dialect, Key, Rows, Table } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
 import { answered, PipelinedClient, send } from './pipelined-client.ts';
 
@@ -47,7 +47,6 @@ export function dialect(url: string): Dialect {
       },
     });
   return {
-    kind: 'postgres',
     isThere: () => true,
     isInPlace: () => true,
     openReader: () => open(),
@@ -90,22 +89,25 @@ async function connect(url: string): Promise<pg.Client> {
   return client;
 }
 
-export function findRow<Row>(db: Knex, sql: string): Promise<Row> {
+export function findRow<Row>(db: Knex, sql: string, values: readonly unknown[]): Promise<Row> {
+  const query = { values: [...values], ...numbered(sql) };
   return withConnection(
     db,
-    async (client: pg.Client) => (await answered(client, client.query(named(sql)))).rows[0],
+    async (client: pg.Client) => (await answered(client, client.query(query))).rows[0],
   );
 }
 
 /** One round trip for all, and a text that never changes. */
 export function findRowsByKey<Row>(
   db: Knex,
-  table: string,
+  { name, columns }: Table<Row>,
   column: string,
   keys: readonly Key[],
   condition: string,
 ): Promise<Row[]> {
-  const statement = named(`select * from "${table}" where "${column}" = any($1) and ${condition}`);
+  const statement = named(
+    `select ${namesOf(columns)} from "${name}" where "${column}" = any($1) and ${condition}`,
+  );
   return withConnection(
     db,
     async (client: pg.Client) =>
@@ -132,9 +134,8 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
 }
 
 export async function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
-  let n = 0;
-  const statement = named(sql.replace(/\?/g, () => `$${++n}`));
-  await withConnection(db, (client: pg.Client) => send(client, { values: [...values], ...statement }));
+  const query = { values: [...values], ...numbered(sql) };
+  await withConnection(db, (client: pg.Client) => send(client, query));
 }
 
 export function hexOf(bytes: string): string {
@@ -143,10 +144,18 @@ export function hexOf(bytes: string): string {
 
 /** Bytes as Postgres writes them. */
 function toJsonRow(row: Readonly<Record<string, unknown>>): object {
-  const entries = Object.entries(row).map(([column, value]) =>
-    Buffer.isBuffer(value) ? [column, `\\x${value.toString('hex')}`] : [column, value],
-  );
-  return Object.fromEntries(entries);
+  const written = { ...row };
+  for (const column in written) {
+    const value = written[column];
+    if (Buffer.isBuffer(value)) written[column] = `\\x${value.toString('hex')}`;
+  }
+  return written;
+}
+
+/** Of a statement that has `?` for each value. */
+function numbered(sql: string): { name: string; text: string } {
+  let n = 0;
+  return named(sql.replace(/\?/g, () => `$${++n}`));
 }
 
 const names = new Map<string, string>();

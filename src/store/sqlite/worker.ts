@@ -94,7 +94,8 @@ class Writer {
 
   #demandFile(): void {
     if (this.#file.isInPlace()) return;
-    throw new Error('the file of the database was deleted or replaced under the server; restart it');
+    const message = 'the file of the database was deleted or replaced under the server; restart it';
+    throw Object.assign(new Error(message), { code: 'DATABASE_REPLACED' });
   }
 
   /**
