@@ -42,13 +42,21 @@ export interface Presented {
   readonly verification: Verification;
 }
 
+export interface Sureness {
+  /**
+   * Whoever is told that a token is unknown takes it for dead. Then its key is unknown only if it is in no set that was
+   * fetched since; where a token is merely looked at, a set of a moment ago will do.
+   */
+  readonly mustBeSure?: boolean;
+}
+
 /** The port to whatever verifies signatures. */
 export interface TokenVerifier {
   /**
    * Null for what could not be a token at all. Rejects with `KeysUnavailable` when an issuer's keys cannot
    * be had: then nothing may be said of the token.
    */
-  present(presentedToken: string): Promise<Presented | null>;
+  present(presentedToken: string, sureness?: Sureness): Promise<Presented | null>;
 }
 
 /** An issuer's keys cannot be had: 503, and nothing was said. */

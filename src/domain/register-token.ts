@@ -97,11 +97,10 @@ function decide(
   registration: Registration,
 ): Decision<Registered> {
   const { digest, replacesDigest, grantId, sessionId } = registration;
-  const [existing, sameJwt, replaced, signer] = facts.together(
+  const [existing, sameJwt, replaced] = facts.together(
     () => facts.token(digest),
     () => (isJwt(registration) ? facts.jwt(registration.tokenDigest) : undefined),
     () => findReplaced(facts, registration),
-    () => (isJwt(registration) ? facts.issuer(registration.issuer) : undefined),
     // Looked at below, by nearly all: asked for now, they are loaded together with the tokens.
     () => (grantId === null ? undefined : facts.grant(grantId)),
     () => (sessionId === null ? undefined : facts.session(sessionId)),
@@ -116,7 +115,7 @@ function decide(
   const known = existing ?? sameJwt;
   if (known && !isSaidAgain(known, token)) return conflict('claims_conflict');
   if (existing) return again(facts, now, existing);
-  const kept = keptFor(token, registration, signer !== undefined);
+  const kept = keptFor(token, registration);
   if (sameJwt) return respelt(facts, now, kept);
 
   const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
@@ -323,13 +322,12 @@ function toToken(
   };
 }
 
-/** A JWT may live longer as signed; of one given by digest, whose issuer's signatures count, nobody knows. */
-function keptFor(
-  token: RegisteredToken,
-  { signedEnd }: Registration,
-  isSignerKnown: boolean,
-): RegisteredToken {
-  const end = signedEnd ?? (isJwt(token) && isSignerKnown ? openEnd(token.issuedAt) : null);
+/**
+ * A JWT may live longer as signed; of one given by digest nobody knows. Whether its issuer is trusted today says nothing of
+ * tomorrow: were its registration forgotten, its signature alone would count.
+ */
+function keptFor(token: RegisteredToken, { signedEnd }: Registration): RegisteredToken {
+  const end = signedEnd ?? (isJwt(token) ? openEnd(token.registeredAt) : null);
   return end !== null && end > token.expiresAt ? { purgeAfter: end + tokensKeptMs, ...token } : token;
 }
 

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { eventOf } from '../domain/audit.ts';
 import { isId } from '../domain/claims.ts';
-import type { TokenVerifier } from '../domain/known-token.ts';
+import { KeysUnavailable, type Presented, type TokenVerifier } from '../domain/known-token.ts';
 import {
   type LoggedOut,
   type LogoutRequest,
@@ -15,14 +15,14 @@ import {
 import { plainText } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
-import { basicChallenge, bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
+import { bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
 import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { hasBody, readForm } from './form.ts';
+import { hasBody, readBody, readForm } from './form.ts';
 import { check, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import { type GivenReason, readReason } from './reason.ts';
-import { missingParameter, Refusal } from './refusal.ts';
+import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
 
 export interface LogoutParts {
@@ -35,8 +35,14 @@ export interface LogoutParts {
 
 const timestampMax = 64;
 
+/** A number that JSON has rounded is nobody's id: it logs nobody out, and stops nobody whom a token proves. */
+const noId = '\0';
+
 /** Members that are empty or null count as not sent; unknown ones are ignored, as apps send all sorts. */
-const userId = z.union([z.string(), z.int()]).transform(String).nullish();
+const userId = z
+  .union([z.string(), z.number().multipleOf(1)])
+  .transform((id) => (typeof id === 'string' || Number.isSafeInteger(id) ? String(id) : noId))
+  .nullish();
 const text = z.string().nullish();
 const logoutBody = z.object({
   refresh_token: text,
@@ -44,7 +50,10 @@ const logoutBody = z.object({
   userId,
   reason: text,
   timestamp: z.union([z.string(), z.number()]).transform(String).nullish(),
-  scope: z.enum(['current', 'others', 'all']).nullish(),
+  scope: z.preprocess(
+    (given) => (given === '' ? null : given),
+    z.enum(['current', 'others', 'all']).nullish(),
+  ),
   ...credentialMembers,
 });
 type LogoutBody = z.output<typeof logoutBody>;
@@ -55,7 +64,7 @@ export function handleLogout(parts: LogoutParts) {
     const refreshToken = body.refresh_token || undefined;
     const bearerToken = readBearer(ctx.get('authorization'));
     const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
-    protect(ctx, [...presented, body.client_secret ?? '', body.client_assertion ?? '']);
+    protect(ctx, [bearerToken ?? '']);
     const given = readReason(body.reason || undefined, 'user_initiated_logout', presented);
     const claimedUserId = body.user_id || body.userId || null;
     const timestamp = plainText(body.timestamp ?? '', timestampMax, presented);
@@ -64,13 +73,12 @@ export function handleLogout(parts: LogoutParts) {
     const outcome =
       presented.length > 0
         ? await logOutByToken(parts, {
-            refresh: refreshToken === undefined ? null : await parts.verifier.present(refreshToken),
-            bearer: bearerToken === undefined ? null : await parts.verifier.present(bearerToken),
+            ...(await presentBoth(parts.verifier, refreshToken, bearerToken)),
             scope: body.scope ?? null,
             claimedUserId,
             ...given,
             metadata,
-            origin: originOf(ctx, { kind: 'user', id: null }, presented),
+            origin: originOf(ctx, { kind: 'user', id: null }),
           })
         : await logOutByClient(parts, ctx, body, claimedUserId, given, metadata);
     const reason = outcome.status === 'logged_out' ? given.shown : outcome.reason;
@@ -82,8 +90,9 @@ export function handleLogout(parts: LogoutParts) {
 }
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
-  if (!hasBody(ctx)) return check(logoutBody, {});
-  const isForm = /^application\/x-www-form-urlencoded/i.test(ctx.get('content-type'));
+  const type = ctx.get('content-type');
+  if (!hasBody(ctx) || (type === '' && (await readBody(ctx)).length === 0)) return check(logoutBody, {});
+  const isForm = /^application\/x-www-form-urlencoded/i.test(type);
   return check(logoutBody, isForm ? Object.fromEntries(await readForm(ctx)) : await readJson(ctx));
 }
 
@@ -92,9 +101,33 @@ function readBearer(header: string): string | undefined {
   return /^Bearer +([^ ]+) *$/i.exec(header)?.[1];
 }
 
-async function logOutByToken(parts: LogoutParts, request: LogoutRequest): Promise<LoggedOut> {
+/** The proofs; and why nothing can be said of the bearer, where the refresh token beside it may do alone. */
+interface Proofs {
+  readonly refresh: Presented | null;
+  readonly bearer: Presented | null;
+  readonly unavailable: KeysUnavailable | null;
+}
+
+async function presentBoth(
+  verifier: TokenVerifier,
+  refreshToken: string | undefined,
+  bearerToken: string | undefined,
+): Promise<Proofs> {
+  const present = (token: string) => verifier.present(token, { mustBeSure: true });
+  const refresh = refreshToken === undefined ? null : await present(refreshToken);
+  if (bearerToken === undefined) return { refresh, bearer: null, unavailable: null };
+  try {
+    return { refresh, bearer: await present(bearerToken), unavailable: null };
+  } catch (error) {
+    if (refresh === null || !(error instanceof KeysUnavailable)) throw error;
+    return { refresh, bearer: null, unavailable: error };
+  }
+}
+
+async function logOutByToken(parts: LogoutParts, request: LogoutRequest & Proofs): Promise<LoggedOut> {
   const outcome = await logOut(parts.store, parts.policy, request);
   if (outcome.status === 'already_logged_out' && outcome.reason === 'token_not_found') {
+    if (request.unavailable) throw request.unavailable;
     const { reason, reasonText, metadata, origin } = request;
     const presented = request.refresh ?? request.bearer;
     const tokenRef = presented?.tokenDigest.slice(0, 16) ?? null;
@@ -116,18 +149,16 @@ async function logOutByClient(
   const isBearer = /^bearer\b/i.test(ctx.get('authorization'));
   const caller = isBearer ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
   if (!caller || caller.authMethod === 'none') {
-    const headers = caller ? basicChallenge : bearerChallenge;
-    throw new Refusal('invalid_token', 'a refresh_token or a bearer access token is missing', { headers });
+    throw new Refusal('invalid_token', 'a refresh_token or a bearer access token is missing', {
+      headers: bearerChallenge,
+    });
   }
   demand(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
   if (!isId(userId)) {
-    throw new Refusal('invalid_request', 'user_id has the wrong form');
+    throw badParameter('user_id', 'has the wrong form');
   }
-  const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [
-    body.client_secret ?? '',
-    body.client_assertion ?? '',
-  ]);
+  const origin = originOf(ctx, { kind: 'client', id: caller.clientId });
   return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });
 }
 

@@ -120,7 +120,9 @@ async function resolveToken(
   const id = jwt?.signingInputDigest ?? byString?.tokenDigest ?? digest;
   const ids = new Set([id, byString?.tokenDigest ?? id]);
   const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
-  const ends = [byString, bySignature].flatMap((known) => (known ? [endOfRegistered(known)] : []));
+  // Of what a digest alone names nobody knows that it is no JWT, whatever was registered.
+  const known = token === undefined ? [] : [byString, bySignature].filter((found) => found !== undefined);
+  const ends = known.map(endOfRegistered);
   const signedEnd = jwt && signedEndOf(jwt, policy.lifetimeDaysMax);
   return {
     target: target as Target,

@@ -4,10 +4,10 @@ import type { Client } from '../domain/clients.ts';
 import type { TokenVerifier } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Revoked, revokeToken } from '../domain/revoke-token.ts';
-import type { Store } from '../domain/store.ts';
+import { recordEvents, type Store } from '../domain/store.ts';
 import type { AuditAction } from '../domain/vocabulary.ts';
 import { basicChallenge, type ClientAuth } from './client-auth.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { type Context, originOf } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { readForm } from './form.ts';
 import { readReason } from './reason.ts';
@@ -35,11 +35,10 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     }
     const presentedToken = form.get('token');
     if (presentedToken === undefined) throw missingParameter('token');
-    protect(ctx, [presentedToken]);
 
     const given = readReason(form.get('reason'), 'client_request', [presentedToken]);
-    const origin = originOf(ctx, { kind: 'client', id: caller.clientId }, [presentedToken]);
-    const presented = await verifier.present(presentedToken);
+    const origin = originOf(ctx, { kind: 'client', id: caller.clientId });
+    const presented = await verifier.present(presentedToken, { mustBeSure: true });
     const outcome =
       presented === null
         ? notFound
@@ -52,11 +51,7 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     const record = (action: AuditAction) => recorder.record(eventOf(origin, action, details));
     if (outcome.status === 'foreign') {
       if (caller.authMethod === 'none') await record('revoke_foreign_token');
-      else
-        await store.write(() => ({
-          outcome: undefined,
-          effects: { events: [eventOf(origin, 'revoke_foreign_token', details)] },
-        }));
+      else await recordEvents(store, [eventOf(origin, 'revoke_foreign_token', details)]);
     }
     if (outcome.status === 'already_inactive' && outcome.reason === 'token_not_found')
       await record('revoke_invalid_token');

@@ -7,6 +7,7 @@ import type { Issuer, Reading } from '../domain/issuers.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import {
   type Presented,
+  type Sureness,
   type TokenVerifier,
   type Verification,
   type Verified,
@@ -51,7 +52,7 @@ export class JwtVerifier implements TokenVerifier {
     this.#parts = parts;
   }
 
-  async present(presentedToken: string): Promise<Presented | null> {
+  async present(presentedToken: string, sureness: Sureness = {}): Promise<Presented | null> {
     if (!couldBeToken(presentedToken)) return null;
     const digest = digestOf(presentedToken);
     const known = this.#remembered.get(digest);
@@ -59,7 +60,7 @@ export class JwtVerifier implements TokenVerifier {
     if (recalled) return recalled;
     const jwt = parseJwt(presentedToken);
     if (!jwt) return { digest, tokenDigest: digest, verification: opaque };
-    const verification = await this.#verify(presentedToken, digest, jwt);
+    const verification = await this.#verify(presentedToken, digest, jwt, sureness);
     return { digest, tokenDigest: jwt.signingInputDigest, verification };
   }
 
@@ -77,10 +78,15 @@ export class JwtVerifier implements TokenVerifier {
     return undefined;
   }
 
-  async #verify(presentedToken: string, digest: Digest, jwt: UntrustedJwt): Promise<Verification> {
+  async #verify(
+    presentedToken: string,
+    digest: Digest,
+    jwt: UntrustedJwt,
+    sureness: Sureness,
+  ): Promise<Verification> {
     const { iss } = jwt.payload;
     const record = typeof iss === 'string' ? await this.#parts.issuers.find(iss) : undefined;
-    if (record) return this.#verifyByRecord(presentedToken, digest, jwt, record);
+    if (record) return this.#verifyByRecord(presentedToken, digest, jwt, record, sureness);
     const { sharedSecret } = this.#parts;
     const mayShareSecret =
       iss === undefined || (typeof iss === 'string' && sharedSecret.issuers.includes(iss));
@@ -95,12 +101,13 @@ export class JwtVerifier implements TokenVerifier {
     digest: Digest,
     jwt: UntrustedJwt,
     issuer: Issuer,
+    sureness: Sureness,
   ): Promise<Verification> {
     const { alg } = jwt.header;
     if (typeof alg !== 'string' || !issuer.algorithms.includes(alg))
       return this.#refuse('bad_algorithm', issuer);
     if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
-    const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer);
+    const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer, sureness);
     if (!key) return this.#refuse('bad_signature', issuer);
     const read = readVerifiedJwt(digest, jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer);

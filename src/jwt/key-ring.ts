@@ -28,8 +28,13 @@ export class KeyRing {
     return this.#sourceOf(issuer).current(issuer.keysStaleBefore);
   }
 
-  certain(issuer: Keyed): Promise<readonly VerifyingKey[]> {
-    return this.#sourceOf(issuer).certain(issuer.keysStaleBefore);
+  /** The keys as of `since`, an instant of `now`. */
+  certain(issuer: Keyed, since?: number): Promise<readonly VerifyingKey[]> {
+    return this.#sourceOf(issuer).certain(issuer.keysStaleBefore, since);
+  }
+
+  now(): number {
+    return this.#parts.now();
   }
 
   /** The keys after an administrator wanted them fetched again. */

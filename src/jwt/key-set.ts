@@ -2,6 +2,7 @@
 // RFC 7638 thumbprint. What is private, symmetric, weak or for another use is left out.
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
+import { isId } from '../domain/claims.ts';
 import type { PublicJwk } from '../domain/issuers.ts';
 
 export interface VerifyingKey {
@@ -23,7 +24,6 @@ const keysMax = 100;
 const rsaBitsMin = 2048;
 /** Nearly all have 65537. With 1 everybody could sign, and a long one takes a hundred times as long to verify with. */
 const rsaExponents = { min: 3n, max: 2n ** 32n };
-const kidLengthMax = 255;
 
 /** Members of RFC 7518 §6 that only private and symmetric keys have. */
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const;
@@ -47,7 +47,7 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   const mayVerify =
     (use === undefined || use === 'sig') &&
     (operations === undefined || (Array.isArray(operations) && operations.includes('verify')));
-  const isNamed = kid === undefined || (typeof kid === 'string' && kid.length <= kidLengthMax);
+  const isNamed = kid === undefined || kid === '' || isId(kid);
   if (!mayVerify || !isNamed || typeof kty !== 'string' || !['RSA', 'EC', 'OKP'].includes(kty))
     return undefined;
   try {

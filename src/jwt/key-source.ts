@@ -1,6 +1,7 @@
 // The keys of one issuer (or client): fetched, kept, and fetched again. A new key is found without a
 // restart, and a key that left the set is soon forgotten; but nobody can make us fetch often, and while the
 // issuer is down its last keys go on working for a day.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KeySource as Source } from '../domain/issuers.ts';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { FetchFailed, type FetchJson } from './fetch-json.ts';
@@ -8,7 +9,9 @@ import { readKeySet, type VerifyingKey } from './key-set.ts';
 
 /** Between two attempts. */
 const coolDownMs = 10_000;
-/** That a key is unknown is an answer only this long after a fetch. */
+/** The same where an absence has to be certain and the last attempt went well. */
+const sureCoolDownMs = 1_000;
+/** That a key is unknown is an answer only this long after a fetch began. */
 const certainMs = 30_000;
 /** After this, the set is fetched again although nothing seems to be missing from it. */
 const freshMs = 300_000;
@@ -27,6 +30,8 @@ export interface KeySourceParts {
 interface Loaded {
   readonly keys: readonly VerifyingKey[];
   readonly at: number;
+  /** When its fetch began. */
+  readonly since: number;
   /** The wish for fresh keys that this load fulfilled. */
   readonly mark: number;
 }
@@ -66,12 +71,16 @@ export class KeySource {
   }
 
   /**
-   * The keys after a key was missing from `current`: fetched just now or so lately that its absence is
-   * certain. Rejects with `KeysUnavailable` otherwise.
+   * The keys after a key was missing from `current`, asked for at `since` or later; by default so lately that its
+   * absence is nearly certain. Who must be certain waits a moment for it. Rejects with `KeysUnavailable` otherwise.
    */
-  async certain(mark: number): Promise<readonly VerifyingKey[]> {
-    if (!this.#isCertain()) await this.#load(mark);
-    if (!this.#loaded || !this.#isCertain()) throw this.#unavailable();
+  async certain(mark: number, since = this.#parts.now() - certainMs): Promise<readonly VerifyingKey[]> {
+    if (!this.#isAsOf(since)) await this.#load(mark);
+    if (!this.#isAsOf(since) && !this.#hasFailed) {
+      await delay(Math.max(0, this.#attemptedAt + sureCoolDownMs - this.#parts.now()));
+      if (!this.#isAsOf(since)) await this.#load(mark, sureCoolDownMs);
+    }
+    if (!this.#loaded || !this.#isAsOf(since)) throw this.#unavailable();
     return this.#loaded.keys;
   }
 
@@ -91,8 +100,8 @@ export class KeySource {
     return this.#loaded !== undefined && (this.#source.kind === 'jwks' || this.#age() <= lastingMs);
   }
 
-  #isCertain(): boolean {
-    return this.#loaded !== undefined && (this.#source.kind === 'jwks' || this.#age() <= certainMs);
+  #isAsOf(since: number): boolean {
+    return this.#loaded !== undefined && (this.#source.kind === 'jwks' || this.#loaded.since >= since);
   }
 
   #age(): number {
@@ -106,14 +115,15 @@ export class KeySource {
   }
 
   /** At most one fetch at a time, and none within the cool-down. Never rejects. */
-  #load(mark: number): Promise<void> {
+  #load(mark: number, betweenMs = coolDownMs): Promise<void> {
     if (this.#loading) return this.#loading;
     const { now, onKeys, onFailure } = this.#parts;
-    if (this.#source.kind !== 'jwks' && now() - this.#attemptedAt < coolDownMs) return Promise.resolve();
-    this.#attemptedAt = now();
+    if (this.#source.kind !== 'jwks' && now() - this.#attemptedAt < betweenMs) return Promise.resolve();
+    const since = now();
+    this.#attemptedAt = since;
     this.#loading = this.#fetch()
       .then((keys) => {
-        this.#loaded = { keys, at: now(), mark };
+        this.#loaded = { keys, at: now(), since, mark };
         this.#hasFailed = false;
         onKeys(this.#name, keys);
       })

@@ -49,7 +49,8 @@ export class SignalVerifier {
     const issuer = typeof iss === 'string' ? await this.#parts.issuers.find(iss) : undefined;
     if (!issuer?.inbox?.kinds.includes(kind) || issuer.disabledAt !== null) return fault('unknown_issuer');
     if (!issuer.algorithms.includes(alg)) return fault('bad_signature');
-    if (!(await findSigner(message, jwt, alg, this.#parts.keyRing, issuer))) return fault('bad_signature');
+    const signer = await findSigner(message, jwt, alg, this.#parts.keyRing, issuer, { mustBeSure: true });
+    if (!signer) return fault('bad_signature');
     if (![aud].flat().includes(issuer.inbox.audience)) return fault('wrong_audience');
     if (typeof jti !== 'string' || jti === '' || typeof iat !== 'number') return fault('missing_claims');
     if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > this.#parts.now()))

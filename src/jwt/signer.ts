@@ -5,19 +5,24 @@ import type { Keyed, KeyRing } from './key-ring.ts';
 import { suits, type VerifyingKey } from './key-set.ts';
 import { isSignedBy } from './verify-signature.ts';
 
-/** Rejects with `KeysUnavailable` when neither yes nor no is certain. */
+/**
+ * Rejects with `KeysUnavailable` when neither yes nor no is certain. Where a no will be acted on, `mustBeSure`: then a
+ * key is unknown only if the keys were fetched after this was asked.
+ */
 export async function findSigner(
   presentedToken: string,
   jwt: UntrustedJwt,
   alg: string,
   keyRing: KeyRing,
   source: Keyed,
+  { mustBeSure = false } = {},
 ): Promise<VerifyingKey | undefined> {
+  const asked = keyRing.now();
   const held = await keyRing.current(source);
   const signer = await findAmong(presentedToken, jwt, alg, held);
   // A key that we hold and that did not sign is an answer; one that we do not hold may be new.
   if (signer || isNamedIn(jwt, alg, held)) return signer;
-  const keys = await keyRing.certain(source);
+  const keys = await keyRing.certain(source, mustBeSure ? asked : undefined);
   return keys === held ? undefined : findAmong(presentedToken, jwt, alg, keys);
 }
 

@@ -1,4 +1,4 @@
-// Our own signing keys, kept in one file that only its owner may read: for each algorithm the key in use, the
+// Our own signing keys, in one file that is made for its owner's eyes only: for each algorithm the key in use, the
 // one that comes after it (published before it is used), and the one before (published until the next
 // rotation). The file is read again when it has changed.
 import { randomBytes } from 'node:crypto';

@@ -69,7 +69,7 @@ export function createTrust(parts: TrustParts): Trust {
 
 function tellFailure(log: Logger) {
   return (issuer: string, problem: string): void =>
-    log.warn({ issuer, problem }, 'keys could not be fetched; the last ones are used for 24 hours');
+    log.warn({ issuer, problem }, 'keys could not be fetched; those at hand, if any, are used for 24 hours');
 }
 
 function recordKeys(store: Store, log: Logger) {

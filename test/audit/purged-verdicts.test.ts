@@ -1,5 +1,6 @@
 // Purging changes no verdict: of registered tokens and of JWTs that nobody registered, of names that come back,
 // and when the longest life of tokens is raised or lowered afterwards.
+import { createHash } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { systemOrigin } from '../../src/domain/audit.ts';
@@ -201,6 +202,45 @@ for (const [how, livesOf] of Object.entries(signedLives)) {
     t.deepEqual([await app.isActive(expired), await app.isActive(revoked)], [false, false]);
   });
 }
+
+const base64urlOf = (text: string) => createHash('sha256').update(text).digest('base64url');
+
+testEachDatabase(
+  'a JWT that is registered by its digests stays dead, whoever is trusted when',
+  async (t, app) => {
+    const client = await app.addClient({ permissions: ['revoke:any'] });
+    const { client_id } = client;
+    const registrar = await app.addClient({ permissions: ['register'], issuers: ['https://late.example'] });
+    const issuer = await TestIssuer.unknown(app, 'https://late.example');
+    const register = async (n: number, { isWhole }: { isWhole: boolean }): Promise<string> => {
+      const token = await issuer.sign({ n, exp: app.seconds + 30 * day, client_id });
+      const { token: _, ...members } = app.registration({ client_id, exp: app.seconds + 600 });
+      const digests = {
+        token_digest: base64urlOf(token),
+        ...(isWhole && { signing_input_digest: base64urlOf(token.slice(0, token.lastIndexOf('.'))) }),
+      };
+      const body = { ...members, iss: issuer.name, sub: 'u1', ...digests };
+      t.is((await app.json('/v1/tokens', body, registrar)).status, 201);
+      return token;
+    };
+    const revoke = async (token: string) => {
+      const target = { kind: 'token', token_digest: base64urlOf(token) };
+      t.is((await app.json('/v1/revocations', { target, reason: 'admin' }, client)).status, 201);
+    };
+    const expired = await register(1, { isWhole: true });
+    const revoked = [await register(2, { isWhole: true }), await register(3, { isWhole: false })];
+    for (const token of revoked) await revoke(token);
+    const tokens = [expired, ...revoked];
+    app.advance(day);
+    await run(app);
+    await issuer.trust();
+    t.deepEqual(await Promise.all(tokens.map((token) => app.isActive(token))), [false, false, false]);
+    t.true(await app.isActive(await issuer.sign({ n: 4, exp: app.seconds + day })), 'as signed they live');
+    app.advance(401 * day);
+    t.like(await run(app), { jwts: 2, revocations: 2 });
+    t.deepEqual(await Promise.all(tokens.map((token) => app.isActive(token))), [false, false, false]);
+  },
+);
 
 testEachDatabase('a purge leaves the row by which a registration has just been answered', async (t, app) => {
   const { client_id } = await app.addClient();

@@ -45,19 +45,25 @@ export class TestIssuer {
     this.#server = server;
   }
 
+  /** Not trusted before `trust`. */
+  static async unknown(app: TestApp, name: string, alg = 'ES256'): Promise<TestIssuer> {
+    return new TestIssuer(app, name, await newKey(alg, 'k1'));
+  }
+
   /** Trusted by keys given inline. */
   static async inline(
     app: TestApp,
     fields: Record<string, unknown> = {},
     alg = 'ES256',
   ): Promise<TestIssuer> {
-    const issuer = new TestIssuer(
-      app,
-      String(fields.issuer ?? 'https://id.example'),
-      await newKey(alg, 'k1'),
-    );
-    await issuer.#trust({ jwks: { keys: [issuer.key.jwk] }, ...fields });
+    const issuer = await TestIssuer.unknown(app, String(fields.issuer ?? 'https://id.example'), alg);
+    await issuer.trust(fields);
     return issuer;
+  }
+
+  /** By the key that it has now, given inline. */
+  async trust(fields: Record<string, unknown> = {}): Promise<void> {
+    await this.#trust({ jwks: { keys: [this.key.jwk] }, ...fields });
   }
 
   /** Trusted by keys that are fetched, through its metadata unless `jwks_uri` is asked for. */

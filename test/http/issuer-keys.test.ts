@@ -54,6 +54,28 @@ testEachDatabase(
   },
 );
 
+testEachDatabase(
+  'a token signed with a key published a moment ago is ended, and never called unknown by those who end it',
+  async (t, app) => {
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+    t.teardown(() => issuer.stop());
+    t.true(await app.isActive(await issuer.sign()));
+    app.advance(2);
+    await issuer.rotate('k2');
+    const [first, second] = [await issuer.sign({ sid: 's1' }), await issuer.sign({ sid: 's2' })];
+    t.false(await app.isActive(first), 'to look at it makes nobody fetch');
+    t.is(issuer.fetches, 1);
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    const revoked = await app.form('/revoke', { token: first }, operator);
+    t.is(revoked.body.status, 'revoked');
+    const loggedOut = await app.json('/logout', { refresh_token: second });
+    t.is(loggedOut.body.data.status, 'logged_out');
+    t.is(issuer.fetches, 2);
+    app.advance(31);
+    t.deepEqual([await app.isActive(first), await app.isActive(second)], [false, false]);
+  },
+);
+
 testEachDatabase('while the issuer is down its keys work for 24 hours more', async (t, app) => {
   const issuer = await TestIssuer.fetched(app);
   t.teardown(() => issuer.stop());

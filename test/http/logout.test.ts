@@ -3,6 +3,7 @@ import type { ExecutionContext } from 'ava';
 import { digestOf } from '../../src/domain/claims.ts';
 import type { Reply, TestApp, TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 import { activity, logIn } from '../helpers/logins.ts';
 
 function loggedOut(app: TestApp, data: object = {}) {
@@ -304,6 +305,45 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'POST /logout by a refresh token does not need the keys of the bearer beside it',
+  async (t, app) => {
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+    t.teardown(() => issuer.stop());
+    issuer.answer = 'error';
+    const bearer = `Bearer ${await issuer.sign()}`;
+    const client = await app.addClient();
+    const { refresh } = await logIn(app, client);
+    const unknown = await app.json('/logout', { refresh_token: app.newToken() }, bearer);
+    t.is(unknown.status, 503, 'the bearer may be a proof');
+    const reply = await app.json('/logout', { refresh_token: refresh }, bearer);
+    t.is(reply.body.data?.status, 'logged_out', reply.text);
+    t.false(await app.isActive(refresh));
+  },
+);
+
+testEachDatabase(
+  'POST /logout takes members that are empty as not sent, and rounded numbers for nobody',
+  async (t, app) => {
+    const client = await app.addClient();
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    for (const more of [{ scope: '' }, { user_id: 2 ** 53 }]) {
+      const { refresh } = await logIn(app, client);
+      const reply = await app.json('/logout', { refresh_token: refresh, ...more });
+      t.is(reply.body.data?.status, 'logged_out', reply.text);
+    }
+    const rounded = await app.json('/logout', { user_id: 2 ** 53 }, operator);
+    t.is(rounded.status, 400);
+    t.deepEqual(rounded.body.errors, [{ field: 'user_id', message: 'user_id has the wrong form' }]);
+    const { access } = await logIn(app, client);
+    const empty = await app.request('POST', '/logout', {
+      auth: `Bearer ${access}`,
+      headers: { 'Transfer-Encoding': 'chunked' },
+    });
+    t.is(empty.body.data?.status, 'logged_out', empty.text);
+  },
+);
+
+testEachDatabase(
   'POST /logout by a client needs revoke:any, right credentials and a user_id',
   async (t, app) => {
     const weak = await app.addClient({ permissions: ['revoke:token', 'admin'] });
@@ -330,7 +370,7 @@ testEachDatabase(
         await app.json('/logout', { user_id: 'u1', client_id: open.client_id }),
         401,
         'a refresh_token or a bearer access token is missing',
-        'Basic realm="revocation-server", charset="UTF-8"',
+        'Bearer realm="revocation-server"',
       ],
     ];
     for (const [what, reply, status, message, challenge] of cases) {
