@@ -1,4 +1,4 @@
-// Settings: the only file that knows the names of environment variables. Reading them is pure, and every
+// Settings, read from the environment; config/ has their names. Reading them is pure, and every
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -136,7 +136,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     sealIntervalMs,
     sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
     sealFile: reader.text('SEAL_FILE') ?? null,
-    sealWebhookUrl: reader.has('SEAL_WEBHOOK_URL') ? reader.webhookUrl('SEAL_WEBHOOK_URL', production) : null,
+    sealWebhookUrl: reader.webhookUrl('SEAL_WEBHOOK_URL', production),
     sharedSecret,
     assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
     clientCertProxies: reader.list(
@@ -231,9 +231,10 @@ class Reader extends EnvReader {
     return 0;
   }
 
-  /** May hold a query, which is how some receivers authenticate. */
-  webhookUrl(name: string, strict: boolean): string {
-    const text = this.text(name) ?? '';
+  /** A secret, as some receivers authenticate by its path or query. */
+  webhookUrl(name: string, strict: boolean): string | null {
+    const text = this.secret(name);
+    if (text === undefined) return null;
     const protocols = strict ? /^https:$/ : /^https?:$/;
     const url = URL.canParse(text) ? new URL(text) : null;
     if (!url || !protocols.test(url.protocol) || namesUser(url))

@@ -5,14 +5,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Client } from '../domain/clients.ts';
 import { createClient, rotateClientSecret, switchClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
-import {
-  cacheMaxAgeMax,
-  clientSecret,
-  clientToWire,
-  newClientBody,
-  toNewClient,
-} from '../http/client-wire.ts';
-import { overlapSecondsDefault } from '../http/clients.ts';
+import { cacheMaxAgeMax, clientToWire, newClientBody, toNewClient } from '../http/client-wire.ts';
+import { overlapSecondsDefault, rotateBody } from '../http/clients.ts';
 import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { timeOf } from '../http/respond.ts';
@@ -38,6 +32,10 @@ interface CreateOptions {
   jwksUri?: string;
   tlsSubjectDn?: string;
   tlsSanDns?: string;
+  tlsSanUri?: string;
+  tlsSanIp?: string;
+  tlsSanEmail?: string;
+  scope?: string;
   introspectionAlg?: string;
   secretStdin?: boolean;
   json?: boolean;
@@ -48,7 +46,7 @@ export function clientCommand(process: NodeJS.Process): Command {
   const show = (wire: Record<string, unknown>, json: boolean | undefined) =>
     say(json ? JSON.stringify(wire) : toText(wire));
   const readSecret = async (isWanted: boolean | undefined) =>
-    isWanted ? check(clientSecret, (await text(process.stdin)).replace(/\r?\n$/, '')) : undefined;
+    isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
   const command = new Command('client').description(
     'who may call: create, list, show, rotate-secret, disable, enable',
   );
@@ -77,22 +75,27 @@ export function clientCommand(process: NodeJS.Process): Command {
     .option('--jwks-uri <url>', 'fetch its public keys from here')
     .option('--tls-subject-dn <dn>', 'subject of its certificate (tls_client_auth), as in RFC 4514')
     .option('--tls-san-dns <name>', 'DNS name in its certificate (tls_client_auth)')
+    .option('--tls-san-uri <uri>', 'URI in its certificate (tls_client_auth)')
+    .option('--tls-san-ip <address>', 'IP address in its certificate (tls_client_auth)')
+    .option('--tls-san-email <address>', 'e-mail address in its certificate (tls_client_auth)')
+    .option('--scope <scopes>', 'introspection shows it these scopes alone, parted by spaces')
     .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')
     .action(async (options: CreateOptions) => {
-      const body = check(newClientBody, await toBody(options));
-      const secret = await readSecret(options.secretStdin);
+      const client_secret = await readSecret(options.secretStdin);
+      const body = check(newClientBody, withoutAbsent({ ...(await toBody(options)), client_secret }));
       await withNewStore(process, async (store, config, origin) => {
         const fields = await toNewClient(body, !config.production);
-        const created = await createClient(store, origin, fields, secret);
+        const created = await createClient(store, origin, fields, client_secret);
         if (created.status === 'client_exists')
           throw new Refusal(
             'client_exists',
             'There is a client of this id. Choose another, or see `client show`.',
           );
         const { client, clientSecret } = created;
-        const once = clientSecret === null ? {} : { client_secret: clientSecret };
+        const isGenerated = clientSecret !== null && client_secret === undefined;
+        const once = isGenerated ? { client_secret: clientSecret } : {};
         show({ ...clientToWire(client), ...once }, options.json);
         if (client.permissions.includes('introspect') && client.audiences.length === 0)
           process.stderr.write(`${noAudience}\n`);
@@ -131,17 +134,19 @@ export function clientCommand(process: NodeJS.Process): Command {
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')
     .action(async (id: string, options: { overlap: number; secretStdin?: boolean; json?: boolean }) => {
-      const secret = await readSecret(options.secretStdin);
+      const said = { overlap_seconds: options.overlap, client_secret: await readSecret(options.secretStdin) };
+      const { overlap_seconds, client_secret } = check(rotateBody, withoutAbsent(said));
       await withStore(process, async (store, _config, origin) => {
-        const rotated = await rotateClientSecret(store, origin, id, options.overlap * 1000, secret);
+        const rotated = await rotateClientSecret(store, origin, id, overlap_seconds * 1000, client_secret);
         if (rotated.status === 'not_found') unknownClient();
         if (rotated.status !== 'rotated')
-          throw new Refusal('invalid_request', 'This client has no secret: it does not authenticate.');
-        const { clientSecret, previousExpireAt } = rotated;
-        show(
-          { client_id: id, client_secret: clientSecret, previous_expires_at: timeOf(previousExpireAt) },
-          options.json,
-        );
+          throw new Refusal(
+            'invalid_request',
+            'This client has no secret. `client show` tells how it authenticates.',
+          );
+        const once = client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
+        const previous_expires_at = timeOf(rotated.previousExpireAt);
+        show({ client_id: id, ...once, previous_expires_at }, options.json);
       });
     });
 
@@ -183,6 +188,10 @@ async function toBody(options: CreateOptions): Promise<Record<string, unknown>> 
     jwks_uri: options.jwksUri,
     tls_client_auth_subject_dn: options.tlsSubjectDn,
     tls_client_auth_san_dns: options.tlsSanDns,
+    tls_client_auth_san_uri: options.tlsSanUri,
+    tls_client_auth_san_ip: options.tlsSanIp,
+    tls_client_auth_san_email: options.tlsSanEmail,
+    scope: options.scope,
     introspection_signed_response_alg: options.introspectionAlg,
   };
   return withoutAbsent(body);

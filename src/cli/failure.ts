@@ -1,26 +1,17 @@
 // What stops a command, told to the operator: what it was, and what to do.
 
-const notAFolder =
-  'The path in DATABASE_URL leads through something that is no folder. Correct DATABASE_URL.';
-
 const remedies: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'The port is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
-  EACCES:
-    'This user may not listen on that port or write that file. Choose a port over 1023, or give it the right.',
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
   ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
   NO_DATABASE:
     'There is no database where DATABASE_URL points (a relative path counts from the working directory). ' +
-    'Correct it; or make one: start the server, or run `revocation-server migrate up`.',
+    'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
     'The schema of the database is older than this program. Run: npm run -s cli -- migrate up',
-  ENOTDIR: notAFolder,
-  EEXIST: notAFolder,
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
   '3D000': 'The database named in DATABASE_URL does not exist. Create it: createdb NAME.',
-  '42501':
-    'The database user may not do this. Run `revocation-server migrate up` as the owner of the schema.',
+  '42501': 'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
   SQLITE_BUSY: 'Another process holds the database for long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
@@ -29,9 +20,23 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_READONLY: 'The database file or its folder may not be written by this user. Give it the right.',
 };
 
+const listenRemedies: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'The port is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
+  EACCES: 'This user may not listen on that port. Choose one over 1023, or give it the right.',
+};
+
+/** What to do about a path, which the message names before. */
+const pathRemedies: Readonly<Record<string, string>> = {
+  EACCES: 'may not be read or written by this user. Give it the right, or correct the setting that names it.',
+  ENOTDIR: 'leads through something that is no folder. Correct the setting that names it.',
+  EEXIST: 'leads through something that is no folder. Correct the setting that names it.',
+  ENOENT: 'is not there, and cannot be made. Correct the setting that names it.',
+};
+
 export function describeFailure(error: unknown): string {
-  const { code, syscall, message } = rootOf(error);
-  if (syscall === 'listen' && code !== 'EADDRINUSE' && code !== 'EACCES') return noSuchAddress;
+  const { code, syscall, path, message } = rootOf(error);
+  if (syscall === 'listen') return listenRemedies[code] ?? noSuchAddress;
+  if (typeof path === 'string' && pathRemedies[code]) return `${path} ${pathRemedies[code]}`;
   return remedies[code] ?? remedies[familyOf(code)] ?? `It failed: ${message}`;
 }
 
@@ -42,37 +47,85 @@ function familyOf(code: string): string {
   return code.split('_').slice(0, 2).join('_');
 }
 
-/** The words of the API, where they begin a message, as the options that they were given by. */
+/** The words of the API as the options that they were given by; of what is nested the beginning will do. */
 const options: Readonly<Record<string, string>> = {
+  client_id: '--id',
+  client_name: '--name',
   token_endpoint_auth_method: '--auth-method',
   permissions: '--permission',
   audiences: '--audience',
-  allowed_origins: '--allowed-origin',
+  allowed_origins: '--origin',
+  issuers: '--issuer',
+  cascade: '--cascade',
+  logout_scope: '--logout-scope',
+  cache_max_age: '--cache-max-age',
   client_secret: '--secret-stdin',
-  client_id: '--id',
-  confirm: '--confirm',
+  tls_client_auth_subject_dn: '--tls-subject-dn',
+  tls_client_auth_san_dns: '--tls-san-dns',
+  tls_client_auth_san_uri: '--tls-san-uri',
+  tls_client_auth_san_ip: '--tls-san-ip',
+  tls_client_auth_san_email: '--tls-san-email',
+  scope: '--scope',
+  introspection_signed_response_alg: '--introspection-alg',
+  overlap_seconds: '--overlap',
+  issuer: '--issuer',
+  discovery: '--discover',
   jwks_uri: '--jwks-uri',
   jwks: '--jwks-file',
   algorithms: '--alg',
   types: '--type',
+  'claims.user': '--user-claim',
+  'claims.client': '--client-claim',
+  'claims.session': '--session-claim',
+  'claims.grant': '--grant-claim',
   default_client: '--default-client',
   default_audience: '--default-audience',
+  refresh_marker: '--refresh-marker',
+  scope_permissions: '--scope-permission',
   reach: '--reach',
   'inbox.kinds': '--inbox',
   'inbox.audience': '--inbox-audience',
   'inbox.governs': '--inbox-governs',
   'inbox.subject_formats': '--inbox-subject-format',
-  'target.client_id': '--only-client',
+  'target.sub': '--subject',
+  'target.session_id': '--session',
+  'target.grant_id': '--grant',
+  'target.client_id': '--client or --only-client',
   'target.token_use': '--only-use',
+  'target.jti': '--jti',
+  'target.kid': '--kid',
+  'target.thumbprint': '--key',
+  'target.token_digest': '--token-digest',
+  'target.token': '--token-stdin',
+  'target.issuer': '--issuer',
+  cutoff: '--cutoff',
+  reason: '--reason',
+  reason_text: '--reason-text',
+  confirm: '--confirm',
 };
 
+/** Words of the API stand where a message begins; elsewhere those that are no English. */
 export function inOptions(message: string): string {
-  return message.replace(/^([a-z_.]+?)(\.\d+)?(?= )/, (words, name: string) => options[name] ?? words);
+  return message.replace(/(?<![-\w.])[a-z][\w.]*(?=[ ,;:)]|$)/g, (word, at: number) =>
+    at === 0 || word.includes('_') || word === 'jwks' || word === 'discovery'
+      ? (optionOf(word) ?? word)
+      : word,
+  );
+}
+
+function optionOf(word: string): string | undefined {
+  const parts = word.split('.');
+  for (let length = parts.length; length > 0; length--) {
+    const option = options[parts.slice(0, length).join('.')];
+    if (option !== undefined) return option;
+  }
+  return undefined;
 }
 
 interface Failure {
   readonly code?: unknown;
   readonly syscall?: unknown;
+  readonly path?: unknown;
   readonly message?: unknown;
   readonly cause?: Failure;
   readonly errors?: readonly Failure[];
@@ -81,5 +134,6 @@ interface Failure {
 function rootOf(error: unknown): Failure & { code: string; message: string } {
   let root = error as Failure;
   for (let next: Failure | undefined = root; next; next = next.cause ?? next.errors?.[0]) root = next;
-  return { code: String(root.code ?? ''), message: String(root.message ?? root), syscall: root.syscall };
+  const { syscall, path } = root;
+  return { code: String(root.code ?? ''), message: String(root.message ?? root), syscall, path };
 }

@@ -109,8 +109,9 @@ async function hintOfNamespace(
 /** The body that POST /v1/revocations would be sent. */
 function toBody(options: Options, token: string | undefined): object {
   const { subject, session, grant, client, key, kid, jti, tokenDigest, everything } = options;
+  const { onlyClient, onlyUse } = options;
   const named = [
-    subject !== undefined && { kind: 'subject', sub: subject },
+    subject !== undefined && { kind: 'subject', sub: subject, client_id: onlyClient, token_use: onlyUse },
     session !== undefined && { kind: 'session', session_id: session },
     grant !== undefined && { kind: 'grant', grant_id: grant },
     client !== undefined && { kind: 'client', client_id: client },
@@ -124,14 +125,11 @@ function toBody(options: Options, token: string | undefined): object {
   const [target] = named;
   if (target === undefined || named.length > 1)
     throw badParameter('target', 'must be named by exactly one option, such as --subject; see --help');
-  const { issuer, onlyClient, onlyUse, cutoff, reason, reasonText, dryRun, confirm } = options;
+  if (subject === undefined && (onlyClient !== undefined || onlyUse !== undefined))
+    throw badParameter(onlyClient === undefined ? '--only-use' : '--only-client', 'goes with --subject');
+  const { issuer, cutoff, reason, reasonText, dryRun, confirm } = options;
   return withoutAbsent({
-    target: withoutAbsent({
-      ...target,
-      issuer,
-      ...(onlyClient && { client_id: onlyClient }),
-      token_use: onlyUse,
-    }),
+    target: withoutAbsent({ ...target, issuer }),
     cutoff,
     reason,
     reason_text: reasonText,

@@ -1,6 +1,5 @@
 // The process around the server: settings from the environment, signals, exit codes, and what a person
-// reads on the console. Shared by `node dist/src/main.js` and
-// `revocation-server serve`.
+// reads on the console. Shared by `node dist/src/main.js` and `revocation-server serve`.
 import type { Logger } from 'pino';
 import { seedDemo } from '../../seeds/demo.ts';
 import { policyOf } from '../app.ts';

@@ -54,7 +54,9 @@ export class EnvReader {
       return undefined;
     }
     try {
-      return readFileSync(path, 'utf8').trim();
+      const text = readFileSync(path, 'utf8').trim();
+      if (text === '') this.report(`${name}_FILE`, 'names an empty file', 'Put the secret into it.');
+      return text;
     } catch {
       this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
       return undefined;

@@ -238,6 +238,7 @@ export const settings: readonly Setting[] = [
     default: 'none',
     means: 'https URL that each seal is posted to',
     value: ({ sealWebhookUrl }) => sealWebhookUrl && originOnly(sealWebhookUrl),
+    secret: true,
   },
 ];
 

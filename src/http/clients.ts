@@ -7,10 +7,10 @@ import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { clientSecret, clientToWire, newClientBody, toNewClient } from './client-wire.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { type Context, originOf } from './context.ts';
 import { hasBody } from './form.ts';
 import { check, readJson } from './json.ts';
-import { badCursor, encodeCursor, linkNext, readCursor, readLimit, readQuery } from './query.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
 
@@ -23,7 +23,7 @@ export interface ClientsParts {
 
 const overlapSecondsMax = 2_592_000;
 export const overlapSecondsDefault = 86_400;
-const rotateBody = z.strictObject({
+export const rotateBody = z.strictObject({
   overlap_seconds: z.int().min(0).max(overlapSecondsMax).default(overlapSecondsDefault),
   client_secret: clientSecret.optional(),
 });
@@ -38,7 +38,6 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
     async createClient(ctx: Context): Promise<void> {
       const caller = await auth.permit(ctx, 'admin');
       const body = check(newClientBody, await readJson(ctx));
-      protect(ctx, [body.client_secret ?? '']);
       const origin = originOf(ctx, caller.actor);
       const fields = await toNewClient(body, allowHttpKeys);
       const created = await createClient(store, origin, fields, body.client_secret);
@@ -60,11 +59,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       const [after, list] = readCursor(query) ?? ['', 'clients'];
       if (typeof after !== 'string' || after.includes('\0') || list !== 'clients') throw badCursor();
       const clients = await store.listClients(after, limit + 1);
-      const page = clients.slice(0, limit);
-      const last = page.at(-1);
-      const nextCursor = clients.length > limit && last ? encodeCursor([last.clientId, 'clients']) : null;
-      linkNext(ctx, nextCursor);
-      respond(ctx, 200, { items: page.map(clientToWire), next_cursor: nextCursor });
+      respondPage(ctx, clients, limit, ({ clientId }) => [clientId, 'clients'], clientToWire);
     },
 
     async showClient(ctx: Context): Promise<void> {
@@ -78,7 +73,6 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       const caller = await auth.permit(ctx, 'admin');
       const clientId = clientIdOf(ctx);
       const body = check(rotateBody, hasBody(ctx) ? await readJson(ctx) : {});
-      protect(ctx, [body.client_secret ?? '']);
       const origin = originOf(ctx, caller.actor);
       const rotated = await rotateClientSecret(
         store,

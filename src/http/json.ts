@@ -1,6 +1,7 @@
 // JSON bodies of /v1 and /logout, and checking them: every problem names its member, none its value.
 import type { z } from 'zod';
-import type { Context } from './context.ts';
+import { isObject } from '../domain/jwt-shape.ts';
+import { type Context, protect, secretNames } from './context.ts';
 import { bodyBytesMax, readBody } from './form.ts';
 import { Refusal, safeName } from './refusal.ts';
 
@@ -23,7 +24,17 @@ export async function readJsonOfSize(
   const value = body.length === 0 ? {} : parseJson(body);
   if (typeof value !== 'object' || value === null)
     throw new Refusal('invalid_request', 'the body must be a JSON object or array');
+  protect(ctx, secretsIn(value));
   return { value, bytes: body.length };
+}
+
+/** Secrets of a body, and of what is in it: items of an array, a list of tokens, the target of a revocation. */
+export function* secretsIn(body: unknown): Iterable<string> {
+  if (Array.isArray(body)) for (const item of body) yield* secretsIn(item);
+  if (!isObject(body)) return;
+  for (const name of secretNames) if (typeof body[name] === 'string') yield body[name];
+  if (Array.isArray(body.tokens)) yield* body.tokens.filter((token) => typeof token === 'string');
+  yield* secretsIn(body.target);
 }
 
 /** RFC 8259 §8.1: what is not UTF-8 is no JSON; to mend it could make one user of two. */
@@ -81,7 +92,8 @@ function problemOf(issue: Issue): string {
     case 'too_big':
       return `is over ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'too_small':
-      return issue.origin === 'string' && issue.minimum === 1 ? 'is empty' : `is under ${issue.minimum}`;
+      if (issue.origin === 'string' && issue.minimum === 1) return 'is empty';
+      return `is under ${issue.minimum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'invalid_union':
       if ('options' in issue && issue.options) return `must be one of: ${issue.options.join(', ')}`;
       return issue.message === wordless ? 'has the wrong form' : issue.message;

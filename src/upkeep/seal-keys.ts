@@ -22,7 +22,7 @@ export class SealKeys {
     const key = this.#read()?.keys[0];
     if (!key?.d)
       throw new UnusableSealKey(
-        `SEAL_KEY_FILE (${this.path}) holds no signing key. Make one: revocation-server audit rotate-key`,
+        `SEAL_KEY_FILE (${this.path}) holds no signing key. Make one: npm run -s cli -- audit rotate-key`,
       );
     return key;
   }

@@ -1,0 +1,58 @@
+// `client …` on the command line: what the API takes, in options.
+import type { TestApp } from '../helpers/app.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { cli, type Ran } from '../helpers/run.ts';
+
+const ownSecret = 'a secret that somebody has chosen, long enough';
+
+function client(app: TestApp, args: readonly string[], input?: string): Promise<Ran> {
+  return cli(['client', ...args, '--json'], { DATABASE_URL: app.database.url }, input);
+}
+
+testEachDatabase('a generated secret is shown, one that was given is not', async (t, app) => {
+  const generated = await client(app, ['create', '--id', 'one']);
+  t.true(JSON.parse(generated.stdout).client_secret.length >= 32, generated.stderr);
+  const given = await client(app, ['create', '--id', 'two', '--secret-stdin'], `${ownSecret}\n`);
+  t.is(given.code, 0, given.stderr);
+  t.false('client_secret' in JSON.parse(given.stdout));
+  const rotated = await client(app, ['rotate-secret', 'one', '--secret-stdin'], `${ownSecret}\n`);
+  t.is(rotated.code, 0, rotated.stderr);
+  t.deepEqual(Object.keys(JSON.parse(rotated.stdout)), ['client_id', 'previous_expires_at']);
+});
+
+testEachDatabase('client create takes every certificate name, and scopes', async (t, app) => {
+  const tls = ['--auth-method', 'tls_client_auth', '--tls-san-uri', 'https://api.example/one'];
+  const { code, stdout, stderr } = await client(app, [
+    'create',
+    '--id',
+    'api',
+    ...tls,
+    '--scope',
+    'read write',
+  ]);
+  t.is(code, 0, stderr);
+  t.like(JSON.parse(stdout), {
+    tls_client_auth_san_uri: 'https://api.example/one',
+    scope: 'read write',
+  });
+});
+
+testEachDatabase('client commands name the option that is wrong, and do nothing', async (t, app) => {
+  await client(app, ['create', '--id', 'one']);
+  for (const [args, input, message] of [
+    [['create', '--id', 'x', '--origin', 'foo'], '', /^--origin must be an origin/],
+    [['create', '--id', 'x', '--secret-stdin'], 'short', /^--secret-stdin is under 32 characters/],
+    [
+      ['create', '--id', 'x', '--auth-method', 'none', '--secret-stdin'],
+      ownSecret,
+      /^--secret-stdin goes with/,
+    ],
+    [['rotate-secret', 'one', '--secret-stdin'], 'short', /^--secret-stdin is under 32 characters/],
+    [['rotate-secret', 'one', '--overlap', '9999999'], '', /^--overlap is over/],
+  ] as const) {
+    const { code, stderr } = await client(app, args, input);
+    t.is(code, 1, args.join(' '));
+    t.regex(stderr, message);
+  }
+  t.is(await app.store.ask((facts) => facts.client('x')), undefined);
+});

@@ -1,0 +1,43 @@
+// What an operator reads when a command fails: options instead of members of the API, and what to do about what.
+import test from 'ava';
+import { describeFailure, inOptions } from '../../src/cli/failure.ts';
+import { newClientBody } from '../../src/http/client-wire.ts';
+import { rotateBody } from '../../src/http/clients.ts';
+import { newIssuerBody } from '../../src/http/issuer-wire.ts';
+import { revocationBody } from '../../src/http/revocation-wire.ts';
+
+test('every member that an option gives is told by its option', (t) => {
+  const members = [newClientBody, rotateBody, newIssuerBody].flatMap(({ shape }) => Object.keys(shape));
+  const nested = ['claims.user.0', 'scope_permissions.foo.0', 'inbox.kinds.0', 'refresh_marker.claim'];
+  const targets = revocationBody.shape.target.options.flatMap(({ shape }) =>
+    Object.keys(shape).map((name) => `target.${name}`),
+  );
+  const orders = Object.keys(revocationBody.shape);
+  // Flags that cannot be wrong, and what stands for several options.
+  const others = ['reuses_ids', 'claims', 'inbox', 'target', 'target.kind', 'dry_run'];
+  for (const name of [...members, ...nested, ...targets, ...orders].filter((name) => !others.includes(name)))
+    t.regex(inOptions(`${name} is missing`), /^--[a-z-]+( or --[a-z-]+)? is missing$/, name);
+});
+
+test('members are told by their options within a message, and English stays English', (t) => {
+  t.is(
+    inOptions('jwks is one of three: give discovery, jwks_uri or jwks, and only one'),
+    '--jwks-file is one of three: give --discover, --jwks-uri or --jwks-file, and only one',
+  );
+  t.is(
+    inOptions('permissions must be empty for a client that has other permissions'),
+    '--permission must be empty for a client that has other permissions',
+  );
+  t.is(inOptions('There is no client of this id.'), 'There is no client of this id.');
+});
+
+test('what is wrong with a path names the path, and what is wrong with a port the port', (t) => {
+  const failure = (code: string, more: object) =>
+    describeFailure(new Error('outer', { cause: Object.assign(new Error('inner'), { code, ...more }) }));
+  t.regex(failure('ENOTDIR', { syscall: 'mkdir', path: '/etc/passwd/x' }), /^\/etc\/passwd\/x leads through/);
+  t.regex(failure('EACCES', { syscall: 'open', path: '/root/x' }), /^\/root\/x may not be read or written/);
+  t.regex(failure('EACCES', { syscall: 'listen' }), /may not listen on that port/);
+  t.regex(failure('EADDRINUSE', { syscall: 'listen' }), /The port is taken/);
+  t.regex(failure('EADDRNOTAVAIL', { syscall: 'listen' }), /no address that HOST names/);
+  t.is(failure('EWHATEVER', {}), 'It failed: inner');
+});
