@@ -26,6 +26,8 @@ export function once<T>(
       return { outcome: isSame ? (earlier.outcome as T) : { status: 'key_reused' }, effects: {} };
     }
     const { outcome, effects } = decide(facts, now);
+    // What was refused may be in order when it comes again.
+    if (Object.keys(effects).length === 0) return { outcome, effects };
     return { outcome, effects: { ...effects, remember: { ...key, expiresAt: now + keptMs } } };
   };
 }

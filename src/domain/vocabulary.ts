@@ -1,4 +1,4 @@
-// The one vocabulary of outcomes, reasons and audit actions (DESIGN: names). Code, audit trail, logs,
+// The one vocabulary of outcomes, reasons and audit actions. Code, audit trail, logs,
 // metrics, tests and openapi.yaml all use these words; nothing else may invent one.
 
 /** Why a token that was presented is not (or no longer) alive, in the words of /revoke and /logout. */

@@ -4,10 +4,18 @@
 import { toWire } from '../domain/audit-record.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import type { Store } from '../domain/store.ts';
-import { filterNames, fingerprintOf, readFilter } from './audit-query.ts';
+import { filterNames, readFilter } from './audit-query.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
-import { badCursor, encodeCursor, linkNext, type Query, readCursor, readLimit, readQuery } from './query.ts';
+import {
+  badCursor,
+  fingerprintOf,
+  type Query,
+  readCursor,
+  readLimit,
+  readQuery,
+  respondPage,
+} from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
 
@@ -36,12 +44,8 @@ export function handleListEvents({ store, auth }: AuditParts) {
     const events = oldestFirst
       ? await store.listEventsAfter({ ...filter, below }, seen, limit + 1)
       : await store.listEvents({ ...filter, below }, seen, limit + 1);
-    const page = events.slice(0, limit);
-    const last = page.at(-1);
-    const nextCursor =
-      events.length > limit && last ? encodeCursor([below, last.seq, fingerprintOf(query, names)]) : null;
-    linkNext(ctx, nextCursor);
-    respond(ctx, 200, { items: page.map(toWire), next_cursor: nextCursor });
+    const walk = fingerprintOf(query, names);
+    respondPage(ctx, events, limit, ({ seq }) => [below, seq, walk], toWire);
 
     async function begin(): Promise<Position> {
       const head = await store.findEventHead();

@@ -1,5 +1,4 @@
 // The filters that all views of the audit trail share.
-import { hash } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { EventFilter } from '../domain/store.ts';
 import { auditActions, reasons } from '../domain/vocabulary.ts';
@@ -74,10 +73,4 @@ export function readFilter(query: Query): Omit<EventFilter, 'below'> {
   if (from !== undefined) filter.from = from;
   if (to !== undefined) filter.to = to;
   return filter as Omit<EventFilter, 'below'>;
-}
-
-/** A cursor belongs to the query it was given out under. */
-export function fingerprintOf(query: Query, names: readonly string[]): string {
-  const text = JSON.stringify(names.map((name) => query.get(name) ?? null));
-  return hash('sha256', text, 'base64url').slice(0, 16);
 }

@@ -3,7 +3,7 @@
 import type { JSONWebKeySet } from 'jose';
 import type { AuditParts } from './audit-events.ts';
 import type { Context } from './context.ts';
-import { badCursor, encodeCursor, linkNext, readCursor, readLimit, readQuery } from './query.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { respond, timeOf } from './respond.ts';
 
 export interface SealParts extends AuditParts {
@@ -20,18 +20,19 @@ export function handleSeals({ store, auth, publicSealKeys }: SealParts) {
       const [after, list] = readCursor(query) ?? [0, 'seals'];
       if (!Number.isSafeInteger(after) || (after as number) < 0 || list !== 'seals') throw badCursor();
       const seals = await store.upkeep.listSeals(after as number, limit + 1);
-      const page = seals.slice(0, limit);
-      const last = page.at(-1);
-      const nextCursor = seals.length > limit && last ? encodeCursor([last.number, 'seals']) : null;
-      linkNext(ctx, nextCursor);
-      const items = page.map((seal) => ({
-        number: seal.number,
-        first_event: String(seal.first),
-        last_event: String(seal.last),
-        sealed_at: timeOf(seal.sealedAt * 1000),
-        seal: seal.jws,
-      }));
-      respond(ctx, 200, { items, next_cursor: nextCursor });
+      respondPage(
+        ctx,
+        seals,
+        limit,
+        ({ number }) => [number, 'seals'],
+        (seal) => ({
+          number: seal.number,
+          first_event: String(seal.first),
+          last_event: String(seal.last),
+          sealed_at: timeOf(seal.sealedAt * 1000),
+          seal: seal.jws,
+        }),
+      );
     },
 
     async listSealKeys(ctx: Context): Promise<void> {

@@ -185,7 +185,7 @@ export class ClientAuth {
     const seconds = await throttle.fail(clientId, ctx.state.ip);
     // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
     const known = clientId !== null && (await directory.find(clientId)) ? clientId : null;
-    const origin = originOf(ctx, { kind: 'client', id: null }, presented);
+    const origin = originOf(ctx, { kind: 'client', id: null });
     await recorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
     const { log, requestId } = ctx.state;
     log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');

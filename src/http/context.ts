@@ -19,6 +19,8 @@ export interface State {
   clientId: string | null;
   /** Who calls, once that is known: a client, or the user of a bearer token. */
   caller: Actor | null;
+  /** Secrets of the request that its User-Agent repeats. */
+  secrets: Set<string>;
   log: Logger;
 }
 
@@ -34,17 +36,34 @@ export function requestIdOf(header: string): string {
 
 const channelOf = { oauth: 'oauth', logout: 'logout', v1: 'api' } as const;
 
-/** The origin that events of this request bear; `presented` are its secrets, which no event may hold. */
-export function originOf(ctx: Context, actor: Actor, presented: readonly string[] = []): Origin {
-  const { requestId, ip } = ctx.state;
-  const userAgent = plainText(ctx.get('user-agent'), userAgentMax, presented);
+/** The origin that events of this request bear; not before its body was read and protected. */
+export function originOf(ctx: Context, actor: Actor): Origin {
+  const { requestId, ip, secrets } = ctx.state;
+  const userAgent = plainText(ctx.get('user-agent'), userAgentMax, [...secrets]);
   return { actor, channel: channelOf[ctx.state.family], ip, userAgent, requestId };
 }
 
-/** A request id in which the caller pasted its token is replaced before anything is written down. */
-export function protect(ctx: Context, presented: readonly string[]): void {
-  if (!presented.some((secret) => secret !== '' && ctx.state.requestId.includes(secret))) return;
-  ctx.state.requestId = randomUUID();
+/** Members of bodies that nobody may write down. */
+export const secretNames = [
+  'token',
+  'refresh_token',
+  'logout_token',
+  'replaces',
+  'client_secret',
+  'client_assertion',
+] as const;
+
+/**
+ * Secrets that a caller has pasted into its request id or User-Agent as well are written down nowhere. Bodies are
+ * protected as soon as they are read, whatever becomes of the request.
+ */
+export function protect(ctx: Context, secrets: Iterable<string>): void {
+  const userAgent = ctx.get('user-agent');
+  for (const secret of secrets) {
+    if (secret === '') continue;
+    if (ctx.state.requestId.includes(secret)) ctx.state.requestId = randomUUID();
+    if (userAgent.includes(secret)) ctx.state.secrets.add(secret);
+  }
 }
 
 /**
@@ -54,7 +73,7 @@ export function protect(ctx: Context, presented: readonly string[]): void {
 export function addressOf(peer: string, forwardedFor: string, trusted: BlockList): string {
   let address = plainAddress(peer);
   if (forwardedFor === '') return address;
-  const hops = forwardedFor.split(',').map((hop) => plainAddress(hop.trim()));
+  const hops = forwardedFor.split(',').map((hop) => plainAddress(withoutPort(hop.trim())));
   while (hops.length > 0 && isTrusted(address, trusted)) {
     const hop = hops.pop() as string;
     if (isIP(hop) === 0) break;
@@ -65,6 +84,12 @@ export function addressOf(peer: string, forwardedFor: string, trusted: BlockList
 
 export function isTrusted(address: string, trusted: BlockList): boolean {
   return isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+}
+
+/** Some gateways add the port they were called from, and then brackets to IPv6 addresses. */
+function withoutPort(hop: string): string {
+  const [, ipv6, ipv4] = /^(?:\[([^\]]+)\](?::\d+)?|(\d+(?:\.\d+){3}):\d+)$/.exec(hop) ?? [];
+  return ipv6 ?? ipv4 ?? hop;
 }
 
 /** IPv4 addresses in IPv6 clothes are IPv4 addresses. */

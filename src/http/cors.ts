@@ -12,7 +12,7 @@ export function cors(directory: ClientDirectory) {
     const isAllowed = origin !== '' && (await directory.allowsOrigin(origin));
     if (isAllowed) {
       ctx.set('Access-Control-Allow-Origin', origin);
-      ctx.set('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After, WWW-Authenticate');
+      ctx.set('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After, WWW-Authenticate, Revocation-Seq');
     }
     if (ctx.method !== 'OPTIONS') return void (await next());
     if (isAllowed) {

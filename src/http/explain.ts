@@ -5,7 +5,7 @@ import { type Explained, explainToken } from '../domain/explain-token.ts';
 import type { Presented, TokenVerifier } from '../domain/known-token.ts';
 import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, protect } from './context.ts';
+import type { Context } from './context.ts';
 import { check, readJson } from './json.ts';
 import { digest, identifier } from './members.ts';
 import { badParameter, missingParameter } from './refusal.ts';
@@ -28,7 +28,6 @@ export function handleExplain({ store, verifier, auth }: ExplainParts) {
   return async function explain(ctx: Context): Promise<void> {
     await auth.permit(ctx, 'audit');
     const { token, token_digest, caller } = check(body, await readJson(ctx));
-    protect(ctx, [token ?? '']);
     if (token !== undefined && token_digest !== undefined)
       throw badParameter('token_digest', 'is given, and so is token');
     const presented = token === undefined ? byDigest(token_digest) : await verifier.present(token);

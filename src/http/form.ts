@@ -2,7 +2,7 @@
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
 import type { IncomingMessage } from 'node:http';
-import type { Context } from './context.ts';
+import { type Context, protect, secretNames } from './context.ts';
 import { badParameter, Refusal, safeName } from './refusal.ts';
 
 export type Form = ReadonlyMap<string, string>;
@@ -15,10 +15,15 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Reads the form of a request; refuses every other kind of body. */
 export async function readForm(ctx: Context): Promise<Form> {
   const type = ctx.get('content-type');
-  if (!/^application\/x-www-form-urlencoded *(?:;|$)/i.test(type)) {
+  if (!/^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i.test(type)) {
     throw new Refusal('unsupported_media_type', 'the content type must be application/x-www-form-urlencoded');
   }
-  return parseForm(await readBody(ctx));
+  const form = parseForm(await readBody(ctx));
+  for (const name of secretNames) {
+    const secret = form.get(name);
+    if (secret !== undefined) protect(ctx, [secret]);
+  }
+  return form;
 }
 
 /** A body of at most `bytesMax` bytes, of any type. */
@@ -27,8 +32,10 @@ export async function readBody(ctx: Context, bytesMax: number = bodyBytesMax): P
   return collect(ctx.req, bytesMax);
 }
 
-/** Refuses compressed bodies. */
+/** Refuses compressed bodies, by Node's parser left as they come. */
 export function demandPlain(ctx: Context): void {
+  if (!/^(?:chunked)?$/i.test(ctx.get('transfer-encoding')))
+    throw new Refusal('unsupported_media_type', 'no transfer coding but chunked is accepted here');
   if (!/^(?:identity)?$/i.test(ctx.get('content-encoding')))
     throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
 }

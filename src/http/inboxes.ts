@@ -18,7 +18,7 @@ import type { Store } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import type { SignalFault, SignalRead, SignalVerifier } from '../jwt/signal-verifier.ts';
 import { bearerChallenge } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { readBody, readForm } from './form.ts';
 import { readJson } from './json.ts';
@@ -98,6 +98,7 @@ export function handleInboxes(parts: InboxParts) {
     async globalTokenRevocation(ctx: Context): Promise<void> {
       const kind = 'global_token_revocation';
       const [, assertion] = /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization')) ?? [];
+      protect(ctx, [assertion ?? '']);
       const read: SignalRead =
         assertion === undefined
           ? { ok: false, why: 'malformed' }
@@ -135,7 +136,9 @@ export function handleInboxes(parts: InboxParts) {
       const kind = 'security_events';
       if (!/^application\/secevent\+jwt *(?:;|$)/i.test(ctx.get('content-type')))
         return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
-      const read = await signals.read((await readBody(ctx)).toString().trim(), kind, ['secevent+jwt']);
+      const message = (await readBody(ctx)).toString().trim();
+      protect(ctx, [message]);
+      const read = await signals.read(message, kind, ['secevent+jwt']);
       if (!read.ok) {
         await refuse(ctx, kind, read.why);
         return answerError(ctx, errOf[read.why], 'the event token is not accepted');
@@ -193,16 +196,22 @@ function isRecent({ issuedAt }: Read, now: number): boolean {
   return Math.abs(now - issuedAt) <= tenMinutesMs;
 }
 
-/** A complex subject of CAEP names the session, where it does, and else the user. */
+/**
+ * A complex subject of CAEP names the session, where it does, and else the user. All its members are meant (RFC 9493
+ * §3.3): of a session whose own or whose user's issuer is named, no other issuer's is ended.
+ */
 function toNamed({ inbox }: Read, id: unknown): SubjectNamed {
   if (!isObject(id)) return { status: 'malformed' };
   const { session, user } = id;
   if (isObject(session)) {
     const sessionId = session.id;
     if (!isId(sessionId)) return { status: 'malformed' };
+    const named = [session.iss, isObject(user) ? user.iss : undefined].filter((iss) => iss !== undefined);
+    const issuers = inbox.governs.filter((issuer) => named.every((iss) => iss === issuer));
+    if (issuers.length === 0) return { status: 'not_governed' };
     return {
       status: 'named',
-      targets: inbox.governs.map((issuer) => ({ kind: 'session', issuer, id: sessionId })),
+      targets: issuers.map((issuer) => ({ kind: 'session', issuer, id: sessionId })),
     };
   }
   const simple = isObject(user) ? user : id;

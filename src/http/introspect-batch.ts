@@ -6,7 +6,7 @@ import { introspectTokens } from '../domain/introspect-token.ts';
 import type { Presented, TokenVerifier } from '../domain/known-token.ts';
 import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { type Context, originOf } from './context.ts';
 import { answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
 import { check, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
@@ -35,7 +35,6 @@ export function handleIntrospectBatch(parts: IntrospectBatchParts) {
   const { store, verifier, auth, overload } = parts;
   return async function introspectBatch(ctx: Context): Promise<void> {
     const body = check(batchBody, await readJson(ctx, bodyBytesMax));
-    protect(ctx, body.tokens.filter(isString));
     const caller = await permitAsker(auth, ctx, credentialsOf(body));
     const presentedTokens = readTokens(body.tokens);
 
@@ -44,7 +43,7 @@ export function handleIntrospectBatch(parts: IntrospectBatchParts) {
     );
     let origin: Origin | undefined;
     const originOnce = () => {
-      origin ??= originOf(ctx, caller.actor, presentedTokens);
+      origin ??= originOf(ctx, caller.actor);
       return origin;
     };
     for (const introspection of introspections) leaveTrace(parts, introspection, originOnce);

@@ -8,7 +8,7 @@ import { signIntrospection } from '../jwt/introspection-jwt.ts';
 import type { SigningKeys } from '../jwt/signing-keys.ts';
 import { prefers } from './accept.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { type Context, originOf } from './context.ts';
 import { readForm } from './form.ts';
 import { type Answer, answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
 import { missingParameter } from './refusal.ts';
@@ -34,13 +34,12 @@ export function handleIntrospect(parts: IntrospectParts) {
     const caller = await permitAsker(auth, ctx, form);
     const presentedToken = form.get('token');
     if (presentedToken === undefined) throw missingParameter('token');
-    protect(ctx, [presentedToken]);
 
     const presented = await verifier.present(presentedToken);
     const answer =
       presented === null ? ({ active: false } as const) : await introspectToken(store, caller, presented);
     const body = answerOf(answer);
-    leaveTrace(parts, answer, () => originOf(ctx, caller.actor, [presentedToken]));
+    leaveTrace(parts, answer, () => originOf(ctx, caller.actor));
     // A bearer has no record that could say how it verifies; it is no resource server either.
     const isSigned = signingKeys && !caller.isBearer && prefers(ctx.get('accept'), signedType);
     if (!isSigned) return respond(ctx, 200, body);

@@ -41,8 +41,8 @@ export function answerOf(introspection: Introspection): Answer {
 /** A session that is used, a revoked token that is tried: neither holds up nor changes the answer. */
 export function leaveTrace(parts: TraceParts, introspection: Introspection, origin: () => Origin): void {
   if (introspection.active) {
-    const { sessionId } = introspection.claims;
-    if (sessionId !== null) parts.activity.touch(sessionId);
+    const { issuer, sessionId } = introspection.claims;
+    if (sessionId !== null) parts.activity.touch(issuer, sessionId);
   } else if (introspection.revoked) {
     parts.deadTokens.note(origin(), introspection.revoked.claims, introspection.revoked.reason);
   }

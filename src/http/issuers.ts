@@ -10,7 +10,7 @@ import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from './issuer-wire.ts';
 import { check, readJson } from './json.ts';
-import { badCursor, encodeCursor, linkNext, readCursor, readLimit, readQuery } from './query.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
 
@@ -48,11 +48,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const [after, list] = readCursor(query) ?? ['', 'issuers'];
       if (typeof after !== 'string' || after.includes('\0') || list !== 'issuers') throw badCursor();
       const found = await store.listIssuers(after, limit + 1);
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
-      const nextCursor = found.length > limit && last ? encodeCursor([last.issuer, 'issuers']) : null;
-      linkNext(ctx, nextCursor);
-      respond(ctx, 200, { items: page.map(issuerToWire), next_cursor: nextCursor });
+      respondPage(ctx, found, limit, ({ issuer }) => [issuer, 'issuers'], issuerToWire);
     },
 
     async showIssuer(ctx: Context): Promise<void> {

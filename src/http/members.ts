@@ -40,7 +40,7 @@ export const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'is no IP
 /** JSON of any shape, but of bounded size and depth. */
 export function boundedJson<T extends z.ZodType>(schema: T, bytesMax: number, depthMax: number) {
   return schema.refine(
-    (value) => depthOf(value, depthMax) <= depthMax && JSON.stringify(value).length <= bytesMax,
+    (value) => depthOf(value, depthMax) <= depthMax && Buffer.byteLength(JSON.stringify(value)) <= bytesMax,
     `is over ${bytesMax} bytes or ${depthMax} levels deep`,
   );
 }

@@ -20,6 +20,7 @@ export function identify(log: Logger, trusted: BlockList) {
     ctx.state.route = 'none';
     ctx.state.clientId = null;
     ctx.state.caller = null;
+    ctx.state.secrets = new Set();
     ctx.state.log = log;
     await next();
     if (!ctx.res.headersSent) setCommonHeaders(ctx);
@@ -59,7 +60,8 @@ export function answerErrors(overload: Overload) {
   };
 }
 
-function refusalOf(error: unknown, ctx: Context): Refusal {
+/** What the caller is told of an error; where that is not all, the log is told the rest. */
+export function refusalOf(error: unknown, ctx: Context): Refusal {
   if (error instanceof Refusal) return error;
   // Counted and told of by the few: a line for each would be a load of its own.
   if (error instanceof StoreOverloaded) return new Refusal('temporarily_unavailable', error.message);

@@ -1,6 +1,8 @@
 // Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
+import { hash } from 'node:crypto';
 import type { Context } from './context.ts';
 import { badParameter, safeName } from './refusal.ts';
+import { respond } from './respond.ts';
 
 const pageLimitMax = 1000;
 const pageLimitDefault = 100;
@@ -48,8 +50,14 @@ function isDay(date: string): boolean {
   return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
+/** A cursor belongs to the parameters, these of the query, that it was given out under. */
+export function fingerprintOf(query: Query, names: readonly string[]): string {
+  const text = JSON.stringify(names.map((name) => query.get(name) ?? null));
+  return hash('sha256', text, 'base64url').slice(0, 16);
+}
+
 /** Cursors are JSON, so that they can say which query they belong to. */
-export function encodeCursor(position: readonly (string | number)[]): string {
+function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
@@ -69,8 +77,26 @@ export function badCursor() {
   return badParameter('cursor', 'was not given out by this query');
 }
 
+/**
+ * Answers with at most `limit` of what was found, one more having been looked for, and how to go on after the last: by a
+ * cursor with this position.
+ */
+export function respondPage<T>(
+  ctx: Context,
+  found: readonly T[],
+  limit: number,
+  positionOf: (last: T) => readonly (string | number)[],
+  toWire: (item: T) => object,
+): void {
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  const nextCursor = found.length > limit && last !== undefined ? encodeCursor(positionOf(last)) : null;
+  linkNext(ctx, nextCursor);
+  respond(ctx, 200, { items: page.map(toWire), next_cursor: nextCursor });
+}
+
 /** RFC 8288: the next page under the same query. */
-export function linkNext(ctx: Context, nextCursor: string | null): void {
+function linkNext(ctx: Context, nextCursor: string | null): void {
   if (nextCursor === null) return;
   const query = new URLSearchParams(ctx.querystring);
   query.set('cursor', nextCursor);

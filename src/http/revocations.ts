@@ -1,6 +1,5 @@
 // /v1/revocations: end everything under a name with one call, see beforehand what it would hit, and read
 // the log of what was ended.
-import { hash } from 'node:crypto';
 import type { OnceKey, Repeated } from '../domain/once.ts';
 import type { Policy } from '../domain/policy.ts';
 import { namedBy, type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
@@ -9,17 +8,17 @@ import { type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
 import { permissions, reasons } from '../domain/vocabulary.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from './confirm.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { type Context, originOf } from './context.ts';
 import { check, readJson } from './json.ts';
 import {
   badCursor,
-  encodeCursor,
-  linkNext,
+  fingerprintOf,
   type Query,
   readCursor,
   readLimit,
   readQuery,
   readTime,
+  respondPage,
 } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { withNames } from './refused-requests.ts';
@@ -40,9 +39,7 @@ export function handleRevocations(parts: RevocationsParts) {
     async createRevocation(ctx: Context): Promise<void> {
       const caller = await auth.permitWithin(ctx, ...revokePermissions);
       const body = check(revocationBody, await readJson(ctx));
-      const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
-      protect(ctx, presented);
-      const origin = originOf(ctx, caller.actor, presented);
+      const origin = originOf(ctx, caller.actor);
       const read = await readOrder(store, policy, body, origin);
       await withNames(namedBy(read.order), async () => {
         demandRevoke(caller, read.order.target, policy);
@@ -64,11 +61,8 @@ export function handleRevocations(parts: RevocationsParts) {
       const filter = readFilter(query, policy);
       const within = onlyIssuer === null ? filter : { ...filter, issuer: onlyIssuer };
       const rows = await store.listRevocations(within, before, limit + 1);
-      const page = rows.slice(0, limit);
-      const last = page.at(-1);
-      const nextCursor = rows.length > limit && last ? encodeCursor([last.seq, fingerprint(query)]) : null;
-      linkNext(ctx, nextCursor);
-      respond(ctx, 200, { items: page.map(revocationToWire), next_cursor: nextCursor });
+      const walk = fingerprintOf(query, filters);
+      respondPage(ctx, rows, limit, ({ seq }) => [seq, walk], revocationToWire);
     },
 
     async showRevocation(ctx: Context): Promise<void> {
@@ -111,14 +105,8 @@ function readPosition(query: Query): number {
   const position = readCursor(query);
   if (!position) return Number.MAX_SAFE_INTEGER;
   const [before, ofQuery] = position;
-  if (!Number.isSafeInteger(before) || ofQuery !== fingerprint(query)) throw badCursor();
+  if (!Number.isSafeInteger(before) || ofQuery !== fingerprintOf(query, filters)) throw badCursor();
   return before as number;
-}
-
-/** A cursor belongs to the filters it was given out under. */
-function fingerprint(query: Query): string {
-  const given = filters.map((name) => query.get(name) ?? null);
-  return hash('sha256', JSON.stringify(given), 'base64url').slice(0, 16);
 }
 
 function readFilter(query: Query, policy: Policy): RevocationFilter {

@@ -35,7 +35,8 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     const family = (here[0] as Route).family;
     const isForBrowsers = family === 'logout' || path === '/revoke';
     const byMethod = new Map(here.map((route) => [route.method, route.handle]));
-    const allowed = [...byMethod.keys(), ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
+    const methods = [...byMethod.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
+    const allowed = [...methods, ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
     const handle = (ctx: Context): Promise<void> => {
       const handleMethod = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
       if (handleMethod) return handleMethod(ctx);

@@ -12,8 +12,11 @@ export class SessionActivity {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #timer: NodeJS.Timeout;
-  readonly #pending = new Set<string>();
-  #recent = new Set<string>();
+  /** By issuer. */
+  readonly #pending = new Map<string, string[]>();
+  /** By issuer; `#recentCount` of them. */
+  #recent = new Map<string, Set<string>>();
+  #recentCount = 0;
   #recentSince: number;
 
   constructor(store: Store, now: () => number) {
@@ -25,22 +28,28 @@ export class SessionActivity {
   }
 
   /** Somebody used a token of this session. */
-  touch(sessionId: string): void {
-    if (this.#recent.has(sessionId) || this.#recent.size >= sessionsMax) return;
-    this.#recent.add(sessionId);
-    this.#pending.add(sessionId);
+  touch(issuer: string, sessionId: string): void {
+    const recent = this.#recent.get(issuer) ?? new Set();
+    if (recent.has(sessionId) || this.#recentCount >= sessionsMax) return;
+    this.#recent.set(issuer, recent.add(sessionId));
+    this.#recentCount += 1;
+    const pending = this.#pending.get(issuer) ?? [];
+    pending.push(sessionId);
+    this.#pending.set(issuer, pending);
   }
 
   async flush(): Promise<void> {
     const now = this.#now();
     if (now - this.#recentSince >= sampleMs) {
-      this.#recent = new Set();
+      this.#recent = new Map();
+      this.#recentCount = 0;
       this.#recentSince = now;
     }
-    const sessionIds = [...this.#pending];
+    const pending = [...this.#pending];
     this.#pending.clear();
-    for (let from = 0; from < sessionIds.length; from += sessionsPerWrite)
-      await this.#store.touchSessions(sessionIds.slice(from, from + sessionsPerWrite), now);
+    for (const [issuer, sessionIds] of pending)
+      for (let from = 0; from < sessionIds.length; from += sessionsPerWrite)
+        await this.#store.touchSessions(issuer, sessionIds.slice(from, from + sessionsPerWrite), now);
   }
 
   async close(): Promise<void> {

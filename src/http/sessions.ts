@@ -8,7 +8,7 @@ import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
 import { idLengthMax } from './members.ts';
-import { badCursor, encodeCursor, linkNext, type Query, readCursor, readLimit, readQuery } from './query.ts';
+import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { readReason } from './reason.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
@@ -34,14 +34,10 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const limit = readLimit(query);
       const walk = digestOf(JSON.stringify([issuer, userId])).slice(0, 16);
       const sessions = await store.listSessions(issuer, userId, readPosition(query, walk), limit + 1);
-      const page = sessions.slice(0, limit);
-      const last = page.at(-1);
-      const nextCursor =
-        sessions.length > limit && last ? encodeCursor([last.createdAt, last.sessionId, walk]) : null;
-      linkNext(ctx, nextCursor);
-      const devices = await describeDevices(store, page);
+      const devices = await describeDevices(store, sessions);
       const current = readId(query, 'current');
-      respond(ctx, 200, { items: devices.map((each) => toWire(each, current)), next_cursor: nextCursor });
+      const positionOf = ({ session }: Device) => [session.createdAt, session.sessionId, walk];
+      respondPage(ctx, devices, limit, positionOf, (device) => toWire(device, current));
     },
 
     async deleteSession(ctx: Context): Promise<void> {

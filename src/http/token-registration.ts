@@ -32,7 +32,9 @@ const token = z
   .min(1)
   .max(tokenBytesMax)
   .regex(/^[\x20-\x7e]+$/);
-const seconds = z
+const seconds = z.number().min(0).max(secondsMax);
+/** Milliseconds pass here, so that the rules of registration can say what is wrong with them. */
+const secondsOrMs = z
   .number()
   .min(0)
   .max(secondsMax * 1000);
@@ -44,8 +46,8 @@ const body = z.strictObject({
   token_use: z.enum(['access_token', 'refresh_token']),
   client_id: clientIdentifier,
   sub: userIdentifier.optional(),
-  iat: seconds,
-  exp: seconds,
+  iat: secondsOrMs,
+  exp: secondsOrMs,
   nbf: seconds.optional(),
   grant_id: identifier.optional(),
   session_id: identifier.optional(),

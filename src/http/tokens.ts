@@ -1,17 +1,18 @@
 // POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
+import { randomUUID } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
 import { tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
-import { isObject } from '../domain/jwt-shape.ts';
 import { KeysUnavailable, type TokenVerifier } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
-import { type Store, StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
+import { type Store, StoreOverloaded } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { bodyBytesMax, demandPlain } from './form.ts';
-import { parseJson, readJsonOfSize } from './json.ts';
+import { parseJson, readJsonOfSize, secretsIn } from './json.ts';
+import { refusalOf } from './middleware.ts';
 import { ndjsonLines } from './ndjson.ts';
 import type { Overload } from './overload.ts';
 import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
@@ -57,15 +58,16 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
   ): Promise<Item> => {
     try {
       if (value instanceof Refusal) throw value;
-      protect(ctx, tokensIn(value));
+      protect(ctx, secretsIn(value));
       return { index, ...(await registerOne(ctx, registrar, value)) };
     } catch (error) {
-      const refusal = toRefusal(error);
-      const unrecorded = await recordRefusal(recorder, ctx, refusal).then(() => undefined, toRefusal);
-      const { status, body } = render(unrecorded ?? refusal, 'v1');
       if (error instanceof StoreOverloaded) overload.note(error.line);
-      else if (status >= 500)
-        ctx.state.log.error({ request_id: ctx.state.requestId, index }, 'a registration failed');
+      const refusal = refusalOf(error, ctx);
+      const unrecorded = await recordRefusal(recorder, ctx, refusal).then(
+        () => undefined,
+        (failure) => refusalOf(failure, ctx),
+      );
+      const { status, body } = render(unrecorded ?? refusal, 'v1');
       return { index, http_status: status, ...body };
     }
   };
@@ -74,6 +76,8 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
     const registrar = await auth.permitWithin(ctx, 'register');
     if (/^application\/x-ndjson *(?:;|$)/i.test(ctx.get('content-type'))) {
       demandPlain(ctx);
+      // What the caller named the request by may be a token of a line to come.
+      ctx.state.requestId = randomUUID();
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');
       bePatient(ctx.req, ctx.res);
@@ -81,7 +85,6 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       return;
     }
     const { value, bytes } = await readJsonOfSize(ctx, arrayBytesMax);
-    protect(ctx, [value].flat().flatMap(tokensIn));
     if (!Array.isArray(value)) {
       if (bytes > bodyBytesMax)
         throw new Refusal('too_large', `a single token is over ${bodyBytesMax} bytes`);
@@ -149,12 +152,6 @@ async function isSigned(verifier: TokenVerifier, value: unknown): Promise<boolea
   }
 }
 
-/** What of a registration nobody may write down. */
-function tokensIn(item: unknown): string[] {
-  const { token, replaces } = isObject(item) ? item : {};
-  return [token, replaces].filter((text) => typeof text === 'string');
-}
-
 function itemOf(outcome: Registered): Item {
   switch (outcome.status) {
     case 'registered':
@@ -176,12 +173,4 @@ function itemOf(outcome: Registered): Item {
     default:
       return outcome satisfies never;
   }
-}
-
-function toRefusal(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
-  if (error instanceof StoreOverloaded) return new Refusal('temporarily_unavailable', error.message);
-  if (error instanceof StoreUnavailable)
-    return new Refusal('temporarily_unavailable', 'the database did not answer');
-  return new Refusal('server_error', 'the server failed');
 }

@@ -48,7 +48,7 @@ export function watchTrail(
   new Counter({
     name: 'revocation_upkeep_thread_deaths_total',
     help: 'How often the thread that seals and exports has died; another takes its place',
-    registers,
+    registers: [own],
     collect() {
       this.reset();
       this.inc(status.threadDeaths());

@@ -1,7 +1,9 @@
 // What never becomes a whole request: no HTTP, too long a head, or not all of it in time. Koa hears nothing of
 // it; it is answered here, by name of the limit. And what is left of a request that was answered too soon for it.
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { headersOf } from './respond.ts';
 
 export const headerBytesMax = 32_768;
 export const requestTimeoutMs = 30_000;
@@ -44,6 +46,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
         ? ['408 Request Timeout', `the request took over ${requestTimeoutMs / 1000} seconds`]
         : ['400 Bad Request', 'this is no HTTP request'];
   const body = JSON.stringify({ error: 'invalid_request', error_description: text });
-  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nCache-Control: no-store`;
-  socket.end(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  const headers = ['Connection', 'close', ...headersOf(body, 'application/json', randomUUID())];
+  const lines = headers.map((text, n) => (n % 2 === 0 ? `${text}: ` : `${text}\r\n`));
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
 }

@@ -216,6 +216,7 @@ testEachDatabase(
     t.is(await withCertificate(app, id, server), 401, 'for servers only');
     t.is(await withCertificate(app, id, chained, client), 401, 'issued by what is no authority');
     t.is(await withCertificate(app, id, intermediate), 401, 'another subject');
+    t.is(await withCertificate(app, id, certificates.noSubject), 401, 'no subject');
     const bare = await app.form('/introspect', { token: 'x', client_id: id });
     t.is(bare.status, 401, 'no certificate');
     for (const broken of ['', ':', ':!!:', ':AAAA:', 'AAAA', `:${'A'.repeat(4000)}:`]) {
@@ -254,6 +255,7 @@ testEachDatabase(
     const { client_id: id } = await add(keyOf(certificates.selfSigned));
     t.is(await withCertificate(app, id, certificates.selfSigned), 200);
     t.is(await withCertificate(app, id, certificates.client), 401);
+    t.is(await withCertificate(app, id, certificates.unusualCurve), 401, 'a key that is no JWK');
     const other = new X509Certificate(certificates.client).raw.toString('base64');
     const pinned = await add({ ...keyOf(certificates.selfSigned), x5c: [other] });
     t.is(await withCertificate(app, pinned.client_id, certificates.selfSigned), 401, 'x5c is of another');

@@ -258,6 +258,10 @@ testEachDatabase(
     t.is((await from('192.0.2.1', client, client.secret)).status, 200, 'a right secret');
     t.is((await from('192.0.2.1', neighbour)).status, 401, 'another client at this address');
     t.is((await from('192.0.2.2', client)).status, 401, 'this client at another address');
+    for (const hop of ['192.0.2.1:5678', '192.0.2.1:9'])
+      t.is((await from(hop, client)).status, 429, 'the port is no part of the address');
+    for (const hop of ['[2001:db8::7]:443', '[2001:db8::8]', '[2001:db8:1::7]:443'])
+      t.is((await from(hop, client)).status, 401, hop);
   },
   { AUTH_FAILURES_PER_MINUTE_MAX: '3', TRUST_PROXY: '127.0.0.1' },
 );

@@ -28,7 +28,7 @@ testEachDatabase(
       replies[reply.status] = reply;
       t.deepEqual(corsOf(reply), {
         'access-control-allow-origin': origin,
-        'access-control-expose-headers': 'X-Request-Id, Retry-After, WWW-Authenticate',
+        'access-control-expose-headers': 'X-Request-Id, Retry-After, WWW-Authenticate, Revocation-Seq',
       });
       t.is(reply.headers.vary, 'Origin');
     }
@@ -44,7 +44,7 @@ testEachDatabase('OPTIONS /revoke and /logout tell a listed origin what it may s
     t.is(reply.status, 204);
     t.deepEqual(corsOf(reply), {
       'access-control-allow-origin': origin,
-      'access-control-expose-headers': 'X-Request-Id, Retry-After, WWW-Authenticate',
+      'access-control-expose-headers': 'X-Request-Id, Retry-After, WWW-Authenticate, Revocation-Seq',
       'access-control-allow-methods': 'POST',
       'access-control-allow-headers': 'Authorization, Content-Type, X-Request-Id',
       'access-control-max-age': '600',

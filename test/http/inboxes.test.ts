@@ -236,6 +236,15 @@ testEachDatabase(
     t.deepEqual([await app.isActive(mine), await app.isActive(laptop)], [false, true]);
     t.is((await push(event)).status, 202);
     t.is((await app.events('bulk_revoke')).length, 1);
+    const elsewhere = { ...complex, session: { format: 'opaque', id: 's2' } };
+    for (const named of [
+      { ...elsewhere, user: { ...complex.user, iss: 'https://else.example' } },
+      { ...elsewhere, session: { ...elsewhere.session, iss: 'https://else.example' } },
+    ]) {
+      const refused = await push(await set({ [sessionRevoked]: {} }, { sub_id: named }));
+      t.deepEqual([refused.status, refused.body.err], [400, 'access_denied']);
+    }
+    t.true(await app.isActive(laptop), 'another issuer has a session of that id');
     const subject = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
     const older = await set({ [sessionRevoked]: { subject, event_timestamp: app.seconds - 10 } });
     t.is((await push(older)).status, 202);

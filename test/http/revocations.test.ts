@@ -327,6 +327,14 @@ testEachDatabase('POST /v1/revocations is carried out once under one Idempotency
   app.advance(86_400);
   t.is((await send('u1', '"key-1"')).body.seq, 4, 'a day later the key is forgotten');
   t.is((await send('u1', 'a "quoted" one')).status, 400);
+  const ahead = () => {
+    const order = { target: { kind: 'subject', sub: 'u4' }, reason: 'admin', cutoff };
+    return app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': 'ahead' } });
+  };
+  const cutoff = new Date(app.clock.now + 62_000).toISOString();
+  t.is((await ahead()).status, 400);
+  app.advance(5);
+  t.is((await ahead()).status, 201, 'what was refused is no outcome');
 });
 
 testEachDatabase(

@@ -388,6 +388,54 @@ testEachDatabase('no request id writes down a token or a secret', async (t, app)
   t.is((await app.json('/v1/clients', { client_id: 'newer' }, admin, pasted(secret))).status, 201);
 });
 
+testEachDatabase(
+  'what a refused request holds is written down nowhere, though its headers repeat it',
+  async (t, app) => {
+    const all = ['admin', 'audit', 'register', 'revoke:any', 'introspect:any'] as const;
+    const admin = await app.addClient({ permissions: [...all] });
+    const { client_id } = admin;
+    let count = 0;
+    /** Short and plain: nothing in it looks like a secret. */
+    const secret = () => app.secret(`plain-secret-${++count}-of-mine`);
+    const pasted = (text: string) => ({ headers: { 'X-Request-Id': text, 'User-Agent': `tool ${text}` } });
+    const wrong: [string, string] = [client_id, 'wrong'];
+    const asForm = (path: string) => async (text: string) =>
+      app.form(path, { token: text }, wrong, pasted(text));
+    const asJson = (path: string, bodyOf: (text: string) => object) => async (text: string) =>
+      app.json(path, bodyOf(text), admin, pasted(text));
+    const attempts = {
+      '/revoke': asForm('/revoke'),
+      '/introspect': asForm('/introspect'),
+      '/introspect/batch': asJson('/introspect/batch', (token) => ({ tokens: [token, 1] })),
+      '/v1/revocations': asJson('/v1/revocations', (token) => ({
+        target: { kind: 'token', token },
+        reason: '',
+      })),
+      '/v1/clients': asJson('/v1/clients', (client_secret) => ({ client_secret, client_id: '' })),
+      '/v1/tokens/explain': asJson('/v1/tokens/explain', (token) => ({ token, caller: 1 })),
+      '/v1/tokens': asJson('/v1/tokens', (token) => ({ token })),
+      '/v1/tokens, array': asJson('/v1/tokens', (token) => [{ token }, { replaces: token }]),
+      '/logout': asJson('/logout', (refresh_token) => ({ refresh_token, scope: 'somewhere' })),
+    };
+    for (const [where, attempt] of Object.entries(attempts)) {
+      const text = secret();
+      const { headers, status } = await attempt(text);
+      t.regex(headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/, `${where}: ${status}`);
+    }
+    const line = JSON.stringify(app.registration({ token: 'first', client_id, session_id: 's1' }));
+    const late = secret();
+    await app.request('POST', '/v1/tokens', {
+      auth: admin,
+      type: 'application/x-ndjson',
+      body: `${line}\n${JSON.stringify({ token: late })}\n`,
+      headers: { 'X-Request-Id': late },
+    });
+    const written = await app.store.listEvents({ below: Number.MAX_SAFE_INTEGER }, 1e9, 1000);
+    t.true(written.length > 9);
+    for (const { userAgent, requestId } of written) t.notRegex(`${userAgent} ${requestId}`, /plain-secret/);
+  },
+);
+
 testEachDatabase('JSON that is not UTF-8, or compressed, is refused', async (t, app) => {
   const issuer = await app.issuer();
   const registration = app.registration({ token: app.newToken(), client_id: 'c1', sub: 'a?b' });

@@ -5,7 +5,8 @@ import type { CertificateName } from '../../domain/clients.ts';
 
 export function isIdentifiedBy(leaf: X509Certificate, { kind, value }: CertificateName): boolean {
   if (kind === 'subject_dn') {
-    const subject = leaf.subject.split('\n').map(normalRdn);
+    // Node has none for an empty one, whatever its types say.
+    const subject = ((leaf.subject as string | undefined) ?? '').split('\n').map(normalRdn);
     // RFC 4514 writes the most specific name first, certificates hold it last.
     const wanted = splitUnescaped(value, ',').map(normalRdn).reverse();
     return subject.length === wanted.length && subject.every((rdn, n) => rdn === wanted[n]);

@@ -3,7 +3,7 @@
 // since a proxy that lets self-signed certificates through says nothing of chains, we validate them.
 import { hash, X509Certificate } from 'node:crypto';
 import type { BlockList } from 'node:net';
-import { calculateJwkThumbprint } from 'jose';
+import { calculateJwkThumbprint, type JWK } from 'jose';
 import type { Client } from '../../domain/clients.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
 import { type Context, isTrusted, plainAddress } from '../context.ts';
@@ -90,6 +90,17 @@ function isInForce(certificate: X509Certificate, now: number): boolean {
   return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
 }
 
+/** Undefined for a kind of key that no JWK describes, and so no client has registered. */
+async function thumbprintOf(leaf: X509Certificate): Promise<string | undefined> {
+  let jwk: JWK;
+  try {
+    jwk = leaf.publicKey.export({ format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+  return calculateJwkThumbprint(jwk);
+}
+
 /** RFC 8705 §2.2: the certificate's key is one that the client registered; its `x5c`, where given, matches too. */
 export async function provesByOwnKey(
   { keyRing }: CertificateParts,
@@ -98,7 +109,8 @@ export async function provesByOwnKey(
   now: number,
 ): Promise<boolean> {
   if (!client.keys || !isInForce(leaf, now)) return false;
-  const thumbprint = await calculateJwkThumbprint(leaf.publicKey.export({ format: 'jwk' }));
+  const thumbprint = await thumbprintOf(leaf);
+  if (thumbprint === undefined) return false;
   const source = { issuer: `client ${client.clientId}`, keySource: client.keys, keysStaleBefore: 0 };
   const matches = (keys: Awaited<ReturnType<KeyRing['current']>>) =>
     keys.some((key) => {
