@@ -58,7 +58,7 @@ export class ClientAuth {
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
   async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
     const { directory } = this.#parts;
-    protectSecrets(ctx, form);
+    protectBasic(ctx);
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
     if (proved && proved === (await directory.find(proved.clientId))) return known(ctx, callerOf(proved));
@@ -221,15 +221,11 @@ function known(ctx: Context, caller: Caller): Caller {
   return caller;
 }
 
-/** Only a request id that the caller chose can hold a secret. */
-function protectSecrets(ctx: Context, form: Form): void {
+/** Only a request id that the caller chose can hold a secret; those of bodies are protected when they are read. */
+function protectBasic(ctx: Context): void {
   if (ctx.get('x-request-id') === '') return;
   const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
-  protect(ctx, [
-    basic?.clientSecret ?? '',
-    form.get('client_secret') ?? '',
-    form.get('client_assertion') ?? '',
-  ]);
+  protect(ctx, [basic?.clientSecret ?? '']);
 }
 
 /** Undefined where the body has a say, too. */

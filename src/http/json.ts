@@ -28,13 +28,16 @@ export async function readJsonOfSize(
   return { value, bytes: body.length };
 }
 
-/** Secrets of a body, and of what is in it: items of an array, a list of tokens, the target of a revocation. */
-export function* secretsIn(body: unknown): Iterable<string> {
-  if (Array.isArray(body)) for (const item of body) yield* secretsIn(item);
-  if (!isObject(body)) return;
-  for (const name of secretNames) if (typeof body[name] === 'string') yield body[name];
-  if (Array.isArray(body.tokens)) yield* body.tokens.filter((token) => typeof token === 'string');
-  yield* secretsIn(body.target);
+/**
+ * Secrets of a body, and of what may be in it: items of an array, a list of tokens, the target of a revocation. No deeper:
+ * whoever nests arrays by the thousand has put none there.
+ */
+export function secretsIn(body: unknown): string[] {
+  const items = (Array.isArray(body) ? body : [body]).filter(isObject);
+  const holders = items.flatMap((item) => (isObject(item.target) ? [item, item.target] : [item]));
+  return holders
+    .flatMap((holder) => [...secretNames.map((name) => holder[name]), holder.tokens].flat())
+    .filter((secret) => typeof secret === 'string');
 }
 
 /** RFC 8259 §8.1: what is not UTF-8 is no JSON; to mend it could make one user of two. */

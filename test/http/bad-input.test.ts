@@ -369,6 +369,22 @@ for (const path of ['/v1/tokens', '/v1/clients']) {
   });
 }
 
+testEachDatabase('JSON that is nested by the thousand is refused as any other, by name', async (t, app) => {
+  const all = ['register', 'admin', 'audit', 'revoke:any', 'introspect:any'] as const;
+  const auth = await app.addClient({ permissions: [...all] });
+  const arrays = '['.repeat(30_000) + ']'.repeat(30_000);
+  const targets = `${'{"target":'.repeat(5_000)}{}${'}'.repeat(5_000)}`;
+  for (const path of ['/v1/clients', '/v1/revocations', '/v1/tokens/explain', '/introspect/batch', '/logout'])
+    for (const body of [arrays, targets]) {
+      const reply = await app.request('POST', path, { auth, type: 'application/json', body });
+      t.true([400, 401].includes(reply.status), `${path}: ${reply.status} ${reply.text}`);
+    }
+  const items = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body: arrays });
+  t.is(items.body.items[0].http_status, 400);
+  const lines = await app.request('POST', '/v1/tokens', { auth, type: 'application/x-ndjson', body: arrays });
+  t.is(JSON.parse(lines.text).http_status, 400);
+});
+
 testEachDatabase('POST /v1/tokens bounds a single token to 64 KiB', async (t, app) => {
   const body = app.registration({ token: 'a-token', client_id: 'c1', user_agent: 'x'.repeat(70_000) });
   const reply = await app.json('/v1/tokens', body, await app.issuer());
