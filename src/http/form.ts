@@ -32,7 +32,7 @@ export async function readBody(ctx: Context, bytesMax: number = bodyBytesMax): P
   return collect(ctx.req, bytesMax);
 }
 
-/** Refuses compressed bodies, by Node's parser left as they come. */
+/** Refuses compressed bodies, whichever header tells of it: Node leaves them as they come. */
 export function demandPlain(ctx: Context): void {
   if (!/^(?:chunked)?$/i.test(ctx.get('transfer-encoding')))
     throw new Refusal('unsupported_media_type', 'no transfer coding but chunked is accepted here');

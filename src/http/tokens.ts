@@ -58,7 +58,6 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
   ): Promise<Item> => {
     try {
       if (value instanceof Refusal) throw value;
-      protect(ctx, secretsIn(value));
       return { index, ...(await registerOne(ctx, registrar, value)) };
     } catch (error) {
       if (error instanceof StoreOverloaded) overload.note(error.line);
@@ -81,7 +80,10 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');
       bePatient(ctx.req, ctx.res);
-      ctx.body = registerLines(ctx, (index, value) => registerItem(ctx, registrar, index, value));
+      ctx.body = registerLines(ctx, (index, value) => {
+        protect(ctx, secretsIn(value));
+        return registerItem(ctx, registrar, index, value);
+      });
       return;
     }
     const { value, bytes } = await readJsonOfSize(ctx, arrayBytesMax);
