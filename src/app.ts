@@ -21,6 +21,7 @@ import { DeadTokenRecorder } from './http/dead-token-recorder.ts';
 import { handleDocs } from './http/docs.ts';
 import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
+import { checkHeaderFields } from './http/header-fields.ts';
 import { handleHealth } from './http/health.ts';
 import { handleInboxes } from './http/inboxes.ts';
 import { handleIntrospect } from './http/introspect.ts';
@@ -224,7 +225,8 @@ export function createApp(parts: AppParts): App {
     app.use(answerErrors(overload));
     app.use(recordRefusals(recorder));
     app.use(routerOf(routes, cors(directory)));
-    app.use(() => {
+    app.use((ctx) => {
+      checkHeaderFields(ctx.req);
       throw new Refusal('not_found', 'there is nothing here; see /openapi.json');
     });
     return overload.guard(app.callback());

@@ -146,8 +146,16 @@ function upstreamOf(config: Config, log: Logger, now: () => number): Upstream | 
 }
 
 function listen(handle: RequestListener, { host, workers }: Config, port: number): Promise<Server> {
-  const limits = { maxHeaderSize: headerBytesMax, requestTimeout: requestTimeoutMs };
-  const server = createServer({ ...limits, connectionsCheckingInterval: checkingIntervalMs }, handle);
+  const options = {
+    maxHeaderSize: headerBytesMax,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: checkingIntervalMs,
+    // The application looks for it itself, and says so where it is missing.
+    requireHostHeader: false,
+  };
+  const server = createServer(options, handle);
+  // Expectations that we do not know are passed over (RFC 9110 §10.1.1).
+  server.on('checkExpectation', handle);
   server.headersTimeout = headersTimeoutMs;
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.maxConnections = Math.ceil(connectionsMax / workers);

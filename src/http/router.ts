@@ -2,6 +2,7 @@
 import Router from '@koa/router';
 import type Koa from 'koa';
 import type { Context, Next, State } from './context.ts';
+import { checkHeaderFields } from './header-fields.ts';
 import { type Family, Refusal } from './refusal.ts';
 
 type Handle = (ctx: Context) => Promise<void>;
@@ -47,6 +48,7 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     const answer = async (ctx: Context): Promise<void> => {
       ctx.state.family = family;
       ctx.state.route = path;
+      checkHeaderFields(ctx.req);
       await (isForBrowsers ? cors(ctx, async () => handle(ctx)) : handle(ctx));
     };
     if (path.includes(':')) router.all(path, answer);

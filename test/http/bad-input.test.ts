@@ -627,6 +627,29 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('a header of which a request has one is there, and once', async (t, app) => {
+  const { hostname, port } = new URL(app.url);
+  const say = async (path: string, ...headers: string[]) => {
+    const socket = connect(Number(port), hostname);
+    const version = headers.length === 0 ? '1.0' : '1.1';
+    socket.write(`POST ${path} HTTP/${version}\r\n${['Connection: close', ...headers].join('\r\n')}\r\n\r\n`);
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    const { error_description, detail } = JSON.parse(body);
+    return `${head.split(' ')[1]} ${error_description ?? detail}`;
+  };
+  const missing = '400 the header host is missing';
+  const noForm = '400 the content type must be application/x-www-form-urlencoded';
+  t.is(await say('/revoke', 'Accept: */*'), missing);
+  t.is(await say('/nowhere', 'Accept: */*'), missing);
+  t.is(await say('/revoke', 'Host: a', 'HOST: a'), '400 the header host is repeated');
+  const twice = ['Authorization: Basic eA==', 'authorization: Bearer x'];
+  t.is(await say('/revoke', 'Host: a', ...twice), '400 the header authorization is repeated');
+  const types = [`Content-Type: ${formType}`, 'Content-Type: application/json'];
+  t.is(await say('/v1/tokens', 'Host: a', ...types), '400 the header content-type is repeated');
+  t.is(await say('/revoke'), noForm, 'HTTP/1.0 knows no Host');
+  t.is(await say('/revoke', 'Host: a', 'Expect: the unexpected'), noForm);
+});
+
 testEachDatabase('a request that its sender cuts off harms no other', async (t, app) => {
   const issuer = await app.issuer();
   const kinds = { '/v1/tokens': 'application/x-ndjson', '/revoke': formType, '/logout': 'application/json' };
