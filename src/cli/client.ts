@@ -10,10 +10,10 @@ import { overlapSecondsDefault, rotateBody } from '../http/clients.ts';
 import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { timeOf } from '../http/respond.ts';
-import { collect, readJwksFile, toText, withoutAbsent } from './options.ts';
+import { collect, readJwksFile, withoutAbsent } from './options.ts';
+import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
-const pageSize = 1000;
 const noAudience =
   'It has no --audience, so it sees no tokens but its own: give it one, or the permission introspect:any.';
 
@@ -41,10 +41,23 @@ interface CreateOptions {
   json?: boolean;
 }
 
+const records: Records<Client> = {
+  noun: 'client',
+  key: 'id',
+  suspended: 'its credentials are refused, its tokens inactive',
+  listAfter: (store, after, limit) => store.listClients(after, limit),
+  find: (facts, id) => facts.client(id),
+  setEnabled: async (store, origin, id, enabled) => {
+    const switched = await switchClient(store, origin, id, enabled);
+    return switched.status === 'not_found' ? undefined : switched.client;
+  },
+  keyOf: ({ clientId }) => clientId,
+  toWire: clientToWire,
+  summaryOf,
+};
+
 export function clientCommand(process: NodeJS.Process): Command {
-  const say = (line: string) => process.stdout.write(`${line}\n`);
-  const show = (wire: Record<string, unknown>, json: boolean | undefined) =>
-    say(json ? JSON.stringify(wire) : toText(wire));
+  const { show } = printer(process);
   const readSecret = async (isWanted: boolean | undefined) =>
     isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
   const command = new Command('client').description(
@@ -102,30 +115,7 @@ export function clientCommand(process: NodeJS.Process): Command {
       });
     });
 
-  command
-    .command('list')
-    .description('list all clients')
-    .option('--json', 'print one JSON object per line')
-    .action(async ({ json }: { json?: boolean }) => {
-      await withStore(process, async (store) => {
-        let page: Client[] = [];
-        do {
-          page = await store.listClients(page.at(-1)?.clientId ?? '', pageSize);
-          for (const client of page) say(json ? JSON.stringify(clientToWire(client)) : summaryOf(client));
-        } while (page.length === pageSize);
-      });
-    });
-
-  command
-    .command('show <id>')
-    .description('show one client')
-    .option('--json', 'print one JSON object')
-    .action(async (id: string, { json }: { json?: boolean }) => {
-      await withStore(process, async (store) => {
-        const client = await store.ask((facts) => facts.client(id));
-        show(clientToWire(client ?? unknownClient()), json);
-      });
-    });
+  addRecordCommands(command, process, records);
 
   command
     .command('rotate-secret <id>')
@@ -138,7 +128,7 @@ export function clientCommand(process: NodeJS.Process): Command {
       const { overlap_seconds, client_secret } = check(rotateBody, withoutAbsent(said));
       await withStore(process, async (store, _config, origin) => {
         const rotated = await rotateClientSecret(store, origin, id, overlap_seconds * 1000, client_secret);
-        if (rotated.status === 'not_found') unknownClient();
+        if (rotated.status === 'not_found') throwUnknown(records);
         if (rotated.status !== 'rotated')
           throw new Refusal(
             'invalid_request',
@@ -150,25 +140,6 @@ export function clientCommand(process: NodeJS.Process): Command {
       });
     });
 
-  for (const [name, enabled] of [
-    ['disable', false],
-    ['enable', true],
-  ] as const) {
-    command
-      .command(`${name} <id>`)
-      .description(
-        enabled
-          ? 'lift the suspension of a client'
-          : 'suspend a client: its credentials are refused, its tokens inactive',
-      )
-      .option('--json', 'print one JSON object')
-      .action(async (id: string, { json }: { json?: boolean }) => {
-        await withStore(process, async (store, _config, origin) => {
-          const switched = await switchClient(store, origin, id, enabled);
-          show(clientToWire(switched.status === 'not_found' ? unknownClient() : switched.client), json);
-        });
-      });
-  }
   return command;
 }
 
@@ -205,8 +176,4 @@ function toInteger(text: string): number {
 function summaryOf(client: Client): string {
   const state = client.disabledAt === null ? 'enabled ' : 'disabled';
   return `${client.clientId.padEnd(32)} ${state} ${client.authMethod.padEnd(20)} ${client.permissions.join(' ')}`;
-}
-
-function unknownClient(): never {
-  throw new Refusal('not_found', 'There is no client of this id. `client list` shows them all.');
 }

@@ -9,10 +9,9 @@ import { Refusal } from '../http/refusal.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire } from '../jwt/key-set.ts';
-import { collect, readJwksFile, toText, withoutAbsent } from './options.ts';
+import { collect, readJwksFile, withoutAbsent } from './options.ts';
+import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
-
-const pageSize = 1000;
 
 interface AddOptions {
   issuer: string;
@@ -40,10 +39,23 @@ interface AddOptions {
   json?: true;
 }
 
+const records: Records<Issuer> = {
+  noun: 'issuer',
+  key: 'issuer',
+  suspended: 'its tokens are inactive, and can still be revoked',
+  listAfter: (store, after, limit) => store.listIssuers(after, limit),
+  find: (facts, name) => facts.issuer(name),
+  setEnabled: async (store, origin, name, enabled) => {
+    const switched = await switchIssuer(store, origin, name, enabled);
+    return switched.status === 'not_found' ? undefined : switched.issuer;
+  },
+  keyOf: ({ issuer }) => issuer,
+  toWire: issuerToWire,
+  summaryOf,
+};
+
 export function issuerCommand(process: NodeJS.Process): Command {
-  const say = (line: string) => process.stdout.write(`${line}\n`);
-  const show = (wire: Record<string, unknown>, json: boolean | undefined) =>
-    say(json ? JSON.stringify(wire) : toText(wire));
+  const { show } = printer(process);
   const command = new Command('issuer').description(
     'whose JWTs are trusted: add, list, show, refresh-keys, disable, enable',
   );
@@ -88,30 +100,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
       });
     });
 
-  command
-    .command('list')
-    .description('list all issuers')
-    .option('--json', 'print one JSON object per line')
-    .action(async ({ json }: { json?: boolean }) => {
-      await withStore(process, async (store) => {
-        let page: Issuer[] = [];
-        do {
-          page = await store.listIssuers(page.at(-1)?.issuer ?? '', pageSize);
-          for (const issuer of page) say(json ? JSON.stringify(issuerToWire(issuer)) : summaryOf(issuer));
-        } while (page.length === pageSize);
-      });
-    });
-
-  command
-    .command('show <issuer>')
-    .description('show one issuer')
-    .option('--json', 'print one JSON object')
-    .action(async (name: string, { json }: { json?: boolean }) => {
-      await withStore(process, async (store) => {
-        const issuer = await store.ask((facts) => facts.issuer(name));
-        show(issuerToWire(issuer ?? unknownIssuer()), json);
-      });
-    });
+  addRecordCommands(command, process, records);
 
   command
     .command('refresh-keys <issuer>')
@@ -120,7 +109,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
     .action(async (name: string, { json }: { json?: boolean }) => {
       await withStore(process, async (store, _config, origin) => {
         const marked = await markKeysStale(store, origin, name);
-        if (marked.status === 'not_found') return unknownIssuer();
+        if (marked.status === 'not_found') return throwUnknown(records);
         let problem = '';
         const onFailure = (_issuer: string, text: string) => {
           problem = text;
@@ -143,25 +132,6 @@ export function issuerCommand(process: NodeJS.Process): Command {
       });
     });
 
-  for (const [verb, enabled] of [
-    ['disable', false],
-    ['enable', true],
-  ] as const) {
-    command
-      .command(`${verb} <issuer>`)
-      .description(
-        enabled
-          ? 'lift the suspension of an issuer'
-          : 'suspend an issuer: its tokens are inactive, and can still be revoked',
-      )
-      .option('--json', 'print one JSON object')
-      .action(async (name: string, { json }: { json?: boolean }) => {
-        await withStore(process, async (store, _config, origin) => {
-          const switched = await switchIssuer(store, origin, name, enabled);
-          show(issuerToWire(switched.status === 'not_found' ? unknownIssuer() : switched.issuer), json);
-        });
-      });
-  }
   return command;
 }
 
@@ -228,8 +198,4 @@ function splitPair(text: string): [string, string] {
 function summaryOf(issuer: Issuer): string {
   const state = issuer.disabledAt === null ? 'enabled ' : 'disabled';
   return `${issuer.issuer.padEnd(48)} ${state} ${issuer.keySource.kind.padEnd(10)} ${issuer.algorithms.join(' ')}`;
-}
-
-function unknownIssuer(): never {
-  throw new Refusal('not_found', 'There is no issuer of this name. `issuer list` shows them all.');
 }

@@ -26,6 +26,16 @@ export function parseJwt(presentedToken: string): UntrustedJwt | undefined {
   return { header: headerJson, payload: payloadJson, signingInputDigest };
 }
 
+/** The `typ` of a header, '' where it has none; undefined for what is no media type. */
+export function typeOf({ typ = '' }: UntrustedJwt['header']): string | undefined {
+  return typeof typ === 'string' ? plainType(typ) : undefined;
+}
+
+/** Media types compare without case and without `application/` (RFC 7515 §4.1.9). */
+export function plainType(mediaType: string): string {
+  return mediaType.toLowerCase().replace(/^application\//, '');
+}
+
 function toObject(part: string): Record<string, unknown> | undefined {
   try {
     const value: unknown = JSON.parse(utf8.decode(Buffer.from(part, 'base64url')));

@@ -4,7 +4,7 @@ import type { Claims, Digest, TokenUse } from './claims.ts';
 import { beforeAllTime, isId, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
 import { foreignTypes, type Reading } from './issuers.ts';
-import { isObject, type UntrustedJwt } from './jwt-shape.ts';
+import { isObject, typeOf, type UntrustedJwt } from './jwt-shape.ts';
 import { endOfSigned, issuedFrom } from './known-token.ts';
 import { dayMs, type Policy } from './policy.ts';
 
@@ -28,7 +28,7 @@ export function readVerifiedJwt(
   policy: Policy,
 ): JwtRead {
   const { header, payload } = jwt;
-  const type = typeOf(header.typ);
+  const type = typeOf(header);
   if (type === undefined || foreignTypes.has(type) || !(type === '' || reading.types.includes(type)))
     return { ok: false, why: 'wrong_type' };
   const tokenUse = useOf(type, payload, reading);
@@ -49,12 +49,6 @@ export function readVerifiedJwt(
     if (error instanceof Malformed) return { ok: false, why: 'malformed_claims' };
     throw error;
   }
-}
-
-/** Media types compare without case and without `application/` (RFC 7515 §4.1.9). */
-function typeOf(typ: unknown): string | undefined {
-  if (typ === undefined) return '';
-  return typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : undefined;
 }
 
 const refreshMarkers = ['token_use', 'type', 'typ'] as const;

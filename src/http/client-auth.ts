@@ -17,7 +17,7 @@ import {
 import { type Credentials, type PresentedCertificate, twoMethods } from './auth-methods/credentials.ts';
 import { isSameSecret, parseBasic, provesSecret, readPost } from './auth-methods/secret.ts';
 import type { ClientDirectory } from './client-directory.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { bearerOf, type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Form } from './form.ts';
 import { badParameter, Refusal } from './refusal.ts';
@@ -74,7 +74,7 @@ export class ClientAuth {
 
   /** The same, where the bearer of an access token may call as well. */
   async authenticateAny(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
-    const [, bearerToken] = /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization')) ?? [];
+    const bearerToken = bearerOf(ctx);
     if (bearerToken === undefined) return this.authenticate(ctx, form);
     if (form.has('client_secret') || form.has('client_assertion')) throw twoMethods();
     protect(ctx, [bearerToken]);

@@ -36,6 +36,11 @@ export function requestIdOf(header: string): string {
 
 const channelOf = { oauth: 'oauth', logout: 'logout', v1: 'api' } as const;
 
+/** The token in `Authorization: Bearer` (RFC 6750 §2.1). */
+export function bearerOf(ctx: Context): string | undefined {
+  return /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization'))?.[1];
+}
+
 /** The origin that events of this request bear; not before its body was read and protected. */
 export function originOf(ctx: Context, actor: Actor): Origin {
   const { requestId, ip, secrets } = ctx.state;

@@ -18,7 +18,7 @@ import type { Store } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import type { SignalFault, SignalRead, SignalVerifier } from '../jwt/signal-verifier.ts';
 import { bearerChallenge } from './client-auth.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { bearerOf, type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { readBody, readForm } from './form.ts';
 import { readJson } from './json.ts';
@@ -97,7 +97,7 @@ export function handleInboxes(parts: InboxParts) {
 
     async globalTokenRevocation(ctx: Context): Promise<void> {
       const kind = 'global_token_revocation';
-      const [, assertion] = /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization')) ?? [];
+      const assertion = bearerOf(ctx);
       protect(ctx, [assertion ?? '']);
       const read: SignalRead =
         assertion === undefined

@@ -11,6 +11,7 @@ import {
   usualClaimNames,
   usualTypes,
 } from '../domain/issuers.ts';
+import { plainType } from '../domain/jwt-shape.ts';
 import type { NewIssuer } from '../domain/manage-issuers.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { readJwks } from './jwks-member.ts';
@@ -22,7 +23,7 @@ const algorithmsUsual = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'] as const
 const claimNames = z.union([identifier.transform((name) => [name]), list(identifier).min(1)]);
 
 const tokenType = line(64)
-  .transform((type) => type.toLowerCase().replace(/^application\//, ''))
+  .transform(plainType)
   .refine((type) => !foreignTypes.has(type), 'names a kind of JWT that is no token');
 
 export const newIssuerBody = z.strictObject({

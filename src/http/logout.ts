@@ -16,7 +16,7 @@ import { plainText } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
 import { bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { bearerOf, type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { hasBody, readBody, readForm } from './form.ts';
 import { check, readJson } from './json.ts';
@@ -62,7 +62,7 @@ export function handleLogout(parts: LogoutParts) {
   return async function logout(ctx: Context): Promise<void> {
     const body = await readLogoutBody(ctx);
     const refreshToken = body.refresh_token || undefined;
-    const bearerToken = readBearer(ctx.get('authorization'));
+    const bearerToken = bearerOf(ctx);
     const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
     protect(ctx, [bearerToken ?? '']);
     const given = readReason(body.reason || undefined, 'user_initiated_logout', presented);
@@ -94,11 +94,6 @@ async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
   if (!hasBody(ctx) || (type === '' && (await readBody(ctx)).length === 0)) return check(logoutBody, {});
   const isForm = /^application\/x-www-form-urlencoded/i.test(type);
   return check(logoutBody, isForm ? Object.fromEntries(await readForm(ctx)) : await readJson(ctx));
-}
-
-/** RFC 6750 §2.1. */
-function readBearer(header: string): string | undefined {
-  return /^Bearer +([^ ]+) *$/i.exec(header)?.[1];
 }
 
 /** The proofs; and why nothing can be said of the bearer, where the refresh token beside it may do alone. */

@@ -1,7 +1,7 @@
 // Verifies the signed messages of inboxes: which issuer on record sent one, whether its inbox takes such
 // messages, and whether its key signed it. What the message means is for its endpoint.
 import type { Inbox, InboxKind, Issuer } from '../domain/issuers.ts';
-import { parseJwt } from '../domain/jwt-shape.ts';
+import { parseJwt, typeOf } from '../domain/jwt-shape.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
 import { findSigner } from './signer.ts';
@@ -41,9 +41,9 @@ export class SignalVerifier {
     const jwt = message.length <= bytesMax ? parseJwt(message) : undefined;
     const fault = (why: SignalFault): SignalRead => ({ ok: false, why });
     if (!jwt || hasBadMembers(jwt.header)) return fault('malformed');
-    const { typ = '', alg } = jwt.header;
-    const type = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : 'none';
-    if (!types.includes(type) || typeof alg !== 'string') return fault('malformed');
+    const { alg } = jwt.header;
+    const type = typeOf(jwt.header);
+    if (type === undefined || !types.includes(type) || typeof alg !== 'string') return fault('malformed');
 
     const { iss, aud, jti, iat, exp } = jwt.payload;
     const issuer = typeof iss === 'string' ? await this.#parts.issuers.find(iss) : undefined;

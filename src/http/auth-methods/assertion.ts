@@ -3,7 +3,7 @@
 import { digestOf } from '../../domain/claims.ts';
 import type { Client } from '../../domain/clients.ts';
 import { asymmetricAlgorithms } from '../../domain/issuers.ts';
-import { parseJwt, type UntrustedJwt } from '../../domain/jwt-shape.ts';
+import { parseJwt, typeOf, type UntrustedJwt } from '../../domain/jwt-shape.ts';
 import { couldBeToken } from '../../domain/presented-token.ts';
 import type { Store } from '../../domain/store.ts';
 import { useId } from '../../domain/use-id.ts';
@@ -67,10 +67,9 @@ type Rules = Pick<AssertionParts, 'audiences' | 'legacyAudiences' | 'clockSkewMs
 
 function isFor({ header, payload }: UntrustedJwt, client: Client, rules: Rules, now: number): boolean {
   const { iss, sub, exp, nbf, iat, jti } = payload;
-  const type = String(header.typ ?? '')
-    .toLowerCase()
-    .replace(/^application\//, '');
+  const type = typeOf(header);
   const isWellFormed =
+    type !== undefined &&
     types.includes(type) &&
     (asymmetricAlgorithms as readonly unknown[]).includes(header.alg) &&
     !hasBadMembers(header);

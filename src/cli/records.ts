@@ -1,0 +1,106 @@
+// What `client` and `issuer` have in common: records that are listed, shown, suspended and let in again.
+import type { Command } from 'commander';
+import type { Origin } from '../domain/audit.ts';
+import type { Facts, Store } from '../domain/store.ts';
+import { Refusal } from '../http/refusal.ts';
+import { withStore } from './with-store.ts';
+
+const pageSize = 1000;
+
+export interface Records<Item> {
+  /** As messages and the command itself call one of them. */
+  readonly noun: 'client' | 'issuer';
+  /** What names one of them. */
+  readonly key: string;
+  /** What a suspension does. */
+  readonly suspended: string;
+  readonly listAfter: (store: Store, after: string, limit: number) => Promise<Item[]>;
+  readonly find: (facts: Facts, key: string) => Item | undefined;
+  readonly setEnabled: (
+    store: Store,
+    origin: Origin,
+    key: string,
+    enabled: boolean,
+  ) => Promise<Item | undefined>;
+  readonly keyOf: (item: Item) => string;
+  readonly toWire: (item: Item) => Record<string, unknown>;
+  /** One line. */
+  readonly summaryOf: (item: Item) => string;
+}
+
+/** Output: one object as lines of `name value`, or as JSON. */
+export function printer(process: NodeJS.Process) {
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  return {
+    say,
+    show: (wire: Record<string, unknown>, json: boolean | undefined) =>
+      say(json ? JSON.stringify(wire) : toText(wire)),
+  };
+}
+
+/** Adds `list`, `show`, `disable` and `enable` to the command. */
+export function addRecordCommands<Item>(
+  command: Command,
+  process: NodeJS.Process,
+  records: Records<Item>,
+): void {
+  const { noun, key, toWire } = records;
+  const { say, show } = printer(process);
+
+  command
+    .command('list')
+    .description(`list all ${noun}s`)
+    .option('--json', 'print one JSON object per line')
+    .action(async ({ json }: { json?: boolean }) => {
+      await withStore(process, async (store) => {
+        let page: Item[] = [];
+        do {
+          const last = page.at(-1);
+          page = await records.listAfter(store, last === undefined ? '' : records.keyOf(last), pageSize);
+          for (const item of page) say(json ? JSON.stringify(toWire(item)) : records.summaryOf(item));
+        } while (page.length === pageSize);
+      });
+    });
+
+  command
+    .command(`show <${key}>`)
+    .description(`show one ${noun}`)
+    .option('--json', 'print one JSON object')
+    .action(async (name: string, { json }: { json?: boolean }) => {
+      await withStore(process, async (store) => {
+        const item = await store.ask((facts) => records.find(facts, name));
+        show(toWire(item ?? throwUnknown(records)), json);
+      });
+    });
+
+  for (const [verb, enabled, description] of [
+    ['disable', false, `suspend the ${noun}: ${records.suspended}`],
+    ['enable', true, `lift the suspension of the ${noun}`],
+  ] as const) {
+    command
+      .command(`${verb} <${key}>`)
+      .description(description)
+      .option('--json', 'print one JSON object')
+      .action(async (name: string, { json }: { json?: boolean }) => {
+        await withStore(process, async (store, _config, origin) => {
+          const item = await records.setEnabled(store, origin, name, enabled);
+          show(toWire(item ?? throwUnknown(records)), json);
+        });
+      });
+  }
+}
+
+/** @throws Refusal `not_found`. */
+export function throwUnknown({ noun, key }: { readonly noun: string; readonly key: string }): never {
+  const called = key === noun ? 'of this name' : `of this ${key}`;
+  throw new Refusal('not_found', `There is no ${noun} ${called}. \`${noun} list\` shows them all.`);
+}
+
+function toText(wire: Record<string, unknown>): string {
+  const lines = Object.entries(wire).map(
+    ([name, value]) => `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  if ('client_secret' in wire)
+    lines.push('', 'The secret is shown this once; keep it where secrets are kept.');
+  return lines.join('\n');
+}
