@@ -3,12 +3,11 @@
 // returns is the one place where they can be read.
 import { randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
-import { policyOf } from '../src/app.ts';
 import { readConfig } from '../src/config.ts';
 import { systemOrigin } from '../src/domain/audit.ts';
 import { digestOf, type TokenUse } from '../src/domain/claims.ts';
 import { createClient, type NewClient, plainClient } from '../src/domain/manage-clients.ts';
-import type { Policy } from '../src/domain/policy.ts';
+import { type Policy, policyOf } from '../src/domain/policy.ts';
 import { registerToken } from '../src/domain/register-token.ts';
 import { revokeToken } from '../src/domain/revoke-token.ts';
 import type { Store } from '../src/domain/store.ts';

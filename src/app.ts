@@ -255,17 +255,3 @@ function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): 
     (method === 'tls_client_auth' && !(hasProxies && tlsClientAuthorities.length > 0));
   return authMethods.filter((method) => !isOff(method));
 }
-
-export function policyOf(config: {
-  publicUrl: string;
-  clockSkewSeconds: number;
-  tokenLifetimeDaysMax: number;
-  refreshTokenGraceSeconds: number;
-}): Policy {
-  return {
-    publicUrl: config.publicUrl,
-    clockSkewMs: config.clockSkewSeconds * 1000,
-    lifetimeDaysMax: config.tokenLifetimeDaysMax,
-    refreshGraceMs: config.refreshTokenGraceSeconds * 1000,
-  };
-}

@@ -2,8 +2,8 @@
 // so that it works while no server runs, and every server knows of it at once.
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import { policyOf } from '../app.ts';
 import type { Policy } from '../domain/policy.ts';
+import { policyOf } from '../domain/policy.ts';
 import { reasonRules } from '../domain/reasons.ts';
 import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
@@ -39,7 +39,6 @@ interface Options {
 }
 
 export function revokeCommand(process: NodeJS.Process): Command {
-  const givable = Object.entries(reasonRules).filter(([, { givenBy }]) => givenBy !== 'server');
   return new Command('revoke')
     .description('end everything under a name: a user, session, grant, client, key, token or whole issuer')
     .option('--subject <sub>', 'all that a user was issued until now')
@@ -56,7 +55,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
     .option('--only-client <id>', 'with --subject: only tokens of this client')
     .option('--only-use <use>', 'with --subject: only access_token, or only refresh_token')
     .option('--cutoff <time>', 'RFC 3339: what was issued until then ends (default: now)')
-    .requiredOption('--reason <reason>', `one of: ${givable.map(([name]) => name).join(', ')}; or free text`)
+    .requiredOption('--reason <reason>', 'why: one of the codes below, or free text')
     .option('--reason-text <text>', 'a sentence for the record')
     .option('--dry-run', 'show what would end, and change nothing')
     .option(
@@ -64,6 +63,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
       'the id of the target typed out; or, where CONFIRM_SECRET is set, the code of a preview',
     )
     .option('--json', 'print one JSON object')
+    .addHelpText('after', help())
     .action(async (options: Options) => {
       const presentedToken = options.tokenStdin ? (await text(process.stdin)).trim() : undefined;
       const body = check(revocationBody, toBody(options, presentedToken));
@@ -86,6 +86,18 @@ export function revokeCommand(process: NodeJS.Process): Command {
         });
       });
     });
+}
+
+function help(): string {
+  const givable = Object.entries(reasonRules).filter(([, { givenBy }]) => givenBy !== 'server');
+  const lines = givable.map(([code, { means, scope }]) => `  ${code.padEnd(22)} ${means} (${scope})`);
+  return `
+Reasons (and what they usually end):
+${lines.join('\n')}
+
+Examples:
+  revoke --subject u1 --reason credential_compromise --dry-run
+  revoke --key THUMBPRINT --issuer https://as.example.com --reason key_compromise --confirm THUMBPRINT`;
 }
 
 /**

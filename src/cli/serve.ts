@@ -2,8 +2,8 @@
 // reads on the console. Shared by `node dist/src/main.js` and `revocation-server serve`.
 import type { Logger } from 'pino';
 import { seedDemo } from '../../seeds/demo.ts';
-import { policyOf } from '../app.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
+import { policyOf } from '../domain/policy.ts';
 import { createLog } from '../log.ts';
 import { prepareServer, startServer } from '../server.ts';
 import { openStore } from '../store/open.ts';

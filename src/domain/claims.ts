@@ -63,8 +63,8 @@ export function digestOf(presentedToken: string): Digest {
 }
 
 /** How logs, answers and the audit trail name a token: the first 16 hex digits of its digest. */
-export function tokenRef(claims: Claims): string {
-  return claims.tokenDigest.slice(0, 16);
+export function tokenRef({ tokenDigest }: Pick<Claims, 'tokenDigest'>): string {
+  return tokenDigest.slice(0, 16);
 }
 
 /**

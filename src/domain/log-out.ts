@@ -139,8 +139,9 @@ function decide(
   }
   const asked = request.scope ?? (acting.isHomeMade ? 'all' : 'current');
   const scope = scopeGranted(facts, asked, acting, living);
-  const { revocations, sessions } = plan(facts, now, policy, { reason, reasonText, origin }, proofs, scope);
-  const cutoff = scope === 'current' ? null : cutoffOf(proofs, now, policy.clockSkewMs);
+  const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
+  const cause = { reason, reasonText, origin };
+  const { revocations, sessions } = plan(facts, now, policy, cause, proofs, scope, cutoff);
   const sessionsEnded = sessions.length === 0 ? null : countLiving(facts, sessions, now);
   events.push(event('logout', scope));
   return {
@@ -150,7 +151,7 @@ function decide(
       userId: acting.subject,
       revokedAt: now,
       sessionsEnded,
-      safeIatAfter: cutoff === null ? null : safeIatAfter(cutoff),
+      safeIatAfter: scope === 'current' ? null : safeIatAfter(cutoff),
       seq: Math.max(...seqs),
     }),
     effects: { revocations, events },
@@ -180,10 +181,11 @@ function plan(
   cause: Cause,
   proofs: readonly KnownToken[],
   scope: LogoutScope,
+  cutoff: number,
 ): { revocations: NewRevocation[]; sessions: readonly Session[] } {
   const days = policy.lifetimeDaysMax;
-  const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
-  const reusesIds = facts.issuer((proofs[0] as KnownToken).issuer)?.reusesIds ?? false;
+  const acting = proofs[0] as KnownToken;
+  const reusesIds = facts.issuer(acting.issuer)?.reusesIds ?? false;
   const current = proofs.flatMap((claims) => [
     finalForToken(tokenTarget(claims), cause, endOf(claims, days)),
     ...sharedUnits(claims).map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
@@ -193,7 +195,6 @@ function plan(
       (claims) => () => (claims.sessionId === null ? undefined : facts.session(claims.sessionId)),
     ),
   );
-  const acting = proofs[0] as KnownToken;
   const ownSessions = own.filter(
     (session, n) => session?.issuer === acting.issuer && own.indexOf(session) === n,
   );

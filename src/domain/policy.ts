@@ -12,3 +12,17 @@ export interface Policy {
 }
 
 export const dayMs = 86_400_000;
+
+export function policyOf(config: {
+  publicUrl: string;
+  clockSkewSeconds: number;
+  tokenLifetimeDaysMax: number;
+  refreshTokenGraceSeconds: number;
+}): Policy {
+  return {
+    publicUrl: config.publicUrl,
+    clockSkewMs: config.clockSkewSeconds * 1000,
+    lifetimeDaysMax: config.tokenLifetimeDaysMax,
+    refreshGraceMs: config.refreshTokenGraceSeconds * 1000,
+  };
+}

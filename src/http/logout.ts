@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { eventOf } from '../domain/audit.ts';
-import { isId } from '../domain/claims.ts';
+import { isId, tokenRef } from '../domain/claims.ts';
 import { KeysUnavailable, type Presented, type TokenVerifier } from '../domain/known-token.ts';
 import {
   type LoggedOut,
@@ -125,8 +125,7 @@ async function logOutByToken(parts: LogoutParts, request: LogoutRequest & Proofs
     if (request.unavailable) throw request.unavailable;
     const { reason, reasonText, metadata, origin } = request;
     const presented = request.refresh ?? request.bearer;
-    const tokenRef = presented?.tokenDigest.slice(0, 16) ?? null;
-    const details = { reason, reasonText, metadata, tokenRef };
+    const details = { reason, reasonText, metadata, tokenRef: presented && tokenRef(presented) };
     await parts.recorder.record(eventOf(origin, 'logout_invalid_token', details));
   }
   return outcome;

@@ -1,5 +1,6 @@
 // POST /revoke (RFC 7009). In order: read the form, authenticate, check the owner, look at the state, revoke.
 import { eventOf } from '../domain/audit.ts';
+import { tokenRef } from '../domain/claims.ts';
 import type { Client } from '../domain/clients.ts';
 import type { TokenVerifier } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -46,8 +47,8 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
 
     // What has not been written by the operation is recorded here, within limits.
     const { reason, reasonText } = given;
-    const tokenRef = presented?.tokenDigest.slice(0, 16) ?? null;
-    const details = { clientId: caller.clientId, reason, reasonText, tokenRef };
+    const ref = presented && tokenRef(presented);
+    const details = { clientId: caller.clientId, reason, reasonText, tokenRef: ref };
     const record = (action: AuditAction) => recorder.record(eventOf(origin, action, details));
     if (outcome.status === 'foreign') {
       if (caller.authMethod === 'none') await record('revoke_foreign_token');
@@ -55,7 +56,7 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     }
     if (outcome.status === 'already_inactive' && outcome.reason === 'token_not_found')
       await record('revoke_invalid_token');
-    logOutcome(ctx, outcome, tokenRef);
+    logOutcome(ctx, outcome, ref);
     answer(ctx, caller, outcome, given.shown);
   };
 }
@@ -80,11 +81,11 @@ function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string):
   }
 }
 
-function logOutcome(ctx: Context, outcome: Revoked, tokenRef: string | null): void {
+function logOutcome(ctx: Context, outcome: Revoked, ref: string | null): void {
   const reason = outcome.status === 'already_inactive' ? outcome.reason : undefined;
   const { requestId, clientId, log } = ctx.state;
   log.info(
-    { request_id: requestId, client_id: clientId, status: outcome.status, reason, token_ref: tokenRef },
+    { request_id: requestId, client_id: clientId, status: outcome.status, reason, token_ref: ref },
     'revoke',
   );
 }

@@ -1,7 +1,8 @@
 // The application without a server around it, for tests of what a running one cannot be brought to show.
-import { type App, type AppParts, createApp, policyOf } from '../../src/app.ts';
+import { type App, type AppParts, createApp } from '../../src/app.ts';
 import { readConfig, trustedPeers } from '../../src/config.ts';
 import { exportEvents } from '../../src/domain/export-trail.ts';
+import { policyOf } from '../../src/domain/policy.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
 import { createLog } from '../../src/log.ts';

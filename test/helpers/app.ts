@@ -3,11 +3,11 @@
 // test ends, no log line and no column of any table may hold a token or secret that it used.
 import { randomBytes } from 'node:crypto';
 import supertest from 'supertest';
-import { policyOf } from '../../src/app.ts';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type AuditEvent, systemOrigin } from '../../src/domain/audit.ts';
 import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
 import type { Policy } from '../../src/domain/policy.ts';
+import { policyOf } from '../../src/domain/policy.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, serveStore } from '../../src/server.ts';
 import type { TrailWork } from '../../src/upkeep/trail-work.ts';
