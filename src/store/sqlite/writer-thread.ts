@@ -115,9 +115,10 @@ export class WriterThread {
 /** Takes over none of Node's options: some, as `--input-type`, would stop the thread. */
 function startWorker(workerData: Opening): Worker {
   const options = { workerData, execArgv: [] };
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), options);
+  if (!import.meta.url.endsWith('.ts'))
+    return new Worker(new URL('./writer-main.js', import.meta.url), options);
   // A thread does not inherit what lets Node run TypeScript, as the benches do.
-  const [loader, entry] = [import.meta.resolve('tsx/esm/api'), import.meta.resolve('./worker.ts')];
+  const [loader, entry] = [import.meta.resolve('tsx/esm/api'), import.meta.resolve('./writer-main.ts')];
   const code = `import('${loader}').then(({ register }) => { register(); return import('${entry}'); });`;
   return new Worker(code, { ...options, eval: true });
 }
