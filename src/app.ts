@@ -1,4 +1,5 @@
 // The whole server on one screen: the middleware in its order, and every route.
+import { X509Certificate } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { JSONWebKeySet } from 'jose';
@@ -130,7 +131,7 @@ export function createApp(parts: AppParts): App {
     certificates: {
       keyRing: clientKeys,
       proxies: parts.clientCertProxies,
-      authorities: parts.tlsClientAuthorities,
+      authorities: parts.tlsClientAuthorities.map((pem) => new X509Certificate(pem)),
     },
     bearers: { store, verifier, publicUrl: policy.publicUrl },
   });

@@ -5,7 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 
-export const rememberMs = 800;
+const rememberMs = 800;
 
 /** The time counts from before the reading: a record is never remembered for longer after it has changed. */
 interface Since<Value> {

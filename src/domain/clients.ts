@@ -3,6 +3,7 @@
 import type { Actor } from './audit.ts';
 import type { Digest } from './claims.ts';
 import type { KeySource } from './issuers.ts';
+import type { Policy } from './policy.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
 /** RFC 6749 appendix A.1. Whatever else somebody calls himself, no client has that name. */
@@ -71,6 +72,11 @@ export type Asker = Client & Partial<Pick<Caller, 'onlyIssuer'>>;
 /** May it reach what belongs to this issuer? */
 export function reaches({ onlyIssuer = null }: Asker, issuer: string): boolean {
   return onlyIssuer === null || onlyIssuer === issuer;
+}
+
+/** The issuers it may register and revoke for: its own list, else ours alone. */
+export function issuersOf({ issuers }: Pick<Client, 'issuers'>, { publicUrl }: Policy): readonly string[] {
+  return issuers.length === 0 ? [publicUrl] : issuers;
 }
 
 const callers = new WeakMap<Client, Caller>();

@@ -28,6 +28,10 @@ export interface Restriction {
 
 export const unrestricted: Restriction = { clientId: null, tokenUse: null, online: false };
 
+export function isLimited({ clientId, tokenUse, online }: Restriction): boolean {
+  return clientId !== null || tokenUse !== null || online;
+}
+
 export interface NewRevocation {
   readonly target: Target;
   readonly only: Restriction;

@@ -4,6 +4,7 @@ import { eventOf, type Origin } from './audit.ts';
 import { dayMs, type Policy } from './policy.ts';
 import { dueRows, endedSessions, purgeRules } from './purge-rules.ts';
 import { nowOf, recordEvents, type Store } from './store.ts';
+import type { Purged } from './upkeep-store.ts';
 
 /** Small enough that a request which waits for the writer behind a batch does not notice. */
 const batchRows = 200;
@@ -30,7 +31,7 @@ export interface PurgeOptions {
 interface Task {
   readonly name: string;
   count(): Promise<number>;
-  step(): Promise<{ purged: number; isDone: boolean }>;
+  step(): Promise<Purged>;
 }
 
 interface Plan {
@@ -122,18 +123,11 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const through = days === null ? 0 : await upkeep.findSealedBefore(now - days * dayMs);
   const events: Task = {
     name: 'audit_events',
-    count: async () => (through === 0 ? 0 : upkeep.countEventsThrough(through)),
-    step: async () => (through === 0 ? nothing : stepOf(upkeep.purgeEventsThrough(through, batchRows))),
+    count: () => upkeep.countEventsThrough(through),
+    step: () => upkeep.purgeEventsThrough(through, batchRows),
   };
   // Ended sessions are found by the revocations that ended them, which may go in the same run.
   return { tasks: [endedTask, ...byRule, events], through };
-}
-
-const nothing = { purged: 0, isDone: true };
-
-async function stepOf(purging: Promise<number>): Promise<{ purged: number; isDone: boolean }> {
-  const purged = await purging;
-  return { purged, isDone: purged < batchRows };
 }
 
 function record(store: Store, origin: Origin, metadata: Readonly<Record<string, unknown>>): Promise<void> {

@@ -7,6 +7,7 @@ import {
   finalForName,
   finalForToken,
   forever,
+  isLimited,
   laterEnd,
   type NewRevocation,
   openEnd,
@@ -97,8 +98,7 @@ export function decideRevocation(
 
 /** Is what this order writes final? */
 export function endsForGood(facts: Facts, { target, only }: RevokeOrder): boolean {
-  const isLimited = only.clientId !== null || only.tokenUse !== null || only.online;
-  return !isLimited && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+  return !isLimited(only) && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
 }
 
 /** What is wrong with the time of an order, if anything is. */

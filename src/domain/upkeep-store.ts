@@ -46,6 +46,12 @@ export type UpkeepNote =
 
 export type Exclusive = 'seal' | 'purge';
 
+/** What one step deleted, and whether nothing is left to delete. */
+export interface Purged {
+  readonly purged: number;
+  readonly isDone: boolean;
+}
+
 export interface UpkeepStore {
   /** Runs `work` unless another process of this database is at the same; then resolves to undefined. */
   exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
@@ -67,14 +73,14 @@ export interface UpkeepStore {
 
   countDue(rows: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction. */
-  purgeDue(rows: DueRows, limit: number): Promise<{ purged: number; isDone: boolean }>;
+  purgeDue(rows: DueRows, limit: number): Promise<Purged>;
   /** Counts them, or deletes those that at most `limit` revocations ended. */
   countEndedSessions(ended: EndedSessions): Promise<number>;
-  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<{ purged: number; isDone: boolean }>;
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<Purged>;
   /** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
   findSealedBefore(before: number): Promise<number>;
   countEventsThrough(seq: number): Promise<number>;
-  purgeEventsThrough(seq: number, limit: number): Promise<number>;
+  purgeEventsThrough(seq: number, limit: number): Promise<Purged>;
 
   /** Deletes what is personal of this user in at most `limit` events; resolves to how many. */
   eraseEvents(userId: string, limit: number): Promise<number>;

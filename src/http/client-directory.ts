@@ -2,20 +2,22 @@
 // changes in any process counts within one. Verdicts never use this: what they know of suspensions is exact.
 import { type Client, clientIdSyntax } from '../domain/clients.ts';
 import type { Store } from '../domain/store.ts';
-import { rememberMs, ShortMemory } from '../short-memory.ts';
+import { ShortMemory } from '../short-memory.ts';
 
 const clientsMax = 10_000;
+/** Of the one list of origins. */
+const allOrigins = '';
 
 export class ClientDirectory {
   readonly #store: Store;
   readonly #clients: ShortMemory<Client>;
-  #origins: ReadonlySet<string> = new Set();
-  #originsReadAt = Number.NEGATIVE_INFINITY;
+  readonly #origins: ShortMemory<ReadonlySet<string>>;
 
   /** `isShared`: other workers of this server have a directory, too. */
   constructor(store: Store, isShared: boolean) {
     this.#store = store;
     this.#clients = new ShortMemory({ max: clientsMax, isShared });
+    this.#origins = new ShortMemory({ max: 1, isShared });
   }
 
   async find(clientId: string): Promise<Client | undefined> {
@@ -27,22 +29,15 @@ export class ClientDirectory {
   }
 
   /** After a change made here; resolves when it counts in every worker of this server. */
-  forget(clientId: string): Promise<void> {
-    this.#originsReadAt = Number.NEGATIVE_INFINITY;
-    return this.#clients.forget(clientId);
+  async forget(clientId: string): Promise<void> {
+    await Promise.all([this.#clients.forget(clientId), this.#origins.forget(allOrigins)]);
   }
 
   /** Does some enabled client list this browser origin? While the store fails, the last answer stands. */
   async allowsOrigin(origin: string): Promise<boolean> {
-    const now = performance.now();
-    if (now - this.#originsReadAt > rememberMs) {
-      try {
-        this.#origins = await this.#store.listOrigins();
-        this.#originsReadAt = now;
-      } catch {
-        // The request itself will meet the same failure; its error should be readable by the browser.
-      }
-    }
-    return this.#origins.has(origin);
+    // The request itself will meet the same failure; its error should be readable by the browser.
+    const read = (before: ReadonlySet<string> | undefined) => this.#store.listOrigins().catch(() => before);
+    const origins = await this.#origins.find(allOrigins, read);
+    return origins?.has(origin) ?? false;
   }
 }

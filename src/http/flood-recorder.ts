@@ -59,11 +59,12 @@ export class FloodRecorder {
     }
   }
 
-  /** What could not be written counts towards the next minute. */
+  /** What could not be written counts towards the next minute; what was written singly is not told again. */
   #countAgain(counted: ReadonlyMap<string, Tally>): void {
     for (const [key, { event, seen }] of counted) {
+      if (seen <= singlyPerMinute) continue;
       const tally = this.#tallies.get(key) ?? { event, seen: 0 };
-      tally.seen += seen;
+      tally.seen = Math.max(tally.seen, singlyPerMinute) + seen - singlyPerMinute;
       this.#tallies.set(key, tally);
     }
   }

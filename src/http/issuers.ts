@@ -30,8 +30,9 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
 
   return {
     async addIssuer(ctx: Context): Promise<void> {
-      const origin = await admin(ctx);
+      const { actor } = await auth.permit(ctx, 'admin');
       const fields = await toNewIssuer(check(newIssuerBody, await readJson(ctx)), allowHttpKeys);
+      const origin = originOf(ctx, actor);
       const added = await addIssuer(store, origin, fields);
       if (added.status === 'issuer_exists') {
         const about = { metadata: { issuer: fields.issuer } };

@@ -1,7 +1,7 @@
 // A `jwks` member in a body: public keys that an administrator gives inline. What a fetched set would only be
 // relieved of is refused here, since somebody is there to correct it.
 import type { PublicJwk } from '../domain/issuers.ts';
-import { hasSecretMembers, KeySetRefused, publicPart, readKeySet } from '../jwt/key-set.ts';
+import { hasSecretMembers, KeySetRefused, readKeySet } from '../jwt/key-set.ts';
 import { badParameter } from './refusal.ts';
 
 export async function readJwks(name: string, jwks: unknown): Promise<readonly PublicJwk[]> {
@@ -15,7 +15,7 @@ export async function readJwks(name: string, jwks: unknown): Promise<readonly Pu
     if (ready.length === 0) throw badParameter(name, 'holds no key that can verify');
     if (ready.length < keys.length)
       throw badParameter(name, 'holds a key that cannot verify, or is weaker than RSA 2048');
-    return ready.map(publicPart);
+    return ready.map(({ jwk }) => jwk);
   } catch (error) {
     if (error instanceof KeySetRefused) throw badParameter(name, `is no key set: ${error.message}`);
     throw error;

@@ -152,7 +152,7 @@ async function logOutByClient(
   if (!isId(userId)) {
     throw badParameter('user_id', 'has the wrong form');
   }
-  const origin = originOf(ctx, { kind: 'client', id: caller.clientId });
+  const origin = originOf(ctx, caller.actor);
   return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });
 }
 

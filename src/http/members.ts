@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { clientIdSyntax } from '../domain/clients.ts';
+import { isShallow } from '../domain/jwt-shape.ts';
 
 export const idLengthMax = 255;
 const uriLengthMax = 512;
@@ -40,12 +41,7 @@ export const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'is no IP
 /** JSON of any shape, but of bounded size and depth. */
 export function boundedJson<T extends z.ZodType>(schema: T, bytesMax: number, depthMax: number) {
   return schema.refine(
-    (value) => depthOf(value, depthMax) <= depthMax && Buffer.byteLength(JSON.stringify(value)) <= bytesMax,
+    (value) => isShallow(value, depthMax) && Buffer.byteLength(JSON.stringify(value)) <= bytesMax,
     `is over ${bytesMax} bytes or ${depthMax} levels deep`,
   );
-}
-
-function depthOf(value: unknown, depthMax: number): number {
-  if (typeof value !== 'object' || value === null || depthMax < 0) return 0;
-  return 1 + Math.max(0, ...Object.values(value).map((member) => depthOf(member, depthMax - 1)));
 }

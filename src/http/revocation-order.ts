@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { Origin } from '../domain/audit.ts';
 import { digestOf } from '../domain/claims.ts';
-import { type Asker, type Client, holds, reaches } from '../domain/clients.ts';
+import { type Asker, type Client, holds, issuersOf, reaches } from '../domain/clients.ts';
 import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import { parseJwt } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
@@ -146,10 +146,6 @@ export function demandRevoke(client: Asker, target: Target, policy: Policy): voi
     throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
   if (target.kind !== 'token' && !issuersOf(client, policy).includes(target.issuer))
     throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
-}
-
-export function issuersOf(client: Client, policy: Policy): readonly string[] {
-  return client.issuers.length === 0 ? [policy.publicUrl] : client.issuers;
 }
 
 /** draft-ietf-httpapi-idempotency-key-header: a string, quoted as structured fields are, or bare. */

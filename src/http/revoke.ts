@@ -38,7 +38,7 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     if (presentedToken === undefined) throw missingParameter('token');
 
     const given = readReason(form.get('reason'), 'client_request', [presentedToken]);
-    const origin = originOf(ctx, { kind: 'client', id: caller.clientId });
+    const origin = originOf(ctx, caller.actor);
     const presented = await verifier.present(presentedToken, { mustBeSure: true });
     const outcome =
       presented === null

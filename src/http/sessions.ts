@@ -1,18 +1,25 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
 
-import { digestOf } from '../domain/claims.ts';
-import { type Caller, holds } from '../domain/clients.ts';
+import { isId } from '../domain/claims.ts';
+import { type Caller, holds, issuersOf } from '../domain/clients.ts';
 import { type Device, describeDevices, endSession } from '../domain/end-session.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
+import type { Permission } from '../domain/vocabulary.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
-import { idLengthMax } from './members.ts';
-import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from './query.ts';
+import {
+  badCursor,
+  fingerprintOf,
+  type Query,
+  readCursor,
+  readLimit,
+  readQuery,
+  respondPage,
+} from './query.ts';
 import { readReason } from './reason.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
-import { issuersOf } from './revocation-order.ts';
 
 export interface SessionsParts {
   readonly store: Store;
@@ -28,11 +35,11 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const userId = readId(query, 'user_id');
       if (userId === undefined) throw missingParameter('user_id');
       const issuer = readId(query, 'issuer') ?? caller.onlyIssuer ?? policy.publicUrl;
-      const allowed = reach(caller, policy, 'audit');
+      const allowed = reach(caller, policy, ['revoke:any', 'audit']);
       if (allowed !== null && !allowed.includes(issuer))
         throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
       const limit = readLimit(query);
-      const walk = digestOf(JSON.stringify([issuer, userId])).slice(0, 16);
+      const walk = fingerprintOf(query, ['user_id', 'issuer']);
       const sessions = await store.listSessions(issuer, userId, readPosition(query, walk), limit + 1);
       const devices = await describeDevices(store, sessions);
       const current = readId(query, 'current');
@@ -47,9 +54,8 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const { id = '' } = ctx.params as { id?: string };
       const origin = originOf(ctx, caller.actor);
       const cause = { reason, reasonText, origin };
-      const isPossible = id.length <= idLengthMax && !/\p{Cc}/u.test(id);
-      const ended = isPossible
-        ? await endSession(store, policy, id, reach(caller, policy), cause)
+      const ended = isId(id)
+        ? await endSession(store, policy, id, reach(caller, policy, ['revoke:any']), cause)
         : ({ status: 'not_found' } as const);
       if ('seq' in ended) ctx.set('Revocation-Seq', String(ended.seq));
       const { requestId, clientId, log } = ctx.state;
@@ -59,11 +65,10 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
   };
 }
 
-/** The issuers whose sessions this caller may handle; null: everybody's. */
-function reach(caller: Caller, policy: Policy, ...everywhere: readonly 'audit'[]): readonly string[] | null {
+/** The issuers whose sessions this caller may handle; null, everybody's, with one of the permissions `everywhere`. */
+function reach(caller: Caller, policy: Policy, everywhere: readonly Permission[]): readonly string[] | null {
   if (caller.onlyIssuer !== null) return [caller.onlyIssuer];
-  const isFree = holds(caller, 'revoke:any') || everywhere.some((permission) => holds(caller, permission));
-  return isFree ? null : issuersOf(caller, policy);
+  return everywhere.some((permission) => holds(caller, permission)) ? null : issuersOf(caller, policy);
 }
 
 function readId(query: Query, name: string): string | undefined {

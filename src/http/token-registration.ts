@@ -1,7 +1,7 @@
 // The body of POST /v1/tokens: from the issuer's words to a registration of the domain.
 import { z } from 'zod';
 import { digestOf } from '../domain/claims.ts';
-import type { Client } from '../domain/clients.ts';
+import { type Client, issuersOf } from '../domain/clients.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -89,8 +89,7 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
 
   const issuer = said.iss ?? policy.publicUrl;
-  const allowed = registrar.issuers.length === 0 ? [policy.publicUrl] : registrar.issuers;
-  if (!allowed.includes(issuer)) {
+  if (!issuersOf(registrar, policy).includes(issuer)) {
     throw new Refusal('issuer_not_allowed', 'this client may not register tokens of this iss', {
       parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
     });

@@ -12,9 +12,10 @@ export async function signIntrospection(
   now: number,
 ): Promise<string> {
   const alg = caller.introspectionAlgorithm;
-  const { kid, key } = await keys.current(alg);
+  // The same object each time: jose remembers what it made of it.
+  const key = await keys.current(alg);
   return new SignJWT({ token_introspection: answer })
-    .setProtectedHeader({ typ: 'token-introspection+jwt', alg, kid })
+    .setProtectedHeader({ typ: 'token-introspection+jwt', alg, kid: key.kid as string })
     .setIssuer(issuer)
     .setAudience(caller.clientId)
     .setIssuedAt(Math.floor(now / 1000))

@@ -105,12 +105,12 @@ export class JwtVerifier implements TokenVerifier {
   ): Promise<Verification> {
     const { alg } = jwt.header;
     if (typeof alg !== 'string' || !issuer.algorithms.includes(alg))
-      return this.#refuse('bad_algorithm', issuer);
-    if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
+      return this.#refuse('bad_algorithm', issuer.issuer);
+    if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer.issuer);
     const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer, sureness);
-    if (!key) return this.#refuse('bad_signature', issuer);
+    if (!key) return this.#refuse('bad_signature', issuer.issuer);
     const read = readVerifiedJwt(digest, jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
-    if (!read.ok) return this.#refuse(read.why, issuer);
+    if (!read.ok) return this.#refuse(read.why, issuer.issuer);
     const verified = this.#verified(read.claims, issuer, false);
     this.#remembered.set(digest, { verified, issuer });
     return verified;
@@ -122,19 +122,17 @@ export class JwtVerifier implements TokenVerifier {
     jwt: UntrustedJwt,
     iss: unknown,
   ): Promise<Verification> {
-    const { policy, onRefusal, sharedSecret } = this.#parts;
+    const { policy, sharedSecret } = this.#parts;
     const issuer = typeof iss === 'string' ? iss : policy.publicUrl;
-    const refuse = (why: RefusalKind): Verification => {
-      onRefusal(why, issuer);
-      return refused;
-    };
-    if (hasBadMembers(jwt.header)) return refuse('bad_header');
+    if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
     for (const { secret, thumbprint } of sharedSecret.keys) {
       if (!(await isSignedWith(presentedToken, secret))) continue;
       const read = readVerifiedJwt(digest, jwt, issuer, sharedSecret.reading, thumbprint, policy);
-      return read.ok ? this.#verified(read.claims, sharedSecret.reading, true) : refuse(read.why);
+      return read.ok
+        ? this.#verified(read.claims, sharedSecret.reading, true)
+        : this.#refuse(read.why, issuer);
     }
-    return refuse('bad_signature');
+    return this.#refuse('bad_signature', issuer);
   }
 
   #verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verified {
@@ -143,8 +141,8 @@ export class JwtVerifier implements TokenVerifier {
     return verifiedAs(claims, defaults, this.#parts.policy.lifetimeDaysMax);
   }
 
-  #refuse(kind: RefusalKind, issuer: Issuer): Verification {
-    this.#parts.onRefusal(kind, issuer.issuer);
+  #refuse(kind: RefusalKind, issuer: string): Verification {
+    this.#parts.onRefusal(kind, issuer);
     return refused;
   }
 }

@@ -2,7 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Issuer } from '../domain/issuers.ts';
 import type { VerifyingKey } from './key-set.ts';
-import { KeySource, type KeySourceParts } from './key-source.ts';
+import { type KeySource, type KeySourceParts, keySourceOf } from './key-source.ts';
 
 const sourcesMax = 1_000;
 
@@ -47,7 +47,7 @@ export class KeyRing {
     if (seen) return seen;
     const { issuer, keySource } = keyed;
     const id = JSON.stringify([issuer, keySource]);
-    const source = this.#sources.get(id) ?? new KeySource(issuer, keySource, this.#parts);
+    const source = this.#sources.get(id) ?? keySourceOf(issuer, keySource, this.#parts);
     this.#sources.set(id, source);
     this.#seen.set(keyed, source);
     return source;

@@ -3,7 +3,6 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isId } from '../domain/claims.ts';
-import type { PublicJwk } from '../domain/issuers.ts';
 
 export interface VerifyingKey {
   readonly kid: string | undefined;
@@ -91,10 +90,6 @@ export function suits(key: VerifyingKey, alg: string): boolean {
 /** RFC 9864 gave the algorithm a second name. */
 function isEd25519(alg: string): boolean {
   return alg === 'EdDSA' || alg === 'Ed25519';
-}
-
-export function publicPart(key: VerifyingKey): PublicJwk {
-  return key.jwk as PublicJwk;
 }
 
 /** How answers and the command line name a key. */

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type SigningAlgorithm, signingAlgorithms } from '../domain/clients.ts';
 
 type Role = 'previous' | 'current' | 'next';
@@ -42,11 +42,11 @@ export class SigningKeys {
   }
 
   /** The key in use, with its private part. */
-  async current(alg: SigningAlgorithm) {
+  async current(alg: SigningAlgorithm): Promise<JWK> {
     const keys = await this.#load();
     const found = keys.find((key) => key.alg === alg && key.role === 'current');
     if (!found) throw new SigningKeysUnusable(`there is no current ${alg} key`);
-    return { kid: found.jwk.kid as string, key: await importJWK(found.jwk, alg) };
+    return found.jwk;
   }
 
   /** What anyone may know, the next key included. */

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { commitmentsOf } from '../domain/audit-leaf.ts';
 import type { Digest } from '../domain/claims.ts';
-import type { Revocation } from '../domain/cutoffs.ts';
+import { isLimited } from '../domain/cutoffs.ts';
 import { targetKey } from '../domain/targets.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, toEvent } from './audit-rows.ts';
@@ -54,7 +54,9 @@ export async function eraseSessions(
         targetKey({ kind: 'subject', issuer, id: userId }),
       ];
       const rows = await listCoverage(tx, keys);
-      const isEnded = rows.some((row) => isUnlimited(row) && row.cutoff >= created_at);
+      const isEnded = rows.some(
+        ({ only, exceptKey, cutoff }) => exceptKey === null && !isLimited(only) && cutoff >= created_at,
+      );
       // The tokens that are dead have been erased before.
       const hasTokens = (await tx('tokens').where({ session_id: id, issuer }).first('id')) !== undefined;
       if (isEnded || expires_at <= now || !hasTokens) ended.push(id);
@@ -74,10 +76,6 @@ export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Pro
     const erased: number = await tx('tokens').whereIn('digest', keys).delete();
     return erased;
   });
-}
-
-function isUnlimited({ only, exceptKey }: Revocation): boolean {
-  return exceptKey === null && only.clientId === null && only.tokenUse === null;
 }
 
 /** The name in revocations of this user and in those that they made, and what was said with them. */

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { forever, openEnds } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
-import type { DueRows, EndedSessions } from '../domain/upkeep-store.ts';
+import type { DueRows, EndedSessions, Purged } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 
 /**
@@ -59,11 +59,7 @@ export async function countDue(db: Knex, rows: DueRows): Promise<number> {
   return countOf(due(db, rows));
 }
 
-export async function purgeDue(
-  writer: Knex,
-  rows: DueRows,
-  limit: number,
-): Promise<{ purged: number; isDone: boolean }> {
+export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<Purged> {
   return withPass(writer, async (tx) => {
     let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
     const isDone = keys.length < limit;
@@ -128,7 +124,7 @@ export async function purgeEndedSessions(
   writer: Knex,
   { before, unexpiredSince }: EndedSessions,
   limit: number,
-): Promise<{ purged: number; isDone: boolean }> {
+): Promise<Purged> {
   return writer.transaction(async (tx) => {
     const seen = await recall(tx, 'sessions_ended_seen');
     const rows: EndedRow[] = await endings(tx, seen, before).orderBy('seq').limit(limit);
@@ -148,10 +144,11 @@ export async function countEventsThrough(db: Knex, seq: number): Promise<number>
   return countOf(db('audit_events').where('seq', '<=', seq));
 }
 
-export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<number> {
+export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<Purged> {
   return withPass(writer, async (tx) => {
     const seqs = await tx('audit_events').where('seq', '<=', seq).orderBy('seq').limit(limit).pluck('seq');
-    return seqs.length === 0 ? 0 : tx('audit_events').whereIn('seq', seqs).delete();
+    const purged: number = seqs.length === 0 ? 0 : await tx('audit_events').whereIn('seq', seqs).delete();
+    return { purged, isDone: seqs.length < limit };
   });
 }
 

@@ -7,6 +7,7 @@ import type {
   DueRows,
   EndedSessions,
   Exclusive,
+  Purged,
   StoredSeal,
   UpkeepNote,
   UpkeepStore,
@@ -75,7 +76,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countDue(this.#writer, rows));
   }
 
-  purgeDue(rows: DueRows, limit: number): Promise<{ purged: number; isDone: boolean }> {
+  purgeDue(rows: DueRows, limit: number): Promise<Purged> {
     return guarded(purge.purgeDue(this.#writer, rows, limit));
   }
 
@@ -83,7 +84,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countEndedSessions(this.#writer, ended));
   }
 
-  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<{ purged: number; isDone: boolean }> {
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<Purged> {
     return guarded(purge.purgeEndedSessions(this.#writer, ended, limit));
   }
 
@@ -95,7 +96,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countEventsThrough(this.#writer, seq));
   }
 
-  purgeEventsThrough(seq: number, limit: number): Promise<number> {
+  purgeEventsThrough(seq: number, limit: number): Promise<Purged> {
     return guarded(purge.purgeEventsThrough(this.#writer, seq, limit));
   }
 

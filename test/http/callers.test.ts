@@ -172,10 +172,15 @@ writeFileSync(authorityFile, certificates.root);
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const behindProxy = { CLIENT_CERT_PROXIES: '127.0.0.1/32,::1', TLS_CLIENT_CA_FILE: authorityFile };
 
-async function withCertificate(app: TestApp, id: string, pem: string, chain?: string): Promise<number> {
+async function withCertificate(
+  app: TestApp,
+  id: string,
+  pem: string,
+  ...chain: readonly string[]
+): Promise<number> {
   const headers = {
     'Client-Cert': header(pem),
-    ...(chain === undefined ? {} : { 'Client-Cert-Chain': header(chain) }),
+    ...(chain.length === 0 ? {} : { 'Client-Cert-Chain': header(...chain) }),
   };
   const { status } = await app.form('/introspect', { token: 'x', client_id: id }, undefined, { headers });
   return status;
@@ -237,6 +242,21 @@ testEachDatabase(
     );
     app.clock.now = Date.UTC(2130, 0);
     t.is(await withCertificate(app, id, client, intermediate), 401, 'expired');
+  },
+  behindProxy,
+);
+
+testEachDatabase(
+  'tls_client_auth: each certificate of a chain is looked at once, however many vouch for each other',
+  async (t, app) => {
+    const { client_id: id } = await app.addClient({
+      authMethod: 'tls_client_auth',
+      certificateName: { kind: 'subject_dn', value: 'CN=self' },
+      permissions: ['introspect'],
+    });
+    // One way after the other through these would take hours.
+    const ring = Array.from({ length: 10 }, () => certificates.selfSigned);
+    t.is(await withCertificate(app, id, certificates.selfSigned, ...ring), 401);
   },
   behindProxy,
 );

@@ -18,8 +18,8 @@ export interface CertificateParts {
   readonly keyRing: KeyRing;
   /** Peers whose Client-Cert is believed. */
   readonly proxies: BlockList;
-  /** PEM certificates of the authorities that may vouch for clients; empty turns `tls_client_auth` off. */
-  readonly authorities: readonly string[];
+  /** The authorities that may vouch for clients; empty turns `tls_client_auth` off. */
+  readonly authorities: readonly X509Certificate[];
 }
 
 /** Undefined when there is none, when nobody may hand one over, or when it is no certificate. */
@@ -57,29 +57,38 @@ export function provesByAuthority(
   now: number,
 ): boolean {
   const { leaf, chain } = certificate;
-  const roots = authorities.map((pem) => new X509Certificate(pem));
   const usages: readonly string[] | undefined = leaf.keyUsage;
   const mayAuthenticate = usages === undefined || usages.includes(clientAuthUsage);
   return (
     client.certificateName !== null &&
     mayAuthenticate &&
     isIdentifiedBy(leaf, client.certificateName) &&
-    leadsTo(leaf, chain, roots, now)
+    leadsTo(leaf, chain, authorities, now)
   );
 }
 
-/** A path of valid signatures, within the dates, over authorities only, to one that is configured. */
+/**
+ * Is there a path of valid signatures, within the dates, over authorities only, to one that is configured? Each
+ * certificate of the chain is reached once: a stranger sends it, and may send ten that all vouch for each other.
+ */
 function leadsTo(
-  certificate: X509Certificate,
+  leaf: X509Certificate,
   chain: readonly X509Certificate[],
   roots: readonly X509Certificate[],
   now: number,
 ): boolean {
-  if (!isInForce(certificate, now)) return false;
-  if (roots.some((root) => isInForce(root, now) && isIssuedBy(certificate, root))) return true;
-  return chain.some(
-    (issuer, n) => isIssuedBy(certificate, issuer) && leadsTo(issuer, chain.toSpliced(n, 1), roots, now),
-  );
+  const unreached = new Set(chain);
+  const reached = [leaf];
+  for (const certificate of reached) {
+    if (!isInForce(certificate, now)) continue;
+    if (roots.some((root) => isInForce(root, now) && isIssuedBy(certificate, root))) return true;
+    for (const issuer of unreached) {
+      if (!isIssuedBy(certificate, issuer)) continue;
+      unreached.delete(issuer);
+      reached.push(issuer);
+    }
+  }
+  return false;
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {

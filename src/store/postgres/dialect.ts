@@ -6,6 +6,7 @@ import type { Dialect, Key, Rows, Table } from '../dialect.ts';
 import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
 import { answered, PipelinedClient, send } from './pipelined-client.ts';
 
+const applicationName = 'revocation-server';
 const poolMax = 10;
 const acquireTimeoutMs = 5_000;
 const statementTimeoutMs = 10_000;
@@ -19,7 +20,7 @@ const int8 = 20;
 export function dialect(url: string): Dialect {
   const connection = {
     connectionString: url,
-    application_name: 'revocation-server',
+    application_name: applicationName,
     connectionTimeoutMillis: acquireTimeoutMs,
     // What is sent together travels together, without waiting for one answer before the next question.
     pipeline: true,
@@ -80,10 +81,15 @@ export function dialect(url: string): Dialect {
 
 /**
  * For a lock: a connection of its own, which holds no snapshot and no row, and lives as long as the lock. When it
- * breaks, so do those that work under the lock.
+ * alone breaks, the work goes on without its lock; those who work under one bear that.
  */
 async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: acquireTimeoutMs,
+    keepAlive: true,
+  });
   client.on('error', () => {});
   await client.connect();
   return client;
