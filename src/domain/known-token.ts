@@ -112,7 +112,7 @@ export function endOf({ signed, expiresAt }: KnownToken, lifetimeDaysMax: number
 
 /**
  * A JWT that nobody registered and that is older than what was purged could be one that was revoked: it is
- * not known any more. That happens only when the longest life of tokens was raised since.
+ * not known any more.
  */
 export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
   const { verification } = presented;
@@ -121,7 +121,7 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   if (verification.kind === 'opaque') return registered;
   const { claims, defaults } = verification;
   if (!registered) {
-    if (verification.issuedFrom <= facts.purgedUntil()) return undefined;
+    if (facts.isForgotten(verification.issuedFrom, claims.expiresAt)) return undefined;
     return verification.token;
   }
   if (!agrees(registered, claims)) return undefined;

@@ -2,7 +2,7 @@
 // wants them and sealed. By one process, in small batches, and never without an event.
 import { eventOf, type Origin } from './audit.ts';
 import { dayMs, type Policy } from './policy.ts';
-import { dueRows, endedSessions, purgeRules } from './purge-rules.ts';
+import { dueRows, endedSessions, purgeRules, tokensKeptMs } from './purge-rules.ts';
 import { nowOf, recordEvents, type Store } from './store.ts';
 import type { Purged } from './upkeep-store.ts';
 
@@ -38,6 +38,8 @@ interface Plan {
   readonly tasks: readonly Task[];
   /** The last event of the ranges that are sealed and older than the retention; 0 when there is none. */
   readonly through: number;
+  /** Revocations of single tokens go that ended until then; milliseconds. */
+  readonly endsUntil: number;
 }
 
 /**
@@ -74,6 +76,7 @@ export function purge(
     await rememberSettings(store, policy);
     const plan = await planOf(store, policy);
     const due = await countAll(plan);
+    if ((due.revocations ?? 0) + (due.jwts ?? 0) > 0) await store.upkeep.rememberEnds(plan.endsUntil);
     const told = (due.audit_events ?? 0) > 0 ? { audit_events_through: plan.through } : {};
     if (Object.values(due).some((rows) => rows > 0))
       await record(store, origin, { begins: true, due, ...told });
@@ -127,7 +130,7 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
     step: () => upkeep.purgeEventsThrough(through, batchRows),
   };
   // Ended sessions are found by the revocations that ended them, which may go in the same run.
-  return { tasks: [endedTask, ...byRule, events], through };
+  return { tasks: [endedTask, ...byRule, events], through, endsUntil: now - tokensKeptMs };
 }
 
 function record(store: Store, origin: Origin, metadata: Readonly<Record<string, unknown>>): Promise<void> {

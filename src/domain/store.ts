@@ -44,6 +44,12 @@ export interface Facts {
    * old, of which nothing is known, cannot be vouched for. 0 when nothing was purged.
    */
   purgedUntil(): number;
+  /**
+   * Could a revocation of a JWT that was issued at this instant or later, and ends at the other, have been purged? Then
+   * it cannot be vouched for. That happens when the longest life of tokens was raised since, or when whoever purged had
+   * a clock that was ahead.
+   */
+  isForgotten(issuedFrom: number, expiresAt: number): boolean;
   /** What came of the order that was given under this idempotency key, unless that has expired. */
   remembered(keyDigest: Digest): Remembered | undefined;
   issuer(name: string): Issuer | undefined;
@@ -262,7 +268,7 @@ export interface Store {
 
 /** The instant that decisions are taken at, by the clock that stamps them. */
 export function nowOf(store: Store): Promise<number> {
-  return store.ask((_facts, now) => now);
+  return store.write((_facts, now) => ({ outcome: now, effects: {} }));
 }
 
 /** Writes events that go with no decision. */

@@ -40,6 +40,8 @@ export type UpkeepNote =
   | 'seal_webhook_sent'
   | 'sessions_ended_seen'
   | 'purged_until'
+  | 'ends_purged_until'
+  | 'ends_purged_at'
   | 'erasures'
   | 'lifetime_days_max'
   | 'purge_succeeded_at';
@@ -71,6 +73,11 @@ export interface UpkeepStore {
   /** In order, above number `after`. */
   listSeals(after: number, limit: number): Promise<StoredSeal[]>;
 
+  /**
+   * To be told before rows go that kept single JWTs dead: all of which ended until this instant, by the clock of whoever
+   * purges, and were decided on until now. Should that clock be ahead, they stay dead: see `Facts.isForgotten`.
+   */
+  rememberEnds(until: number): Promise<void>;
   countDue(rows: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction. */
   purgeDue(rows: DueRows, limit: number): Promise<Purged>;

@@ -73,7 +73,7 @@ export class Fetched<Value> {
   async certain(mark: number, since = this.#parts.now() - certainMs): Promise<Value> {
     if (!this.#isAsOf(since)) await this.#load(mark);
     if (!this.#isAsOf(since) && !this.#hasFailed) {
-      await delay(Math.max(0, this.#attemptedAt + sureCoolDownMs - this.#parts.now()));
+      await delay(Math.max(0, sureCoolDownMs - this.#msSince(this.#attemptedAt)));
       if (!this.#isAsOf(since)) await this.#load(mark, sureCoolDownMs);
     }
     if (!this.#loaded || !this.#isAsOf(since)) throw this.#unavailable();
@@ -97,24 +97,32 @@ export class Fetched<Value> {
   }
 
   #isAsOf(since: number): boolean {
-    return this.#loaded !== undefined && (this.#parts.isGiven || this.#loaded.since >= since);
+    if (this.#loaded === undefined) return false;
+    const { since: at } = this.#loaded;
+    return this.#parts.isGiven || (at >= since && this.#msSince(at) < Number.POSITIVE_INFINITY);
   }
 
   #age(): number {
-    return this.#parts.now() - (this.#loaded?.at ?? Number.NEGATIVE_INFINITY);
+    return this.#msSince(this.#loaded?.at ?? Number.NEGATIVE_INFINITY);
+  }
+
+  /** What is later than now was before the clock was set back: nobody knows how long ago. */
+  #msSince(at: number): number {
+    const ms = this.#parts.now() - at;
+    return ms < 0 ? Number.POSITIVE_INFINITY : ms;
   }
 
   #unavailable(): KeysUnavailable {
-    const waitMs = this.#attemptedAt + coolDownMs - this.#parts.now();
-    const seconds = Math.min(Math.max(1, Math.ceil(waitMs / 1000)), coolDownMs / 1000);
+    const waitMs = coolDownMs - this.#msSince(this.#attemptedAt);
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
     return new KeysUnavailable(`${this.#parts.what} cannot be had`, seconds);
   }
 
   /** At most one fetch at a time, and none within the cool-down. Never rejects. */
   #load(mark: number, betweenMs = coolDownMs): Promise<void> {
     if (this.#loading) return this.#loading;
-    const { now, fetch, onFetched, onFailure } = this.#parts;
-    if (!this.#parts.isGiven && now() - this.#attemptedAt < betweenMs) return Promise.resolve();
+    const { now, isGiven, fetch, onFetched, onFailure } = this.#parts;
+    if (!isGiven && this.#msSince(this.#attemptedAt) < betweenMs) return Promise.resolve();
     const since = now();
     this.#attemptedAt = since;
     this.#loading = fetch()

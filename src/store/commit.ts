@@ -16,6 +16,7 @@ import type { Heads, Learnt, Memory } from './memory.ts';
 import { appendRevocations, replaceCutoffs } from './revocations.ts';
 import { insertOrTouchSessions } from './sessions.ts';
 import { NotLoaded } from './shelf.ts';
+import { timeAfter } from './time.ts';
 import { insertTokens } from './tokens.ts';
 import { insertUsedIds } from './used-ids.ts';
 
@@ -47,7 +48,7 @@ export async function commitBatch(
   const { decided, heads, added } = await writer.transaction(async (tx) => {
     const db = reader ?? tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
-    const facts = new LoadedFacts(memory, heads, { isForDecisions: true });
+    const facts = new LoadedFacts(memory, heads, heads.now, { isForDecisions: true });
     const decided = await decideAll(db, decisions, facts, heads);
     const added = await persist(tx, decided, heads);
     return { decided, heads, added };
@@ -59,12 +60,12 @@ export async function commitBatch(
 /** An update that changes nothing: its row lock comes before any read of this transaction. */
 async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<LockedHeads> {
   const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
-  const locked = await findRow<Omit<LockedHeads, 'now'>>(
+  const locked = await findRow<Omit<LockedHeads, 'now'> & { readonly now?: number }>(
     tx,
     `update heads set event_seq = event_seq where id = 1
-      returning revocation_seq, event_seq, suspension_seq, token_seq${now}`,
+      returning revocation_seq, event_seq, suspension_seq, token_seq, stamped_at${now}`,
   );
-  return { now: clock.now(), ...locked };
+  return { ...locked, now: timeAfter(locked.stamped_at, locked.now ?? clock.now()) };
 }
 
 interface Kept extends Remember {
@@ -85,7 +86,7 @@ async function decideAll(
   heads: LockedHeads,
 ): Promise<Decided> {
   for (;;) {
-    facts.rewind(heads.revocation_seq, heads.now);
+    facts.rewind();
     const decided: Decided = { results: [], effects: [], kept: [], facts };
     let isComplete = true;
     for (const decide of decisions) {
@@ -97,7 +98,7 @@ async function decideAll(
       }
     }
     if (isComplete) return decided;
-    await facts.load(db, heads.now);
+    await facts.load(db);
   }
 }
 
@@ -168,8 +169,8 @@ async function persist(
     await runFixed(
       tx,
       `update heads set revocation_seq = revocation_seq + ?, event_seq = event_seq + ?,
-        suspension_seq = suspension_seq + ?, token_seq = token_seq + ? where id = 1`,
-      [revocations.length, events.length, records, tokens.length],
+        suspension_seq = suspension_seq + ?, token_seq = token_seq + ?, stamped_at = ? where id = 1`,
+      [revocations.length, events.length, records, tokens.length, heads.now],
     );
   }
 }

@@ -10,8 +10,8 @@ import * as sqlite from './sqlite/dialect.ts';
 export interface Dialect {
   /** False when there is no database to open, and opening it would make one. */
   isThere(): boolean;
-  /** False when the database that the reader has opened was deleted or replaced since. */
-  isInPlace(): boolean;
+  /** False when the database that the reader has opened was deleted or replaced since; as of so many milliseconds ago. */
+  isInPlace(ageMs?: number): boolean;
   /** Opens a pool for verdicts and lists, and for decisions where that is safe; never blocked by a writer. */
   openReader(): Knex;
   /** Opens a pool whose commits are durable when they return, and in which no wait holds up the event loop. */

@@ -42,8 +42,11 @@ export interface AppliedEffects extends Effects {
   readonly seqs: Seqs;
 }
 
-/** What questions change. */
+/** Questions change nothing: they share this. */
 const noChanges = new Changes();
+
+/** An issuer's clock is this far ahead of ours at most, whatever CLOCK_SKEW_SECONDS is. */
+const aheadMsMax = 600_000;
 
 export class LoadedFacts implements Facts {
   /** Those of the kinds that were asked for: most batches ask for one, or none. */
@@ -52,19 +55,21 @@ export class LoadedFacts implements Facts {
   #changes = noChanges;
   readonly #memory: Memory;
   readonly #heads: Heads;
+  readonly #now: number;
   readonly #isForDecisions: boolean;
 
   /** `memory` has been brought up to `heads`, which decisions have locked. */
-  constructor(memory: Memory, heads: Heads, { isForDecisions = false } = {}) {
+  constructor(memory: Memory, heads: Heads, now: number, { isForDecisions = false } = {}) {
     this.#memory = memory;
     this.#heads = heads;
+    this.#now = now;
     this.#isForDecisions = isForDecisions;
   }
 
   /** Loads, in `db`, all that was asked for and missing. Resolves to whether tokens were looked up in vain. */
-  async load(db: Knex, now: number): Promise<boolean> {
+  async load(db: Knex): Promise<boolean> {
     const before = this.#tokensAbsent();
-    await allOf([...this.#shelves.values()].map((shelf) => shelf.fill(db, now)));
+    await allOf([...this.#shelves.values()].map((shelf) => shelf.fill(db, this.#now)));
     return this.#tokensAbsent() > before;
   }
 
@@ -146,7 +151,14 @@ export class LoadedFacts implements Facts {
   }
 
   purgedUntil(): number {
-    return this.#memory.purgedUntil;
+    return this.#memory.purged.until;
+  }
+
+  isForgotten(issuedFrom: number, expiresAt: number): boolean {
+    const { until, endsUntil, endsKnownAt } = this.#memory.purged;
+    // A token that ended by the clock of whoever purged, and not yet by ours: its own revocation has gone.
+    const endedThen = this.#now < expiresAt && expiresAt <= endsUntil;
+    return (endedThen && issuedFrom <= endsKnownAt + aheadMsMax) || issuedFrom <= until;
   }
 
   issuer(name: string): Issuer | undefined {
@@ -180,9 +192,9 @@ export class LoadedFacts implements Facts {
     return answers as unknown as T;
   }
 
-  /** Forgets the changes: the decisions run again from the first; revocations are numbered from `seqBefore`. */
-  rewind(seqBefore: number, now: number): void {
-    this.#changes = new Changes(seqBefore, now);
+  /** Forgets the changes: the decisions run again from the first; revocations are numbered on from the heads. */
+  rewind(): void {
+    this.#changes = new Changes(this.#heads.revocation_seq, this.#now);
   }
 
   /**

@@ -40,7 +40,10 @@ const tailPageSize = 2_000;
 
 /** For questions: what is committed now. */
 export function readHeads(db: Knex): Promise<Heads> {
-  return findRow<Heads>(db, 'select revocation_seq, suspension_seq, token_seq from heads where id = 1');
+  return findRow<Heads>(
+    db,
+    'select revocation_seq, suspension_seq, token_seq, stamped_at from heads where id = 1',
+  );
 }
 
 /** How far the logs had come at one instant; later ones have the greater numbers. */
@@ -50,13 +53,24 @@ export interface Heads {
   readonly suspension_seq: number;
   /** Moves with every token that is registered. */
   readonly token_seq: number;
+  /** The time of the last decisions. */
+  readonly stamped_at: number;
+}
+
+/** How far back purges reached; milliseconds. */
+interface Purged {
+  /** Of what was issued until then, a revocation may be gone. */
+  readonly until: number;
+  /** Of what ended until then, and was issued before the second, its own revocation may be gone. */
+  readonly endsUntil: number;
+  readonly endsKnownAt: number;
 }
 
 interface Records {
   readonly seq: number;
   readonly suspendedClients: ReadonlySet<string>;
   readonly suspendedIssuers: ReadonlySet<string>;
-  readonly purgedUntil: number;
+  readonly purged: Purged;
   readonly erasures: number;
 }
 
@@ -64,7 +78,7 @@ const unknownRecords: Records = {
   seq: -1,
   suspendedClients: new Set(),
   suspendedIssuers: new Set(),
-  purgedUntil: 0,
+  purged: { until: 0, endsUntil: 0, endsKnownAt: 0 },
   erasures: 0,
 };
 
@@ -205,8 +219,8 @@ export class Memory {
     return this.#records.suspendedIssuers.has(issuer);
   }
 
-  get purgedUntil(): number {
-    return this.#records.purgedUntil;
+  get purged(): Purged {
+    return this.#records.purged;
   }
 
   #isUpTo(heads: Heads): boolean {
@@ -233,7 +247,11 @@ export class Memory {
       seq,
       suspendedClients: new Set(await listSuspended(db)),
       suspendedIssuers: new Set(await listSuspendedIssuers(db)),
-      purgedUntil: await recall(db, 'purged_until'),
+      purged: {
+        until: await recall(db, 'purged_until'),
+        endsUntil: await recall(db, 'ends_purged_until'),
+        endsKnownAt: await recall(db, 'ends_purged_at'),
+      },
       erasures: await recall(db, 'erasures'),
     };
     // Another batch may have read later ones meanwhile.

@@ -6,16 +6,17 @@ import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
 import type { Session } from '../domain/sessions.ts';
-import type {
-  BearerPage,
-  Decision,
-  EventCount,
-  EventFilter,
-  Facts,
-  Line,
-  RevocationFilter,
-  SessionPosition,
-  Store,
+import {
+  type BearerPage,
+  type Decision,
+  type EventCount,
+  type EventFilter,
+  type Facts,
+  type Line,
+  type RevocationFilter,
+  type SessionPosition,
+  type Store,
+  StoreUnavailable,
 } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import type { UpkeepStore } from '../domain/upkeep-store.ts';
@@ -31,6 +32,7 @@ import { migrationStatusOf } from './migrate.ts';
 import { findRevocation, listRevocations } from './revocations.ts';
 import { listSessionsOf, touchSessions } from './sessions.ts';
 import { NotLoaded } from './shelf.ts';
+import { timeAfter } from './time.ts';
 import { listBearers } from './tokens.ts';
 import { guarded, toUnavailable } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep.ts';
@@ -53,6 +55,9 @@ const batchMaxDefault = 200;
 const lanesDefault = 4;
 const attemptsMax = 4;
 const clockDifferenceMs = 1_000;
+/** To look at the file for each batch of questions would cost some of them as much as their answer. */
+const inPlaceAgeMs = 100;
+const replaced = 'the file of the database was deleted or replaced under the server; restart it';
 
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
   return new KnexStore(dialectOf(databaseUrl), options);
@@ -67,6 +72,7 @@ class KnexStore implements Store {
   readonly #memory: Memory;
   readonly #questions: BatchQueue<Question>;
   readonly #decisions: BatchQueue<Decide>;
+  #hasFailedToWrite = false;
   readonly upkeep: UpkeepStore;
 
   constructor(dialect: Dialect, options: StoreOptions) {
@@ -154,6 +160,7 @@ class KnexStore implements Store {
       const { pending } = await migrationStatusOf(this.#reader);
       if (!this.#dialect.isInPlace()) return { database: 'replaced', migrations: 'unknown' };
       if (pending.length > 0) return { migrations: 'pending' };
+      if (this.#hasFailedToWrite && !(await this.#canWrite())) return { database: 'cannot_write' };
       return (await this.#isClockRight()) ? {} : { clock: 'wrong' };
     } catch {
       return { database: 'unreachable', migrations: 'unknown' };
@@ -168,8 +175,10 @@ class KnexStore implements Store {
     await this.#writer.destroy();
   }
 
-  /** Where the database's clock stamps what is written, ours must not judge by another time. */
+  /** Nobody stamped what is yet to come; and where the database's clock stamps, ours must not judge by another time. */
   async #isClockRight(): Promise<boolean> {
+    const { stamped_at } = await readHeads(this.#reader);
+    if (stamped_at > this.#now() + clockDifferenceMs) return false;
     if (this.#clockSql === null) return true;
     const before = this.#now();
     const { now } = await findRow<{ now: number }>(this.#reader, `select ${this.#clockSql} as now`);
@@ -177,10 +186,11 @@ class KnexStore implements Store {
   }
 
   async #answer(entries: readonly Entry<Question>[]): Promise<undefined> {
-    const now = this.#now();
+    if (!this.#dialect.isInPlace(inPlaceAgeMs)) throw new StoreUnavailable(replaced);
     const readHeadsNow = () => guarded(this.#memory.catchUp(this.#reader, readHeads));
     let heads = await readHeadsNow();
-    let facts = new LoadedFacts(this.#memory, heads);
+    const now = timeAfter(heads.stamped_at, this.#now());
+    let facts = new LoadedFacts(this.#memory, heads, now);
     let open = entries;
     while (open.length > 0) {
       open = open.filter((entry) => {
@@ -194,15 +204,21 @@ class KnexStore implements Store {
         }
       });
       if (open.length === 0) return;
-      const lacksTokens = await guarded(facts.load(this.#reader, now));
+      const lacksTokens = await guarded(facts.load(this.#reader));
       if (!lacksTokens) continue;
       // An erasure takes a registration away after it has put a revocation in its place. Between the heads and the
       // look-up it would leave neither to be seen.
       const later = await readHeadsNow();
       if (later.suspension_seq === heads.suspension_seq) continue;
       heads = later;
-      facts = new LoadedFacts(this.#memory, heads);
+      facts = new LoadedFacts(this.#memory, heads, now);
     }
+  }
+
+  /** A disk that is full is seen by those who write; while nobody does, by this. */
+  #canWrite(): Promise<boolean> {
+    const nothing = this.write(() => ({ outcome: true, effects: {} }));
+    return nothing.catch(() => false);
   }
 
   /** One transaction for all; when the database refuses it, each alone, so that one spoils no other. */
@@ -220,16 +236,20 @@ class KnexStore implements Store {
 
   async #attempt(entries: readonly Entry<Decide>[], attempt = 1): Promise<Result[]> {
     try {
-      return await commitBatch(
+      const results = await commitBatch(
         this.#writer,
         this.#dialect.readsBesideWriter ? this.#reader : null,
         entries.map((entry) => entry.item),
         this.#memory,
         { now: this.#now, clockSql: this.#clockSql },
       );
+      this.#hasFailedToWrite = false;
+      return results;
     } catch (error) {
-      if (attempt >= attemptsMax || !this.#dialect.isTransient(error)) throw error;
-      return this.#attempt(entries, attempt + 1);
+      if (attempt < attemptsMax && this.#dialect.isTransient(error))
+        return this.#attempt(entries, attempt + 1);
+      this.#hasFailedToWrite = true;
+      throw error;
     }
   }
 }

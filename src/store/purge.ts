@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import { forever, openEnds } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
-import type { DueRows, EndedSessions, Purged } from '../domain/upkeep-store.ts';
+import type { DueRows, EndedSessions, Purged, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 
 /**
@@ -86,9 +86,30 @@ async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): P
   const cut = await names.clone().whereNot('cutoff', forever).max({ at: 'cutoff' }).first();
   const open = await rows.clone().where('purge_after', '>', openEnds).max({ at: 'purge_after' }).first();
   const horizon = Math.max(written?.at ?? 0, cut?.at ?? 0, (open?.at ?? openEnds) - openEnds);
-  if (horizon <= (await recall(tx, 'purged_until'))) return;
-  await remember(tx, 'purged_until', horizon);
-  await tx('heads').where('id', 1).increment('suspension_seq');
+  const single = await rows.clone().where('kind', 'token').max({ at: 'revoked_at' }).first();
+  await moveHorizon(tx, { purged_until: horizon, ends_purged_at: single?.at ?? 0 });
+}
+
+/** What was decided so far is stamped; what is decided while rows go, `rememberHorizon` adds. */
+export async function rememberEnds(writer: Knex, until: number): Promise<void> {
+  await writer.transaction(async (tx) => {
+    const { stamped_at } = await tx('heads').where('id', 1).forUpdate().first();
+    await moveHorizon(tx, { ends_purged_until: until, ends_purged_at: stamped_at });
+  });
+}
+
+/** Every process reads the notes anew when one of them has moved. */
+async function moveHorizon(
+  tx: Knex.Transaction,
+  horizon: Partial<Record<UpkeepNote, number>>,
+): Promise<void> {
+  let hasMoved = false;
+  for (const [name, value] of Object.entries(horizon)) {
+    if (value <= (await recall(tx, name))) continue;
+    await remember(tx, name, value);
+    hasMoved = true;
+  }
+  if (hasMoved) await tx('heads').where('id', 1).increment('suspension_seq');
 }
 
 interface EndedRow {

@@ -72,6 +72,10 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(seals.listSeals(this.#reader, after, limit));
   }
 
+  rememberEnds(until: number): Promise<void> {
+    return guarded(purge.rememberEnds(this.#writer, until));
+  }
+
   countDue(rows: DueRows): Promise<number> {
     return guarded(purge.countDue(this.#writer, rows));
   }

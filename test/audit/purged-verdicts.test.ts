@@ -78,6 +78,21 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('a purge whose clock is ahead brings no JWT back', async (t, app) => {
+  const { issuer, client } = await trusted(app);
+  const token = await issuer.sign({ exp: app.seconds + hour });
+  await app.form('/revoke', { token }, client);
+  const right = app.clock.now;
+  app.advance(3 * hour);
+  t.like(await run(app), { revocations: 1 });
+  app.clock.now = right + 1;
+  t.false(await app.isActive(token));
+  const other = await app.another();
+  t.false(await other.isActive(token), 'nor in a process that starts later');
+  app.advance(hour / 4);
+  t.true(await app.isActive(await issuer.sign({ exp: app.seconds + hour })), 'what was issued since lives');
+});
+
 const ways = {
   'POST /revoke': (app, client, token) => app.form('/revoke', { token }, client),
   'POST /logout': (app, _client, token) => app.json('/logout', {}, `Bearer ${token}`),

@@ -1,10 +1,12 @@
 // What operators' tools ask: health, version, metrics, the description; and the listener of their own.
-
+import { copyFile, rename } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import supertest from 'supertest';
 import { packageVersion } from '../../src/package-root.ts';
 import { migrateDown } from '../../src/store/migrate.ts';
 import { appOn } from '../helpers/app-parts.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { byHand } from '../helpers/tamper.ts';
 
 testEachDatabase('GET /health/alive looks at the process only', async (t, app) => {
   app.store.fault = 'everything';
@@ -33,6 +35,41 @@ testEachDatabase('GET /health/ready is 503 while migrations are pending', async 
   const { status, body } = await app.get('/health/ready');
   t.is(status, 503);
   t.deepEqual(body, { status: 'not_ready', checks: { database: 'ok', migrations: 'pending' } });
+});
+
+testEachDatabase('GET /health/ready is 503 after a write failed, until one succeeds', async (t, app) => {
+  const { client_id } = await app.addClient();
+  const refuse = {
+    sqlite: "create trigger full before update on heads begin select raise(abort, 'full'); end",
+    postgres: 'alter table heads add constraint "full" check (id <> 1) not valid',
+  };
+  const allow = { sqlite: 'drop trigger full', postgres: 'alter table heads drop constraint "full"' };
+  const { kind } = app.database;
+  await byHand(app.database, (run) => run(refuse[kind]));
+  await t.throwsAsync(app.register({ client_id }));
+  for (const _ of [1, 2]) {
+    const { status, body } = await app.get('/health/ready');
+    t.is(status, 503);
+    t.deepEqual(body.checks, { database: 'cannot_write', migrations: 'ok' });
+  }
+  await byHand(app.database, (run) => run(allow[kind]));
+  t.is((await app.get('/health/ready')).status, 200);
+});
+
+testEachDatabase('nothing is said from a database whose file was replaced', async (t, app) => {
+  const token = await app.register({ client_id: 'c1' });
+  t.true(await app.isActive(token));
+  if (app.database.kind !== 'sqlite') return;
+  const path = app.database.url.slice('sqlite:'.length);
+  await copyFile(path, `${path}-copy`);
+  await rename(`${path}-copy`, path);
+  await setTimeout(200);
+  const { body } = await app.get('/health/ready');
+  t.deepEqual(body.checks, { database: 'replaced', migrations: 'unknown' });
+  await t.throwsAsync(
+    app.store.ask(() => 1),
+    { message: /was deleted or replaced/ },
+  );
 });
 
 testEachDatabase('GET /version names what runs', async (t, app) => {

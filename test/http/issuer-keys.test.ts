@@ -101,6 +101,20 @@ testEachDatabase('remembered claims are void when their key leaves the set', asy
   t.true(await app.isActive(await issuer.sign({ n: 1 })));
 });
 
+testEachDatabase('keys fetched before the clock was set back count as old', async (t, app) => {
+  const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
+  t.true(await app.isActive(await issuer.sign()));
+  app.advance(-50);
+  issuer.published.length = 0;
+  await issuer.rotate('k2');
+  const token = await issuer.sign({ n: 1 });
+  t.true(await app.isActive(token), 'its key was fetched at once');
+  const { body } = await app.form('/revoke', { token }, await app.addClient({ permissions: ['revoke:any'] }));
+  t.is(body.status, 'revoked');
+  t.false(await app.isActive(token));
+});
+
 testEachDatabase('an administrator has keys fetched at once', async (t, app) => {
   const issuer = await TestIssuer.fetched(app);
   t.teardown(() => issuer.stop());

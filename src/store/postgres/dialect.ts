@@ -1,4 +1,5 @@
 // Postgres: pools of connections, and what it does in its own way.
+import { hash } from 'node:crypto';
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
@@ -166,9 +167,9 @@ function numbered(sql: string): { name: string; text: string } {
 
 const names = new Map<string, string>();
 
-/** A statement that each connection prepares once. */
+/** A statement that each connection prepares once. Its name is the same in every process: poolers share connections. */
 function named(text: string): { name: string; text: string } {
-  const name = names.get(text) ?? `hot_${names.size + 1}`;
+  const name = names.get(text) ?? `hot_${hash('sha256', text, 'hex').slice(0, 16)}`;
   names.set(text, name);
   return { name, text };
 }

@@ -5,6 +5,8 @@ import { statSync } from 'node:fs';
 export class DatabaseFile {
   readonly #path: string;
   readonly #opened: string;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #wasInPlace = true;
 
   /** To be made when the database has been opened, which may have made the file. */
   constructor(path: string) {
@@ -12,8 +14,14 @@ export class DatabaseFile {
     this.#opened = identityOf(path);
   }
 
-  isInPlace(): boolean {
-    return identityOf(this.#path) === this.#opened;
+  /** As of so many milliseconds ago at most. */
+  isInPlace(ageMs = 0): boolean {
+    const now = performance.now();
+    if (now - this.#lookedAt > ageMs) {
+      this.#lookedAt = now;
+      this.#wasInPlace = identityOf(this.#path) === this.#opened;
+    }
+    return this.#wasInPlace;
   }
 }
 

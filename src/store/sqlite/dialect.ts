@@ -29,7 +29,7 @@ export function dialect(path: string): Dialect {
   };
   return {
     isThere: () => existsSync(path),
-    isInPlace: () => read?.isInPlace() ?? true,
+    isInPlace: (ageMs) => read?.isInPlace(ageMs) ?? true,
     openReader: () => {
       makeFolder();
       const afterCreate = (connection: Database.Database, done: (error: Error | null) => void) => {
