@@ -129,6 +129,14 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
 }
 
 /**
+ * The same token where it is decided on: of a JWT that nobody had registered when it was looked at, somebody may have
+ * said since which grant and session it belongs to.
+ */
+export function findAgain(facts: Facts, presented: Presented, known: KnownToken): KnownToken {
+  return known.registrar === null ? (findKnownToken(facts, presented) ?? known) : known;
+}
+
+/**
  * What was registered of a presented token. A JWT whose signature holds is what the signature covers, however the
  * signature is written: it must not lose its registration by that.
  */

@@ -10,7 +10,7 @@ import {
   type NewRevocation,
   safeIatAfter,
 } from './cutoffs.ts';
-import { endOf, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import { endOf, findAgain, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Session } from './sessions.ts';
@@ -50,22 +50,23 @@ export interface LogoutRequest {
   readonly origin: Origin;
 }
 
+interface Proof {
+  readonly presented: Presented;
+  readonly known: KnownToken;
+}
+
 /** Logs out by possession of a token. Resolves to `token_not_found` without having written. */
 export async function logOut(store: Store, policy: Policy, request: LogoutRequest): Promise<LoggedOut> {
-  const presented = await store.ask(
-    (facts) =>
-      facts
-        .together(
-          () => (request.refresh === null ? undefined : findKnownToken(facts, request.refresh)),
-          () => (request.bearer === null ? undefined : findKnownToken(facts, request.bearer)),
-        )
-        .filter((token) => token !== undefined),
+  const presented = [request.refresh, request.bearer].filter((token) => token !== null);
+  const known = await store.ask(
+    (facts) => facts.together(...presented.map((token) => () => findKnownToken(facts, token))),
     'unvouched',
   );
-  const [acting, other] = presented;
+  const found = presented.flatMap((token, n) => (known[n] ? [{ presented: token, known: known[n] }] : []));
+  const [acting, other] = found.map(({ known }) => known);
   if (!acting) return { status: 'already_logged_out', reason: 'token_not_found' };
   const sameUser = other !== undefined && other.issuer === acting.issuer && other.subject === acting.subject;
-  const proofs = sameUser ? [acting, other] : [acting];
+  const proofs = sameUser ? found : found.slice(0, 1);
   const mismatch =
     (other !== undefined && !sameUser) ||
     (request.claimedUserId !== null && request.claimedUserId !== acting.subject);
@@ -116,9 +117,16 @@ function decide(
   now: number,
   policy: Policy,
   request: LogoutRequest,
-  proofs: readonly KnownToken[],
+  found: readonly Proof[],
   mismatch: boolean,
 ): Decision<LoggedOut> {
+  const proofs = facts.together(
+    ...found.map(
+      ({ presented, known }) =>
+        () =>
+          findAgain(facts, presented, known),
+    ),
+  );
   const acting = proofs[0] as KnownToken;
   const standings = facts.together(...proofs.map((claims) => () => facts.standing(claims)));
   const units = proofs.flatMap(sharedUnits);

@@ -4,7 +4,7 @@ import { about, eventOf, type Origin } from './audit.ts';
 import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
 import { cutoffOf, endOfUnit, finalForToken, type NewRevocation } from './cutoffs.ts';
-import { endOf, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import { endOf, findAgain, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -32,10 +32,10 @@ export interface RevokeRequest {
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
   // A public client has proved nothing (RFC 7009 §5).
   const line = request.caller.authMethod === 'none' ? 'unvouched' : 'vouched';
-  const claims = await store.ask((facts) => findKnownToken(facts, request.presented), line);
-  if (!claims) return { status: 'already_inactive', reason: 'token_not_found' };
-  if (!mayRevoke(request.caller, claims)) return { status: 'foreign' };
-  return store.write((facts, now) => decide(facts, now, policy, request, claims), line);
+  const known = await store.ask((facts) => findKnownToken(facts, request.presented), line);
+  if (!known) return { status: 'already_inactive', reason: 'token_not_found' };
+  if (!mayRevoke(request.caller, known)) return { status: 'foreign' };
+  return store.write((facts, now) => decide(facts, now, policy, request, known), line);
 }
 
 function mayRevoke(caller: Client, claims: Claims): boolean {
@@ -47,9 +47,10 @@ function decide(
   now: number,
   policy: Policy,
   request: RevokeRequest,
-  claims: KnownToken,
+  known: KnownToken,
 ): Decision<Revoked> {
   const { reason, reasonText, origin } = request;
+  const claims = findAgain(facts, request.presented, known);
   const [standing, issuer, owner] = facts.together(
     () => facts.standing(claims),
     () => facts.issuer(claims.issuer),

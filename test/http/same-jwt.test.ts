@@ -1,5 +1,6 @@
 // One JWT, however it is named and however its signature is written: what its registration says, and what was
 // revoked of it, holds for all its spellings.
+import { randomBytes } from 'node:crypto';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import { purge } from '../../src/domain/purge.ts';
@@ -127,3 +128,29 @@ testEachDatabase('a JWT without iat that an operator revoked stays revoked to it
   app.advance(300 * day);
   t.false(await app.isActive(token));
 });
+
+for (const [way, line] of [
+  ['/revoke', 'vouched'],
+  ['/logout', 'unvouched'],
+] as const) {
+  testEachDatabase(`a JWT that is registered while ${way} waits takes its grant with it`, async (t, app) => {
+    const { issuer, client, register } = await trusted(app);
+    const of = { client_id: client.client_id, sub: 'u1' };
+    const token = await issuer.sign({ ...of, token_use: 'refresh' });
+    t.true(await app.isActive(token));
+    app.store.hold([], [line], { vouched: 10, bulk: 10, unvouched: 10 });
+    const ending =
+      way === '/revoke'
+        ? app.form('/revoke', { token }, client)
+        : app.json('/logout', { refresh_token: token });
+    await app.store.holds(1);
+    const grant = { ...of, grant_id: 'g1', token_use: 'refresh_token' };
+    t.is((await register({ ...grant, token })).status, 201);
+    const other = app.secret(randomBytes(32).toString('base64url'));
+    t.is((await register({ ...grant, token: other })).status, 201);
+    app.store.release();
+    t.is((await ending).status, 200);
+    t.false(await app.isActive(token));
+    t.false(await app.isActive(other), 'a token of the same grant');
+  });
+}
