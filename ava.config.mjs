@@ -5,7 +5,7 @@ import { startPostgres } from './test/helpers/start-postgres.mjs';
 
 const settings = {
   files: ['test/**/*.test.ts'],
-  timeout: '60s',
+  timeout: '180s',
   workerThreads: true,
   nodeArguments: ['--enable-source-maps'],
   typescript: {
