@@ -73,17 +73,12 @@ function tellFailure(log: Logger) {
 }
 
 function recordKeys(store: Store, log: Logger) {
-  const recorded = new Set<string>();
   return (issuer: string, keys: readonly VerifyingKey[]): void => {
     const named = keys.flatMap(({ kid, thumbprint }) =>
       kid === undefined ? [] : [{ issuer, kid, thumbprint }],
     );
-    const fresh = named.filter((key) => !recorded.has(JSON.stringify(key)));
-    rememberKeys(store, systemOrigin, fresh).then(
-      () => {
-        for (const key of fresh) recorded.add(JSON.stringify(key));
-      },
-      () => log.warn({ issuer }, "which keys an issuer's kids name could not be recorded; tried again later"),
+    rememberKeys(store, systemOrigin, named).catch(() =>
+      log.warn({ issuer }, "which keys an issuer's kids name could not be recorded; tried again later"),
     );
   };
 }

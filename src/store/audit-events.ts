@@ -105,7 +105,7 @@ export async function countEvents(
       .count({ events: '*' })
       .sum({ count: 'count' })
       .groupBy('bucket', 'action', 'reason')
-      .orderBy(['bucket', 'action', 'reason'])
+      .orderBy(['bucket', 'action', { column: 'reason', nulls: 'first' }])
       .limit(limit);
   return rows.map(({ bucket: at, action, reason, events, count }) => ({
     at: Number(at) * intervalMs,

@@ -115,7 +115,7 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   return outcome;
 }
 
-/** Resolves to what of it is remembered. */
+/** Resolves to what the memory is to learn. */
 async function persist(
   tx: Knex.Transaction,
   { effects, kept, facts }: Decided,

@@ -6,7 +6,7 @@ import { isLimited } from '../domain/cutoffs.ts';
 import { targetKey } from '../domain/targets.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, toEvent } from './audit-rows.ts';
-import { recall, remember } from './purge.ts';
+import { readNote, writeNote } from './notes.ts';
 import { listCoverage } from './revocations.ts';
 
 /** Events about the user, or done by them as a proven user. */
@@ -72,7 +72,7 @@ export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Pro
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
   return writer.transaction(async (tx) => {
     await tx('heads').where('id', 1).increment('suspension_seq');
-    await remember(tx, 'erasures', (await recall(tx, 'erasures')) + 1);
+    await writeNote(tx, 'erasures', (await readNote(tx, 'erasures')) + 1);
     const erased: number = await tx('tokens').whereIn('digest', keys).delete();
     return erased;
   });

@@ -106,3 +106,11 @@ function toIssuer(row: IssuerRow): Issuer {
     keysStaleBefore: row.keys_stale_before,
   };
 }
+
+/** Namespaces whose JWTs a shared secret signs. */
+export async function rememberSigners(db: Knex, issuers: readonly string[]): Promise<void> {
+  await db('signers')
+    .insert(issuers.map((issuer) => ({ issuer })))
+    .onConflict('issuer')
+    .ignore();
+}

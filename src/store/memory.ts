@@ -25,13 +25,13 @@ import { listSuspended } from './clients.ts';
 import { findRow } from './dialect.ts';
 import { listSuspendedIssuers } from './issuers.ts';
 import { bytesOfKey, KeySet, type Prints, printsOf, printsOfHex } from './key-set.ts';
-import { recall } from './purge.ts';
+import { readNote } from './notes.ts';
 import { gatherKeys, type NumberedRevocation } from './revocations.ts';
 
 const tokensMax = 120_000;
 /** A JWT takes two: its string and its signing input. */
 const absentMax = 80_000;
-/** Of so many that were looked up lately it is known that they were. */
+/** How many names are remembered as looked up lately. */
 const seenMax = 2 ** 19;
 const recordsMax = 1_000;
 /** Tails up to here are waited for. */
@@ -128,8 +128,8 @@ export class Memory {
   }
 
   /**
-   * What a look-up came to in a batch with these heads. Whoever comes once is not worth the room: whoever comes
-   * again is, or has to be looked at twice for one question, as the revoked are.
+   * What a look-up came to in a batch with these heads. A name that comes once is not worth the room. One that comes
+   * again is; so is a revoked token, which one question looks up twice.
    */
   keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads): void {
     if (!this.#comesAgain(name)) return;
@@ -248,11 +248,11 @@ export class Memory {
       suspendedClients: new Set(await listSuspended(db)),
       suspendedIssuers: new Set(await listSuspendedIssuers(db)),
       purged: {
-        until: await recall(db, 'purged_until'),
-        endsUntil: await recall(db, 'ends_purged_until'),
-        endsKnownAt: await recall(db, 'ends_purged_at'),
+        until: await readNote(db, 'purged_until'),
+        endsUntil: await readNote(db, 'ends_purged_until'),
+        endsKnownAt: await readNote(db, 'ends_purged_at'),
       },
-      erasures: await recall(db, 'erasures'),
+      erasures: await readNote(db, 'erasures'),
     };
     // Another batch may have read later ones meanwhile.
     if (seq <= this.#records.seq) return;

@@ -4,6 +4,7 @@ import { forever, openEnds } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import type { DueRows, EndedSessions, Purged, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
+import { readNote, writeNote } from './notes.ts';
 
 /**
  * A name can be given to a token long after it was revoked, and is final all the same: its row stays while
@@ -104,9 +105,9 @@ async function moveHorizon(
   horizon: Partial<Record<UpkeepNote, number>>,
 ): Promise<void> {
   let hasMoved = false;
-  for (const [name, value] of Object.entries(horizon)) {
-    if (value <= (await recall(tx, name))) continue;
-    await remember(tx, name, value);
+  for (const [name, value] of Object.entries(horizon) as [UpkeepNote, number][]) {
+    if (value <= (await readNote(tx, name))) continue;
+    await writeNote(tx, name, value);
     hasMoved = true;
   }
   if (hasMoved) await tx('heads').where('id', 1).increment('suspension_seq');
@@ -131,7 +132,7 @@ export async function countEndedSessions(
   db: Knex,
   { before, unexpiredSince }: EndedSessions,
 ): Promise<number> {
-  const seen = await recall(db, 'sessions_ended_seen');
+  const seen = await readNote(db, 'sessions_ended_seen');
   const ended = endings(db, seen, before).whereExists(
     db('sessions')
       .select(db.raw('1'))
@@ -147,7 +148,7 @@ export async function purgeEndedSessions(
   limit: number,
 ): Promise<Purged> {
   return writer.transaction(async (tx) => {
-    const seen = await recall(tx, 'sessions_ended_seen');
+    const seen = await readNote(tx, 'sessions_ended_seen');
     const rows: EndedRow[] = await endings(tx, seen, before).orderBy('seq').limit(limit);
     let purged = 0;
     for (const { issuer, target_id: sessionId } of rows)
@@ -156,7 +157,7 @@ export async function purgeEndedSessions(
         .andWhere('expires_at', '>=', unexpiredSince)
         .delete();
     const last = rows.at(-1);
-    if (last) await remember(tx, 'sessions_ended_seen', last.seq);
+    if (last) await writeNote(tx, 'sessions_ended_seen', last.seq);
     return { purged, isDone: rows.length < limit };
   });
 }
@@ -171,22 +172,6 @@ export async function purgeEventsThrough(writer: Knex, seq: number, limit: numbe
     const purged: number = seqs.length === 0 ? 0 : await tx('audit_events').whereIn('seq', seqs).delete();
     return { purged, isDone: seqs.length < limit };
   });
-}
-
-export async function rememberSigners(db: Knex, issuers: readonly string[]): Promise<void> {
-  await db('signers')
-    .insert(issuers.map((issuer) => ({ issuer })))
-    .onConflict('issuer')
-    .ignore();
-}
-
-export async function recall(db: Knex, name: string): Promise<number> {
-  const row: { value: number } | undefined = await db('upkeep').where({ name }).first();
-  return row?.value ?? 0;
-}
-
-export async function remember(db: Knex, name: string, value: number): Promise<void> {
-  await db('upkeep').insert({ name, value }).onConflict('name').merge(['value']);
 }
 
 async function countOf(query: Knex.QueryBuilder): Promise<number> {

@@ -16,6 +16,8 @@ import type { CheckedEvent } from '../domain/verify-trail.ts';
 import { listLeaves, listStoredEvents } from './audit-events.ts';
 import type { Dialect } from './dialect.ts';
 import { eraseEvents, eraseRevocations, eraseSessions, eraseTokens } from './erase.ts';
+import { rememberSigners } from './issuers.ts';
+import { readNote, writeNote } from './notes.ts';
 import * as purge from './purge.ts';
 import * as seals from './seals.ts';
 import { listTokensOf } from './tokens.ts';
@@ -37,15 +39,15 @@ export class KnexUpkeep implements UpkeepStore {
   }
 
   recall(name: UpkeepNote): Promise<number> {
-    return guarded(purge.recall(this.#reader, name));
+    return guarded(readNote(this.#reader, name));
   }
 
   remember(name: UpkeepNote, value: number): Promise<void> {
-    return guarded(purge.remember(this.#writer, name, value));
+    return guarded(writeNote(this.#writer, name, value));
   }
 
   rememberSigners(issuers: readonly string[]): Promise<void> {
-    return guarded(purge.rememberSigners(this.#writer, issuers));
+    return guarded(rememberSigners(this.#writer, issuers));
   }
 
   listLeaves(first: number, last: number): Promise<Buffer[]> {

@@ -101,7 +101,7 @@ export class UpkeepThread implements TrailWork {
   }
 }
 
-/** Asks for one answer at a time. Of a channel that has closed it is that the thread has ended. */
+/** Asks for one answer at a time. On a closed channel the answer is that the thread has ended. */
 function askerOn(port: MessagePort): () => Promise<ThreadAnswer> {
   let settle: (answer: ThreadAnswer) => void = () => {};
   let isOpen = true;
