@@ -103,6 +103,7 @@ export const usualTypes: readonly string[] = ['at+jwt', 'jwt'];
 export const foreignTypes: ReadonlySet<string> = new Set([
   'logout+jwt',
   'secevent+jwt',
+  'global-token-revocation+jwt',
   'token-introspection+jwt',
   'statuslist+jwt',
   'client-authentication+jwt',

@@ -102,9 +102,11 @@ export function handleInboxes(parts: InboxParts) {
       const read: SignalRead =
         assertion === undefined
           ? { ok: false, why: 'malformed' }
-          : await signals.read(assertion, kind, ['global-token-revocation+jwt', 'jwt', '']);
-      if (!read.ok || !isRecent(read, now())) {
-        await refuse(ctx, kind, read.ok ? 'expired' : read.why, read.ok ? read.issuer.issuer : null);
+          : // Untyped, an ID or access token for this audience would do, too (RFC 8725 §3.11).
+            await signals.read(assertion, kind, ['global-token-revocation+jwt']);
+      const why = read.ok ? faultOfCaller(read, now()) : read.why;
+      if (!read.ok || why !== undefined) {
+        await refuse(ctx, kind, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
         throw new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
       }
       const from = read.issuer.issuer;
@@ -190,6 +192,11 @@ function faultOfLogout({ payload, ...read }: Read, now: number): string | undefi
   if (sub === undefined && sid === undefined) return 'missing_claims';
   if (![sub, sid].every((name) => name === undefined || isId(name))) return 'malformed';
   return isRecent({ payload, ...read }, now) ? undefined : 'iat';
+}
+
+function faultOfCaller(read: Read, now: number): SignalFault | undefined {
+  if (read.payload.exp === undefined) return 'missing_claims';
+  return isRecent(read, now) ? undefined : 'expired';
 }
 
 function isRecent({ issuedAt }: Read, now: number): boolean {

@@ -148,6 +148,7 @@ testEachDatabase(
       [{}, {}, 400, 'invalid_request'],
       [{ sub_id: { format: 'opaque', id: 'u1' } }, { aud: 'other' }, 401, 'invalid_token'],
       [{ sub_id: { format: 'opaque', id: 'u1' } }, { iat: app.seconds - 3000 }, 401, 'invalid_token'],
+      [{ sub_id: { format: 'opaque', id: 'u1' } }, { exp: undefined }, 401, 'invalid_token'],
     ];
     for (const [body, claims, status, error] of cases) {
       const reply = await ask(body, claims);
@@ -194,6 +195,30 @@ testEachDatabase(
       t.is(reply.body.error, 'invalid_request');
     }
     t.true(await app.isActive(String(tokens[2])));
+  },
+);
+
+testEachDatabase(
+  'POST /global-token-revocation takes no other kind of JWT for its own: no ID, access or logout token',
+  async (t, app) => {
+    const issuer = await trust(app);
+    const victim = await issuer.sign({ sub: 'u2', iat: app.seconds - 60 });
+    const claims = { aud: 'web', client_id: 'web', jti: 'j1' };
+    const others: Record<string, string> = {
+      'an ID token': await issuer.sign({ ...claims, nonce: 'n' }),
+      'one of type JWT': await issuer.sign(claims, { typ: 'JWT' }),
+      'an access token': await issuer.sign(claims, { typ: 'at+jwt' }),
+      'a logout token': await logoutToken(issuer, { sid: 's1' }),
+      'an untyped logout token': await logoutToken(issuer, { sid: 's1' }, {}),
+      'an event token': await issuer.sign({ ...claims, events: {} }, { typ: 'secevent+jwt' }),
+    };
+    for (const [name, assertion] of Object.entries(others)) {
+      const body = { sub_id: { format: 'iss_sub', iss: issuer.name, sub: 'u2' } };
+      const reply = await app.json('/global-token-revocation', body, `Bearer ${assertion}`);
+      t.deepEqual([reply.status, reply.body.error], [401, 'invalid_token'], name);
+    }
+    t.true(await app.isActive(victim));
+    t.is((await app.events('inbox_refused')).length, Object.keys(others).length);
   },
 );
 
