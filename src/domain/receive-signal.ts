@@ -7,11 +7,13 @@ import type { Inbox, InboxKind, Issuer } from './issuers.ts';
 import type { Policy } from './policy.ts';
 import { decideRevocation, endsForGood, type RevokeOrder } from './revoke-target.ts';
 import type { Decision, Effects, Store } from './store.ts';
-import type { Target } from './targets.ts';
+import { everyIssuer, type Target } from './targets.ts';
 
 export interface Signal {
   readonly kind: InboxKind;
   readonly issuer: Issuer;
+  /** Of the key that signed the message. */
+  readonly keyThumbprint: string;
   /** Milliseconds; when it happened, as the message says. */
   readonly happenedAt: number;
   readonly jti: string;
@@ -21,8 +23,11 @@ export interface Signal {
   readonly origin: Origin;
 }
 
-/** `repeated`: the message was received before; nothing was done, and nothing written. */
-export type SignalReceived = { readonly status: 'done' | 'repeated' };
+/**
+ * `repeated`: the message was received before; `key_revoked`: whoever signed it may be a thief. Nothing was done then,
+ * and nothing written.
+ */
+export type SignalReceived = { readonly status: 'done' | 'repeated' | 'key_revoked' };
 
 const rememberedMs = 7 * 86_400_000;
 
@@ -32,7 +37,14 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
   const digest = digestOf(`inbox\0${signal.issuer.issuer}\0${signal.jti}\0${names}`);
   const cause: Cause = { reason: 'identity_provider', reasonText: null, origin: signal.origin };
   return store.write((facts, now): Decision<SignalReceived> => {
-    if (facts.isUsed(digest)) return { outcome: { status: 'repeated' }, effects: {} };
+    const [isUsed, ...ends] = facts.together(
+      () => facts.isUsed(digest),
+      ...[signal.issuer.issuer, everyIssuer].map(
+        (issuer) => () => facts.final({ kind: 'key', issuer, id: signal.keyThumbprint }),
+      ),
+    );
+    if (ends.some((row) => row !== undefined)) return { outcome: { status: 'key_revoked' }, effects: {} };
+    if (isUsed) return { outcome: { status: 'repeated' }, effects: {} };
     const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
     // The message may say any number, and with fractions.
     const cutoff = Math.min(now, Math.max(0, Math.ceil(signal.happenedAt)));

@@ -53,6 +53,7 @@ export function handleInboxes(parts: InboxParts) {
     await recorder.record(refusedSignal(origin, kind, why));
     ctx.state.log.info({ request_id: ctx.state.requestId, inbox: kind, why }, 'an inbox message was refused');
   };
+  /** Resolves to whether the message counts: not when its key was revoked, which is then on record as refused. */
   const act = async (
     ctx: Context,
     kind: InboxKind,
@@ -60,17 +61,22 @@ export function handleInboxes(parts: InboxParts) {
     targets: readonly Target[],
     only: Restriction = unrestricted,
     happenedAt = read.issuedAt,
-  ): Promise<void> => {
-    const { issuer, jti } = read;
+  ): Promise<boolean> => {
+    const { issuer, keyThumbprint, jti } = read;
     const origin = { ...originOf(ctx, { kind: 'system', id: issuer.issuer }), channel: 'inbox' } as const;
-    const signal = { kind, issuer, happenedAt, jti, targets, only, origin };
+    const signal = { kind, issuer, keyThumbprint, happenedAt, jti, targets, only, origin };
     const { status } = await receiveSignal(store, policy, signal);
+    if (status === 'key_revoked') {
+      await refuse(ctx, kind, status);
+      return false;
+    }
     // Anyone who has seen a message can send it again.
     if (status === 'repeated') await recorder.record(ignoredSignal(signal, 'repeated'));
     ctx.state.log.info(
       { request_id: ctx.state.requestId, inbox: kind, issuer: issuer.issuer, status },
       'inbox',
     );
+    return true;
   };
 
   return {
@@ -83,7 +89,7 @@ export function handleInboxes(parts: InboxParts) {
       const why = read.ok ? faultOfLogout(read, now()) : read.why;
       if (!read.ok || why !== undefined) {
         await refuse(ctx, kind, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
-        throw new Refusal('invalid_request', 'the logout token is not accepted');
+        throw logoutTokenRefused();
       }
       const { sub, sid } = read.payload;
       const { audience, governs, keepsOffline } = read.inbox;
@@ -91,7 +97,7 @@ export function handleInboxes(parts: InboxParts) {
       const named =
         sid === undefined ? { kind: 'subject', id: String(sub) } : { kind: 'session', id: String(sid) };
       const targets = governs.map((issuer) => ({ ...named, issuer }) as Target);
-      await act(ctx, kind, read, targets, only);
+      if (!(await act(ctx, kind, read, targets, only))) throw logoutTokenRefused();
       respond(ctx, 200, {});
     },
 
@@ -107,7 +113,7 @@ export function handleInboxes(parts: InboxParts) {
       const why = read.ok ? faultOfCaller(read, now()) : read.why;
       if (!read.ok || why !== undefined) {
         await refuse(ctx, kind, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
-        throw new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
+        throw bearerRefused();
       }
       const from = read.issuer.issuer;
       const body = await readJson(ctx).catch(async (error) => {
@@ -119,7 +125,7 @@ export function handleInboxes(parts: InboxParts) {
       if (named.status !== 'named') await refuse(ctx, kind, named.status, from);
       switch (named.status) {
         case 'named':
-          await act(ctx, kind, read, named.targets);
+          if (!(await act(ctx, kind, read, named.targets))) throw bearerRefused();
           ctx.status = 204;
           return;
         case 'not_governed':
@@ -143,7 +149,7 @@ export function handleInboxes(parts: InboxParts) {
       const read = await signals.read(message, kind, ['secevent+jwt']);
       if (!read.ok) {
         await refuse(ctx, kind, read.why);
-        return answerError(ctx, errOf[read.why], 'the event token is not accepted');
+        return answerError(ctx, errOf[read.why], eventTokenRefused);
       }
       const from = read.issuer.issuer;
       const { events, sub_id } = read.payload;
@@ -154,10 +160,7 @@ export function handleInboxes(parts: InboxParts) {
       const event = events[sessionRevoked];
       if (!isObject(event)) {
         // The verification event, and events that are none of ours to act on.
-        await act(ctx, kind, read, []);
-        ctx.body = null;
-        ctx.status = 202;
-        return;
+        return answerReceived(ctx, await act(ctx, kind, read, []));
       }
       const named = toNamed(read, sub_id ?? event.subject);
       if (named.status !== 'named') {
@@ -170,18 +173,18 @@ export function handleInboxes(parts: InboxParts) {
         );
       }
       const at = event.event_timestamp;
-      await act(
-        ctx,
-        kind,
-        read,
-        named.targets,
-        unrestricted,
-        typeof at === 'number' ? at * 1000 : read.issuedAt,
-      );
-      ctx.body = null;
-      ctx.status = 202;
+      const happenedAt = typeof at === 'number' ? at * 1000 : read.issuedAt;
+      answerReceived(ctx, await act(ctx, kind, read, named.targets, unrestricted, happenedAt));
     },
   };
+}
+
+function logoutTokenRefused(): Refusal {
+  return new Refusal('invalid_request', 'the logout token is not accepted');
+}
+
+function bearerRefused(): Refusal {
+  return new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
 }
 
 function faultOfLogout({ payload, ...read }: Read, now: number): string | undefined {
@@ -237,6 +240,17 @@ const errOf: Readonly<Record<SignalFault, string>> = {
   wrong_audience: 'invalid_audience',
   bad_signature: 'authentication_failed',
 };
+
+const eventTokenRefused = 'the event token is not accepted';
+
+function answerReceived(ctx: Context, counts: boolean): void {
+  if (counts) {
+    ctx.body = null;
+    ctx.status = 202;
+  } else {
+    answerError(ctx, errOf.bad_signature, eventTokenRefused);
+  }
+}
 
 function answerError(ctx: Context, err: string, description: string): void {
   ctx.set('Content-Language', 'en');

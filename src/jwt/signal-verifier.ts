@@ -20,6 +20,8 @@ export type SignalRead =
       readonly ok: true;
       readonly issuer: Issuer;
       readonly inbox: Inbox;
+      /** Of the key that signed it; whether that was revoked is decided where the message takes effect. */
+      readonly keyThumbprint: string;
       readonly payload: Readonly<Record<string, unknown>>;
       readonly jti: string;
       /** Milliseconds. */
@@ -55,6 +57,8 @@ export class SignalVerifier {
     if (typeof jti !== 'string' || jti === '' || typeof iat !== 'number') return fault('missing_claims');
     if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > this.#parts.now()))
       return fault('expired');
-    return { ok: true, issuer, inbox: issuer.inbox, payload: jwt.payload, jti, issuedAt: iat * 1000 };
+    const { inbox } = issuer;
+    const { thumbprint: keyThumbprint } = signer;
+    return { ok: true, issuer, inbox, keyThumbprint, payload: jwt.payload, jti, issuedAt: iat * 1000 };
   }
 }

@@ -1,4 +1,5 @@
 // Inboxes: messages shaped as identity providers send them, and their broken cousins.
+import { calculateJwkThumbprint } from 'jose';
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../helpers/issuer.ts';
@@ -301,6 +302,54 @@ testEachDatabase(
     t.is((await push(event, 'application/json')).body.err, 'invalid_request');
   },
 );
+
+for (const namespace of ['its issuer', '*']) {
+  testEachDatabase(`a key that was revoked in ${namespace} commands no inbox`, async (t, app) => {
+    const ops = await app.addClient({ permissions: ['revoke:any'] });
+    const issuer = await TestIssuer.unknown(app, 'https://id.example');
+    const next = await newKey('ES256', 'k2');
+    const inbox = { kinds, audience: 'web' };
+    await issuer.trust({ jwks: { keys: [issuer.key.jwk, next.jwk] }, inbox });
+    const victim = await issuer.signAs({ client_id: 'web', sid: 's1', iat: app.seconds - 60 }, {}, next);
+
+    const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+    const claims = () => ({ aud: 'web', jti: app.newToken('jti') });
+    const event = await issuer.sign(
+      { ...claims(), sub: undefined, events: { [sessionRevoked]: {} }, sub_id },
+      { typ: 'secevent+jwt' },
+    );
+    const order = await issuer.sign(claims(), { typ: 'global-token-revocation+jwt' });
+    const logout = await logoutToken(issuer, { sid: 's1' });
+
+    const thumbprint = await calculateJwkThumbprint(issuer.key.jwk);
+    const target = {
+      ...{ kind: 'key', thumbprint },
+      issuer: namespace === '*' ? namespace : issuer.name,
+    };
+    const body = { target, reason: 'key_compromise', confirm: thumbprint };
+    t.is((await app.json('/v1/revocations', body, ops)).status, 201);
+
+    const loggedOut = await send(app, logout);
+    t.deepEqual([loggedOut.status, loggedOut.body.error], [400, 'invalid_request']);
+    const revoked = await app.json('/global-token-revocation', { sub_id }, `Bearer ${order}`);
+    t.deepEqual([revoked.status, revoked.body.error], [401, 'invalid_token']);
+    const type = 'application/secevent+jwt';
+    const received = await app.request('POST', '/security-events', { type, body: event });
+    t.deepEqual([received.status, received.body.err], [400, 'authentication_failed']);
+
+    t.true(await app.isActive(victim));
+    const refusals = (await app.events('inbox_refused')).map(({ metadata }) => metadata);
+    t.deepEqual(
+      refusals,
+      kinds.map((kind) => ({ inbox: kind, why: 'key_revoked' })),
+    );
+    const other = await logoutToken(issuer, { sid: 's1' });
+    t.is((await send(app, other)).status, 400, 'a message signed later, too');
+    issuer.key = next;
+    t.is((await send(app, await logoutToken(issuer, { sid: 's1' }))).status, 200);
+    t.false(await app.isActive(victim));
+  });
+}
 
 testEachDatabase('an inbox answers 503 and remembers nothing while the store fails', async (t, app) => {
   const issuer = await trust(app);
