@@ -6,6 +6,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
+import { everyIssuer } from './domain/targets.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 import { localUrl } from './local-url.ts';
 
@@ -261,7 +262,7 @@ class Reader extends EnvReader {
     }
     const settings: SharedSecretSettings = {
       secrets,
-      issuers: this.list('JWT_SECRET_ISSUERS', (name) => name.length <= 512, 'Give `iss` values.'),
+      issuers: this.list('JWT_SECRET_ISSUERS', isIssuerName, 'Give `iss` values; `*` is none.'),
       audience: this.text('JWT_SECRET_AUDIENCE') ?? null,
       client: this.text('JWT_SECRET_CLIENT') ?? null,
     };
@@ -295,6 +296,10 @@ function weaknessOf(secret: string): string | undefined {
   const isSample = words.length > 0 && words.every((word) => sampleWords.has(word));
   if (new Set(secret).size < 8 || isSample) return 'has a secret that is a well-known sample';
   return undefined;
+}
+
+function isIssuerName(text: string): boolean {
+  return text.length <= 512 && text !== everyIssuer;
 }
 
 function isCidr(text: string): boolean {

@@ -40,6 +40,12 @@ for (const weak of [
   });
 }
 
+test('the secret is for issuers of a name, not for all of them', (t) => {
+  const env = { JWT_SECRET: good, JWT_SECRET_ISSUERS: 'my-login,*' };
+  const error = t.throws(() => readConfig(env), { instanceOf: ConfigError });
+  t.is(error?.problems[0]?.name, 'JWT_SECRET_ISSUERS');
+});
+
 test('settings that go with a secret are refused without one', (t) => {
   const error = t.throws(() => readConfig({ JWT_SECRET_AUDIENCE: 'a' }), { instanceOf: ConfigError });
   t.is(error?.problems[0]?.name, 'JWT_SECRET_AUDIENCE');

@@ -6,7 +6,16 @@ import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '..
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { checkKeyUrl } from './issuer-wire.ts';
 import { readJwks } from './jwks-member.ts';
-import { boundedJson, clientIdentifier, identifier, ipAddress, line, list, uri } from './members.ts';
+import {
+  boundedJson,
+  clientIdentifier,
+  identifier,
+  ipAddress,
+  issuerName,
+  line,
+  list,
+  uri,
+} from './members.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './respond.ts';
 
@@ -31,7 +40,7 @@ export const newClientBody = z.strictObject({
   permissions: list(z.enum(permissions)).default([]),
   audiences: list(uri).default([]),
   allowed_origins: list(origin).default([]),
-  issuers: list(uri).default([]),
+  issuers: list(issuerName()).default([]),
   cascade: z.enum(['token', 'grant']).default('token'),
   logout_scope: z.enum(['current', 'all']).default('current'),
   cache_max_age: z.int().min(0).max(cacheMaxAgeMax).default(0),

@@ -15,7 +15,16 @@ import { plainType } from '../domain/jwt-shape.ts';
 import type { NewIssuer } from '../domain/manage-issuers.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { readJwks } from './jwks-member.ts';
-import { boundedJson, clientIdentifier, identifier, idLengthMax, line, list, uri } from './members.ts';
+import {
+  boundedJson,
+  clientIdentifier,
+  identifier,
+  idLengthMax,
+  issuerName,
+  line,
+  list,
+  uri,
+} from './members.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './respond.ts';
 
@@ -28,7 +37,7 @@ const tokenType = line(64)
 
 export const newIssuerBody = z.strictObject({
   // Shorter than other URIs: audit events name it as whoever sent a message.
-  issuer: line(idLengthMax),
+  issuer: issuerName(idLengthMax),
   discovery: z.literal(true).optional(),
   jwks_uri: uri.optional(),
   jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
@@ -53,7 +62,7 @@ export const newIssuerBody = z.strictObject({
     .strictObject({
       kinds: list(z.enum(inboxKinds)).min(1),
       audience: clientIdentifier,
-      governs: list(uri).min(1).optional(),
+      governs: list(issuerName()).min(1).optional(),
       keep_offline: z.boolean().default(true),
       subject_formats: list(z.enum(['email', 'account'])).default([]),
     })

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { clientIdSyntax } from '../domain/clients.ts';
 import { isShallow } from '../domain/jwt-shape.ts';
+import { everyIssuer } from '../domain/targets.ts';
 
 export const idLengthMax = 255;
 const uriLengthMax = 512;
@@ -19,6 +20,12 @@ export function line(lengthMax: number) {
 export const identifier = line(idLengthMax);
 export const clientIdentifier = line(idLengthMax).regex(clientIdSyntax);
 export const uri = line(uriLengthMax);
+
+/** The name of one issuer: what stands for all of them in a target is nobody's. */
+export function issuerName(lengthMax = uriLengthMax) {
+  return line(lengthMax).refine((name) => name !== everyIssuer, 'must name one issuer');
+}
+
 export const list = <T extends z.ZodType>(item: T) => z.array(item).max(listItemsMax);
 
 /** User ids are compared and answered as decimal strings where issuers number their users. */

@@ -2,6 +2,7 @@
 // changes in any process counts within one. Suspension is not read here: verdicts read it each time.
 import type { Issuer } from '../domain/issuers.ts';
 import type { Store } from '../domain/store.ts';
+import { everyIssuer } from '../domain/targets.ts';
 import { ShortMemory } from '../short-memory.ts';
 
 const issuersMax = 1_000;
@@ -24,7 +25,8 @@ export class IssuerDirectory {
   }
 
   async find(name: string): Promise<Issuer | undefined> {
-    if (name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name)) return undefined;
+    if (name === everyIssuer || name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name))
+      return undefined;
     const found = await this.#issuers.find(name, async (before) => {
       // Only names that were found before are vouched for.
       const line = before?.issuer ? 'vouched' : 'unvouched';

@@ -41,6 +41,7 @@ testEachDatabase('issuer add names the option that is wrong, and adds nothing', 
     [['--inbox', 'security_events'], '--inbox-audience'],
     [['--inbox-audience', 'web'], '--inbox'],
     [['--alg', 'HS256'], '--alg'],
+    [['--issuer', '*'], '--issuer'],
     [['--reach', 'everywhere'], '--reach'],
   ] as const) {
     const { code, stderr } = await add(app, args);

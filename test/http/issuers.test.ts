@@ -83,6 +83,11 @@ testEachDatabase(
       ['jwks_uri', { issuer, jwks_uri: 'ftp://id.example/jwks' }],
       ['jwks_uri', { issuer, jwks_uri: 'https://user:pass@id.example/jwks' }],
       ['issuer', { issuer: 'my-login', discovery: true }],
+      ['issuer', { issuer: '*', jwks: { keys: [jwk] } }],
+      [
+        'inbox.governs.0',
+        { issuer, discovery: true, inbox: { kinds: ['security_events'], audience: 'web', governs: ['*'] } },
+      ],
       ['algorithms', { issuer, discovery: true, algorithms: ['none'] }],
       ['algorithms', { issuer, discovery: true, algorithms: ['HS256'] }],
       ['algorithms', { issuer, discovery: true, algorithms: [] }],

@@ -1,11 +1,20 @@
 // JWTs of trusted issuers at /introspect, /revoke and /logout: never registered, judged all the same.
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { switchIssuer } from '../../src/domain/manage-issuers.ts';
+import { addIssuer, switchIssuer } from '../../src/domain/manage-issuers.ts';
+import { newIssuerBody, toNewIssuer } from '../../src/http/issuer-wire.ts';
 import { api, publicUrl } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge, newKey, reencodeSignature, TestIssuer } from '../helpers/issuer.ts';
 
 const invalid = { status: 'already_inactive', reason: 'token_not_found' };
+
+testEachDatabase('a JWT whose iss is * is of no issuer, whatever is on record', async (t, app) => {
+  const everywhere = await TestIssuer.unknown(app, '*');
+  const fields = { issuer: 'https://id.example', jwks: { keys: [everywhere.key.jwk] } };
+  const record = await toNewIssuer(newIssuerBody.parse(fields), true);
+  await addIssuer(app.store, systemOrigin, { ...record, issuer: everywhere.name });
+  t.false(await app.isActive(await everywhere.sign()));
+});
 
 testEachDatabase('POST /introspect shows a live JWT to its audience as it was signed', async (t, app) => {
   const issuer = await TestIssuer.inline(app);
