@@ -4,9 +4,10 @@
 import type { JWK } from 'jose';
 import { signingAlgorithms } from '../domain/clients.ts';
 import { asymmetricAlgorithms } from '../domain/issuers.ts';
+import { isObject } from '../domain/jwt-shape.ts';
 import type { AuthMethod } from '../domain/vocabulary.ts';
 import type { SigningKeys } from '../jwt/signing-keys.ts';
-import type { Upstream } from '../jwt/upstream.ts';
+import type { Upstream, UpstreamMetadata } from '../jwt/upstream.ts';
 import type { Context } from './context.ts';
 import { Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
@@ -47,7 +48,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
   return {
     async metadata(ctx: Context): Promise<void> {
       if (!upstream) throw new Refusal('not_found', 'the metadata of the authorization server is not set');
-      const { signed_metadata: _, ...theirs } = await upstream.metadata();
+      const theirs = withoutOurs(await upstream.metadata());
       ctx.set('Cache-Control', metadataMaxAge);
       respond(ctx, 200, withoutEmpty({ ...theirs, ...ours }));
     },
@@ -65,6 +66,23 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
       );
     },
   };
+}
+
+/**
+ * What the server says of revocation and introspection is not true of ours: a client with a certificate would prefer
+ * its aliases of these endpoints (RFC 8705 §5), and no answer of ours is encrypted (RFC 9701 §7).
+ */
+function withoutOurs(metadata: UpstreamMetadata): Record<string, unknown> {
+  const {
+    signed_metadata: _signed,
+    introspection_encryption_alg_values_supported: _alg,
+    introspection_encryption_enc_values_supported: _enc,
+    mtls_endpoint_aliases: aliases,
+    ...theirs
+  } = metadata;
+  if (!isObject(aliases)) return theirs;
+  const { revocation_endpoint: _revocation, introspection_endpoint: _introspection, ...others } = aliases;
+  return Object.keys(others).length === 0 ? theirs : { ...theirs, mtls_endpoint_aliases: others };
 }
 
 /** RFC 8414 §3.2: claims with zero elements must be omitted. */

@@ -43,6 +43,33 @@ testEachDatabase(
   { ...given, SIGNING_KEYS_FILE: keysFile },
 );
 
+const aliases = {
+  revocation_endpoint: 'https://mtls.as.example/revoke',
+  introspection_endpoint: 'https://mtls.as.example/introspect',
+};
+
+for (const [others, left] of [
+  [{ token_endpoint: 'https://mtls.as.example/token' }, { token_endpoint: 'https://mtls.as.example/token' }],
+  [{}, undefined],
+] as const) {
+  testEachDatabase(
+    `GET ${path} leaves out the server's own revocation and introspection, beside ${Object.keys(others).length} aliases`,
+    async (t, app) => {
+      const { body } = await app.get(path);
+      t.deepEqual(body.mtls_endpoint_aliases, left);
+      t.false(Object.keys(body).some((name) => name.startsWith('introspection_encryption')));
+    },
+    {
+      AUTHORIZATION_SERVER_METADATA: JSON.stringify({
+        ...theirs,
+        mtls_endpoint_aliases: { ...aliases, ...others },
+        introspection_encryption_alg_values_supported: ['RSA-OAEP'],
+        introspection_encryption_enc_values_supported: ['A256GCM'],
+      }),
+    },
+  );
+}
+
 testEachDatabase(`GET ${path} is 404 where nothing is known of the authorization server`, async (t, app) => {
   t.is((await app.get(path)).status, 404);
 });
