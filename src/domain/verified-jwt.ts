@@ -4,9 +4,10 @@ import type { Claims, Digest, TokenUse } from './claims.ts';
 import { beforeAllTime, isId, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
 import { foreignTypes, type Reading } from './issuers.ts';
-import { isObject, typeOf, type UntrustedJwt } from './jwt-shape.ts';
+import { typeOf, type UntrustedJwt } from './jwt-shape.ts';
 import { endOfSigned, issuedFrom } from './known-token.ts';
 import { dayMs, type Policy } from './policy.ts';
+import { areAuthorizationDetails, isConfirmation, isScope } from './shown-members.ts';
 
 export type JwtRefusal = 'wrong_type' | 'wrong_audience' | 'id_token' | 'malformed_claims' | 'missing_claims';
 
@@ -131,6 +132,11 @@ function readTime(value: unknown): number | null {
   return Math.min(Math.max(value, 0), forever / 1000);
 }
 
+/** Seconds since 1970, until the year 9999. */
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= forever / 1000;
+}
+
 function firstId(payload: Payload, names: readonly string[]): string | null {
   for (const name of names) {
     const id = Object.hasOwn(payload, name) ? readId(payload[name]) : null;
@@ -154,23 +160,23 @@ function readAudience(aud: unknown): string[] {
   return names;
 }
 
-/** What introspection shows of a JWT beside its ids: as signed, where it is of the type it should be. */
+/** What introspection shows of a JWT beside its ids: as signed, where it is well-formed. */
 function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
   const { scope, scp, username, cnf, authorization_details, acr, auth_time, iat, nbf, aud } = payload;
   // A binding that cannot be read must not become none.
-  if (cnf !== undefined && !isObject(cnf)) throw new Malformed();
-  const isDpopBound = isObject(cnf) && typeof cnf.jkt === 'string';
+  if (cnf !== undefined && !isConfirmation(cnf)) throw new Malformed();
+  const isDpopBound = typeof cnf?.jkt === 'string';
   const members: Record<string, unknown> = {
     scope: toScope(scope) ?? toScope(scp),
-    username: typeof username === 'string' ? username : undefined,
+    username: isId(username) ? username : undefined,
     token_type: isDpopBound ? 'DPoP' : undefined,
     cnf,
-    authorization_details: Array.isArray(authorization_details) ? authorization_details : undefined,
-    acr: typeof acr === 'string' ? acr : undefined,
-    auth_time: typeof auth_time === 'number' ? auth_time : undefined,
+    authorization_details: areAuthorizationDetails(authorization_details) ? authorization_details : undefined,
+    acr: isId(acr) ? acr : undefined,
+    auth_time: isTime(auth_time) ? auth_time : undefined,
     iat: iat ?? undefined,
-    nbf: nbf ?? undefined,
-    aud: aud ?? undefined,
+    nbf: isTime(nbf) ? nbf : undefined,
+    aud: Array.isArray(aud) && aud.length === 0 ? undefined : (aud ?? undefined),
     exp,
   };
   const shown: Record<string, unknown> = {};
@@ -180,6 +186,6 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
 
 /** Some issuers write scopes as a list. */
 function toScope(value: unknown): string | undefined {
-  if (Array.isArray(value)) return value.filter((item) => typeof item === 'string').join(' ') || undefined;
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  const scope = Array.isArray(value) ? value.filter((item) => typeof item === 'string').join(' ') : value;
+  return isScope(scope) ? scope : undefined;
 }

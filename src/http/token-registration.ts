@@ -7,6 +7,7 @@ import { plainText, userAgentMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import { tokenBytesMax } from '../domain/presented-token.ts';
 import type { Registration } from '../domain/register-token.ts';
+import { areAuthorizationDetails, isConfirmation, isScope } from '../domain/shown-members.ts';
 import { signedEndOf } from '../domain/verified-jwt.ts';
 import { check } from './json.ts';
 import {
@@ -52,15 +53,19 @@ const body = z.strictObject({
   nbf: seconds.optional(),
   grant_id: identifier.optional(),
   session_id: identifier.optional(),
-  scope: line(scopeLengthMax).optional(),
+  scope: line(scopeLengthMax).refine(isScope, 'must be scope tokens, one space between them').optional(),
   aud: z.union([uri, list(uri).min(1)]).optional(),
   iss: issuerName().optional(),
   jti: identifier.optional(),
   username: identifier.optional(),
   token_type: line(64).optional(),
-  cnf: boundedJson(z.record(z.string(), z.unknown()), jsonBytesMax, jsonDepthMax).optional(),
+  cnf: boundedJson(
+    z.record(z.string(), z.unknown()).refine(isConfirmation, 'is empty'),
+    jsonBytesMax,
+    jsonDepthMax,
+  ).optional(),
   authorization_details: boundedJson(
-    list(z.record(z.string(), z.unknown())),
+    list(z.record(z.string(), z.unknown())).refine(areAuthorizationDetails, 'must each have a type'),
     jsonBytesMax,
     jsonDepthMax,
   ).optional(),

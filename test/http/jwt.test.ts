@@ -150,6 +150,37 @@ testEachDatabase('reuses_ids makes the end of a grant by reuse a cutoff, too', a
   t.true((await register()).reply.body.active, 'a login after it');
 });
 
+testEachDatabase('POST /introspect shows of a JWT only the members that are well-formed', async (t, app) => {
+  const issuer = await TestIssuer.inline(app);
+  const good = { scope: 'a b', authorization_details: [{ type: 'payment' }], acr: 'mfa', username: 'Al' };
+  t.like(await app.introspect(await issuer.sign(good)), good);
+  const malformed: Record<string, unknown[]> = {
+    scope: ['', 'a  b', ' a', 'a "b', 'a\\', 'é', 5, ['a', ' '], []],
+    authorization_details: [[{}], [{ type: '' }], [{ type: 'a' }, 'b'], {}, 'payment'],
+    acr: ['', 'a\nb', 5],
+    username: ['', 5],
+    auth_time: [-1, 1e300, '5'],
+    nbf: [-5],
+  };
+  for (const [name, values] of Object.entries(malformed)) {
+    for (const value of values) {
+      const answer = await app.introspect(await issuer.sign({ ...good, [name]: value }));
+      t.true(answer.active, name);
+      t.false(name in answer, `${name}: ${JSON.stringify(value)}`);
+    }
+  }
+  const unbound = await issuer.sign({ cnf: {} });
+  t.false(await app.isActive(unbound), 'a binding that names no key is not taken for none');
+});
+
+testEachDatabase('a JWT with an empty list of audiences has none', async (t, app) => {
+  const issuer = await TestIssuer.inline(app, { default_audience: api });
+  const resourceServer = await app.addClient({ permissions: ['introspect'], audiences: [api] });
+  const { body } = await app.form('/introspect', { token: await issuer.sign({ aud: [] }) }, resourceServer);
+  t.true(body.active);
+  t.false('aud' in body);
+});
+
 testEachDatabase('a registered JWT shows the end and the beginning that count', async (t, app) => {
   const issuer = await TestIssuer.inline(app);
   const { client_id } = await app.addClient();
