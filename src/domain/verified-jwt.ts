@@ -68,9 +68,16 @@ function useOf(type: string, payload: Payload, { refreshMarker }: Reading): Toke
   return isIdToken || idTokenClaims.some((claim) => claim in payload) ? undefined : 'access_token';
 }
 
-/** RFC 9068 §2.2: what an access token of type `at+jwt` must have. */
-function followsRfc9068(payload: Payload): boolean {
-  return ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'].every((claim) => claim in payload);
+/** RFC 9068 §2.2: what an access token of type `at+jwt` must have. A user may be a number here as elsewhere. */
+function followsRfc9068({ iss, exp, aud, sub, client_id, iat, jti }: Payload): boolean {
+  const names = [aud].flat();
+  return (
+    [iss, client_id, jti].every((name) => typeof name === 'string' && name !== '') &&
+    [exp, iat].every((time) => typeof time === 'number') &&
+    (Number.isSafeInteger(sub) || (typeof sub === 'string' && sub !== '')) &&
+    names.length > 0 &&
+    names.every((name) => typeof name === 'string' && name !== '')
+  );
 }
 
 function toClaims(
@@ -126,8 +133,9 @@ export function signedEndOf({ payload }: UntrustedJwt, lifetimeDaysMax: number):
   }
 }
 
+/** A time that is there is a number (RFC 7519 §4.1.4 - §4.1.6): null is not a token that never ends. */
 function readTime(value: unknown): number | null {
-  if (value === undefined || value === null) return null;
+  if (value === undefined) return null;
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new Malformed();
   return Math.min(Math.max(value, 0), forever / 1000);
 }

@@ -249,6 +249,16 @@ testEachDatabase('JWTs of other kinds, algorithms and audiences are no tokens', 
   t.true(await app.isActive(await issuer.sign(profile, { typ: 'application/AT+JWT' })));
   const key = await newKey('ES256', 'k1');
   const refused: [string, Promise<string>][] = [
+    ...['iss', 'exp', 'iat', 'aud', 'sub', 'client_id', 'jti'].flatMap((claim) =>
+      [null, '', []].map((value): [string, Promise<string>] => [
+        `at+jwt with ${claim} ${JSON.stringify(value)}`,
+        issuer.sign({ ...good, jti: 'j1', [claim]: value }, { typ: 'at+jwt' }),
+      ]),
+    ),
+    ...['exp', 'iat', 'nbf'].map((claim): [string, Promise<string>] => [
+      `${claim} null`,
+      issuer.sign({ ...good, [claim]: null }),
+    ]),
     ['at+jwt without jti', issuer.sign(good, { typ: 'at+jwt' })],
     ['logout token', issuer.sign(good, { typ: 'logout+jwt' })],
     ['introspection answer', issuer.sign(profile, { typ: 'token-introspection+jwt' })],
