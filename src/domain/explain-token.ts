@@ -1,4 +1,6 @@
 // Why is this token dead, or alive? For auditors only: everybody else is told no more than active or not.
+
+import { type Client, holds } from './clients.ts';
 import type { LoggedRevocation } from './cutoffs.ts';
 import { maySee } from './introspect-token.ts';
 import { findKnownToken, type KnownToken, type Presented, registrationOf } from './known-token.ts';
@@ -42,7 +44,7 @@ export function explainToken(
       () => (callerId === null ? undefined : facts.client(callerId)),
     );
     const judged = verdict(claims, standing, now);
-    const isHidden = callerId !== null && !(caller && maySee(caller, claims));
+    const isHidden = callerId !== null && !(caller && mayIntrospect(caller) && maySee(caller, claims));
     const dead = judged.active ? 'alive' : judged.why;
     const cause = dead === 'revoked' && isSuperseded(standing) ? 'superseded' : dead;
     const bears = (row: LoggedRevocation, { kind, issuer, id }: Target) =>
@@ -62,4 +64,9 @@ export function explainToken(
       first: rows[0] ?? null,
     };
   });
+}
+
+/** Does /introspect hear it at all? */
+function mayIntrospect(client: Client): boolean {
+  return client.disabledAt === null && (holds(client, 'introspect') || holds(client, 'introspect:any'));
 }

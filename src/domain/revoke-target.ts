@@ -8,6 +8,7 @@ import {
   finalForToken,
   forever,
   isLimited,
+  type LoggedRevocation,
   laterEnd,
   type NewRevocation,
   openEnd,
@@ -49,16 +50,21 @@ export type TargetRevoked =
       readonly cutoff: number;
       /** The first whole-second `iat` that survives; null when none does. */
       readonly safeIatAfter: number | null;
+      /** What the row says that was there before. */
+      readonly earlier?: Pick<LoggedRevocation, 'reason' | 'reasonText'>;
     }
   | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
 
-export function revokeTarget(
+export async function revokeTarget(
   store: Store,
   policy: Policy,
   order: RevokeOrder,
   key: OnceKey | null = null,
 ): Promise<TargetRevoked | Repeated> {
-  return store.write(once(key, (facts, now) => decideRevocation(facts, now, policy, order)));
+  const outcome = await store.write(once(key, (facts, now) => decideRevocation(facts, now, policy, order)));
+  if (outcome.status !== 'already_revoked') return outcome;
+  const row = await store.findRevocation(outcome.seq);
+  return row ? { ...outcome, earlier: { reason: row.reason, reasonText: row.reasonText } } : outcome;
 }
 
 export function decideRevocation(

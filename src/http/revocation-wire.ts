@@ -130,6 +130,7 @@ type Done = Extract<TargetRevoked, { seq: number }>;
 
 export function outcomeToWire(order: RevokeOrder, outcome: Done): object {
   const isFinal = outcome.cutoff === forever;
+  const { reason, reasonText } = outcome.earlier ?? order.cause;
   return {
     status: outcome.status,
     seq: outcome.seq,
@@ -139,8 +140,8 @@ export function outcomeToWire(order: RevokeOrder, outcome: Done): object {
     final: isFinal,
     cutoff: isFinal ? null : timeOf(outcome.cutoff),
     safe_iat_after: outcome.safeIatAfter,
-    reason: order.cause.reason,
-    reason_text: order.cause.reasonText,
+    reason,
+    reason_text: reasonText,
     notes: notesOf(order),
   };
 }

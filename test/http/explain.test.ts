@@ -1,5 +1,7 @@
 // POST /v1/tokens/explain: why a token is dead or alive, for auditors.
+import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
+import { switchClient } from '../../src/domain/manage-clients.ts';
 import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 
@@ -62,6 +64,13 @@ testEachDatabase('POST /v1/tokens/explain tells each cause from the others', asy
   t.like(await explain(live, stranger.client_id), { active: false, cause: 'not_for_this_caller' });
   const resource = await app.addClient({ permissions: ['introspect'], audiences: ['https://api.example'] });
   t.like(await explain(live, resource.client_id), { active: true, cause: 'alive' });
+  const unheard = [
+    await app.addClient({ permissions: ['register'], audiences: ['https://api.example'] }),
+    await app.addClient({ clientId: 'disabled', permissions: ['introspect:any'] }),
+  ];
+  await switchClient(app.store, systemOrigin, 'disabled', false);
+  for (const { client_id } of unheard)
+    t.like(await explain(live, client_id), { active: false, cause: 'not_for_this_caller' });
   const early = await app.register({ ...of, nbf: app.seconds + 60 });
   t.is((await explain(early)).cause, 'not_yet_valid');
   const old = await app.register({ ...of, token_use: 'refresh_token' });

@@ -302,6 +302,21 @@ testEachDatabase(
   { CONFIRM_SECRET: 'x'.repeat(32) },
 );
 
+testEachDatabase(
+  'POST /v1/revocations of what is dead answers why it died, and logs the order',
+  async (t, app) => {
+    const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+    const target = { kind: 'jti', jti: 'j1' };
+    const first = { target, reason: 'credential_compromise', reason_text: 'found in a paste' };
+    const made = (await app.json('/v1/revocations', first, ops)).body;
+    const again = await app.json('/v1/revocations', { target, reason: 'policy', reason_text: 'later' }, ops);
+    t.is(again.status, 200);
+    t.deepEqual(again.body, { ...made, status: 'already_revoked' });
+    const [, event] = await app.events('bulk_revoke');
+    t.like(event, { reason: 'policy', reasonText: 'later' });
+  },
+);
+
 testEachDatabase('POST /v1/revocations is carried out once under one Idempotency-Key', async (t, app) => {
   const ops = await operator(app);
   const other = await operator(app);
