@@ -57,7 +57,10 @@ const refreshMarkers = ['token_use', 'type', 'typ'] as const;
 const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'] as const;
 
 function useOf(type: string, payload: Payload, { refreshMarker }: Reading): TokenUse | undefined {
-  const says = (claim: string, value: string) => String(payload[claim]).toLowerCase() === value;
+  const says = (claim: string, word: string) => {
+    const value = payload[claim];
+    return typeof value === 'string' && value.toLowerCase() === word;
+  };
   if (refreshMarker) {
     if (payload[refreshMarker.claim] === refreshMarker.value) return 'refresh_token';
   } else if (refreshMarkers.some((claim) => says(claim, 'refresh') || says(claim, 'refresh_token'))) {

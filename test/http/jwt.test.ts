@@ -316,6 +316,9 @@ testEachDatabase('claims of the wrong type make a JWT unknown, never an error', 
     ['no aud', { aud: undefined }, true],
     ['empty sub', { sub: '' }, true],
     ['prototype', { __proto__: null, constructor: 5, toString: 'x' }, true],
+    ['type as object', { type: { toString: 1, valueOf: 1 } }, true],
+    ['typ as object', { typ: { toString: 1, valueOf: 1 } }, true],
+    ['token_use as a list', { token_use: ['refresh'] }, true],
   ];
   for (const [what, claims, active] of odd) {
     const token = await issuer.sign({ client_id, ...claims });
