@@ -35,6 +35,7 @@ import { answerErrors, describe, identify, observe } from './http/middleware.ts'
 import { Overload } from './http/overload.ts';
 import { Refusal } from './http/refusal.ts';
 import { recordRefusals } from './http/refused-requests.ts';
+import { toPathAndQuery } from './http/request-target.ts';
 import { handleRevocations } from './http/revocations.ts';
 import { handleRevoke } from './http/revoke.ts';
 import { type Route, routerOf, routesOf } from './http/router.ts';
@@ -230,7 +231,11 @@ export function createApp(parts: AppParts): App {
       checkHeaderFields(ctx.req);
       throw new Refusal('not_found', 'there is nothing here; see /openapi.json');
     });
-    return overload.guard(app.callback());
+    const handle = overload.guard(app.callback());
+    return (request, response) => {
+      toPathAndQuery(request);
+      handle(request, response);
+    };
   };
   return {
     main: build(parts.separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),

@@ -55,5 +55,8 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     else fixed.set(path, answer);
   }
   const parametric = router.routes() as unknown as Middleware;
-  return (ctx, next) => (fixed.get(ctx.path) ?? parametric)(ctx as Context, next);
+  return (ctx, next) => {
+    if (ctx.req.url === '') throw new Refusal('invalid_request', 'the request target is no URL');
+    return (fixed.get(ctx.path) ?? parametric)(ctx as Context, next);
+  };
 }

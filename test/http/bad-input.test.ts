@@ -661,6 +661,23 @@ testEachDatabase('a header of which a request has one is there, and once', async
   t.is(await say('/revoke', 'Host: a', 'Expect: the unexpected'), noForm);
 });
 
+testEachDatabase('a request target may be a whole URL; one that is no URL is refused', async (t, app) => {
+  const { hostname, port } = new URL(app.url);
+  const say = async (target: string) => {
+    const socket = connect(Number(port), hostname);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`, 'latin1');
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    return `${head.split(' ')[1]} ${JSON.parse(body).detail ?? ''}`.trim();
+  };
+  for (const target of ['http://a/version', 'https://a:1/version?x=1', '/version#x', '//a/version#x'])
+    t.is(await say(target), '200', target);
+  const noUrl = '400 the request target is no URL';
+  for (const target of ['http://[::1/', 'http://xn--/x', 'http://a:99999999/version', 'http://a%b/version'])
+    t.is(await say(target), noUrl, target);
+  const nothing = '404 there is nothing here; see /openapi.json';
+  for (const target of ['*', 'http://a', 'http://a/nothing']) t.is(await say(target), nothing, target);
+});
+
 testEachDatabase('a request that its sender cuts off harms no other', async (t, app) => {
   const issuer = await app.issuer();
   const kinds = { '/v1/tokens': 'application/x-ndjson', '/revoke': formType, '/logout': 'application/json' };

@@ -1,5 +1,7 @@
 // Overload: what is too much gets 503 at once, and what nobody vouches for never stands in the way of
 // authenticated revocations.
+import { once } from 'node:events';
+import { request } from 'node:http';
 import type { ExecutionContext } from 'ava';
 import type { Line } from '../../src/domain/store.ts';
 import type { Reply, TestApp, TestClient } from '../helpers/app.ts';
@@ -63,6 +65,9 @@ testEachDatabase(
     const message = 'too many introspections are under way, at most 2 may be; try again';
     const questions = app.store.asked.length;
     isRefused(t, await ask(), message);
+    const { hostname, port } = new URL(app.url);
+    const wholeUrl = request({ hostname, port, method: 'POST', path: `${app.url}/introspect` }).end();
+    t.is((await once(wholeUrl, 'response'))[0].statusCode, 503);
     isRefused(t, await ask('/introspect/batch'), message);
     isRefused(t, await app.form('/introspect', 'token=%ZZ', `Basic ${'x'.repeat(20_000)}`), message);
     t.is(app.store.asked.length, questions, 'not even who calls was looked up');
@@ -72,7 +77,7 @@ testEachDatabase(
     t.true(alone?.body.active);
     t.deepEqual(batch?.body.results, [alone?.body]);
     t.true((await ask()).body.active);
-    t.deepEqual(await refusals(app), ['revocation_overload_refusals_total{work="introspection"} 3']);
+    t.deepEqual(await refusals(app), ['revocation_overload_refusals_total{work="introspection"} 4']);
     const told = app.log.filter(({ refused }) => refused !== undefined);
     t.deepEqual(
       told.map(({ level, refused }) => [level, refused]),

@@ -1,0 +1,13 @@
+// The target of a request: its path and query, however the request line writes them (RFC 9112 §3.2).
+import type { IncomingMessage } from 'node:http';
+
+const plain = /^\/[^#]*$/;
+const base = 'http://localhost';
+
+/** Leaves path and query of a whole URL, before anyone goes by the target. It is empty where it was no URL. */
+export function toPathAndQuery(request: IncomingMessage): void {
+  const { url = '' } = request;
+  if (plain.test(url)) return;
+  const { pathname, search } = URL.canParse(url, base) ? new URL(url, base) : { pathname: '', search: '' };
+  request.url = pathname + search;
+}
