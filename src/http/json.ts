@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { isObject } from '../domain/jwt-shape.ts';
 import { type Context, protect, secretNames } from './context.ts';
 import { bodyBytesMax, readBody } from './form.ts';
-import { Refusal, safeName } from './refusal.ts';
+import { Refusal, type RefusedParameter, safeName } from './refusal.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -49,14 +49,16 @@ export function parseJson(text: Uint8Array, what = 'the body'): unknown {
   }
 }
 
-/** Throws a refusal that names every member with a problem, each with its first. */
+const problemsMax = 20;
+
+/** Throws a refusal that names the members with a problem, each with its first. */
 export function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
-  const all = result.error.issues.flatMap(describe);
-  const parameters = all.filter(
-    ({ parameter }, n) => all.findIndex((other) => other.parameter === parameter) === n,
-  );
+  const byName = new Map<string, RefusedParameter>();
+  for (const named of result.error.issues.flatMap(describe))
+    if (!byName.has(named.parameter)) byName.set(named.parameter, named);
+  const parameters = [...byName.values()].slice(0, problemsMax);
   const [first] = parameters;
   const message = first ? first.message : 'the body has the wrong shape';
   throw new Refusal('invalid_request', message, { parameters });
@@ -69,7 +71,7 @@ const typeNames: Readonly<Record<string, string>> = { record: 'object', int: 'in
 /** What the library says of a union that has no words of its own. */
 const wordless = 'Invalid input';
 
-function describe(issue: Issue): { parameter: string; message: string }[] {
+function describe(issue: Issue): RefusedParameter[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const parameter = nameOf([...issue.path, key]);

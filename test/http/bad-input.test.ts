@@ -320,6 +320,19 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('POST /v1/tokens names at most 20 members that are wrong, soon', async (t, app) => {
+  const members = Object.fromEntries(Array.from({ length: 60_000 }, (_, n) => [`k${n}`, 1]));
+  const registration = app.registration({ token: 'a-token', client_id: 'c1', ...members });
+  const began = performance.now();
+  const { body } = await app.json('/v1/tokens', [registration], await app.issuer());
+  t.true(performance.now() - began < 5000);
+  const errors = body.items[0].errors as { parameter: string }[];
+  t.deepEqual(
+    errors.map(({ parameter }) => parameter),
+    Object.keys(members).slice(0, 20),
+  );
+});
+
 testEachDatabase('POST /v1/tokens refuses times that issuers get wrong', async (t, app) => {
   const issuer = await app.issuer();
   const { seconds } = app;
