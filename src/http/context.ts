@@ -21,6 +21,8 @@ export interface State {
   caller: Actor | null;
   /** Secrets of the request that its User-Agent repeats. */
   secrets: Set<string>;
+  /** The User-Agent as it may be written down, without those; undefined until somebody asks. */
+  userAgent: string | null | undefined;
   log: Logger;
 }
 
@@ -44,7 +46,9 @@ export function bearerOf(ctx: Context): string | undefined {
 /** The origin that events of this request bear; not before its body was read and protected. */
 export function originOf(ctx: Context, actor: Actor): Origin {
   const { requestId, ip, secrets } = ctx.state;
-  const userAgent = plainText(ctx.get('user-agent'), userAgentMax, [...secrets]);
+  if (ctx.state.userAgent === undefined)
+    ctx.state.userAgent = plainText(ctx.get('user-agent'), userAgentMax, [...secrets]);
+  const { userAgent } = ctx.state;
   return { actor, channel: channelOf[ctx.state.family], ip, userAgent, requestId };
 }
 
@@ -58,16 +62,22 @@ export const secretNames = [
   'client_assertion',
 ] as const;
 
+/** A User-Agent that repeats more secrets is dropped: to look for each of thousands would take too long. */
+const repeatedSecretsMax = 4;
+
 /**
  * Secrets that a caller has pasted into its request id or User-Agent as well are written down nowhere. Bodies are
  * protected as soon as they are read, whatever becomes of the request.
  */
 export function protect(ctx: Context, secrets: Iterable<string>): void {
+  const { state } = ctx;
   const userAgent = ctx.get('user-agent');
   for (const secret of secrets) {
     if (secret === '') continue;
-    if (ctx.state.requestId.includes(secret)) ctx.state.requestId = randomUUID();
-    if (userAgent.includes(secret)) ctx.state.secrets.add(secret);
+    if (state.requestId.includes(secret)) state.requestId = randomUUID();
+    if (state.userAgent === null || state.secrets.has(secret) || !userAgent.includes(secret)) continue;
+    state.secrets.add(secret);
+    state.userAgent = state.secrets.size > repeatedSecretsMax ? null : undefined;
   }
 }
 

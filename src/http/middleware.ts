@@ -21,6 +21,7 @@ export function identify(log: Logger, trusted: BlockList) {
     ctx.state.clientId = null;
     ctx.state.caller = null;
     ctx.state.secrets = new Set();
+    ctx.state.userAgent = undefined;
     ctx.state.log = log;
     await next();
     if (!ctx.res.headersSent) setCommonHeaders(ctx);

@@ -436,6 +436,26 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('a User-Agent that repeats token after token is dropped, soon', async (t, app) => {
+  const issuer = await app.issuer();
+  const tokens = Array.from({ length: 1000 }, (_, n) => `plain ${n} of the many here`);
+  const send = (those: readonly string[], userAgent: string) =>
+    app.json(
+      '/v1/tokens',
+      those.map((token) => ({ token })),
+      issuer,
+      {
+        headers: { 'User-Agent': userAgent },
+      },
+    );
+  t.is((await send(tokens.slice(0, 2), `tool ${tokens[0]} ${tokens[1]}`)).status, 200);
+  const began = performance.now();
+  t.is((await send(tokens, tokens.join(' '))).status, 200);
+  t.true(performance.now() - began < 5000);
+  const kept = (await app.events('request_refused')).map(({ userAgent }) => userAgent);
+  t.deepEqual([...new Set(kept)], ['tool [removed] [removed]', null]);
+});
+
 testEachDatabase('JSON that is not UTF-8, or compressed, is refused', async (t, app) => {
   const issuer = await app.issuer();
   const registration = app.registration({ token: app.newToken(), client_id: 'c1', sub: 'a?b' });
