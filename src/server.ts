@@ -158,6 +158,8 @@ function listen(handle: RequestListener, { host, workers }: Config, port: number
   // Expectations that we do not know are passed over (RFC 9110 §10.1.1).
   server.on('checkExpectation', handle);
   server.headersTimeout = headersTimeoutMs;
+  // By default the header fields after the two thousandth are left out, and nobody is told. Their bytes are bounded.
+  server.maxHeadersCount = 0;
   server.keepAliveTimeout = keepAliveTimeoutMs;
   server.maxConnections = Math.ceil(connectionsMax / workers);
   // Otherwise a worker that is full passes new connections round (Node 22.12; older ones do).

@@ -674,6 +674,29 @@ testEachDatabase('a header of which a request has one is there, and once', async
   t.is(await say('/revoke', 'Host: a', 'Expect: the unexpected'), noForm);
 });
 
+testEachDatabase(
+  'a header counts after thousands of others',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    const socket = connect(Number(port), hostname);
+    const body = '{"refresh_token":"unknown"}';
+    const headers = [
+      'Host: a',
+      'Connection: close',
+      ...Array(2500).fill('a: b'),
+      'X-Forwarded-For: 192.0.2.7',
+    ];
+    const described = ['Content-Type: application/json', `Content-Length: ${body.length}`];
+    socket.write(`POST /logout HTTP/1.1\r\n${[...headers, ...described].join('\r\n')}\r\n\r\n${body}`);
+    t.regex(await text(socket), /^HTTP\/1.1 200 /);
+    t.deepEqual(
+      (await app.events('logout_invalid_token')).map(({ ip }) => ip),
+      ['192.0.2.7'],
+    );
+  },
+  { TRUST_PROXY: '127.0.0.1' },
+);
+
 testEachDatabase('a request target may be a whole URL; one that is no URL is refused', async (t, app) => {
   const { hostname, port } = new URL(app.url);
   const say = async (target: string) => {
