@@ -8,7 +8,7 @@ import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader
 import { settings } from './config/settings.ts';
 import { everyIssuer } from './domain/targets.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
-import { localUrl } from './local-url.ts';
+import { isLoopback, localUrl } from './local-url.ts';
 
 export { ConfigError, settings };
 
@@ -85,8 +85,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
   const databaseUrl = reader.databaseUrl(production);
   const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port));
   const isSqlite = databaseUrl.startsWith('sqlite:');
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback && !production);
+  const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback(host) && !production);
   if (seedDemo && production) {
     reader.report(
       'SEED_DEMO',

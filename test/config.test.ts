@@ -38,6 +38,7 @@ test('without a setting the server is one for a newcomer: loopback, SQLite, demo
       seedDemo: true,
     },
   );
+  t.false(readConfig({ HOST: '127.example' }).seedDemo, 'a name that only looks like loopback');
 });
 
 test('production has no default for what decides security, and says so all at once', (t) => {

@@ -14,6 +14,7 @@ import {
 import { plainType } from '../domain/jwt-shape.ts';
 import type { NewIssuer } from '../domain/manage-issuers.ts';
 import { permissions } from '../domain/vocabulary.ts';
+import { isLoopback } from '../local-url.ts';
 import { readJwks } from './jwks-member.ts';
 import {
   boundedJson,
@@ -122,9 +123,8 @@ async function toKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
 }
 
 export function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
-  const { protocol, hostname, username } = URL.canParse(url) ? new URL(url) : { protocol: '' };
-  const isLocal = hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname ?? '');
-  const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLocal));
+  const { protocol, hostname = '', username } = URL.canParse(url) ? new URL(url) : { protocol: '' };
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLoopback(hostname)));
   if (!isSafe || username !== '') throw badParameter(name, 'must be an https URL without a user name');
   return url;
 }
