@@ -58,7 +58,6 @@ export class ClientAuth {
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
   async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
     const { directory } = this.#parts;
-    protectBasic(ctx);
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
     if (proved && proved === (await directory.find(proved.clientId))) return known(ctx, callerOf(proved));
@@ -219,13 +218,6 @@ function known(ctx: Context, caller: Caller): Caller {
   ctx.state.clientId = caller.clientId;
   ctx.state.caller = caller.actor;
   return caller;
-}
-
-/** Only a request id that the caller chose can hold a secret; those of bodies are protected when they are read. */
-function protectBasic(ctx: Context): void {
-  if (ctx.get('x-request-id') === '') return;
-  const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
-  protect(ctx, [basic?.clientSecret ?? '']);
 }
 
 /** Undefined where the body has a say, too. */

@@ -82,6 +82,15 @@ export function protect(ctx: Context, secrets: Iterable<string>): void {
 }
 
 /**
+ * Of a body that could not be read nobody knows which secrets it holds: what the caller named the request and himself
+ * by may be one of them.
+ */
+export function dropChosenNames({ state }: Context): void {
+  state.requestId = randomUUID();
+  state.userAgent = null;
+}
+
+/**
  * The caller's address: the direct peer, or the last address that trusted proxies did not add to
  * X-Forwarded-For themselves.
  */

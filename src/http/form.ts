@@ -2,7 +2,7 @@
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
 import type { IncomingMessage } from 'node:http';
-import { type Context, protect, secretNames } from './context.ts';
+import { type Context, dropChosenNames, protect, secretNames } from './context.ts';
 import { badParameter, Refusal, safeName } from './refusal.ts';
 
 export type Form = ReadonlyMap<string, string>;
@@ -13,7 +13,21 @@ const parametersMax = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads the form of a request; refuses every other kind of body. */
-export async function readForm(ctx: Context): Promise<Form> {
+export function readForm(ctx: Context): Promise<Form> {
+  return readingBody(ctx, takeForm);
+}
+
+/** Reads the body of a request by `read`, which protects the secrets of it. */
+export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promise<T>): Promise<T> {
+  try {
+    return await read(ctx);
+  } catch (refusal) {
+    if (hasBody(ctx)) dropChosenNames(ctx);
+    throw refusal;
+  }
+}
+
+async function takeForm(ctx: Context): Promise<Form> {
   const type = ctx.get('content-type');
   if (!/^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i.test(type)) {
     throw new Refusal('unsupported_media_type', 'the content type must be application/x-www-form-urlencoded');

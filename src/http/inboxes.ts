@@ -20,7 +20,7 @@ import type { SignalFault, SignalRead, SignalVerifier } from '../jwt/signal-veri
 import { bearerChallenge } from './client-auth.ts';
 import { bearerOf, type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { readBody, readForm } from './form.ts';
+import { readBody, readForm, readingBody } from './form.ts';
 import { readJson } from './json.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
@@ -144,7 +144,7 @@ export function handleInboxes(parts: InboxParts) {
       const kind = 'security_events';
       if (!/^application\/secevent\+jwt *(?:;|$)/i.test(ctx.get('content-type')))
         return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
-      const message = (await readBody(ctx)).toString().trim();
+      const message = (await readingBody(ctx, readBody)).toString().trim();
       protect(ctx, [message]);
       const read = await signals.read(message, kind, ['secevent+jwt']);
       if (!read.ok) {

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { isObject } from '../domain/jwt-shape.ts';
 import { type Context, protect, secretNames } from './context.ts';
-import { bodyBytesMax, readBody } from './form.ts';
+import { bodyBytesMax, readBody, readingBody } from './form.ts';
 import { Refusal, type RefusedParameter, safeName } from './refusal.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -13,10 +13,11 @@ export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): P
 }
 
 /** The same, with the size of the body in bytes. */
-export async function readJsonOfSize(
-  ctx: Context,
-  bytesMax: number,
-): Promise<{ value: unknown; bytes: number }> {
+export function readJsonOfSize(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
+  return readingBody(ctx, () => takeJson(ctx, bytesMax));
+}
+
+async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
   if (!ctx.is('json', '+json')) {
     throw new Refusal('unsupported_media_type', 'the content type must be application/json');
   }

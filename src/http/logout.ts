@@ -18,7 +18,7 @@ import type { Store } from '../domain/store.ts';
 import { bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
 import { bearerOf, type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { hasBody, readBody, readForm } from './form.ts';
+import { hasBody, readBody, readForm, readingBody } from './form.ts';
 import { check, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import { type GivenReason, readReason } from './reason.ts';
@@ -91,7 +91,8 @@ export function handleLogout(parts: LogoutParts) {
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
   const type = ctx.get('content-type');
-  if (!hasBody(ctx) || (type === '' && (await readBody(ctx)).length === 0)) return check(logoutBody, {});
+  if (!hasBody(ctx) || (type === '' && (await readingBody(ctx, readBody)).length === 0))
+    return check(logoutBody, {});
   const isForm = /^application\/x-www-form-urlencoded/i.test(type);
   return check(logoutBody, isForm ? Object.fromEntries(await readForm(ctx)) : await readJson(ctx));
 }

@@ -4,7 +4,8 @@ import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
-import { addressOf, type Context, type Next, requestIdOf } from './context.ts';
+import { parseBasic } from './auth-methods/secret.ts';
+import { addressOf, bearerOf, type Context, type Next, protect, requestIdOf } from './context.ts';
 import type { Metrics } from './metrics.ts';
 import { type Overload, retryAfterSeconds } from './overload.ts';
 import { Refusal, render } from './refusal.ts';
@@ -23,9 +24,17 @@ export function identify(log: Logger, trusted: BlockList) {
     ctx.state.secrets = new Set();
     ctx.state.userAgent = undefined;
     ctx.state.log = log;
+    protectHeader(ctx);
     await next();
     if (!ctx.res.headersSent) setCommonHeaders(ctx);
   };
+}
+
+/** Only a request id that the caller chose can hold a secret; those of bodies are protected when they are read. */
+function protectHeader(ctx: Context): void {
+  if (ctx.get('x-request-id') === '') return;
+  const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
+  protect(ctx, [basic?.clientSecret ?? bearerOf(ctx) ?? '']);
 }
 
 /** Counts every request; writes a line for each at level debug. */

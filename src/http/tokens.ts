@@ -8,7 +8,7 @@ import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf, protect } from './context.ts';
+import { type Context, dropChosenNames, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { bodyBytesMax, demandPlain } from './form.ts';
 import { parseJson, readJsonOfSize, secretsIn } from './json.ts';
@@ -81,7 +81,8 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       ctx.set('Content-Type', 'application/x-ndjson');
       bePatient(ctx.req, ctx.res);
       ctx.body = registerLines(ctx, (index, value) => {
-        protect(ctx, secretsIn(value));
+        if (value instanceof Refusal) dropChosenNames(ctx);
+        else protect(ctx, secretsIn(value));
         return registerItem(ctx, registrar, index, value);
       });
       return;

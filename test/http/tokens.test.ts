@@ -2,7 +2,7 @@
 // token-rotation.test.ts, malformed bodies in bad-input.test.ts.
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/domain/claims.ts';
-import { publicUrl, type Reply, type TestApp } from '../helpers/app.ts';
+import { type Auth, publicUrl, type Reply, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { activity } from '../helpers/logins.ts';
 
@@ -399,8 +399,13 @@ testEachDatabase(
     const secret = () => app.secret(`plain-secret-${++count}-of-mine`);
     const pasted = (text: string) => ({ headers: { 'X-Request-Id': text, 'User-Agent': `tool ${text}` } });
     const wrong: [string, string] = [client_id, 'wrong'];
-    const asForm = (path: string) => async (text: string) =>
-      app.form(path, { token: text }, wrong, pasted(text));
+    const asForm =
+      (path: string, bodyOf = (text: string) => `token=${text}`, auth: Auth = wrong) =>
+      (text: string) =>
+        app.form(path, bodyOf(text), auth, pasted(text));
+    const asBody =
+      (path: string, type: string | undefined, bodyOf: (text: string) => string) => (text: string) =>
+        app.request('POST', path, { auth: admin, type, body: bodyOf(text), ...pasted(text) });
     const asJson = (path: string, bodyOf: (text: string) => object) => async (text: string) =>
       app.json(path, bodyOf(text), admin, pasted(text));
     const attempts = {
@@ -416,12 +421,35 @@ testEachDatabase(
       '/v1/tokens': asJson('/v1/tokens', (token) => ({ token })),
       '/v1/tokens, array': asJson('/v1/tokens', (token) => [{ token }, { replaces: token }]),
       '/logout': asJson('/logout', (refresh_token) => ({ refresh_token, scope: 'somewhere' })),
+      '/revoke, JSON': asJson('/revoke', (token) => ({ token })),
+      '/revoke, repeated': asForm('/revoke', (text) => `token=${text}&token=x`),
+      '/introspect, over the limit': asForm('/introspect', (text) => `token=${text}&x=${'x'.repeat(70_000)}`),
+      '/introspect, badly encoded': asForm('/introspect', (text) => `token=${text}&x=%ZZ`),
+      '/v1/tokens, form': asForm('/v1/tokens', (text) => `token=${text}`, admin),
+      '/v1/tokens, broken': asBody('/v1/tokens', 'application/json', (text) => `{"token":"${text}"`),
+      '/v1/tokens, broken line': asBody('/v1/tokens', 'application/x-ndjson', (text) => `{"token":"${text}"`),
+      '/logout, no type': asBody('/logout', undefined, (text) => `{"refresh_token":"${text}"}`),
+      '/logout, compressed': (text: string) =>
+        app.json('/logout', { refresh_token: text }, undefined, {
+          headers: { ...pasted(text).headers, 'Content-Encoding': 'gzip' },
+        }),
+      "404, the client's secret": (text: string) => app.get('/nowhere', [client_id, text], pasted(text)),
+      "404, the bearer's token": (text: string) => app.get('/nowhere', `Bearer ${text}`, pasted(text)),
     };
     for (const [where, attempt] of Object.entries(attempts)) {
       const text = secret();
       const { headers, status } = await attempt(text);
       t.regex(headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/, `${where}: ${status}`);
     }
+    const named = { headers: { 'X-Request-Id': 'req-1' } };
+    for (const { headers } of [
+      await app.form('/revoke', { token: 'x' }, wrong, named),
+      await app.form('/introspect', '', admin, named),
+      await app.json('/v1/tokens', {}, admin, named),
+      await app.request('POST', '/v1/tokens', { auth: admin, ...named }),
+      await app.get('/nowhere', admin, named),
+    ])
+      t.is(headers['x-request-id'], 'req-1', 'what could be read holds no such secret');
     const line = JSON.stringify(app.registration({ token: 'first', client_id, session_id: 's1' }));
     const late = secret();
     await app.request('POST', '/v1/tokens', {
