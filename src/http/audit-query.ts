@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import type { EventFilter } from '../domain/store.ts';
 import { auditActions, reasons } from '../domain/vocabulary.ts';
+import { plainAddress } from './context.ts';
 import { idLengthMax } from './members.ts';
 import { type Query, readTime } from './query.ts';
 import { badParameter } from './refusal.ts';
@@ -12,6 +13,8 @@ interface Filter {
   readonly member: keyof EventFilter;
   /** Undefined: nothing is wrong with it. */
   readonly problemOf: (text: string) => string | undefined;
+  /** As the trail writes it. */
+  readonly plain?: (text: string) => string;
 }
 
 function idFilter(member: keyof EventFilter): Filter {
@@ -52,7 +55,7 @@ const textFilters: Readonly<Record<string, Filter>> = {
     `must be one of: ${actorKinds.join(', ')}`,
   ),
   actor_id: idFilter('actorId'),
-  ip: patternFilter('ip', (text) => isIP(text) !== 0, 'is no IP address'),
+  ip: { ...patternFilter('ip', (text) => isIP(text) !== 0, 'is no IP address'), plain: plainAddress },
   request_id: patternFilter('requestId', (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text), 'has the wrong form'),
 };
 
@@ -61,12 +64,12 @@ export const filterNames: readonly string[] = [...Object.keys(textFilters), 'fro
 /** Refuses what is malformed, by name. */
 export function readFilter(query: Query): Omit<EventFilter, 'below'> {
   const filter: Partial<Record<keyof EventFilter, string | number>> = {};
-  for (const [name, { member, problemOf }] of Object.entries(textFilters)) {
+  for (const [name, { member, problemOf, plain }] of Object.entries(textFilters)) {
     const text = query.get(name);
     if (text === undefined) continue;
     const problem = text === '' ? 'is empty' : problemOf(text);
     if (problem !== undefined) throw badParameter(name, problem);
-    filter[member] = text;
+    filter[member] = plain ? plain(text) : text;
   }
   const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
   if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');

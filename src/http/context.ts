@@ -1,7 +1,7 @@
 // What a request carries through the middleware: its id, its address, and where its answer's errors belong.
 import { randomUUID } from 'node:crypto';
 import type { BlockList } from 'node:net';
-import { isIP, isIPv4 } from 'node:net';
+import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type { Actor, Origin } from '../domain/audit.ts';
@@ -116,8 +116,12 @@ function withoutPort(hop: string): string {
   return ipv6 ?? ipv4 ?? hop;
 }
 
-/** IPv4 addresses in IPv6 clothes are IPv4 addresses. */
+/**
+ * An address in its one writing (RFC 5952), without the zone, which means something to its own machine only. IPv4
+ * addresses in IPv6 clothes are IPv4 addresses; what is no address stays as it is.
+ */
 export function plainAddress(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  return mapped?.[1] ?? address;
+  if (!isIPv6(address)) return address;
+  const plain = new SocketAddress({ address, family: 'ipv6' }).address;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { clientIdSyntax } from '../domain/clients.ts';
 import { isShallow } from '../domain/jwt-shape.ts';
 import { everyIssuer } from '../domain/targets.ts';
+import { plainAddress } from './context.ts';
 
 export const idLengthMax = 255;
 const uriLengthMax = 512;
@@ -43,7 +44,11 @@ export const digest = z
   .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text, 'has the wrong form')
   .transform((text) => Buffer.from(text, 'base64url').toString('hex'));
 
-export const ipAddress = z.string().refine((text) => isIP(text) !== 0, 'is no IP address');
+/** A zone (RFC 4007 §11) may be any text, and means nothing here. */
+export const ipAddress = z
+  .string()
+  .refine((text) => isIP(text) !== 0 && !text.includes('%'), 'is no IP address')
+  .transform(plainAddress);
 
 /** JSON of any shape, but of bounded size and depth. */
 export function boundedJson<T extends z.ZodType>(schema: T, bytesMax: number, depthMax: number) {

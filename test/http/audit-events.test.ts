@@ -164,3 +164,27 @@ testEachDatabase('GET /v1/audit/events answers 503 while the store fails', async
     [503, '1', 'temporarily_unavailable'],
   );
 });
+
+testEachDatabase(
+  'addresses are kept in one writing, without zones, and found in any',
+  async (t, app) => {
+    const issuer = await app.issuer();
+    const auditor = await app.addClient({ permissions: ['audit'] });
+    const ips = { '2001:DB8:0:0:0:0:0:1': '2001:db8::1', '::FFFF:c000:207': '192.0.2.7', '::1': '::1' };
+    for (const [written, kept] of Object.entries(ips)) {
+      const login = { token: app.newToken(), client_id: 'c1', session_id: written, ip: written };
+      const headers = { 'X-Forwarded-For': `10.0.0.1, ${written}%zone` };
+      t.is((await app.json('/v1/tokens', app.registration(login), issuer)).status, 201);
+      await app.json('/logout', { refresh_token: 'unknown' }, undefined, {
+        headers: written.includes('FFFF') ? { 'X-Forwarded-For': written } : headers,
+      });
+      const { body } = await app.get(`/v1/audit/events?ip=${encodeURIComponent(written)}`, auditor);
+      const found = body.items.map(({ action, ip }: Record<string, string>) => [action, ip]);
+      t.deepEqual(found, [
+        ['logout_invalid_token', kept],
+        ['login', kept],
+      ]);
+    }
+  },
+  { TRUST_PROXY: '127.0.0.1' },
+);

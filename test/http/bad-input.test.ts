@@ -293,6 +293,7 @@ const wrongRegistrations: readonly (readonly [
   [{ cnf: nested(20) }, 'cnf', 'cnf is over 8192 bytes or 8 levels deep'],
   [{ cnf: { x: canary.repeat(1000) } }, 'cnf', 'cnf is over 8192 bytes or 8 levels deep'],
   [{ ip: canary }, 'ip', 'ip is no IP address'],
+  [{ ip: `fe80::1%${canary}` }, 'ip', 'ip is no IP address'],
   [{ replaces: canary }, 'replaces', 'replaces goes with refresh tokens only'],
   [{ surplus: canary }, 'surplus', 'surplus is not known here'],
   [{ [`${canary} member`]: 1 }, 'a parameter', 'a parameter is not known here'],
