@@ -1,7 +1,7 @@
-// Records that administrators change, remembered for less than a second, so that requests need not read them
-// each time. A change made by any process counts within that time; one made here counts at once; and where
-// several workers are one server, the answer to a change waits until none of them can remember what was
-// before. Nothing has to be told to anyone, so nothing that may get lost is relied on.
+// Records that administrators change, and that there is none of a name, remembered for less than a second, so that
+// requests need not read them each time. A change made by any process counts within that time; one made here counts
+// at once; and where several workers are one server, the answer to a change waits until none of them can remember what
+// was before. Nothing has to be told to anyone, so nothing that may get lost is relied on.
 import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 
@@ -13,13 +13,15 @@ interface Since<Value> {
   readonly readAt: number;
 }
 
-function isFresh({ readAt }: Since<unknown>, at: number): boolean {
+function isFresh({ readAt }: Pick<Since<unknown>, 'readAt'>, at: number): boolean {
   return at - readAt < rememberMs;
 }
 
 export class ShortMemory<Value extends object> {
   /** Stale ones stay: what a record was tells something of who asks for it. */
   readonly #values: LRUCache<string, Since<Value>>;
+  /** When it was read that there is none; apart, so that whoever makes names up drives no record out. */
+  readonly #absent: LRUCache<string, number>;
   /** Of many requests that need the same record one reads it. */
   readonly #readings = new Map<string, Since<Promise<Value | undefined>>>();
   readonly #isShared: boolean;
@@ -27,6 +29,7 @@ export class ShortMemory<Value extends object> {
   /** `isShared`: other workers of this server remember the same records. */
   constructor({ max, isShared }: { max: number; isShared: boolean }) {
     this.#values = new LRUCache({ max });
+    this.#absent = new LRUCache({ max });
     this.#isShared = isShared;
   }
 
@@ -36,10 +39,7 @@ export class ShortMemory<Value extends object> {
     return known && isFresh(known, performance.now()) ? known.value : undefined;
   }
 
-  /**
-   * What is remembered, else what `read` resolves to, which is told what the record was before; undefined is
-   * not remembered.
-   */
+  /** What is remembered, else what `read` resolves to, which is told what the record was before. */
   async find(
     key: string,
     read: (before: Value | undefined) => Promise<Value | undefined>,
@@ -47,6 +47,8 @@ export class ShortMemory<Value extends object> {
     const readAt = performance.now();
     const known = this.#values.get(key);
     if (known && isFresh(known, readAt)) return known.value;
+    const absentAt = this.#absent.get(key);
+    if (absentAt !== undefined && isFresh({ readAt: absentAt }, readAt)) return undefined;
     const underWay = this.#readings.get(key);
     if (underWay && isFresh(underWay, readAt)) return underWay.value;
     const reading = { value: read(known?.value), readAt };
@@ -54,8 +56,12 @@ export class ShortMemory<Value extends object> {
     try {
       const value = await reading.value;
       if (this.#readings.get(key) === reading) {
-        if (value) this.#values.set(key, { value, readAt });
-        else this.#values.delete(key);
+        if (value) {
+          this.#values.set(key, { value, readAt });
+        } else {
+          this.#values.delete(key);
+          this.#absent.set(key, readAt);
+        }
       }
       return value;
     } finally {
@@ -66,6 +72,7 @@ export class ShortMemory<Value extends object> {
   /** After a change made here; resolves when no worker of this server remembers what was before. */
   async forget(key: string): Promise<void> {
     this.#values.delete(key);
+    this.#absent.delete(key);
     this.#readings.delete(key);
     if (this.#isShared) await setTimeout(rememberMs);
   }

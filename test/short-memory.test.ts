@@ -24,8 +24,23 @@ test('a reading that a change overtook is not remembered', async (t) => {
   t.deepEqual(await memory.find('a', async () => ({ state: 'after' })), { state: 'after' });
 });
 
-test('what is not there is asked for each time', async (t) => {
+test('that there is no record is remembered too, drives none out, and is forgotten after a change', async (t) => {
+  const memory = new ShortMemory<object>({ max: 1, isShared: false });
+  const nothing = async () => undefined;
+  const record = await memory.find('a', async () => ({}));
+  t.is(await memory.find('b', nothing), undefined);
+  t.is(await memory.find('b', () => t.fail() as never), undefined);
+  t.is(await memory.find('a', nothing), record);
+  await memory.forget('b');
+  t.deepEqual(await memory.find('b', async () => ({ made: 1 })), { made: 1 });
+});
+
+test('that there was no record before a change is not remembered', async (t) => {
   const memory = new ShortMemory<object>(limits);
-  t.is(await memory.find('a', async () => undefined), undefined);
+  let answer = (_: undefined) => {};
+  const overtaken = memory.find('a', () => new Promise((resolve) => (answer = resolve)));
+  await memory.forget('a');
+  answer(undefined);
+  t.is(await overtaken, undefined);
   t.deepEqual(await memory.find('a', async () => ({})), {});
 });

@@ -65,7 +65,7 @@ export class ClientAuth {
     if (!credentials) return undefined;
     const client = await directory.find(credentials.clientId);
     if (!client || !(await this.#proves(client, credentials)))
-      throw await this.#fail(ctx, credentials, whyNot(client, credentials));
+      throw await this.#fail(ctx, credentials, client, whyNot(client, credentials));
     if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
       this.#proved.set(header, client);
     return known(ctx, callerOf(client));
@@ -122,7 +122,7 @@ export class ClientAuth {
     const [, scheme = '', value = ''] = /^([^ ]*) *(.*)$/s.exec(header) ?? [];
     if (/^bearer$/i.test(scheme)) throw await this.#failBearer(ctx, value);
     const basic = /^basic$/i.test(scheme) ? parseBasic(value) : undefined;
-    if (!basic) throw await this.#fail(ctx, undefined, { why: 'malformed' });
+    if (!basic) throw await this.#fail(ctx, undefined, undefined, { why: 'malformed' });
     if (!body) return basic;
     if (body.clientId !== basic.clientId) {
       throw badParameter('client_id', 'differs from the client that the Authorization header names');
@@ -159,15 +159,22 @@ export class ClientAuth {
     return readCertificate(this.#parts.certificates, ctx);
   }
 
-  async #fail(ctx: Context, credentials: Credentials | undefined, failure: Failure): Promise<Refusal> {
+  async #fail(
+    ctx: Context,
+    credentials: Credentials | undefined,
+    client: Client | undefined,
+    failure: Failure,
+  ): Promise<Refusal> {
     const { clientId = null, clientSecret = '', assertion = '' } = credentials ?? {};
-    const seconds = await this.#count(ctx, clientId, [clientSecret, assertion], failure);
+    protect(ctx, [clientSecret, assertion]);
+    const seconds = await this.#count(ctx, clientId, client, failure);
     if (seconds > 0) return tooManyFailures(seconds);
     return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
   }
 
   async #failBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
-    const seconds = await this.#count(ctx, null, [bearerToken], { why: 'wrong_bearer' });
+    protect(ctx, [bearerToken]);
+    const seconds = await this.#count(ctx, null, undefined, { why: 'wrong_bearer' });
     if (seconds > 0) return tooManyFailures(seconds);
     const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
     return new Refusal(code, 'the bearer token is not accepted here', { headers: refusedBearer });
@@ -176,14 +183,13 @@ export class ClientAuth {
   async #count(
     ctx: Context,
     clientId: string | null,
-    presented: readonly string[],
+    client: Client | undefined,
     failure: Failure,
   ): Promise<number> {
-    const { throttle, recorder, directory } = this.#parts;
-    protect(ctx, presented);
+    const { throttle, recorder } = this.#parts;
     const seconds = await throttle.fail(clientId, ctx.state.ip);
     // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
-    const known = clientId !== null && (await directory.find(clientId)) ? clientId : null;
+    const known = client?.clientId ?? null;
     const origin = originOf(ctx, { kind: 'client', id: null });
     await recorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
     const { log, requestId } = ctx.state;

@@ -45,8 +45,8 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         const { clientId } = fields;
         throw new Refusal('client_exists', 'there is a client of this client_id', { about: { clientId } });
       }
-      // That there is no such client is remembered nowhere; which origins clients list is.
-      if (fields.allowedOrigins.length > 0) await directory.forget(created.client.clientId);
+      // That there was no such client may be remembered.
+      await directory.forget(created.client.clientId);
       const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
       const secret = isGenerated ? { client_secret: created.clientSecret } : {};
       respond(ctx, 201, { ...clientToWire(created.client), ...secret });

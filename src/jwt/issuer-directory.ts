@@ -10,8 +10,7 @@ const issuerLengthMax = 512;
 
 export class IssuerDirectory {
   readonly #store: Store;
-  /** Absence is remembered too: strangers choose the names that are looked up. */
-  readonly #issuers: ShortMemory<{ readonly issuer: Issuer | undefined }>;
+  readonly #issuers: ShortMemory<Issuer>;
 
   /** `isShared`: other workers of this server have a directory, too. */
   constructor(store: Store, isShared: boolean) {
@@ -21,18 +20,16 @@ export class IssuerDirectory {
 
   /** The issuer, if it is remembered. */
   recall(name: string): Issuer | undefined {
-    return this.#issuers.fresh(name)?.issuer;
+    return this.#issuers.fresh(name);
   }
 
   async find(name: string): Promise<Issuer | undefined> {
     if (name === everyIssuer || name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name))
       return undefined;
-    const found = await this.#issuers.find(name, async (before) => {
-      // Only names that were found before are vouched for.
-      const line = before?.issuer ? 'vouched' : 'unvouched';
-      return { issuer: await this.#store.ask((facts) => facts.issuer(name), line) };
-    });
-    return found?.issuer;
+    // Strangers choose the names that are looked up: only those that were found before are vouched for.
+    return this.#issuers.find(name, (before) =>
+      this.#store.ask((facts) => facts.issuer(name), before ? 'vouched' : 'unvouched'),
+    );
   }
 
   /** After a change made here; resolves when it counts in every worker of this server. */

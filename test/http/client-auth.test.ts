@@ -231,6 +231,28 @@ testEachDatabase(
   },
 );
 
+testEachDatabase(
+  'POST /revoke looks up once whoever fails, known or not, and lets a client in as soon as it is made',
+  async (t, app) => {
+    const admin = await app.addClient({ permissions: ['admin'] });
+    const { client_id } = await app.addClient();
+    const lookUpsOf = async (id: string) => {
+      const before = app.store.asked.length;
+      t.is((await app.form('/revoke', anyToken, [id, 'wrong'])).status, 401);
+      return app.store.asked.slice(before);
+    };
+    t.deepEqual(await lookUpsOf(client_id), ['unvouched']);
+    t.deepEqual(await lookUpsOf('made-later'), ['unvouched']);
+    const other = await app.another();
+    t.is((await other.form('/revoke', anyToken, ['made-later', 'wrong'])).status, 401);
+    const { body } = await app.json('/v1/clients', { client_id: 'made-later' }, admin);
+    const made = { client_id: 'made-later', secret: app.secret(body.client_secret) };
+    const madeAt = performance.now();
+    t.is((await app.form('/revoke', anyToken, made)).status, 200, 'at once where it was made');
+    t.true(await waitFor(other, made, 200, madeAt + 1000));
+  },
+);
+
 /** Does the server answer so before `deadline`? Requests that begin before it count. */
 async function waitFor(app: TestApp, client: TestClient, status: number, deadline: number): Promise<boolean> {
   for (;;) {

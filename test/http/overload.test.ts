@@ -184,7 +184,7 @@ testEachDatabase('each request waits in the line of whoever stands behind it', a
     ],
     'a client that nobody knows': [
       () => app.form('/revoke', { token: 'x' }, ['nobody', 'x'.repeat(32)]),
-      ['unvouched', 'unvouched'],
+      ['unvouched'],
       ['unvouched'],
     ],
   };
