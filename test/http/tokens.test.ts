@@ -178,7 +178,7 @@ testEachDatabase('POST /v1/tokens lets a clock that runs ahead outlive no cutoff
 
 testEachDatabase('POST /v1/tokens compares fractional issue times with a cutoff exactly', async (t, app) => {
   const operator = await app.addClient({ permissions: ['revoke:any'] });
-  app.clock.now = app.seconds * 1000 + 500;
+  app.clock.now = (app.seconds + 1) * 1000 + 500;
   await app.json('/logout', { user_id: 'u1' }, operator);
   app.advance(2);
   const at = app.seconds - 2;
