@@ -153,9 +153,10 @@ export function handleInboxes(parts: InboxParts) {
       }
       const from = read.issuer.issuer;
       const { events, sub_id } = read.payload;
-      if (!isObject(events)) {
+      // RFC 8417 §2.2: the value of each event is an object, be it an empty one.
+      if (!isObject(events) || !Object.values(events).every(isObject)) {
         await refuse(ctx, kind, 'malformed', from);
-        return answerError(ctx, 'invalid_request', 'events is missing');
+        return answerError(ctx, 'invalid_request', 'events is missing or malformed');
       }
       const event = events[sessionRevoked];
       if (!isObject(event)) {

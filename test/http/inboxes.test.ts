@@ -292,6 +292,14 @@ testEachDatabase(
       [await set(events, { sub_id: { ...subject, iss: 'https://else.example' } }), 'access_denied'],
       [await set(events, {}), 'invalid_request'],
       [await set(events, { sub_id: subject }, { typ: 'JWT' }), 'invalid_request'],
+      ...(await Promise.all(
+        [{ [sessionRevoked]: 'x' }, { [sessionRevoked]: null }, { [verification]: [] }, 'x', undefined].map(
+          async (malformed): Promise<[string, string]> => [
+            await set(malformed as object, { sub_id: subject }),
+            'invalid_request',
+          ],
+        ),
+      )),
       ['nonsense', 'invalid_request'],
     ];
     for (const [token, err] of cases) {
@@ -299,6 +307,7 @@ testEachDatabase(
       t.is(refused.status, 400, err);
       t.is(refused.body.err, err);
     }
+    t.is((await app.events('inbox_refused')).length, cases.length + 2, 'those of another issuer included');
     t.is((await push(event, 'application/json')).body.err, 'invalid_request');
   },
 );
