@@ -6,6 +6,7 @@ import test from 'ava';
 import { parse } from 'yaml';
 import { settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
+import { auditActions, permissions, reasons } from '../src/domain/vocabulary.ts';
 import { readPackageFile } from '../src/package-root.ts';
 import { appOn } from './helpers/app-parts.ts';
 
@@ -151,6 +152,18 @@ test('the settings table of the README is that of the code', (t) => {
     table,
     settings.map(({ name, default: otherwise, means }) => ({ name, default: otherwise, means })),
   );
+});
+
+test('openapi.yaml lists the reasons, actions and permissions of the vocabulary', (t) => {
+  const { components } = parse(readPackageFile('openapi.yaml')) as {
+    components: { schemas: Record<string, { enum?: string[] }> };
+  };
+  for (const [name, words] of Object.entries({
+    ReasonCode: reasons,
+    AuditAction: auditActions,
+    Permission: permissions,
+  }))
+    t.deepEqual(components.schemas[name]?.enum?.toSorted(), words.toSorted(), name);
 });
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {

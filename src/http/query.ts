@@ -1,5 +1,6 @@
 // Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
 import { hash } from 'node:crypto';
+import { forever } from '../domain/cutoffs.ts';
 import type { Context } from './context.ts';
 import { badParameter, safeName } from './refusal.ts';
 import { respond } from './respond.ts';
@@ -28,7 +29,9 @@ export function readLimit(query: Query): number {
   return limit;
 }
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+/** The hour is 23 at most, which `Date.parse` does not mind. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
+const yearZero = Date.parse('0000-01-01T00:00:00Z');
 
 /** Milliseconds of an RFC 3339 time. */
 export function readTime(query: Query, name: string): number | undefined {
@@ -39,9 +42,13 @@ export function readTime(query: Query, name: string): number | undefined {
   return ms;
 }
 
-/** Milliseconds of an RFC 3339 time; NaN for anything else. */
+/**
+ * Milliseconds of an RFC 3339 time; NaN for anything else, also for a time whose year in UTC has not four digits: it
+ * could not be written down again.
+ */
 export function parseTime(text: string): number {
-  return rfc3339.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
+  const ms = rfc3339.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
+  return ms >= yearZero && ms <= forever ? ms : Number.NaN;
 }
 
 /** `Date.parse` takes the 30th of February for the 2nd of March. */

@@ -47,7 +47,7 @@ export const revocationBody = z.strictObject({
   cutoff: z
     .string()
     .refine((text) => !Number.isNaN(parseTime(text)), 'must be an RFC 3339 time')
-    .transform((text) => Date.parse(text))
+    .transform(parseTime)
     .optional(),
   reason: line(255),
   reason_text: z.string().max(4096).optional(),

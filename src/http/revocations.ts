@@ -4,7 +4,7 @@ import type { OnceKey, Repeated } from '../domain/once.ts';
 import type { Policy } from '../domain/policy.ts';
 import { namedBy, type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
 import type { RevocationFilter, Store } from '../domain/store.ts';
-import { type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
+import { type Target, type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
 import { permissions, reasons } from '../domain/vocabulary.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from './confirm.ts';
@@ -114,7 +114,9 @@ function readFilter(query: Query, policy: Policy): RevocationFilter {
     query.get(name),
   );
   for (const name of ['issuer', 'id'] as const) {
-    if (/\p{Cc}/u.test(query.get(name) ?? '')) throw badParameter(name, 'has control characters');
+    const text = query.get(name);
+    if (text === '') throw badParameter(name, 'is empty');
+    if (/\p{Cc}/u.test(text ?? '')) throw badParameter(name, 'has control characters');
   }
   if (kind !== undefined && !isKind(kind))
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
@@ -134,7 +136,9 @@ function readFilter(query: Query, policy: Policy): RevocationFilter {
   };
 }
 
-function targetNamed(kind: TargetKind, issuer: string, id: string) {
+/** An issuer is its own name, and has no other id. */
+function targetNamed(kind: TargetKind, issuer: string, id: string): Target {
+  if (kind === 'issuer') return { kind, issuer: id, id: '' };
   if (kind !== 'token') return { kind, issuer, id };
   return { kind, issuer: '', id: Buffer.from(id, 'base64url').toString('hex') };
 }

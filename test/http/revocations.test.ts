@@ -179,6 +179,10 @@ testEachDatabase('POST /v1/revocations refuses what it cannot read, naming the p
     [{ target: { kind: 'subject', sub: 'u1' } }, 'reason'],
     [{ target: { kind: 'subject', sub: 'u1' }, reason: 'superseded' }, 'reason'],
     [{ target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff: 'yesterday' }, 'cutoff'],
+    [
+      { target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff: '0000-01-01T00:00:00+14:00' },
+      'cutoff',
+    ],
     [{ target: { kind: 'subject', sub: 'u\u0000' }, reason: 'admin' }, 'target.sub'],
   ];
   for (const [order, parameter] of cases) {
@@ -316,6 +320,20 @@ testEachDatabase(
     t.like(event, { reason: 'policy', reasonText: 'later' });
   },
 );
+
+testEachDatabase('GET /v1/revocations finds the rows of an issuer by its name', async (t, app) => {
+  const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+  const issuer = 'https://id.example';
+  for (const name of [issuer, publicUrl]) {
+    const order = { target: { kind: 'issuer', issuer: name }, reason: 'key_compromise', confirm: name };
+    t.is((await app.json('/v1/revocations', order, ops)).status, 201);
+  }
+  const find = async (query: string) =>
+    (await app.get(`/v1/revocations?${query}`, ops)).body.items.map((row: { target: object }) => row.target);
+  for (const query of [`id=${issuer}`, `issuer=${issuer}`, `id=${issuer}&issuer=${issuer}`])
+    t.deepEqual(await find(`kind=issuer&${query}`), [{ kind: 'issuer', issuer }], query);
+  t.deepEqual(await find(`kind=issuer&id=${issuer}&issuer=${publicUrl}`), []);
+});
 
 testEachDatabase('POST /v1/revocations is carried out once under one Idempotency-Key', async (t, app) => {
   const ops = await operator(app);
