@@ -7,6 +7,7 @@ import { parse } from 'yaml';
 import { settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
 import { auditActions, permissions, reasons } from '../src/domain/vocabulary.ts';
+import { type RefusalCode, refusalCodes } from '../src/http/refusal.ts';
 import { readPackageFile } from '../src/package-root.ts';
 import { appOn } from './helpers/app-parts.ts';
 
@@ -165,6 +166,26 @@ test('openapi.yaml lists the reasons, actions and permissions of the vocabulary'
   }))
     t.deepEqual(components.schemas[name]?.enum?.toSorted(), words.toSorted(), name);
 });
+
+test('openapi.yaml shows each kind of problem as it is answered', (t) => {
+  const shown = problemsIn(parse(readPackageFile('openapi.yaml')));
+  t.true(shown.length > 20);
+  for (const { type, title, status, code } of shown) {
+    const { [code as RefusalCode]: kind } = refusalCodes;
+    t.deepEqual(
+      { type, title, status },
+      { type: `/problems/${code}`, title: kind?.title, status: kind?.status },
+    );
+  }
+});
+
+/** Every object in the document that has the members of a problem (RFC 9457 §3.1). */
+function problemsIn(value: unknown): Record<string, unknown>[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const members = value as Record<string, unknown>;
+  const isProblem = typeof members.type === 'string' && members.type.startsWith('/problems/');
+  return [...(isProblem ? [members] : []), ...Object.values(members).flatMap(problemsIn)];
+}
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
   const app = await appOn({} as Store);

@@ -18,7 +18,7 @@ export function readJsonOfSize(ctx: Context, bytesMax: number): Promise<{ value:
 }
 
 async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
-  if (!ctx.is('json', '+json')) {
+  if (!isJson(ctx)) {
     throw new Refusal('unsupported_media_type', 'the content type must be application/json');
   }
   const body = await readBody(ctx, bytesMax);
@@ -27,6 +27,10 @@ async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknow
     throw new Refusal('invalid_request', 'the body must be a JSON object or array');
   protect(ctx, secretsIn(value));
   return { value, bytes: body.length };
+}
+
+export function isJson(ctx: Context): boolean {
+  return ctx.is('json', '+json') !== false;
 }
 
 /**

@@ -19,7 +19,7 @@ import { bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
 import { bearerOf, type Context, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { hasBody, readBody, readForm, readingBody } from './form.ts';
-import { check, readJson } from './json.ts';
+import { check, isJson, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import { type GivenReason, readReason } from './reason.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
@@ -90,11 +90,16 @@ export function handleLogout(parts: LogoutParts) {
 }
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
+  return check(logoutBody, await readingBody(ctx, () => takeBody(ctx)));
+}
+
+async function takeBody(ctx: Context): Promise<unknown> {
   const type = ctx.get('content-type');
-  if (!hasBody(ctx) || (type === '' && (await readingBody(ctx, readBody)).length === 0))
-    return check(logoutBody, {});
-  const isForm = /^application\/x-www-form-urlencoded/i.test(type);
-  return check(logoutBody, isForm ? Object.fromEntries(await readForm(ctx)) : await readJson(ctx));
+  if (!hasBody(ctx) || (type === '' && (await readBody(ctx)).length === 0)) return {};
+  if (/^application\/x-www-form-urlencoded/i.test(type)) return Object.fromEntries(await readForm(ctx));
+  if (isJson(ctx)) return readJson(ctx);
+  const message = 'the content type must be application/json or application/x-www-form-urlencoded';
+  throw new Refusal('unsupported_media_type', message);
 }
 
 /** The proofs; and why nothing can be said of the bearer, where the refresh token beside it may do alone. */

@@ -153,8 +153,9 @@ export function readIdempotencyKey(ctx: Context, client: Client, body: unknown):
   const header = ctx.get('idempotency-key');
   if (header === '') return null;
   const [, quoted, bare] =
-    /^(?:"([\x20-\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255}))$/.exec(header) ?? [];
-  const key = quoted ?? bare;
+    /^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x7e]{1,255}))$/.exec(header) ?? [];
+  // RFC 9651 §3.3.3.
+  const key = quoted?.replace(/\\(.)/g, '$1') ?? bare;
   if (key === undefined)
     throw badParameter('Idempotency-Key', 'must be a string of 1 to 255 printable characters');
   return {

@@ -183,19 +183,19 @@ const wrongLogouts: readonly Bad[] = [
     'multipart',
     { type: 'multipart/form-data; boundary=x', body: `--x--${canary}` },
     415,
-    'the content type must be application/json',
+    'the content type must be application/json or application/x-www-form-urlencoded',
   ],
   [
     'plain text',
     { type: 'text/plain', body: `refresh_token=${canary}` },
     415,
-    'the content type must be application/json',
+    'the content type must be application/json or application/x-www-form-urlencoded',
   ],
   [
     'no content type',
     { type: undefined, body: `{"refresh_token":"${canary}"}` },
     415,
-    'the content type must be application/json',
+    'the content type must be application/json or application/x-www-form-urlencoded',
   ],
   [
     'a body over 64 KiB',

@@ -59,6 +59,14 @@ testEachDatabase('POST /v1/clients gives nothing that was not asked for', async 
   });
 });
 
+testEachDatabase('POST /v1/clients counts once what is named twice', async (t, app) => {
+  const [permissions, audiences] = [['audit'], ['https://api.example']];
+  const twice = { permissions: [...permissions, ...permissions], audiences: [...audiences, ...audiences] };
+  const { status, body } = await create(app, await admin(app), { client_id: 'c1', ...twice });
+  t.is(status, 201);
+  t.like(body, { permissions, audiences });
+});
+
 testEachDatabase('POST /v1/clients takes a secret and never shows it', async (t, app) => {
   const client_secret = app.secret('a-secret-of-at-least-32-characters');
   const { status, body } = await create(app, await admin(app), { client_id: 'c1', client_secret });

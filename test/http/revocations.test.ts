@@ -321,6 +321,18 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('POST /v1/revocations reads an Idempotency-Key as structured fields are', async (t, app) => {
+  const ops = await app.addClient({ permissions: ['revoke:any'] });
+  const send = (key: string, jti: string) => {
+    const order = { target: { kind: 'jti', jti }, reason: 'admin' };
+    return app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': key } });
+  };
+  t.is((await send(String.raw`"a\"b\\c"`, 'j1')).status, 201);
+  t.is((await send(String.raw`"a\"b\\c"`, 'j2')).status, 422);
+  for (const malformed of [String.raw`"a\b"`, '"a"b"', '"a', '""', String.raw`"a\"`])
+    t.is((await send(malformed, 'j3')).body.errors[0].parameter, 'Idempotency-Key', malformed);
+});
+
 testEachDatabase('GET /v1/revocations finds the rows of an issuer by its name', async (t, app) => {
   const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
   const issuer = 'https://id.example';

@@ -257,6 +257,7 @@ testEachDatabase('POST /v1/tokens with an array answers an outcome per item, in 
     ],
   );
   t.deepEqual(await activity(app, [one, two]), [true, true]);
+  t.deepEqual((await app.json(path, [], await app.issuer())).body, { items: [] });
 });
 
 testEachDatabase(
