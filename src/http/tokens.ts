@@ -1,6 +1,6 @@
 // POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
 import { randomUUID } from 'node:crypto';
-import { type Readable, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
 import { KeysUnavailable, type TokenVerifier } from '../domain/known-token.ts';
@@ -19,7 +19,7 @@ import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond } from './respond.ts';
 import { readRegistration } from './token-registration.ts';
-import { bePatient } from './unreadable.ts';
+import { bePatient, type PatientBody, requestTimeoutMs } from './unreadable.ts';
 
 export interface TokensParts {
   readonly store: Store;
@@ -34,6 +34,9 @@ const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
 /** Lines of a stream that are registered side by side; they share commits. */
 const linesAtOnce = 200;
+/** Groups of answers that wait for a caller who sends all before reading any. */
+const groupsAhead = 200;
+const stalled = `nothing more came for ${requestTimeoutMs / 1000} seconds`;
 
 interface Item {
   readonly http_status: number;
@@ -79,12 +82,12 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       ctx.state.requestId = randomUUID();
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');
-      bePatient(ctx.req, ctx.res);
-      ctx.body = registerLines(ctx, (index, value) => {
+      const answers = answerLines(bePatient(ctx.req, ctx.res), (index, value) => {
         if (value instanceof Refusal) dropChosenNames(ctx);
         else protect(ctx, secretsIn(value));
         return registerItem(ctx, registrar, index, value);
       });
+      ctx.body = Readable.from(answers, { highWaterMark: groupsAhead });
       return;
     }
     const { value, bytes } = await readJsonOfSize(ctx, arrayBytesMax);
@@ -104,35 +107,25 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
   };
 }
 
-/** Answers line by line while the request is still being read: constant memory for any number of lines. */
-function registerLines(ctx: Context, register: (index: number, value: unknown) => Promise<Item>): Readable {
-  const answers = new Transform({
-    writableObjectMode: true,
-    writableHighWaterMark: linesAtOnce,
-    transform(items: Item[], _encoding, done) {
-      done(null, items.map((item) => `${JSON.stringify(item)}\n`).join(''));
-    },
-  });
-  const pump = async (): Promise<void> => {
-    let index = 0;
-    let group: Promise<Item>[] = [];
-    const flush = async (): Promise<void> => {
-      const items = await Promise.all(group);
-      group = [];
-      if (items.length > 0 && !answers.write(items))
-        await new Promise((resolve) => answers.once('drain', resolve));
-    };
-    for await (const line of ndjsonLines(ctx.req, bodyBytesMax)) {
-      group.push(register(index++, parseLine(line)));
-      if (group.length >= linesAtOnce) await flush();
-    }
-    await flush();
-    answers.end();
-  };
-  // Whoever cuts off the request may be gone before anybody reads the answer, and listens for its errors.
-  answers.on('error', () => {});
-  pump().catch((error) => answers.destroy(error));
-  return answers;
+/** Answers group by group while the request is still being read: constant memory for any number of lines. */
+async function* answerLines(
+  body: PatientBody,
+  register: (index: number, value: unknown) => Promise<Item>,
+): AsyncGenerator<string> {
+  let index = 0;
+  let group: Promise<Item>[] = [];
+  for await (const line of ndjsonLines(body.stream, bodyBytesMax)) {
+    group.push(register(index++, parseLine(line)));
+    if (group.length < linesAtOnce) continue;
+    yield toLines(await Promise.all(group));
+    group = [];
+  }
+  if (body.isStalled) group.push(register(index, new Refusal('invalid_request', stalled)));
+  if (group.length > 0) yield toLines(await Promise.all(group));
+}
+
+function toLines(items: readonly Item[]): string {
+  return items.map((item) => `${JSON.stringify(item)}\n`).join('');
 }
 
 function parseLine(line: Buffer | null): unknown {

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { headersOf } from './respond.ts';
 
 export const headerBytesMax = 32_768;
@@ -13,11 +14,34 @@ const restBytesMax = 4 * 2 ** 20;
 /** Connections whose request is answered while it is still being read. */
 const patient = new WeakSet<Socket>();
 
-/** Lets a request that is a stream take as long as it likes, as long as it never stops for `requestTimeoutMs`. */
-export function bePatient({ socket }: IncomingMessage, response: ServerResponse): void {
+export interface PatientBody {
+  readonly stream: Readable;
+  /** Whether it was ended since nothing came any more. */
+  isStalled: boolean;
+}
+
+/**
+ * Lets a request that is a stream take as long as it likes, as long as it never stops for `requestTimeoutMs`. When it
+ * does, what has come is its body, and the connection ends with the answer.
+ */
+export function bePatient(request: IncomingMessage, response: ServerResponse): PatientBody {
+  const { socket } = request;
+  const stream = new PassThrough();
+  const body = { stream, isStalled: false };
   patient.add(socket);
   socket.setTimeout(requestTimeoutMs);
   response.once('close', () => patient.delete(socket));
+  // Whoever reads the stream hears of what goes wrong with it.
+  pipeline(request, stream, () => {});
+  request.once('timeout', () => {
+    body.isStalled = true;
+    // Whoever does not take the answer either is cut off.
+    socket.setTimeout(requestTimeoutMs);
+    response.once('finish', () => socket.destroySoon());
+    request.unpipe(stream);
+    stream.end();
+  });
+  return body;
 }
 
 /**

@@ -1,9 +1,14 @@
 // POST /v1/tokens: registration, its idempotence and conflicts, and many tokens at once. Rotation is in
 // token-rotation.test.ts, malformed bodies in bad-input.test.ts.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/domain/claims.ts';
-import { type Auth, publicUrl, type Reply, type TestApp } from '../helpers/app.ts';
+import { type Auth, authorization, publicUrl, type Reply, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { activity } from '../helpers/logins.ts';
 
 const path = '/v1/tokens';
@@ -311,6 +316,44 @@ testEachDatabase(
         [6, 200, undefined],
       ],
     );
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens with NDJSON that stops is answered for what came, and by the name of the limit',
+  async (t, app) => {
+    const received: IncomingMessage[] = [];
+    const receive = (message: unknown) => received.push((message as { request: IncomingMessage }).request);
+    subscribe('http.server.request.start', receive);
+    t.teardown(() => unsubscribe('http.server.request.start', receive));
+    const { port } = new URL(app.url);
+    const headers = {
+      authorization: authorization(await app.issuer()),
+      'content-type': 'application/x-ndjson',
+    };
+    const socketOf = (path: string) =>
+      received.find(({ url, socket }) => url === path && socket.localPort === Number(port))?.socket;
+    for (const lines of [1, 250]) {
+      const path = `/v1/tokens?${lines}`;
+      const sent = request(`${app.url}${path}`, { method: 'POST', headers });
+      const [answered, closed] = [once(sent, 'response'), once(sent, 'close')];
+      const tokens = Array.from({ length: lines }, () => app.newToken());
+      const items = tokens.map((token) => JSON.stringify(app.registration({ token, client_id: 'c1' })));
+      sent.write(`${items.join('\n')}\n`);
+      await eventually(async () => (await app.isActive(tokens.at(-1) as string)) || undefined);
+      socketOf(path)?.emit('timeout');
+      const [response] = await answered;
+      const answers = (await text(response))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      t.deepEqual(
+        answers.map(({ http_status }) => http_status),
+        [...Array(lines).fill(201), 400],
+      );
+      t.like(answers.at(-1), { index: lines, detail: 'nothing more came for 30 seconds' });
+      await closed;
+    }
   },
 );
 

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import test from 'ava';
 import { answerUnreadable, bePatient } from '../../src/http/unreadable.ts';
 
@@ -14,7 +15,7 @@ function connection() {
   return {
     sent,
     socket: socket as unknown as Socket,
-    request: { socket } as unknown as IncomingMessage,
+    request: Object.assign(new PassThrough(), { socket }) as unknown as IncomingMessage,
     response: response as unknown as ServerResponse,
   };
 }
