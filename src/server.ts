@@ -8,7 +8,7 @@ import { type Config, trustedPeers } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import type { Counts, OtherWorkers } from './http/metrics.ts';
-import { answerUnreadable, headerBytesMax, requestTimeoutMs } from './http/unreadable.ts';
+import { answerUnreadable, headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './http/unreadable.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
@@ -22,7 +22,6 @@ import type { ThreadSettings } from './upkeep/thread-calls.ts';
 import { type TrailWork, trailWorkOn } from './upkeep/trail-work.ts';
 import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
-const headersTimeoutMs = 10_000;
 /** How often it is looked which requests are overdue. */
 const checkingIntervalMs = 2_000;
 const keepAliveTimeoutMs = 65_000;

@@ -7,7 +7,11 @@ import { PassThrough, pipeline, type Readable } from 'node:stream';
 import { headersOf } from './respond.ts';
 
 export const headerBytesMax = 32_768;
+/** Of the headers alone. */
+export const headersTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
+/** Node does not say which of the two it was. */
+const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
 /** Whoever goes on sending this much after having been refused is cut off. */
 const restBytesMax = 4 * 2 ** 20;
 
@@ -67,7 +71,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
     error.code === 'HPE_HEADER_OVERFLOW'
       ? ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`]
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', `the request took over ${requestTimeoutMs / 1000} seconds`]
+        ? ['408 Request Timeout', tooSlow]
         : ['400 Bad Request', 'this is no HTTP request'];
   const body = JSON.stringify({ error: 'invalid_request', error_description: text });
   const headers = ['Connection', 'close', ...headersOf(body, 'application/json', randomUUID())];
