@@ -6,6 +6,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
+import { makeRandom, weaknessOf } from './config/weak-secret.ts';
 import { everyIssuer } from './domain/targets.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 import { isLoopback, localUrl } from './local-url.ts';
@@ -255,9 +256,9 @@ class Reader extends EnvReader {
       .filter((secret) => secret !== '');
     const problem = secrets.map(weaknessOf).find((weakness) => weakness !== undefined);
     if (problem && production) {
-      this.report('JWT_SECRET', problem, 'Sign with at least 32 random bytes: openssl rand -base64 48.');
+      this.report('JWT_SECRET', `has a secret that ${problem}`, makeRandom);
     } else if (problem) {
-      this.warnings.push(`JWT_SECRET ${problem}; production refuses it`);
+      this.warnings.push(`JWT_SECRET has a secret that ${problem}; production refuses it`);
     }
     const settings: SharedSecretSettings = {
       secrets,
@@ -276,25 +277,6 @@ class Reader extends EnvReader {
 function besideDatabase(databaseUrl: string, file: string): string {
   if (!databaseUrl.startsWith('sqlite:')) return join('data', file);
   return join(dirname(databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')), file);
-}
-
-const secretBytesMin = 32;
-
-/** What the sample secrets of tutorials and tools are made of. */
-const sampleWords = new Set(
-  `a and at be bit bits byte bytes change changeme changethis char characters chars default dev development
-  do enough environment example for from here hmac hs in is it json jwt key keyboard cat least length long
-  longer made me min minimum must my new not of or password please private prod production random
-  replace safe sample secret secretkey secure shhh shhhhh should sign signing something string strong super
-  supersecret supersecretkey test than that the this to token use value very web with you your`.split(/\s+/),
-);
-
-function weaknessOf(secret: string): string | undefined {
-  if (Buffer.byteLength(secret) < secretBytesMin) return `has a secret under ${secretBytesMin} bytes`;
-  const words = secret.toLowerCase().match(/[a-z]+/g) ?? [];
-  const isSample = words.length > 0 && words.every((word) => sampleWords.has(word));
-  if (new Set(secret).size < 8 || isSample) return 'has a secret that is a well-known sample';
-  return undefined;
 }
 
 function isIssuerName(text: string): boolean {

@@ -1,6 +1,7 @@
 // Reads single environment variables and collects what is wrong with them, each problem with its remedy. It
 // knows kinds of values, not the names of settings.
 import { readFileSync } from 'node:fs';
+import { makeRandom, weaknessOf } from './weak-secret.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -20,8 +21,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
-
-const signingSecretLengthMin = 32;
 
 /** Reads single variables and collects what is wrong with them. */
 export class EnvReader {
@@ -66,8 +65,8 @@ export class EnvReader {
   /** A secret that signs; null when none is given. */
   longSecret(name: string): string | null {
     const text = this.secret(name);
-    if (text !== undefined && text.length < signingSecretLengthMin)
-      this.report(name, 'is too short', 'Give it 32 random characters, e.g. `openssl rand -base64 32`.');
+    const problem = text && weaknessOf(text);
+    if (problem) this.report(name, problem, makeRandom);
     return text ?? null;
   }
 

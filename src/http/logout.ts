@@ -90,7 +90,7 @@ export function handleLogout(parts: LogoutParts) {
 }
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
-  return check(logoutBody, await readingBody(ctx, () => takeBody(ctx)));
+  return check(logoutBody, await readingBody(ctx, takeBody));
 }
 
 async function takeBody(ctx: Context): Promise<unknown> {

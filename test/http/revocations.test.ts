@@ -298,12 +298,12 @@ testEachDatabase(
     const order = { target: { kind: 'client', client_id: 'web' }, reason: 'admin' };
     const preview = await app.json('/v1/revocations', { ...order, dry_run: true }, ops);
     const { code } = preview.body.confirm;
-    const sharing = await app.another({ CONFIRM_SECRET: 'x'.repeat(32) });
+    const sharing = await app.another({ CONFIRM_SECRET: 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU' });
     const alone = await app.another();
     t.is((await alone.json('/v1/revocations', { ...order, confirm: code }, ops)).status, 409);
     t.is((await sharing.json('/v1/revocations', { ...order, confirm: code }, ops)).status, 201);
   },
-  { CONFIRM_SECRET: 'x'.repeat(32) },
+  { CONFIRM_SECRET: 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU' },
 );
 
 testEachDatabase(
