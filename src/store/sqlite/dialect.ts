@@ -1,6 +1,6 @@
 // SQLite: a reader in the server's own thread, whose look-ups take microseconds and wait for no writer, and a
 // writer in another thread.
-import { existsSync, mkdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
@@ -20,10 +20,9 @@ const migrationWaitMs = 60_000;
 
 export function dialect(path: string): Dialect {
   let read: DatabaseFile | undefined;
-  const makeFolder = () => mkdirSync(dirname(path), { recursive: true });
   const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
   const openWriter = () => {
-    makeFolder();
+    makeFile(path);
     const config = { ...common, client: ThreadClient, pragmas: writerPragmas, pool: { min: 1, max: 1 } };
     return knexFactory(config);
   };
@@ -31,7 +30,7 @@ export function dialect(path: string): Dialect {
     isThere: () => existsSync(path),
     isInPlace: (ageMs) => read?.isInPlace(ageMs) ?? true,
     openReader: () => {
-      makeFolder();
+      makeFile(path);
       const afterCreate = (connection: Database.Database, done: (error: Error | null) => void) => {
         read = new DatabaseFile(path);
         prepareReader(connection, done);
@@ -48,8 +47,7 @@ export function dialect(path: string): Dialect {
     withMigrationLock: async (work) => {
       // A lock file of its own: it must not stand in the way of the migrations that it guards, and the
       // operating system lets go of it when its process dies.
-      makeFolder();
-      const lock = new Database(`${path}-migrate`, { timeout: migrationWaitMs });
+      const lock = new Database(makeFile(`${path}-migrate`), { timeout: migrationWaitMs });
       try {
         lock.exec('begin exclusive');
         return await work();
@@ -58,7 +56,7 @@ export function dialect(path: string): Dialect {
       }
     },
     withTaskLock: async (task, work) => {
-      const lock = new Database(`${path}-${task}`, { timeout: 0 });
+      const lock = new Database(makeFile(`${path}-${task}`), { timeout: 0 });
       try {
         lock.exec('begin exclusive');
       } catch (error) {
@@ -73,6 +71,20 @@ export function dialect(path: string): Dialect {
       }
     },
   };
+}
+
+/**
+ * Makes a database file for its owner's eyes only, as SQLite then makes its log beside it. One that is there is left
+ * alone: to open and close it would let go of the locks that this process holds on it.
+ */
+function makeFile(path: string): string {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    // It is there; or SQLite will say why it cannot be.
+  }
+  return path;
 }
 
 function prepareReader(connection: Database.Database, done: (error: Error | null) => void): void {

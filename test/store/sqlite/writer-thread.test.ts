@@ -2,14 +2,15 @@
 // told to everyone who waits, and it leaves the files tidy.
 import { existsSync, statSync } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
 import test, { type ExecutionContext } from 'ava';
 import Database from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
-import type { Decision, Store } from '../../../src/domain/store.ts';
+import { type Decision, recordEvents, type Store } from '../../../src/domain/store.ts';
 import { dialectOf, insertMany } from '../../../src/store/dialect.ts';
+import { migrateUp } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { WriterThread } from '../../../src/store/sqlite/writer-thread.ts';
 import { freshDatabase, migratedDatabase, type TestDatabase } from '../../helpers/databases.ts';
@@ -49,6 +50,27 @@ async function threadsOf(work: () => Promise<unknown>): Promise<Worker[]> {
   }
   return threads;
 }
+
+test('the files of a database, and a folder made for them, are for their owner alone', async (t) => {
+  const folder = join(dirname(await freshFile(t)), 'made', 'for-it');
+  const url = `sqlite:${join(folder, 'new.sqlite')}`;
+  await migrateUp(url);
+  const store = openStore(url);
+  await recordEvents(store, [eventOf(systemOrigin, 'login')]);
+  await dialectOf(url).withTaskLock('seal', async () => {});
+  const modes = (await readdir(folder)).sort().map((name) => [
+    name,
+    (statSync(join(folder, name)).mode & 0o777).toString(8),
+  ]);
+  await store.close();
+  t.deepEqual(
+    modes,
+    ['new.sqlite', 'new.sqlite-migrate', 'new.sqlite-seal', 'new.sqlite-shm', 'new.sqlite-wal'].map(
+      (name) => [name, '600'],
+    ),
+  );
+  t.is((statSync(folder).mode & 0o777).toString(8), '700');
+});
 
 test('errors keep their code, name and message', async (t) => {
   const db = await openWriter(t, await freshFile(t));
