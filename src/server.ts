@@ -14,7 +14,7 @@ import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
 import { localUrl } from './local-url.ts';
-import { migrateUp } from './store/migrate.ts';
+import { demandSchema, migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
 import { SealKeys } from './upkeep/seal-keys.ts';
@@ -50,6 +50,9 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
   if (config.migrateOnStart) {
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
+  } else {
+    // Before anyone is told that we listen, and before upkeep fails for want of tables.
+    await demandSchema(config.databaseUrl);
   }
   // In development the keys are made at the first start; a file that is no use is noticed now, not later.
   await signingKeysOf(config)?.published();

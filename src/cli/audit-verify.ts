@@ -1,5 +1,4 @@
 // `audit verify`: the database, an export or a single proof. Exit code 0 when all holds, 1 when not.
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { JSONWebKeySet } from 'jose';
 import { readConfig } from '../config.ts';
@@ -10,6 +9,7 @@ import { type TrailReport, verifyTrail } from '../domain/verify-trail.ts';
 import { Refusal } from '../http/refusal.ts';
 import { exportedEvents, readSealLines, storedEvents, storedSeals } from '../upkeep/read-trail.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
+import { readJsonFile } from './options.ts';
 import { Progress } from './progress.ts';
 import { withStore } from './with-store.ts';
 
@@ -32,25 +32,41 @@ export function verifyCommand(process: NodeJS.Process): Command {
     .option('--proof <file>', 'check only this proof of one event')
     .option('--json', 'print the report as JSON')
     .action(async (options: VerifyOptions) => {
-      const readSeal = sealReader(readKeys(process, options.keys));
-      if (options.proof !== undefined) return verifyProof(process, options.proof, readSeal);
-      const kept = options.against === undefined ? [] : await readSealLines(options.against);
-      const report =
-        options.export === undefined
-          ? await verifyDatabase(process, kept, readSeal)
-          : await verifyExport(process, options.export, options.seals, kept, readSeal);
-      process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : toText(report, kept.length > 0));
-      process.exitCode = report.finding === null ? 0 : 1;
+      try {
+        await verify(process, options);
+      } catch (error) {
+        if (error instanceof UnreadableRecord) throw new Refusal('invalid_request', error.message);
+        throw error;
+      }
     });
 }
 
-function readKeys(process: NodeJS.Process, file: string | undefined): JSONWebKeySet {
-  const keys =
-    file === undefined
-      ? new SealKeys(readConfig(process.env).sealKeyFile).publicKeys()
-      : (JSON.parse(readFileSync(file, 'utf8')) as JSONWebKeySet);
-  if (Array.isArray(keys.keys) && keys.keys.length > 0) return keys;
+async function verify(process: NodeJS.Process, options: VerifyOptions): Promise<void> {
+  const readSeal = sealReader(await readKeys(process, options.keys));
+  if (options.proof !== undefined) return verifyProof(process, options.proof, readSeal);
+  const kept = options.against === undefined ? [] : await readSealLines(options.against);
+  const report =
+    options.export === undefined
+      ? await verifyDatabase(process, kept, readSeal)
+      : await verifyExport(process, options.export, options.seals, kept, readSeal);
+  process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : toText(report, kept.length > 0));
+  process.exitCode = report.finding === null ? 0 : 1;
+}
+
+async function readKeys(process: NodeJS.Process, file: string | undefined): Promise<JSONWebKeySet> {
+  if (file !== undefined) {
+    const given = (await readJsonFile('--keys', file)) as JSONWebKeySet | null;
+    const isSet = Array.isArray(given?.keys) && given.keys.length > 0 && given.keys.every(isObject);
+    if (given && isSet) return given;
+    throw new Refusal('invalid_request', 'The file of --keys is not a JWK set with a key in it.');
+  }
+  const own = new SealKeys(readConfig(process.env).sealKeyFile).publicKeys();
+  if (own.keys.length > 0) return own;
   throw new Refusal('invalid_request', 'There are no keys to verify with. Give them with --keys.');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function verifyDatabase(
@@ -91,19 +107,16 @@ async function verifyExport(
   const last = await readSeal(seals.at(-1) ?? '');
   const progress = new Progress(process.stderr, 'verifying', 'last' in last ? last.last : 0);
   const onProgress = (checked: number) => progress.to(checked);
-  try {
-    const report = await verifyTrail({ events: exportedEvents(file), seals, kept, readSeal, onProgress });
-    progress.to(report.events);
-    progress.end();
-    return report;
-  } catch (error) {
-    if (error instanceof UnreadableRecord) throw new Refusal('invalid_request', error.message);
-    throw error;
-  }
+  const report = await verifyTrail({ events: exportedEvents(file), seals, kept, readSeal, onProgress });
+  progress.to(report.events);
+  progress.end();
+  return report;
 }
 
 async function verifyProof(process: NodeJS.Process, file: string, readSeal: ReadSeal): Promise<void> {
-  const proof = JSON.parse(readFileSync(file, 'utf8')) as InclusionProof;
+  const proof = (await readJsonFile('--proof', file)) as InclusionProof | null;
+  if (!isObject(proof) || typeof proof.seal !== 'string' || !Array.isArray(proof.path))
+    throw new Refusal('invalid_request', 'The file of --proof is not what `audit proof` prints.');
   const problem = await checkProof(proof, readSeal);
   process.stdout.write(problem === null ? 'The proof holds.\n' : `The proof does not hold: ${problem}.\n`);
   process.exitCode = problem === null ? 0 : 1;

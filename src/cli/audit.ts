@@ -43,16 +43,16 @@ export function auditCommand(process: NodeJS.Process): Command {
   command.addCommand(verifyCommand(process));
 
   command
-    .command('proof <event>')
+    .command('proof')
+    .argument('<event>', 'its id', toId)
     .description('print a proof that one event is in the sealed trail; check it with `audit verify --proof`')
-    .action((id: string) =>
+    .action((seq: number) =>
       withStore(process, async (store, _config, origin) => {
-        const seq = toId(id);
         const [event, seal] = [await store.findEvent(seq), await store.upkeep.findSealOf(seq)];
         if (!event) throw new Refusal('not_found', 'There is no such event.');
         if (!seal) throw new Refusal('not_found', 'The event is not sealed yet. Run: audit seal');
         const leaves = await store.upkeep.listLeaves(seal.first, seal.last);
-        await recordReading(store, origin, 'audit_read', {}, { view: 'proof', id });
+        await recordReading(store, origin, 'audit_read', {}, { view: 'proof', id: String(seq) });
         say(JSON.stringify(proveEvent(event, leaves, seal), null, 2));
       }),
     );
@@ -142,7 +142,10 @@ async function openFile(path: string, goesOn: boolean): Promise<WriteStream> {
     await once(file, 'open');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new Error(`${path} is there already. Name another file, or go on with it by --after.`);
+    throw new Refusal(
+      'invalid_request',
+      'The file of --out is there already. Name another, or go on with it by --after.',
+    );
   }
   return file;
 }

@@ -10,7 +10,7 @@ import { overlapSecondsDefault, rotateBody } from '../http/clients.ts';
 import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { timeOf } from '../http/respond.ts';
-import { collect, readJwksFile, withoutAbsent } from './options.ts';
+import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
@@ -57,7 +57,7 @@ const records: Records<Client> = {
 };
 
 export function clientCommand(process: NodeJS.Process): Command {
-  const { show } = printer(process);
+  const { showOnce } = printer(process);
   const readSecret = async (isWanted: boolean | undefined) =>
     isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
   const command = new Command('client').description(
@@ -91,7 +91,7 @@ export function clientCommand(process: NodeJS.Process): Command {
     .option('--tls-san-uri <uri>', 'URI in its certificate (tls_client_auth)')
     .option('--tls-san-ip <address>', 'IP address in its certificate (tls_client_auth)')
     .option('--tls-san-email <address>', 'e-mail address in its certificate (tls_client_auth)')
-    .option('--scope <scopes>', 'introspection shows it these scopes alone, parted by spaces')
+    .option('--scope <scopes>', 'introspection shows it these scopes alone, separated by spaces')
     .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')
@@ -109,7 +109,7 @@ export function clientCommand(process: NodeJS.Process): Command {
         const { client, clientSecret } = created;
         const isGenerated = clientSecret !== null && client_secret === undefined;
         const once = isGenerated ? { client_secret: clientSecret } : {};
-        show({ ...clientToWire(client), ...once }, options.json);
+        showOnce({ ...clientToWire(client), ...once }, options.json);
         if (client.permissions.includes('introspect') && client.audiences.length === 0)
           process.stderr.write(`${noAudience}\n`);
       });
@@ -136,7 +136,7 @@ export function clientCommand(process: NodeJS.Process): Command {
           );
         const once = client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
         const previous_expires_at = timeOf(rotated.previousExpireAt);
-        show({ client_id: id, ...once, previous_expires_at }, options.json);
+        showOnce({ client_id: id, ...once, previous_expires_at }, options.json);
       });
     });
 
@@ -155,7 +155,7 @@ async function toBody(options: CreateOptions): Promise<Record<string, unknown>> 
     cascade: options.cascade,
     logout_scope: options.logoutScope,
     cache_max_age: options.cacheMaxAge,
-    jwks: options.jwksFile === undefined ? undefined : await readJwksFile(options.jwksFile),
+    jwks: options.jwksFile === undefined ? undefined : await readJsonFile('--jwks-file', options.jwksFile),
     jwks_uri: options.jwksUri,
     tls_client_auth_subject_dn: options.tlsSubjectDn,
     tls_client_auth_san_dns: options.tlsSanDns,

@@ -1,5 +1,8 @@
 // What stops a command, told to the operator: what it was, and what to do.
 
+const diskFull =
+  'The disk is full. What was under way was not written. Free room where DATABASE_URL points, then repeat.';
+
 const remedies: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
@@ -9,38 +12,59 @@ const remedies: Readonly<Record<string, string>> = {
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
     'The schema of the database is older than this program. Run: npm run -s cli -- migrate up',
+  '28000':
+    'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf.',
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
   '3D000': 'The database named in DATABASE_URL does not exist. Create it: createdb NAME.',
   '42501': 'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
-  SQLITE_BUSY: 'Another process holds the database for long. Try again when it is done.',
+  '53100': diskFull,
+  ENOSPC: diskFull,
+  SQLITE_BUSY: 'Another process has held the database for too long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
+  SQLITE_CORRUPT:
+    'The database file is damaged. Stop the server, keep a copy of the file, and restore a backup (see README.md).',
   SQLITE_ERROR: 'The database may have no schema yet. Run: npm run -s cli -- migrate up',
-  SQLITE_NOTADB: 'The file that DATABASE_URL names is no database. Correct DATABASE_URL.',
-  SQLITE_READONLY: 'The database file or its folder may not be written by this user. Give it the right.',
+  SQLITE_FULL: diskFull,
+  SQLITE_IOERR:
+    'The disk does not read or write the database file. See what the system says of it (dmesg), then repeat.',
+  SQLITE_NOTADB: 'The file that DATABASE_URL names is not a database. Correct DATABASE_URL.',
+  SQLITE_READONLY: 'This user may not write the database file or its folder. Grant it.',
 };
 
+/** What to do about an address and port, which the message names before. */
 const listenRemedies: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'The port is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
-  EACCES: 'This user may not listen on that port. Choose one over 1023, or give it the right.',
+  EADDRINUSE: 'is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
+  EACCES: 'may not be listened on by this user. Choose a port over 1023, or grant it.',
 };
 
 /** What to do about a path, which the message names before. */
 const pathRemedies: Readonly<Record<string, string>> = {
-  EACCES: 'may not be read or written by this user. Give it the right, or correct the setting that names it.',
-  ENOTDIR: 'leads through something that is no folder. Correct the setting that names it.',
-  EEXIST: 'leads through something that is no folder. Correct the setting that names it.',
-  ENOENT: 'is not there, and cannot be made. Correct the setting that names it.',
+  EACCES:
+    'may not be read or written by this user. Grant it, or correct the option or setting that names it.',
+  EROFS:
+    'is where nothing may be written (a read-only file system). Correct the option or setting that names it.',
+  ENOTDIR: 'leads through something that is not a folder. Correct the option or setting that names it.',
+  EEXIST: 'leads through something that is not a folder. Correct the option or setting that names it.',
+  ENOENT: 'is not there, or its folder is not. Correct the option or setting that names it.',
 };
 
 export function describeFailure(error: unknown): string {
-  const { code, syscall, path, message } = rootOf(error);
-  if (syscall === 'listen') return listenRemedies[code] ?? noSuchAddress;
+  const { code, syscall, path, address, port, message } = rootOf(error);
+  if (syscall === 'listen') {
+    const host = String(address).includes(':') ? `[${address}]` : address;
+    return listenRemedies[code] ? `${host}:${port} ${listenRemedies[code]}` : noSuchAddress;
+  }
   if (typeof path === 'string' && pathRemedies[code]) return `${path} ${pathRemedies[code]}`;
   return remedies[code] ?? remedies[familyOf(code)] ?? `It failed: ${message}`;
 }
 
 const noSuchAddress = 'This machine has no address that HOST names. Correct HOST.';
+
+/** What a command says that could not say what it wanted to. */
+export function describeUnwritten({ message }: Error): string {
+  return `The output could not be written: ${message}. What the command changed stays changed.`;
+}
 
 /** SQLite has finer codes: SQLITE_READONLY_DIRECTORY is one of SQLITE_READONLY. */
 function familyOf(code: string): string {
@@ -126,6 +150,8 @@ interface Failure {
   readonly code?: unknown;
   readonly syscall?: unknown;
   readonly path?: unknown;
+  readonly address?: unknown;
+  readonly port?: unknown;
   readonly message?: unknown;
   readonly cause?: Failure;
   readonly errors?: readonly Failure[];
@@ -134,6 +160,13 @@ interface Failure {
 function rootOf(error: unknown): Failure & { code: string; message: string } {
   let root = error as Failure;
   for (let next: Failure | undefined = root; next; next = next.cause ?? next.errors?.[0]) root = next;
-  const { syscall, path } = root;
-  return { code: String(root.code ?? ''), message: String(root.message ?? root), syscall, path };
+  const { syscall, path, address, port } = root;
+  return {
+    code: String(root.code ?? ''),
+    message: String(root.message ?? root),
+    syscall,
+    path,
+    address,
+    port,
+  };
 }

@@ -9,7 +9,7 @@ import { Refusal } from '../http/refusal.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire } from '../jwt/key-set.ts';
-import { collect, readJwksFile, withoutAbsent } from './options.ts';
+import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
@@ -146,7 +146,7 @@ async function toBody(options: AddOptions): Promise<Record<string, unknown>> {
     issuer: options.issuer,
     discovery: options.discover,
     jwks_uri: options.jwksUri,
-    jwks: options.jwksFile === undefined ? undefined : await readJwksFile(options.jwksFile),
+    jwks: options.jwksFile === undefined ? undefined : await readJsonFile('--jwks-file', options.jwksFile),
     algorithms: options.alg,
     types: options.type,
     audiences: options.audience,

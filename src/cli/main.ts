@@ -8,7 +8,7 @@ import { packageVersion } from '../package-root.ts';
 import { auditCommand } from './audit.ts';
 import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';
-import { describeFailure, inOptions } from './failure.ts';
+import { describeFailure, describeUnwritten, inOptions } from './failure.ts';
 import { healthcheckCommand } from './healthcheck.ts';
 import { issuerCommand } from './issuer.ts';
 import { keysCommand } from './keys.ts';
@@ -27,21 +27,16 @@ const program = new Command('revocation-server')
 program.hook('preAction', (_, command) => {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (command.name() === 'serve') return;
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    if (error.code === 'EPIPE') process.exit();
+    process.stderr.write(`${describeUnwritten(error)}\n`);
+    process.exit(1);
   });
 });
 
 program
-  .command('serve', { isDefault: true })
-  .description('serve: the default, and what npm start does')
-  .allowExcessArguments()
-  .action((_options: object, command: Command) => {
-    // The default command is handed what is no command.
-    const [name] = command.args;
-    if (name !== undefined) program.error(`error: there is no command '${name}'`);
-    return serve(process);
-  });
+  .command('serve')
+  .description('serve: what is done without a command, and by npm start')
+  .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
 program.addCommand(auditCommand(process));
@@ -51,9 +46,12 @@ program.addCommand(issuerCommand(process));
 program.addCommand(keysCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
+// So that mistakes are told in the same words everywhere.
+for (const command of program.commands) command.copyInheritedSettings(program);
 
 try {
-  await program.parseAsync(process.argv);
+  // Not as commander's default command: that would be handed whatever is no command.
+  await program.parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, 'serve']);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = error instanceof ConfigError ? 78 : 1;

@@ -11,10 +11,23 @@ export function withoutAbsent(members: Record<string, unknown>): Record<string, 
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
-export async function readJwksFile(path: string): Promise<unknown> {
+/** What the file holds that `option` names. The parser's own error would repeat some of it. */
+export async function readJsonFile(option: string, path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch(({ code }: NodeJS.ErrnoException) => {
+    throw new Refusal(
+      'invalid_request',
+      `The file of ${option} ${fileProblems[code ?? ''] ?? 'cannot be read'}.`,
+    );
+  });
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(text);
   } catch {
-    throw new Refusal('invalid_request', 'The file of --jwks-file cannot be read, or is not JSON.');
+    throw new Refusal('invalid_request', `The file of ${option} is not JSON.`);
   }
 }
+
+const fileProblems: Readonly<Record<string, string>> = {
+  ENOENT: 'is not there',
+  EACCES: 'may not be read by this user',
+  EISDIR: 'is a folder',
+};

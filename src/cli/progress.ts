@@ -6,7 +6,7 @@ const redrawMs = 100;
 export class Progress {
   readonly #stream: NodeJS.WriteStream;
   readonly #label: string;
-  readonly #total: number;
+  #total: number;
   readonly #began = performance.now();
   #done = 0;
   #drawnAt = Number.NEGATIVE_INFINITY;
@@ -23,6 +23,8 @@ export class Progress {
 
   to(done: number): void {
     this.#done = done;
+    // Others may add to the work while it is done, as a server does that goes on writing.
+    this.#total = Math.max(this.#total, done);
     const now = performance.now();
     if (!this.#stream.isTTY || now - this.#drawnAt < redrawMs) return;
     this.#drawnAt = now;
@@ -36,7 +38,7 @@ export class Progress {
   }
 
   #text(): string {
-    const part = this.#total === 0 ? 1 : Math.min(1, this.#done / this.#total);
+    const part = this.#total === 0 ? 1 : this.#done / this.#total;
     const bar = '#'.repeat(Math.round(part * width)).padEnd(width, '.');
     return `${this.#label} [${bar}] ${Math.floor(part * 100)}% ${this.#done}/${this.#total}`;
   }

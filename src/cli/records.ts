@@ -35,6 +35,14 @@ export function printer(process: NodeJS.Process) {
     say,
     show: (wire: Record<string, unknown>, json: boolean | undefined) =>
       say(json ? JSON.stringify(wire) : toText(wire)),
+    /** With a secret that nobody is shown again. */
+    showOnce: (wire: Record<string, unknown>, json: boolean | undefined) =>
+      process.stdout.write(`${json ? JSON.stringify(wire) : toText(wire)}\n`, (error) => {
+        if (error)
+          process.stderr.write(
+            `The secret is lost, and the client exists; \`client rotate-secret ${wire.client_id}\` gives it another.\n`,
+          );
+      }),
   };
 }
 

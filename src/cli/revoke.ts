@@ -44,13 +44,13 @@ export function revokeCommand(process: NodeJS.Process): Command {
     .option('--subject <sub>', 'all that a user was issued until now')
     .option('--session <id>', 'one login on one device')
     .option('--grant <id>', 'a refresh token and its access tokens')
-    .option('--client <id>', 'all that a client was issued until now; wants --confirm')
-    .option('--key <thumbprint>', 'all that a signing key verifies (RFC 7638 thumbprint); wants --confirm')
-    .option('--kid <kid>', 'the same, by a key id that the issuer has used; wants --confirm')
+    .option('--client <id>', 'all that a client was issued until now; needs --confirm')
+    .option('--key <thumbprint>', 'all that a signing key verifies (RFC 7638 thumbprint); needs --confirm')
+    .option('--kid <kid>', 'the same, by a key id that the issuer has used; needs --confirm')
     .option('--jti <jti>', 'the JWT of this id')
     .option('--token-digest <digest>', 'one token, by the SHA-256 of its string, base64url')
     .option('--token-stdin', 'one token, read from standard input')
-    .option('--everything', 'all that the issuer issued until now; wants --confirm')
+    .option('--everything', 'all that the issuer issued until now; needs --confirm')
     .option('--issuer <issuer>', 'namespace of the name (default: PUBLIC_URL); * for all')
     .option('--only-client <id>', 'with --subject: only tokens of this client')
     .option('--only-use <use>', 'with --subject: only access_token, or only refresh_token')
@@ -67,17 +67,21 @@ export function revokeCommand(process: NodeJS.Process): Command {
     .action(async (options: Options) => {
       const presentedToken = options.tokenStdin ? (await text(process.stdin)).trim() : undefined;
       const body = check(revocationBody, toBody(options, presentedToken));
-      const say = (wire: object) =>
-        process.stdout.write(options.json ? `${JSON.stringify(wire)}\n` : `${toText(wire)}\n`);
       await withStore(process, async (store, config, origin) => {
         const policy = policyOf(config);
         const parts = { store, policy, confirmSecret: config.confirmSecret, now: Date.now };
         const read = await readOrder(store, policy, body, origin);
+        const say = (wire: object) => {
+          const told = { ...wire, notes: [...(wire as Noted).notes, ...remedyOf(read.order)] };
+          process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toText(told)}\n`);
+        };
         process.stderr.write(await hintOfNamespace(store, policy, read.order));
         if (body.dry_run) return say(await previewOrder(parts, read.order));
         await withNames(namedBy(read.order), async () => {
           await demandConfirmation(parts, read, body.confirm).catch((error) => {
-            if (error instanceof Refusal) say(error.members.preview as object);
+            if (!(error instanceof Refusal)) throw error;
+            say(error.members.preview as object);
+            process.stderr.write(`To do it, add: --confirm ${quoted(read.typedIds[0] ?? '')}\n`);
             throw error;
           });
           const outcome = await revokeTarget(store, policy, read.order);
@@ -114,7 +118,7 @@ async function hintOfNamespace(
   if (tokens.length > 0 || next !== null) return '';
   return (
     `No token of ${publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
-    'this command the same; for tokens of another issuer, --issuer.\n'
+    "this command the same; for tokens of another issuer, --issuer URL, or --issuer '*' for all of them.\n"
   );
 }
 
@@ -150,8 +154,27 @@ function toBody(options: Options, token: string | undefined): object {
   });
 }
 
+interface Noted {
+  readonly notes: readonly string[];
+}
+
+/** What a note of the API leaves open can be told as a command here. */
+function remedyOf({ target }: RevokeOrder): readonly string[] {
+  return target.kind === 'client' ? [`Suspend it: client disable ${quoted(target.id)}`] : [];
+}
+
+/** As a shell takes it back. */
+function quoted(id: string): string {
+  return /^[\w.:/@%+-]+$/.test(id) ? id : `'${id.replaceAll("'", `'\\''`)}'`;
+}
+
 function toText(wire: object): string {
   return Object.entries(wire)
-    .map(([name, value]) => `${name.padEnd(16)} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .flatMap(([name, value]) =>
+      // Notes are read by people: a line each.
+      name === 'notes'
+        ? (value as readonly string[]).map((note, n) => `${(n === 0 ? name : '').padEnd(16)} ${note}`)
+        : `${name.padEnd(16)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    )
     .join('\n');
 }

@@ -42,10 +42,17 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
   }
 }
 
-/** One compact JWS a line, as SEAL_FILE and `audit seals` have them. */
+/** One compact JWS a line, as SEAL_FILE and `audit seals` have them. Throws UnreadableRecord where a line is none. */
 export async function readSealLines(path: string): Promise<string[]> {
   const seals: string[] = [];
-  for await (const line of linesOf(path)) if (line.trim() !== '') seals.push(line.trim());
+  for await (const line of linesOf(path)) {
+    const seal = line.trim();
+    if (seal === '') continue;
+    // A page of the API, say: an intact trail must not be told to have a broken seal.
+    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(seal))
+      throw new UnreadableRecord(`${path} is not a list of seals, one a line`);
+    seals.push(seal);
+  }
   return seals;
 }
 

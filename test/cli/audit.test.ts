@@ -83,6 +83,35 @@ testEachStore(
       stderr: 'An export proves nothing without seals. Give them with --seals.\n',
     });
 
+    // What the API answers holds the same seals, and an intact trail must not be told to have a broken one.
+    writeFileSync(file('page.json'), JSON.stringify({ items: [], next_cursor: null }));
+    const notSeals = {
+      code: 1,
+      stdout: '',
+      stderr: `${file('page.json')} is not a list of seals, one a line\n`,
+    };
+    t.deepEqual(await run('audit', 'verify', '--against', file('page.json')), notSeals);
+    t.deepEqual(await run('audit', 'verify', ...offline, '--seals', file('page.json')), notSeals);
+    writeFileSync(file('garbage'), 'AGE-SECRET-KEY');
+    for (const option of ['--keys', '--proof']) {
+      const stderr = `The file of ${option} is not JSON.\n`;
+      t.deepEqual(await run('audit', 'verify', option, file('garbage')), { code: 1, stdout: '', stderr });
+      t.like(await run('audit', 'verify', option, file('nowhere')), {
+        stderr: `The file of ${option} is not there.\n`,
+      });
+    }
+    t.like(await run('audit', 'verify', '--keys', file('page.json')), {
+      stderr: 'The file of --keys is not a JWK set with a key in it.\n',
+    });
+    t.like(await run('audit', 'verify', '--proof', file('page.json')), {
+      stderr: 'The file of --proof is not what `audit proof` prints.\n',
+    });
+    t.like(await run('audit', 'export', '--out', file('trail.ndjson')), {
+      code: 1,
+      stderr: 'The file of --out is there already. Name another, or go on with it by --after.\n',
+    });
+    t.regex((await run('audit', 'proof', 'abc')).stderr, /^error: .*Give the id of an event\.\n/);
+
     await byHand(database, async (sql) => {
       await dropTriggers(database, sql);
       await sql("update audit_events set user_id = 'nobody' where seq = 7");

@@ -1,7 +1,7 @@
 // `client …` on the command line: what the API takes, in options.
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
-import { cli, type Ran } from '../helpers/run.ts';
+import { cli, type Ran, run } from '../helpers/run.ts';
 
 const ownSecret = 'a secret that somebody has chosen, long enough';
 
@@ -19,6 +19,25 @@ testEachDatabase('a generated secret is shown, one that was given is not', async
   t.is(rotated.code, 0, rotated.stderr);
   t.deepEqual(Object.keys(JSON.parse(rotated.stdout)), ['client_id', 'previous_expires_at']);
 });
+
+testEachDatabase(
+  'a secret that could not be written is told to be lost, and its client to exist',
+  async (t, app) => {
+    const env = { DATABASE_URL: app.database.url };
+    const into = (command: string, place: string) =>
+      run('sh', ['-c', `"${process.execPath}" dist/src/cli/main.js client ${command} ${place}`], env);
+    const unwritten =
+      'The output could not be written: ENOSPC: no space left on device, write. What the command changed stays changed.\n';
+    const lost = 'The secret is lost, and the client exists; `client rotate-secret one` gives it another.\n';
+    t.deepEqual(await into('create --id one', '>/dev/full'), {
+      code: 1,
+      stdout: '',
+      stderr: lost + unwritten,
+    });
+    t.deepEqual(await into('list', '>/dev/full'), { code: 1, stdout: '', stderr: unwritten });
+    t.true(JSON.parse((await client(app, ['rotate-secret', 'one'])).stdout).client_secret.length >= 32);
+  },
+);
 
 testEachDatabase('client create takes every certificate name, and scopes', async (t, app) => {
   const tls = ['--auth-method', 'tls_client_auth', '--tls-san-uri', 'https://api.example/one'];

@@ -5,6 +5,7 @@ import { newClientBody } from '../../src/http/client-wire.ts';
 import { rotateBody } from '../../src/http/clients.ts';
 import { newIssuerBody } from '../../src/http/issuer-wire.ts';
 import { revocationBody } from '../../src/http/revocation-wire.ts';
+import { cli } from '../helpers/run.ts';
 
 test('every member that an option gives is told by its option', (t) => {
   const members = [newClientBody, rotateBody, newIssuerBody].flatMap(({ shape }) => Object.keys(shape));
@@ -36,8 +37,28 @@ test('what is wrong with a path names the path, and what is wrong with a port th
     describeFailure(new Error('outer', { cause: Object.assign(new Error('inner'), { code, ...more }) }));
   t.regex(failure('ENOTDIR', { syscall: 'mkdir', path: '/etc/passwd/x' }), /^\/etc\/passwd\/x leads through/);
   t.regex(failure('EACCES', { syscall: 'open', path: '/root/x' }), /^\/root\/x may not be read or written/);
-  t.regex(failure('EACCES', { syscall: 'listen' }), /may not listen on that port/);
-  t.regex(failure('EADDRINUSE', { syscall: 'listen' }), /The port is taken/);
+  t.regex(failure('ENOENT', { syscall: 'open', path: '/x/y' }), /^\/x\/y is not there, or its folder is not/);
+  t.regex(failure('EROFS', { syscall: 'open', path: '/x/y' }), /^\/x\/y is where nothing may be written/);
+  const listen = { syscall: 'listen', address: '127.0.0.1', port: 3000 };
+  t.regex(failure('EACCES', listen), /^127\.0\.0\.1:3000 may not be listened on by this user/);
+  t.regex(failure('EADDRINUSE', listen), /^127\.0\.0\.1:3000 is taken/);
+  t.regex(failure('EADDRINUSE', { ...listen, address: '::1' }), /^\[::1\]:3000 is taken/);
   t.regex(failure('EADDRNOTAVAIL', { syscall: 'listen' }), /no address that HOST names/);
   t.is(failure('EWHATEVER', {}), 'It failed: inner');
+});
+
+test('what a disk does to a database is told with what to do', (t) => {
+  const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
+  for (const code of ['SQLITE_FULL', 'ENOSPC', '53100']) t.regex(failure(code), /^The disk is full\. /, code);
+  t.regex(failure('SQLITE_CORRUPT_INDEX'), /^The database file is damaged\. .* restore a backup/);
+  t.regex(failure('SQLITE_IOERR_WRITE'), /^The disk does not read or write the database file\. /);
+  t.regex(failure('28000'), /^The database does not let in the user/);
+});
+
+test('a command that is not there is told in the same words at every level, with what is like it', async (t) => {
+  for (const [args, stderr] of [
+    [['clint'], "error: unknown command 'clint'\n(Did you mean client?)\n(see --help)\n"],
+    [['client', 'lst'], "error: unknown command 'lst'\n(Did you mean list?)\n(see --help)\n"],
+  ] as const)
+    t.deepEqual(await cli(args, {}), { code: 1, stdout: '', stderr });
 });

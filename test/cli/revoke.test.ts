@@ -31,9 +31,17 @@ testEachDatabase('revoke --client wants its id typed out, and shows what it woul
   t.is(refused.code, 1);
   t.regex(refused.stderr, /confirm is missing/);
   t.regex(refused.stdout, /"tokens":1/);
+  t.regex(refused.stdout, /^notes +Only registered.*\n( {17}\S.*\n)+ {17}Suspend it: client disable web\n$/m);
+  t.regex(refused.stderr, /^To do it, add: --confirm web$/m);
   t.true(await app.isActive(token));
   t.is((await run(app, [...args, '--confirm', 'web'])).code, 0);
   t.false(await app.isActive(token));
+});
+
+testEachDatabase('revoke --everything says what to confirm it with, as a shell takes it', async (t, app) => {
+  const args = ['--everything', '--issuer', '*', '--reason', 'policy'];
+  t.regex((await run(app, args)).stderr, /^To do it, add: --confirm '\*'$/m);
+  t.is((await run(app, [...args, '--confirm', '*'])).code, 0);
 });
 
 testEachDatabase('revoke says when no token of its namespace bears the name, and does it', async (t, app) => {
@@ -41,7 +49,10 @@ testEachDatabase('revoke says when no token of its namespace bears the name, and
   const strange = await run(app, ['--subject', 'u2', '--reason', 'admin', '--json']);
   t.is(strange.code, 0);
   t.like(JSON.parse(strange.stdout), { status: 'revoked' });
-  t.regex(strange.stderr, /^No token of https:\/\/tokens\.example is known under this name\. If the server/);
+  t.regex(
+    strange.stderr,
+    /^No token of https:\/\/tokens\.example is known under this name\. If the server.* --issuer URL, or --issuer '\*' for all/,
+  );
   t.is((await run(app, ['--subject', 'u1', '--reason', 'admin', '--json'])).stderr, '');
   t.false(await app.isActive(token));
 });

@@ -200,8 +200,19 @@ test('a port that is taken is told to the operator with its remedy', async (t) =
   const env = { DATABASE_URL: `sqlite:${join(folder, 'test.sqlite')}`, PORT };
   const { code, stderr } = await run(process.execPath, ['dist/src/main.js'], env);
   t.is(code, 1);
-  t.regex(stderr, /The port is taken\./);
+  t.regex(stderr, /^127\.0\.0\.1:\d+ is taken\./);
 });
+
+testEachStore(
+  'without its schema the server says what to do before it says that it listens',
+  async (t, { url }) => {
+    const env = { DATABASE_URL: url, MIGRATE_ON_START: 'no', PORT: '0', LOG_FORMAT: 'json', ...noSeeds };
+    const { code, stdout, stderr } = await run(process.execPath, ['dist/src/main.js'], env);
+    t.deepEqual([code, stdout], [1, '']);
+    t.regex(stderr, /migrate up\n$/);
+  },
+  { empty: true },
+);
 
 testEachStore('healthcheck tells a running server from none', async (t, database) => {
   const env = { DATABASE_URL: database.url, ...noSeeds };

@@ -191,7 +191,7 @@ test.serial('what keeps the workers from starting is told once, with its remedy'
   const env = { DATABASE_URL: await temporaryDatabase(t), ...settings, PORT };
   const { code, stdout, stderr } = await run(process.execPath, ['dist/src/main.js'], env);
   t.is(code, 1);
-  t.is(stderr.match(/The port is taken\./g)?.length, 1);
+  t.is(stderr.match(/:\d+ is taken\./g)?.length, 1);
   t.is(stderr.trim().split('\n').length, 1);
   t.notRegex(stdout, /listening/);
   const { stderr: refused } = await run(process.execPath, ['dist/src/main.js'], { ...env, WORKERS: '65' });
