@@ -6,8 +6,9 @@ import { Refusal } from '../http/refusal.ts';
 import { createKeyFile, rotateKeyFile, SigningKeys } from '../jwt/signing-keys.ts';
 
 export function keysCommand(process: NodeJS.Process): Command {
-  const show = (keys: readonly object[]) => {
-    for (const key of keys) process.stdout.write(`${JSON.stringify(key)}\n`);
+  const show = async (path: string) => {
+    for (const key of await new SigningKeys(path, { mayCreate: false }).listed())
+      process.stdout.write(`${JSON.stringify(key)}\n`);
   };
   const pathOf = ({ file }: { file?: string }): string => {
     const path = file ?? readConfig(process.env).signingKeysFile;
@@ -29,21 +30,23 @@ export function keysCommand(process: NodeJS.Process): Command {
           'invalid_request',
           'The file is there already. `keys rotate` makes new keys in it.',
         );
-      show(await new SigningKeys(path, { mayCreate: false }).published());
+      await show(path);
     });
 
   command
     .command('rotate')
     .description('the next key comes into use and a new next one is published; servers notice within seconds')
     .option('--file <file>', 'which (default: SIGNING_KEYS_FILE)')
-    .action(async (options: { file?: string }) => show(await rotateKeyFile(pathOf(options))));
+    .action(async (options: { file?: string }) => {
+      const path = pathOf(options);
+      await rotateKeyFile(path);
+      await show(path);
+    });
 
   command
     .command('list')
-    .description('the public keys, as /jwks shows them')
+    .description('the public keys that /jwks shows, each with its role')
     .option('--file <file>', 'which (default: SIGNING_KEYS_FILE)')
-    .action(async (options: { file?: string }) =>
-      show(await new SigningKeys(pathOf(options), { mayCreate: false }).published()),
-    );
+    .action((options: { file?: string }) => show(pathOf(options)));
   return command;
 }

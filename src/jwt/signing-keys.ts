@@ -54,6 +54,11 @@ export class SigningKeys {
     return (await this.#load()).map(({ alg, jwk }) => publicPartOf(jwk, alg));
   }
 
+  /** The same, each with its role, for whoever looks after the file. */
+  async listed(): Promise<(JWK & { role: Role })[]> {
+    return (await this.#load()).map(({ role, alg, jwk }) => ({ role, ...publicPartOf(jwk, alg) }));
+  }
+
   async #load(): Promise<readonly StoredKey[]> {
     if (this.#keys && performance.now() - this.#checkedAt < recheckMs) return this.#keys;
     if (this.#mayCreate) await createKeyFile(this.#path);
@@ -92,8 +97,8 @@ export async function createKeyFile(path: string): Promise<boolean> {
   }
 }
 
-/** The next key comes into use, a new next one is published. Resolves to what is published now. */
-export async function rotateKeyFile(path: string): Promise<JWK[]> {
+/** The next key comes into use, a new next one is published. */
+export async function rotateKeyFile(path: string): Promise<void> {
   const keys = await readKeyFile(path);
   const after: Record<Role, Role | null> = { previous: null, current: 'previous', next: 'current' };
   const moved = keys.flatMap((key): StoredKey[] => {
@@ -102,7 +107,6 @@ export async function rotateKeyFile(path: string): Promise<JWK[]> {
   });
   const rotated = [...moved, ...(await Promise.all(signingAlgorithms.map((alg) => newKey(alg, 'next'))))];
   await rename(await writeBeside(path, rotated), path);
-  return rotated.map(({ alg, jwk }) => publicPartOf(jwk, alg));
 }
 
 async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {

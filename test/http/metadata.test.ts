@@ -202,6 +202,11 @@ test.serial('the next key is published before it is used, and the file is for it
     (await fresh.published()).some(({ kid }) => kid === old.kid),
     'known after',
   );
+  const roles = (await fresh.listed()).map(({ role, alg }) => `${role} ${alg}`);
+  t.deepEqual(
+    roles.toSorted(),
+    ['current', 'next', 'previous'].flatMap((role) => [`${role} ES256`, `${role} RS256`]),
+  );
   await t.throwsAsync(new SigningKeys(`${rotatedFile}.none`, { mayCreate: false }).published(), {
     message: /keys create/,
   });
