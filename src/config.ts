@@ -171,11 +171,7 @@ class Reader extends EnvReader {
     }
     const isSqlite = /^sqlite:(?!:memory:$)./.test(text);
     if (!isSqlite && !(/^postgres(ql)?:\/\//.test(text) && URL.canParse(text))) {
-      this.report(
-        'DATABASE_URL',
-        'is no database URL that is known',
-        'Set it to sqlite:PATH or to postgres://….',
-      );
+      this.report('DATABASE_URL', 'is not a known database URL', 'Set it to sqlite:PATH or to postgres://….');
     }
     return text;
   }
@@ -241,7 +237,7 @@ class Reader extends EnvReader {
     if (!url || !protocols.test(url.protocol) || namesUser(url))
       this.report(
         name,
-        'is no https URL without a user name',
+        'must be an https URL without a user name',
         'Set it to the https URL that is to receive the seals.',
       );
     return text;

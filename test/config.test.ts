@@ -68,16 +68,16 @@ test('production serves on all addresses, seeds nothing, and leaves a Postgres s
 
 test('every setting is refused for what is wrong with it', (t) => {
   const wrong: [Record<string, string>, string][] = [
-    [{ PORT: '65536' }, 'PORT is no whole number in range'],
-    [{ PORT: '3000.5' }, 'PORT is no whole number in range'],
+    [{ PORT: '65536' }, 'PORT is not a whole number in range'],
+    [{ PORT: '3000.5' }, 'PORT is not a whole number in range'],
     [{ PORT: '3000', ADMIN_PORT: '3000' }, 'ADMIN_PORT is the same as PORT'],
-    [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL is no database URL that is known'],
-    [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is no database URL that is known'],
-    [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is no database URL that is known'],
-    [{ PUBLIC_URL: 'tokens.example' }, 'PUBLIC_URL is no http(s) URL without query and fragment'],
+    [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL is not a known database URL'],
+    [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is not a known database URL'],
+    [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
+    [{ PUBLIC_URL: 'tokens.example' }, 'PUBLIC_URL must be an http(s) URL without query or fragment'],
     [
       { PUBLIC_URL: 'https://tokens.example/?a=b' },
-      'PUBLIC_URL is no http(s) URL without query and fragment',
+      'PUBLIC_URL must be an http(s) URL without query or fragment',
     ],
     [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is not one of its values'],
     [{ LOG_FORMAT: 'xml' }, 'LOG_FORMAT is not one of its values'],
@@ -86,16 +86,16 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ LOGOUT_ALIASES: 'api/logout' }, 'LOGOUT_ALIASES has an entry of the wrong form'],
     [{ LOGOUT_ALIASES: '/v1/logout' }, 'LOGOUT_ALIASES has an entry of the wrong form'],
     [{ MIGRATE_ON_START: 'maybe' }, 'MIGRATE_ON_START is neither yes nor no'],
-    [{ CLOCK_SKEW_SECONDS: '-1' }, 'CLOCK_SKEW_SECONDS is no whole number in range'],
-    [{ TOKEN_LIFETIME_DAYS_MAX: '0' }, 'TOKEN_LIFETIME_DAYS_MAX is no whole number in range'],
+    [{ CLOCK_SKEW_SECONDS: '-1' }, 'CLOCK_SKEW_SECONDS is not a whole number in range'],
+    [{ TOKEN_LIFETIME_DAYS_MAX: '0' }, 'TOKEN_LIFETIME_DAYS_MAX is not a whole number in range'],
   ];
   for (const [env, problem] of wrong) t.deepEqual(problemsOf(env), [problem]);
 });
 
 test('a variable that is nearly a setting is refused, with the one that is meant', (t) => {
-  t.deepEqual(problemsOf({ DATABASE_ULR: 'x' }), ['DATABASE_ULR is no setting']);
+  t.deepEqual(problemsOf({ DATABASE_ULR: 'x' }), ['DATABASE_ULR is not a setting']);
   t.deepEqual(problemsOf({ PUBLIC_URLS: 'x', HOSTNAME: 'box', PATH: '/bin', POST: 'x' }), [
-    'PUBLIC_URLS is no setting',
+    'PUBLIC_URLS is not a setting',
   ]);
   const error = t.throws(() => readConfig({ PUBLC_URL: 'https://x.example' }), { instanceOf: ConfigError });
   t.regex(error.message, /Did you mean PUBLIC_URL\?/);

@@ -104,7 +104,7 @@ export function clientCommand(process: NodeJS.Process): Command {
         if (created.status === 'client_exists')
           throw new Refusal(
             'client_exists',
-            'There is a client of this id. Choose another, or see `client show`.',
+            'There is a client with this id. Choose another, or see `client show`.',
           );
         const { client, clientSecret } = created;
         const isGenerated = clientSecret !== null && client_secret === undefined;

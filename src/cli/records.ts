@@ -100,7 +100,7 @@ export function addRecordCommands<Item>(
 
 /** @throws Refusal `not_found`. */
 export function throwUnknown({ noun, key }: { readonly noun: string; readonly key: string }): never {
-  const called = key === noun ? 'of this name' : `of this ${key}`;
+  const called = key === noun ? 'with this name' : `with this ${key}`;
   throw new Refusal('not_found', `There is no ${noun} ${called}. \`${noun} list\` shows them all.`);
 }
 

@@ -47,7 +47,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
     .option('--client <id>', 'all that a client was issued until now; needs --confirm')
     .option('--key <thumbprint>', 'all that a signing key verifies (RFC 7638 thumbprint); needs --confirm')
     .option('--kid <kid>', 'the same, by a key id that the issuer has used; needs --confirm')
-    .option('--jti <jti>', 'the JWT of this id')
+    .option('--jti <jti>', 'the JWT with this id')
     .option('--token-digest <digest>', 'one token, by the SHA-256 of its string, base64url')
     .option('--token-stdin', 'one token, read from standard input')
     .option('--everything', 'all that the issuer issued until now; needs --confirm')

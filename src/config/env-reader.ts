@@ -75,7 +75,7 @@ export class EnvReader {
     if (text === undefined) return otherwise;
     const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    this.report(name, 'is no whole number in range', `Give one from ${min} to ${max}.`);
+    this.report(name, 'is not a whole number in range', `Give one from ${min} to ${max}.`);
     return otherwise;
   }
 
@@ -117,7 +117,7 @@ export class EnvReader {
     if (!URL.canParse(text) || /[?#\s]/.test(text) || !/^https?:$/.test(new URL(text).protocol)) {
       this.report(
         name,
-        'is no http(s) URL without query and fragment',
+        'must be an http(s) URL without query or fragment',
         'Set it to a URL such as https://id.example.com.',
       );
     } else if (namesUser(new URL(text))) {
@@ -133,7 +133,7 @@ export class EnvReader {
     for (const name of Object.keys(this.#env)) {
       if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
       const meant = known.find((other) => other.length > 5 && isNearly(name, other));
-      if (meant) this.report(name, 'is no setting', `Did you mean ${meant}?`);
+      if (meant) this.report(name, 'is not a setting', `Did you mean ${meant}?`);
     }
   }
 }

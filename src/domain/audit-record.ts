@@ -67,7 +67,7 @@ export function fromRecord(value: unknown): RecordedEvent {
 
 function asObject(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UnreadableRecord('it is no event with its proof, as an NDJSON export has them');
+    throw new UnreadableRecord('it is not an event with its proof, as an NDJSON export has them');
   return value as Record<string, unknown>;
 }
 

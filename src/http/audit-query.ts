@@ -55,7 +55,7 @@ const textFilters: Readonly<Record<string, Filter>> = {
     `must be one of: ${actorKinds.join(', ')}`,
   ),
   actor_id: idFilter('actorId'),
-  ip: { ...patternFilter('ip', (text) => isIP(text) !== 0, 'is no IP address'), plain: plainAddress },
+  ip: { ...patternFilter('ip', (text) => isIP(text) !== 0, 'is not an IP address'), plain: plainAddress },
   request_id: patternFilter('requestId', (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text), 'has the wrong form'),
 };
 

@@ -17,7 +17,7 @@ export async function readJwks(name: string, jwks: unknown): Promise<readonly Pu
       throw badParameter(name, 'holds a key that cannot verify, or is weaker than RSA 2048');
     return ready.map(({ jwk }) => jwk);
   } catch (error) {
-    if (error instanceof KeySetRefused) throw badParameter(name, `is no key set: ${error.message}`);
+    if (error instanceof KeySetRefused) throw badParameter(name, `is not a key set: ${error.message}`);
     throw error;
   }
 }

@@ -47,7 +47,7 @@ export const digest = z
 /** A zone (RFC 4007 §11) may be any text, and means nothing here. */
 export const ipAddress = z
   .string()
-  .refine((text) => isIP(text) !== 0 && !text.includes('%'), 'is no IP address')
+  .refine((text) => isIP(text) !== 0 && !text.includes('%'), 'is not an IP address')
   .transform(plainAddress);
 
 /** JSON of any shape, but of bounded size and depth. */

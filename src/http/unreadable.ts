@@ -72,7 +72,7 @@ export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
       ? ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`]
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? ['408 Request Timeout', tooSlow]
-        : ['400 Bad Request', 'this is no HTTP request'];
+        : ['400 Bad Request', 'this is not an HTTP request'];
   const body = JSON.stringify({ error: 'invalid_request', error_description: text });
   const headers = ['Connection', 'close', ...headersOf(body, 'application/json', randomUUID())];
   const lines = headers.map((text, n) => (n % 2 === 0 ? `${text}: ` : `${text}\r\n`));

@@ -36,7 +36,7 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
     try {
       yield { event: fromRecord(JSON.parse(line)) };
     } catch (error) {
-      const problem = error instanceof UnreadableRecord ? error.message : 'it is no JSON';
+      const problem = error instanceof UnreadableRecord ? error.message : 'it is not JSON';
       throw new UnreadableRecord(`line ${number} of ${path} cannot be read: ${problem}`);
     }
   }

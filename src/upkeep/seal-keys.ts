@@ -54,7 +54,7 @@ export class SealKeys {
     try {
       const { mode } = statSync(this.path);
       const set = JSON.parse(readFileSync(this.path, 'utf8')) as JSONWebKeySet;
-      if (!Array.isArray(set.keys)) throw new UnusableSealKey(`${this.path} is no JWK set`);
+      if (!Array.isArray(set.keys)) throw new UnusableSealKey(`${this.path} is not a JWK set`);
       if ((mode & 0o077) !== 0)
         throw new UnusableSealKey(`${this.path} can be read by others. Run: chmod 600 ${this.path}`);
       return set;

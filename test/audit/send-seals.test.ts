@@ -97,7 +97,7 @@ testEachDatabase('an export verifies offline, and names the line that a hand has
     n === 8 ? line.replace(/"ip":"[^"]{22}"/, `"ip":"${'A'.repeat(22)}"`) : line,
   );
   t.like((await check(salted)).finding, { kind: 'altered', event: 9 });
-  await t.throwsAsync(check(['{}']), { message: /^line 1 of .* cannot be read: it is no event/ });
+  await t.throwsAsync(check(['{}']), { message: /^line 1 of .* cannot be read: it is not an event/ });
 });
 
 testEachDatabase('a proof of one event holds, and for no other event', async (t, app) => {

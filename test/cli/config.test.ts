@@ -57,7 +57,7 @@ test('config check hides passwords however the URL is written', async (t) => {
   t.is(refused.code, 78);
   t.regex(
     refused.stderr,
-    /PUBLIC_URL: has a user name[\s\S]*SEAL_WEBHOOK_URL: is no https URL|SEAL_WEBHOOK_URL[\s\S]*PUBLIC_URL/,
+    /PUBLIC_URL: has a user name[\s\S]*SEAL_WEBHOOK_URL: must be an https URL|SEAL_WEBHOOK_URL[\s\S]*PUBLIC_URL/,
   );
   t.notRegex(refused.stderr, /S3cret/);
 });

@@ -29,7 +29,7 @@ test('members are told by their options within a message, and English stays Engl
     inOptions('permissions must be empty for a client that has other permissions'),
     '--permission must be empty for a client that has other permissions',
   );
-  t.is(inOptions('There is no client of this id.'), 'There is no client of this id.');
+  t.is(inOptions('There is no client with this id.'), 'There is no client with this id.');
 });
 
 test('what is wrong with a path names the path, and what is wrong with a port the port', (t) => {

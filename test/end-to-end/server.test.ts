@@ -169,7 +169,7 @@ test('client create says what is wrong, and makes nothing', async (t) => {
   t.is(made.code, 0);
   const again = await cli(['client', 'create', '--id', 'c1'], env);
   t.is(again.code, 1);
-  t.regex(again.stderr, /There is a client of this id/);
+  t.regex(again.stderr, /There is a client with this id/);
   const listed = await cli(['client', 'list', '--json'], env);
   t.deepEqual(
     listed.stdout

@@ -195,5 +195,5 @@ test.serial('what keeps the workers from starting is told once, with its remedy'
   t.is(stderr.trim().split('\n').length, 1);
   t.notRegex(stdout, /listening/);
   const { stderr: refused } = await run(process.execPath, ['dist/src/main.js'], { ...env, WORKERS: '65' });
-  t.is(refused.match(/WORKERS: is no whole number in range\. Give one from 1 to 64\./g)?.length, 1);
+  t.is(refused.match(/WORKERS: is not a whole number in range\. Give one from 1 to 64\./g)?.length, 1);
 });

@@ -32,7 +32,7 @@ const filters = {
   'reason=because': 'reason is not a reason code',
   'actor_kind=robot': 'actor_kind must be one of: client, user, operator, system',
   'actor_id=': 'actor_id is empty',
-  'ip=localhost': 'ip is no IP address',
+  'ip=localhost': 'ip is not an IP address',
   'request_id=a%20b': 'request_id has the wrong form',
 };
 const limits = {

@@ -292,8 +292,8 @@ const wrongRegistrations: readonly (readonly [
   [{ cnf: canary }, 'cnf', 'cnf must be of type object'],
   [{ cnf: nested(20) }, 'cnf', 'cnf is over 8192 bytes or 8 levels deep'],
   [{ cnf: { x: canary.repeat(1000) } }, 'cnf', 'cnf is over 8192 bytes or 8 levels deep'],
-  [{ ip: canary }, 'ip', 'ip is no IP address'],
-  [{ ip: `fe80::1%${canary}` }, 'ip', 'ip is no IP address'],
+  [{ ip: canary }, 'ip', 'ip is not an IP address'],
+  [{ ip: `fe80::1%${canary}` }, 'ip', 'ip is not an IP address'],
   [{ replaces: canary }, 'replaces', 'replaces goes with refresh tokens only'],
   [{ surplus: canary }, 'surplus', 'surplus is not known here'],
   [{ [`${canary} member`]: 1 }, 'a parameter', 'a parameter is not known here'],
@@ -643,7 +643,7 @@ testEachDatabase(
     const refusal = (error_description: string) => ({ error: 'invalid_request', error_description });
     t.deepEqual(await say(`${canary}\r\n\r\n`), [
       'HTTP/1.1 400 Bad Request',
-      refusal('this is no HTTP request'),
+      refusal('this is not an HTTP request'),
     ]);
     t.deepEqual(await say(`GET / HTTP/1.1\r\nHost: x\r\nX-Large: ${'x'.repeat(40_000)}\r\n\r\n`), [
       'HTTP/1.1 431 Request Header Fields Too Large',

@@ -58,10 +58,9 @@ test('the files of a database, and a folder made for them, are for their owner a
   const store = openStore(url);
   await recordEvents(store, [eventOf(systemOrigin, 'login')]);
   await dialectOf(url).withTaskLock('seal', async () => {});
-  const modes = (await readdir(folder)).sort().map((name) => [
-    name,
-    (statSync(join(folder, name)).mode & 0o777).toString(8),
-  ]);
+  const modes = (await readdir(folder))
+    .sort()
+    .map((name) => [name, (statSync(join(folder, name)).mode & 0o777).toString(8)]);
   await store.close();
   t.deepEqual(
     modes,
