@@ -6,7 +6,7 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
 import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
-import { makeRandom, weaknessOf } from './config/weak-secret.ts';
+import { weaknessOf } from './config/weak-secret.ts';
 import { everyIssuer } from './domain/targets.ts';
 import type { SharedSecretSettings } from './jwt/shared-secret.ts';
 import { isLoopback, localUrl } from './local-url.ts';
@@ -126,7 +126,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
     tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
     refreshTokenGraceSeconds: reader.integer('REFRESH_TOKEN_GRACE_SECONDS', 0, 0, 600),
-    confirmSecret: reader.longSecret('CONFIRM_SECRET'),
+    confirmSecret: reader.longSecret('CONFIRM_SECRET', production),
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     introspectionsAtOnceMax: reader.integer('INTROSPECTIONS_AT_ONCE_MAX', 1000, 1, 100_000),
     shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
@@ -251,11 +251,7 @@ class Reader extends EnvReader {
       .map((secret) => secret.trim())
       .filter((secret) => secret !== '');
     const problem = secrets.map(weaknessOf).find((weakness) => weakness !== undefined);
-    if (problem && production) {
-      this.report('JWT_SECRET', `has a secret that ${problem}`, makeRandom);
-    } else if (problem) {
-      this.warnings.push(`JWT_SECRET has a secret that ${problem}; production refuses it`);
-    }
+    this.judgeSecret('JWT_SECRET', problem && `has a secret that ${problem}`, production);
     const settings: SharedSecretSettings = {
       secrets,
       issuers: this.list('JWT_SECRET_ISSUERS', isIssuerName, 'Give `iss` values; `*` is none.'),

@@ -68,7 +68,7 @@ test('random secrets are good in every writing, and so is the secret that confir
     ['mysupersecretkeymysupersecretkey', 'is easy to guess'],
   ] as const)
     t.like(
-      t.throws(() => readConfig({ CONFIRM_SECRET: weak }), { instanceOf: ConfigError }),
+      t.throws(() => readConfig({ ...production, CONFIRM_SECRET: weak }), { instanceOf: ConfigError }),
       {
         problems: [{ name: 'CONFIRM_SECRET', problem }],
       },

@@ -1,7 +1,7 @@
 // Reads single environment variables and collects what is wrong with them, each problem with its remedy. It
 // knows kinds of values, not the names of settings.
 import { readFileSync } from 'node:fs';
-import { makeRandom, weaknessOf } from './weak-secret.ts';
+import { isShort, makeRandom, weaknessOf } from './weak-secret.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -62,12 +62,18 @@ export class EnvReader {
     }
   }
 
-  /** A secret that signs; null when none is given. */
-  longSecret(name: string): string | null {
+  /** A secret that signs; null when none is given. Too short is refused everywhere. */
+  longSecret(name: string, production: boolean): string | null {
     const text = this.secret(name);
-    const problem = text && weaknessOf(text);
-    if (problem) this.report(name, problem, makeRandom);
+    this.judgeSecret(name, text && weaknessOf(text), production || isShort(text ?? ''));
     return text ?? null;
+  }
+
+  /** Where weak secrets are not refused, as in development, they are warned of. */
+  judgeSecret(name: string, problem: string | undefined, isRefused: boolean): void {
+    if (!problem) return;
+    if (isRefused) this.report(name, problem, makeRandom);
+    else this.warnings.push(`${name} ${problem}; production refuses it`);
   }
 
   integer(name: string, otherwise: number, min: number, max: number): number {

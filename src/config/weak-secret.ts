@@ -21,9 +21,13 @@ const samples = new RegExp(sampleWords.join('|'), 'g');
 
 export const makeRandom = 'Give it at least 32 random bytes: openssl rand -base64 48.';
 
+export function isShort(secret: string): boolean {
+  return Buffer.byteLength(secret) < bytesMin;
+}
+
 /** What is wrong with a secret; undefined where nothing is. */
 export function weaknessOf(secret: string): string | undefined {
-  if (Buffer.byteLength(secret) < bytesMin) return `is under ${bytesMin} bytes`;
+  if (isShort(secret)) return `is under ${bytesMin} bytes`;
   const once = secret.slice(0, lengthMax).replace(/(.+?)\1+/gs, '$1');
   const rest = once.toLowerCase().replace(samples, '-');
   let surprises = 0;
