@@ -34,7 +34,8 @@ export const clientSecret = z
   .regex(/^[\x20-\x7e]+$/);
 
 export const newClientBody = z.strictObject({
-  client_id: clientIdentifier,
+  // In a path these two are no names (RFC 3986 §5.2.4): such a client could not be managed.
+  client_id: clientIdentifier.refine((id) => id !== '.' && id !== '..', 'must not be . or ..'),
   client_name: identifier.optional(),
   token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
   permissions: list(z.enum(permissions)).default([]),

@@ -37,12 +37,14 @@ export const userIdentifier = z.union([identifier, z.int().transform(String)], {
       : `must be a string of 1 to ${idLengthMax} printable characters, or an integer`,
 });
 
-/** SHA-256, base64url without padding; answered as hex. */
-export const digest = z
+/** SHA-256, base64url without padding; without stray bits at its end, or one hash had four names. */
+export const sha256 = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/)
-  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text, 'has the wrong form')
-  .transform((text) => Buffer.from(text, 'base64url').toString('hex'));
+  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text, 'has the wrong form');
+
+/** Answered as hex. */
+export const digest = sha256.transform((text) => Buffer.from(text, 'base64url').toString('hex'));
 
 /** A zone (RFC 4007 §11) may be any text, and means nothing here. */
 export const ipAddress = z

@@ -7,14 +7,11 @@ import { tokenBytesMax } from '../domain/presented-token.ts';
 import type { Preview } from '../domain/preview-revocation.ts';
 import type { RevokeOrder, TargetRevoked } from '../domain/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
-import { digest, identifier, line, uri, userIdentifier } from './members.ts';
+import { digest, identifier, line, sha256, uri, userIdentifier } from './members.ts';
 import { parseTime } from './query.ts';
 import { timeOf } from './respond.ts';
 
 const issuer = uri.optional();
-/** RFC 7638: SHA-256, base64url. */
-const thumbprint = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
-
 const target = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('token'),
@@ -35,7 +32,8 @@ const target = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('key'),
     kid: identifier.optional(),
-    thumbprint: thumbprint.optional(),
+    /** RFC 7638. */
+    thumbprint: sha256.optional(),
     issuer,
   }),
   z.strictObject({ kind: z.literal('issuer'), issuer }),

@@ -176,6 +176,7 @@ testEachDatabase('POST /v1/revocations refuses what it cannot read, naming the p
     [{ target: { kind: 'token' }, reason: 'admin' }, 'target.token'],
     [{ target: { kind: 'token', token_digest: 'short' }, reason: 'admin' }, 'target.token_digest'],
     [{ target: { kind: 'key', kid: 'unknown' }, reason: 'admin' }, 'target'],
+    [{ target: { kind: 'key', thumbprint: `${'A'.repeat(42)}B` }, reason: 'admin' }, 'target.thumbprint'],
     [{ target: { kind: 'subject', sub: 'u1' } }, 'reason'],
     [{ target: { kind: 'subject', sub: 'u1' }, reason: 'superseded' }, 'reason'],
     [{ target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff: 'yesterday' }, 'cutoff'],
