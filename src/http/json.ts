@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import { isObject } from '../domain/jwt-shape.ts';
 import { type Context, protect, secretNames } from './context.ts';
 import { bodyBytesMax, readBody, readingBody } from './form.ts';
-import { Refusal, type RefusedParameter, safeName } from './refusal.ts';
+import { badParameter, Refusal, type RefusedParameter, safeName } from './refusal.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -46,15 +46,25 @@ export function secretsIn(body: unknown): string[] {
 }
 
 /** RFC 8259 §8.1: what is not UTF-8 is no JSON; to mend it could make one user of two. */
-export function parseJson(text: Uint8Array, what = 'the body'): unknown {
+export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
   try {
-    return JSON.parse(utf8.decode(text));
-  } catch {
+    const text = utf8.decode(bytes);
+    return JSON.parse(text, text.includes(protoName) ? refuseProto : undefined);
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
     throw new Refusal('invalid_request', `${what} is not valid JSON in UTF-8`);
   }
 }
 
 const problemsMax = 20;
+
+const protoName = '__proto__';
+
+/** The library that checks bodies leaves such a member out without a word. */
+function refuseProto(name: string, value: unknown): unknown {
+  if (name === protoName) throw badParameter(name, 'is no name that a member may have');
+  return value;
+}
 
 /** Throws a refusal that names the members with a problem, each with its first. */
 export function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {

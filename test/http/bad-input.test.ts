@@ -409,6 +409,26 @@ testEachDatabase('JSON that is nested by the thousand is refused as any other, b
   t.is(JSON.parse(lines.text).http_status, 400);
 });
 
+testEachDatabase('JSON with a member __proto__ is refused by its name, wherever it is', async (t, app) => {
+  const auth = await app.addClient({ permissions: ['register', 'admin'] });
+  const issuer = '"issuer":"https://id.example","jwks_uri":"https://id.example/jwks"';
+  const bodies: [path: string, body: string][] = [
+    ['/v1/issuers', `{${issuer},"scope_permissions":{"__proto__":["audit"]}}`],
+    ['/v1/tokens', '{"token":"x","cnf":{"__proto__":{"jkt":"x"}}}'],
+    ['/v1/clients', '{"__proto__":{"client_id":"x"}}'],
+  ];
+  for (const [path, body] of bodies) {
+    const reply = await app.request('POST', path, { auth, type: 'application/json', body });
+    t.is(reply.status, 400, path);
+    const message = '__proto__ is no name that a member may have';
+    t.deepEqual(reply.body.errors, [{ parameter: '__proto__', message }], path);
+  }
+  t.true(
+    await app.isActive(await app.register({ client_id: 'c1', sub: '__proto__' })),
+    'a value of that name',
+  );
+});
+
 testEachDatabase('POST /v1/tokens bounds a single token to 64 KiB', async (t, app) => {
   const body = app.registration({ token: 'a-token', client_id: 'c1', user_agent: 'x'.repeat(70_000) });
   const reply = await app.json('/v1/tokens', body, await app.issuer());
