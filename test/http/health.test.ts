@@ -99,6 +99,8 @@ testEachDatabase(
     const description = await app.get('/openapi.json');
     t.is(description.body.info.version, packageVersion());
     const page = await app.get('/docs');
+    for (const directive of ['default-src', 'frame-ancestors', 'base-uri', 'form-action'])
+      t.regex(page.headers['content-security-policy'] ?? '', new RegExp(`\\b${directive} 'none'`));
     t.regex(page.text, /swagger-ui-bundle\.js/);
     for (const file of ['swagger-ui.css', 'swagger-ui-bundle.js', 'start.js']) {
       t.is((await app.get(`/docs/${file}`)).status, 200, file);
