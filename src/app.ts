@@ -24,7 +24,9 @@ import { handleExplain } from './http/explain.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { checkHeaderFields } from './http/header-fields.ts';
 import { handleHealth } from './http/health.ts';
-import { handleInboxes } from './http/inboxes.ts';
+import { handleBackchannelLogout } from './http/inboxes/backchannel-logout.ts';
+import { handleGlobalTokenRevocation } from './http/inboxes/global-token-revocation.ts';
+import { handleSecurityEvents } from './http/inboxes/security-events.ts';
 import { handleIntrospect } from './http/introspect.ts';
 import { handleIntrospectBatch } from './http/introspect-batch.ts';
 import { handleIssuers } from './http/issuers.ts';
@@ -153,13 +155,8 @@ export function createApp(parts: AppParts): App {
   const clients = handleClients({ store, auth, directory, allowHttpKeys: parts.allowHttpKeys });
   const seals = handleSeals({ store, auth, publicSealKeys: parts.publicSealKeys });
   const revocations = handleRevocations({ store, policy, auth, confirmSecret: parts.confirmSecret, now });
-  const inboxes = handleInboxes({
-    store,
-    policy,
-    signals: new SignalVerifier({ issuers, keyRing, now }),
-    recorder,
-    now,
-  });
+  const signals = new SignalVerifier({ issuers, keyRing, now });
+  const inbox = { store, policy, signals, recorder, now };
   const sessions = handleSessions({ store, policy, auth });
   const issuerRecords = handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys: parts.allowHttpKeys });
   const logout = handleLogout({ store, policy, verifier, auth, recorder });
@@ -174,9 +171,9 @@ export function createApp(parts: AppParts): App {
       'POST /introspect/batch': overload.counted(
         handleIntrospectBatch({ store, verifier, auth, activity, deadTokens, overload }),
       ),
-      'POST /backchannel-logout': inboxes.backchannelLogout,
-      'POST /global-token-revocation': inboxes.globalTokenRevocation,
-      'POST /security-events': inboxes.securityEvents,
+      'POST /backchannel-logout': handleBackchannelLogout(inbox),
+      'POST /global-token-revocation': handleGlobalTokenRevocation(inbox),
+      'POST /security-events': handleSecurityEvents(inbox),
     }),
     ...routesOf('logout', Object.fromEntries(logoutPaths.map((path) => [`POST ${path}`, logout]))),
     ...routesOf('v1', {

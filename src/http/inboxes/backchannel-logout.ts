@@ -1,0 +1,49 @@
+// POST /backchannel-logout (OpenID Connect Back-Channel Logout 1.0 §2.5 to §2.8): 200, or 400.
+import { isId } from '../../domain/claims.ts';
+import { isObject } from '../../domain/jwt-shape.ts';
+import type { Target } from '../../domain/targets.ts';
+import type { Context } from '../context.ts';
+import { readForm } from '../form.ts';
+import { missingParameter, Refusal } from '../refusal.ts';
+import { respond } from '../respond.ts';
+import { Inbox, type InboxParts, type Read } from './inbox.ts';
+
+const types = ['logout+jwt', 'jwt', ''];
+const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout';
+
+export function handleBackchannelLogout(parts: InboxParts) {
+  const inbox = new Inbox('backchannel_logout', parts);
+  return async function backchannelLogout(ctx: Context): Promise<void> {
+    const logoutToken = (await readForm(ctx)).get('logout_token');
+    if (logoutToken === undefined) throw missingParameter('logout_token');
+    const read = await inbox.read(logoutToken, types);
+    const why = read.ok ? faultOf(read, inbox) : read.why;
+    if (!read.ok || why !== undefined) {
+      await inbox.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
+      throw notAccepted();
+    }
+    const { sub, sid } = read.payload;
+    const { audience, governs, keepsOffline } = read.inbox;
+    const only = { clientId: audience, tokenUse: null, online: keepsOffline };
+    const named =
+      sid === undefined ? { kind: 'subject', id: String(sub) } : { kind: 'session', id: String(sid) };
+    const targets = governs.map((issuer) => ({ ...named, issuer }) as Target);
+    if (!(await inbox.act(ctx, read, targets, { only }))) throw notAccepted();
+    respond(ctx, 200, {});
+  };
+}
+
+/** What only logout tokens are (§2.4): an ID token is none. */
+function faultOf(read: Read, inbox: Inbox): string | undefined {
+  const { events, nonce, sub, sid, exp } = read.payload;
+  if (nonce !== undefined) return 'nonce';
+  if (exp === undefined) return 'missing_claims';
+  if (!isObject(events) || !isObject(events[logoutEvent])) return 'events';
+  if (sub === undefined && sid === undefined) return 'missing_claims';
+  if (![sub, sid].every((name) => name === undefined || isId(name))) return 'malformed';
+  return inbox.isRecent(read) ? undefined : 'iat';
+}
+
+function notAccepted(): Refusal {
+  return new Refusal('invalid_request', 'the logout token is not accepted');
+}

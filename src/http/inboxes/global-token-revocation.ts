@@ -1,0 +1,57 @@
+// POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, 401 to a caller that is not known.
+import { isObject } from '../../domain/jwt-shape.ts';
+import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
+import { bearerChallenge } from '../client-auth.ts';
+import { bearerOf, type Context, protect } from '../context.ts';
+import { readJson } from '../json.ts';
+import { Refusal } from '../refusal.ts';
+import { Inbox, type InboxParts, type Read, toNamed } from './inbox.ts';
+
+/** Untyped, an ID or access token for this audience would do, too (RFC 8725 §3.11). */
+const types = ['global-token-revocation+jwt'];
+
+export function handleGlobalTokenRevocation(parts: InboxParts) {
+  const inbox = new Inbox('global_token_revocation', parts);
+  return async function globalTokenRevocation(ctx: Context): Promise<void> {
+    const assertion = bearerOf(ctx);
+    protect(ctx, [assertion ?? '']);
+    const read: SignalRead =
+      assertion === undefined ? { ok: false, why: 'malformed' } : await inbox.read(assertion, types);
+    const why = read.ok ? faultOf(read, inbox) : read.why;
+    if (!read.ok || why !== undefined) {
+      await inbox.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
+      throw notAccepted();
+    }
+    const from = read.issuer.issuer;
+    const body = await readJson(ctx).catch(async (error) => {
+      if (error instanceof Refusal) await inbox.refuse(ctx, 'malformed', from);
+      throw error;
+    });
+    const id = isObject(body) ? (body.sub_id ?? body.subject) : undefined;
+    const named = toNamed(read, id);
+    if (named.status !== 'named') await inbox.refuse(ctx, named.status, from);
+    switch (named.status) {
+      case 'named':
+        if (!(await inbox.act(ctx, read, named.targets))) throw notAccepted();
+        ctx.status = 204;
+        return;
+      case 'not_governed':
+        throw new Refusal('insufficient_permission', 'this caller may not end tokens of that issuer');
+      case 'not_mapped':
+        throw new Refusal('not_found', 'no user is known by such an identifier');
+      case 'malformed':
+        throw new Refusal('invalid_request', 'sub_id is missing or of a format that is not known');
+      default:
+        named satisfies never;
+    }
+  };
+}
+
+function faultOf(read: Read, inbox: Inbox): SignalFault | undefined {
+  if (read.payload.exp === undefined) return 'missing_claims';
+  return inbox.isRecent(read) ? undefined : 'expired';
+}
+
+function notAccepted(): Refusal {
+  return new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
+}

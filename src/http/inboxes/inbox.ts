@@ -1,0 +1,115 @@
+// What the inboxes have in common: standard signals of other systems become revocations. Off until an issuer's record
+// names one.
+import { isId } from '../../domain/claims.ts';
+import { type Restriction, unrestricted } from '../../domain/cutoffs.ts';
+import type { InboxKind } from '../../domain/issuers.ts';
+import { isObject } from '../../domain/jwt-shape.ts';
+import type { Policy } from '../../domain/policy.ts';
+import {
+  ignoredSignal,
+  nameSubject,
+  receiveSignal,
+  refusedSignal,
+  type SubjectIdentifier,
+  type SubjectNamed,
+} from '../../domain/receive-signal.ts';
+import type { Store } from '../../domain/store.ts';
+import type { Target } from '../../domain/targets.ts';
+import type { SignalRead, SignalVerifier } from '../../jwt/signal-verifier.ts';
+import { type Context, originOf } from '../context.ts';
+import type { FloodRecorder } from '../flood-recorder.ts';
+
+export interface InboxParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly signals: SignalVerifier;
+  readonly recorder: FloodRecorder;
+  readonly now: () => number;
+}
+
+/** A message that an issuer on record has signed. */
+export type Read = Extract<SignalRead, { ok: true }>;
+
+/** What is done with a message, where that is not all there is of the targets. */
+interface Limits {
+  readonly only?: Restriction;
+  /** Milliseconds; by default when the message was issued. */
+  readonly happenedAt?: number;
+}
+
+const tenMinutesMs = 600_000;
+
+export class Inbox {
+  readonly #kind: InboxKind;
+  readonly #parts: InboxParts;
+
+  constructor(kind: InboxKind, parts: InboxParts) {
+    this.#kind = kind;
+    this.#parts = parts;
+  }
+
+  /** `types`: header `typ` values that such messages bear; '' when they may bear none. */
+  read(message: string, types: readonly string[]): Promise<SignalRead> {
+    return this.#parts.signals.read(message, this.#kind, types);
+  }
+
+  isRecent({ issuedAt }: Read): boolean {
+    return Math.abs(this.#parts.now() - issuedAt) <= tenMinutesMs;
+  }
+
+  /** Records that a message was refused. `from` is who sent it, where that is certain. */
+  async refuse(ctx: Context, why: string, from: string | null = null): Promise<void> {
+    const { requestId, log } = ctx.state;
+    const origin = { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' } as const;
+    await this.#parts.recorder.record(refusedSignal(origin, this.#kind, why));
+    log.info({ request_id: requestId, inbox: this.#kind, why }, 'an inbox message was refused');
+  }
+
+  /** Resolves to whether the message counts: not when its key was revoked, which is then on record as refused. */
+  async act(
+    ctx: Context,
+    read: Read,
+    targets: readonly Target[],
+    { only = unrestricted, happenedAt = read.issuedAt }: Limits = {},
+  ): Promise<boolean> {
+    const { store, policy, recorder } = this.#parts;
+    const { issuer, keyThumbprint, jti } = read;
+    const origin = { ...originOf(ctx, { kind: 'system', id: issuer.issuer }), channel: 'inbox' } as const;
+    const signal = { kind: this.#kind, issuer, keyThumbprint, happenedAt, jti, targets, only, origin };
+    const { status } = await receiveSignal(store, policy, signal);
+    if (status === 'key_revoked') {
+      await this.refuse(ctx, status);
+      return false;
+    }
+    // Anyone who has seen a message can send it again.
+    if (status === 'repeated') await recorder.record(ignoredSignal(signal, 'repeated'));
+    const { requestId, log } = ctx.state;
+    log.info({ request_id: requestId, inbox: this.#kind, issuer: issuer.issuer, status }, 'inbox');
+    return true;
+  }
+}
+
+/**
+ * A complex subject of CAEP names the session, where it does, and else the user. All its members are meant (RFC 9493
+ * §3.3): of a session whose own or whose user's issuer is named, no other issuer's is ended.
+ */
+export function toNamed({ inbox }: Read, id: unknown): SubjectNamed {
+  if (!isObject(id)) return { status: 'malformed' };
+  const { session, user } = id;
+  if (isObject(session)) {
+    const sessionId = session.id;
+    if (!isId(sessionId)) return { status: 'malformed' };
+    const named = [session.iss, isObject(user) ? user.iss : undefined].filter((iss) => iss !== undefined);
+    const issuers = inbox.governs.filter((issuer) => named.every((iss) => iss === issuer));
+    if (issuers.length === 0) return { status: 'not_governed' };
+    return {
+      status: 'named',
+      targets: issuers.map((issuer) => ({ kind: 'session', issuer, id: sessionId })),
+    };
+  }
+  const simple = isObject(user) ? user : id;
+  const format = simple.format ?? simple.subject_type;
+  return typeof format === 'string'
+    ? nameSubject(inbox, { ...simple, format: format.replace('-', '_') } as SubjectIdentifier)
+    : { status: 'malformed' };
+}

@@ -1,0 +1,69 @@
+// POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
+import { isObject } from '../../domain/jwt-shape.ts';
+import type { SignalFault } from '../../jwt/signal-verifier.ts';
+import { type Context, protect } from '../context.ts';
+import { readBody, readingBody } from '../form.ts';
+import { respond } from '../respond.ts';
+import { Inbox, type InboxParts, toNamed } from './inbox.ts';
+
+const types = ['secevent+jwt'];
+const sessionRevoked = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
+const notAccepted = 'the event token is not accepted';
+
+export function handleSecurityEvents(parts: InboxParts) {
+  const inbox = new Inbox('security_events', parts);
+  return async function securityEvents(ctx: Context): Promise<void> {
+    if (!/^application\/secevent\+jwt *(?:;|$)/i.test(ctx.get('content-type')))
+      return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
+    const message = (await readingBody(ctx, readBody)).toString().trim();
+    protect(ctx, [message]);
+    const read = await inbox.read(message, types);
+    if (!read.ok) {
+      await inbox.refuse(ctx, read.why);
+      return answerError(ctx, errOf[read.why], notAccepted);
+    }
+    const from = read.issuer.issuer;
+    const { events, sub_id } = read.payload;
+    // RFC 8417 §2.2: the value of each event is an object, be it an empty one.
+    if (!isObject(events) || !Object.values(events).every(isObject)) {
+      await inbox.refuse(ctx, 'malformed', from);
+      return answerError(ctx, 'invalid_request', 'events is missing or malformed');
+    }
+    const event = events[sessionRevoked];
+    // The verification event, and events that are none of ours to act on.
+    if (!isObject(event)) return answerReceived(ctx, await inbox.act(ctx, read, []));
+    const named = toNamed(read, sub_id ?? event.subject);
+    if (named.status !== 'named') {
+      await inbox.refuse(ctx, named.status, from);
+      const err = named.status === 'not_governed' ? 'access_denied' : 'invalid_request';
+      return answerError(ctx, err, 'the subject is not accepted');
+    }
+    const at = event.event_timestamp;
+    const happenedAt = typeof at === 'number' ? at * 1000 : read.issuedAt;
+    answerReceived(ctx, await inbox.act(ctx, read, named.targets, { happenedAt }));
+  };
+}
+
+/** RFC 8935 §2.4. */
+const errOf: Readonly<Record<SignalFault, string>> = {
+  malformed: 'invalid_request',
+  missing_claims: 'invalid_request',
+  expired: 'invalid_request',
+  unknown_issuer: 'invalid_issuer',
+  wrong_audience: 'invalid_audience',
+  bad_signature: 'authentication_failed',
+};
+
+function answerReceived(ctx: Context, counts: boolean): void {
+  if (counts) {
+    ctx.body = null;
+    ctx.status = 202;
+  } else {
+    answerError(ctx, errOf.bad_signature, notAccepted);
+  }
+}
+
+function answerError(ctx: Context, err: string, description: string): void {
+  ctx.set('Content-Language', 'en');
+  respond(ctx, 400, { err, description });
+}
