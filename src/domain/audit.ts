@@ -1,10 +1,10 @@
 // Audit events: what is written down of every change and refusal. Here is their shape and how one is made
 // from a request's origin and a token's claims; storage gives them their sequence and time.
 import { type Claims, tokenRef } from './claims.ts';
-import type { AuditAction, Channel } from './vocabulary.ts';
+import type { ActorKind, AuditAction, Channel } from './vocabulary.ts';
 
 export interface Actor {
-  readonly kind: 'client' | 'user' | 'operator' | 'system';
+  readonly kind: ActorKind;
   readonly id: string | null;
 }
 

@@ -1,15 +1,14 @@
 // Revocations: rows of an append-only log that say "whoever bears this target and was issued at or before
 // the cutoff is dead". A final revocation is one whose cutoff never ends.
+
 import type { Actor, Origin } from './audit.ts';
 import { type Claims, isJwt, type RegisteredToken, type TokenUse } from './claims.ts';
+import { dayMs, hourMs } from './durations.ts';
 import { type Target, type TargetKey, targetKey, targetsOf } from './targets.ts';
 import type { Channel, Reason } from './vocabulary.ts';
 
 /** The cutoff of a final revocation: the last millisecond of the year 9999. */
 export const forever = 253402300799999;
-
-const hourMs = 3_600_000;
-const dayMs = 24 * hourMs;
 
 /** Why and by whom: every row of the log says so. */
 export interface Cause {

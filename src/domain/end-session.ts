@@ -7,7 +7,7 @@ import { hasLivingBearer } from './remains.ts';
 import { decideRevocation } from './revoke-target.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
-import type { Target } from './targets.ts';
+import { sessionTarget } from './targets.ts';
 
 export type SessionEnded =
   | { readonly status: 'ended' | 'already_ended'; readonly seq: number }
@@ -27,7 +27,7 @@ export async function endSession(
       return { outcome: { status: 'not_found' }, effects: { events: [unknownSession(sessionId, cause)] } };
     const wasLiving = isLiving(facts, session, now);
     const order = {
-      target: targetOf(session),
+      target: sessionTarget(session),
       further: [],
       only: unrestricted,
       cutoff: null,
@@ -78,9 +78,5 @@ function unknownSession(id: string, { origin, reason, reasonText }: Cause): NewE
 }
 
 function isLiving(facts: Facts, session: Session, now: number): boolean {
-  return hasLivingBearer(facts, [targetOf(session)], now);
-}
-
-function targetOf({ issuer, sessionId }: Session): Target {
-  return { kind: 'session', issuer, id: sessionId };
+  return hasLivingBearer(facts, [sessionTarget(session)], now);
 }

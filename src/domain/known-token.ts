@@ -2,7 +2,7 @@
 // one place where these sources meet; introspection, revocation and logout ask nothing else.
 import { beforeAllTime, type Claims, type Digest, type RegisteredToken } from './claims.ts';
 import { openEnd } from './cutoffs.ts';
-import { dayMs } from './policy.ts';
+import { dayMs } from './durations.ts';
 import type { Facts } from './store.ts';
 
 /** What verification says of a presented token. */

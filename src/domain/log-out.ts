@@ -15,7 +15,7 @@ import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
-import { type Target, targetKey, targetOf, tokenTarget, unitOf } from './targets.ts';
+import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from './targets.ts';
 import { isRevocable, type Standing } from './verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from './vocabulary.ts';
 
@@ -222,9 +222,7 @@ function plan(
 
 function countLiving(facts: Facts, sessions: readonly Session[], now: number): number | null {
   if (sessions.length === 0) return null;
-  const targets = sessions.map(
-    ({ issuer, sessionId }): Target => ({ kind: 'session', issuer, id: sessionId }),
-  );
+  const targets = sessions.map(sessionTarget);
   const areAlive = facts.together(...targets.map((target) => () => hasLivingBearer(facts, [target], now)));
   return areAlive.filter((isAlive) => isAlive).length;
 }

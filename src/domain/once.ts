@@ -1,6 +1,8 @@
 // Orders that may be repeated: under one idempotency key an order is carried out once, and its repetition
 // gets the first outcome. Key and outcome are committed with what was ordered.
+
 import type { Digest } from './claims.ts';
+import { dayMs } from './durations.ts';
 import type { Decision, Facts } from './store.ts';
 
 export interface OnceKey {
@@ -11,7 +13,7 @@ export interface OnceKey {
 
 export type Repeated = { readonly status: 'key_reused' };
 
-const keptMs = 86_400_000;
+const keptMs = dayMs;
 
 /** Wraps a decision whose outcome is plain JSON. The same key with another request is `key_reused`. */
 export function once<T>(

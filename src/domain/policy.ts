@@ -11,8 +11,7 @@ export interface Policy {
   readonly refreshGraceMs: number;
 }
 
-export const dayMs = 86_400_000;
-
+/** From the settings, whose units differ. */
 export function policyOf(config: {
   publicUrl: string;
   clockSkewSeconds: number;

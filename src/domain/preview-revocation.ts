@@ -1,7 +1,9 @@
 // What would a revocation end? Counted among registered tokens, by the same rules as verdicts, page by page
 // so that nobody waits for it. It changes nothing, and it knows nothing of tokens that were never registered.
+
 import type { RegisteredToken } from './claims.ts';
 import { covers, keysOf, type Revocation } from './cutoffs.ts';
+import { hourMs } from './durations.ts';
 import type { Policy } from './policy.ts';
 import { endsForGood, type RevokeOrder, rowOf } from './revoke-target.ts';
 import type { Facts, Store } from './store.ts';
@@ -22,7 +24,6 @@ export interface Preview {
 
 type ActivityAge = 'hour' | 'day' | 'week' | 'month' | 'older';
 
-const hourMs = 3_600_000;
 const ages: readonly (readonly [ActivityAge, number])[] = [
   ['hour', hourMs],
   ['day', 24 * hourMs],

@@ -3,10 +3,9 @@
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
 //   heads, upkeep, append_only_passes hold a handful of numbers
 // Events and ended sessions, which take more than a comparison, are in purge.ts.
-import { dayMs } from './policy.ts';
+import { dayMs, hourMs } from './durations.ts';
 import type { DueRows, EndedSessions } from './upkeep-store.ts';
 
-const hourMs = 3_600_000;
 /** Registrations are kept so long after they expire, those of JWTs after those would end as signed. */
 export const tokensKeptMs = hourMs;
 const endedSessionsKeptMs = 7 * dayMs;

@@ -1,7 +1,8 @@
 // Purging: deletes what can no longer change a verdict, and audit events that are older than the operator
 // wants them and sealed. By one process, in small batches, and never without an event.
 import { eventOf, type Origin } from './audit.ts';
-import { dayMs, type Policy } from './policy.ts';
+import { dayMs } from './durations.ts';
+import type { Policy } from './policy.ts';
 import { dueRows, endedSessions, purgeRules, tokensKeptMs } from './purge-rules.ts';
 import { nowOf, recordEvents, type Store } from './store.ts';
 import type { Purged } from './upkeep-store.ts';

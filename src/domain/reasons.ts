@@ -80,9 +80,13 @@ export const reasonRules: Readonly<Record<Reason, ReasonRule>> = {
   },
 };
 
+export function isReason(text: string): text is Reason {
+  return (reasons as readonly string[]).includes(text);
+}
+
 /** Is this a code that such a caller may give? */
 export function isCallerReason(text: string, caller: 'anyone' | 'operators' = 'anyone'): text is Reason {
-  if (!(reasons as readonly string[]).includes(text)) return false;
-  const { givenBy } = reasonRules[text as Reason];
+  if (!isReason(text)) return false;
+  const { givenBy } = reasonRules[text];
   return givenBy === 'anyone' || givenBy === caller;
 }

@@ -1,8 +1,10 @@
 // Signals of other systems (inboxes): whatever its standard, a message becomes revocations under the
 // names it gives. It counts once, and it ends nothing that was issued after the event it tells of.
+
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import { digestOf, isId } from './claims.ts';
-import { type Cause, type Restriction, unrestricted } from './cutoffs.ts';
+import type { Cause, Restriction } from './cutoffs.ts';
+import { dayMs } from './durations.ts';
 import type { Inbox, InboxKind, Issuer } from './issuers.ts';
 import type { Policy } from './policy.ts';
 import { decideRevocation, endsForGood, type RevokeOrder } from './revoke-target.ts';
@@ -19,7 +21,7 @@ export interface Signal {
   readonly jti: string;
   /** Empty: the message is only taken note of (a verification event). */
   readonly targets: readonly Target[];
-  readonly only?: Restriction;
+  readonly only: Restriction;
   readonly origin: Origin;
 }
 
@@ -29,8 +31,9 @@ export interface Signal {
  */
 export type SignalReceived = { readonly status: 'done' | 'repeated' | 'key_revoked' };
 
-const rememberedMs = 7 * 86_400_000;
+const rememberedMs = 7 * dayMs;
 
+/** Does what a message says, once for its issuer, `jti` and targets within seven days. Rejects with `StoreUnavailable`. */
 export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
   // One bearer of a global token revocation may name several users, each in a body of its own.
   const names = JSON.stringify(signal.targets);
@@ -52,7 +55,7 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
       const order: RevokeOrder = {
         target,
         further: [],
-        only: signal.only ?? unrestricted,
+        only: signal.only,
         cutoff: null,
         end: null,
         cause,

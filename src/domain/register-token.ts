@@ -21,7 +21,8 @@ import {
   openEnd,
   type Revocation,
 } from './cutoffs.ts';
-import { dayMs, type Policy } from './policy.ts';
+import { dayMs } from './durations.ts';
+import type { Policy } from './policy.ts';
 import { tokensKeptMs } from './purge-rules.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -78,6 +79,10 @@ interface Refused {
   readonly problem: string;
 }
 
+/**
+ * Decides on one registration and makes it durable. What is in conflict or refused leaves an event
+ * `registration_refused`. Rejects with `StoreUnavailable`.
+ */
 export async function registerToken(
   store: Store,
   policy: Policy,

@@ -55,6 +55,10 @@ export type TargetRevoked =
     }
   | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
 
+/**
+ * Ends all that bears a name, in one row each. A repeated order with the same idempotency key gets the first outcome.
+ * Rejects with `StoreUnavailable`.
+ */
 export async function revokeTarget(
   store: Store,
   policy: Policy,

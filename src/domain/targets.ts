@@ -40,12 +40,17 @@ export function isFinal({ kind }: Target, reusesIds: boolean): boolean {
   return !cutoffKinds.has(kind) && !isReused;
 }
 
+/** 32 hex digits: the same for the same kind, issuer and id, and for no others. */
 export function targetKey(target: Target): TargetKey {
   return hash('sha256', `${target.kind}\0${target.issuer}\0${target.id}`, 'hex').slice(0, 32);
 }
 
 export function tokenTarget(claims: Claims): Target {
   return { kind: 'token', issuer: '', id: claims.tokenDigest };
+}
+
+export function sessionTarget({ issuer, sessionId }: { issuer: string; sessionId: string }): Target {
+  return { kind: 'session', issuer, id: sessionId };
 }
 
 /** The target of this kind that the token bears, if it has such a name. */

@@ -3,10 +3,11 @@
 import type { Claims, Digest, TokenUse } from './claims.ts';
 import { beforeAllTime, isId, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
+import { dayMs } from './durations.ts';
 import { foreignTypes, type Reading } from './issuers.ts';
 import { typeOf, type UntrustedJwt } from './jwt-shape.ts';
 import { endOfSigned, issuedFrom } from './known-token.ts';
-import { dayMs, type Policy } from './policy.ts';
+import type { Policy } from './policy.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from './shown-members.ts';
 
 export type JwtRefusal = 'wrong_type' | 'wrong_audience' | 'id_token' | 'malformed_claims' | 'missing_claims';
@@ -20,6 +21,7 @@ type Payload = UntrustedJwt['payload'];
 /** Thrown inside this file for a claim of the wrong type; never leaves it. */
 class Malformed extends Error {}
 
+/** What a JWT says whose signature holds. `digest` is that of its whole string. Never throws, whatever the payload holds. */
 export function readVerifiedJwt(
   digest: Digest,
   jwt: UntrustedJwt,

@@ -95,3 +95,7 @@ export const authMethods = [
   'none',
 ] as const;
 export type AuthMethod = (typeof authMethods)[number];
+
+/** Who did what an audit event tells. */
+export const actorKinds = ['client', 'user', 'operator', 'system'] as const;
+export type ActorKind = (typeof actorKinds)[number];

@@ -1,13 +1,12 @@
 // The filters that all views of the audit trail share.
 import { isIP } from 'node:net';
+import { isReason } from '../domain/reasons.ts';
 import type { EventFilter } from '../domain/store.ts';
-import { auditActions, reasons } from '../domain/vocabulary.ts';
+import { actorKinds, auditActions } from '../domain/vocabulary.ts';
 import { plainAddress } from './context.ts';
 import { idLengthMax } from './members.ts';
-import { type Query, readTime } from './query.ts';
+import { type Query, readInterval } from './query.ts';
 import { badParameter } from './refusal.ts';
-
-const actorKinds = ['client', 'user', 'operator', 'system'];
 
 interface Filter {
   readonly member: keyof EventFilter;
@@ -36,7 +35,6 @@ function patternFilter(
 }
 
 const isAction = (text: string) => (auditActions as readonly string[]).includes(text);
-const isReason = (text: string) => (reasons as readonly string[]).includes(text);
 
 const textFilters: Readonly<Record<string, Filter>> = {
   user_id: idFilter('userId'),
@@ -51,7 +49,7 @@ const textFilters: Readonly<Record<string, Filter>> = {
   reason: patternFilter('reason', isReason, 'is not a reason code'),
   actor_kind: patternFilter(
     'actorKind',
-    (text) => actorKinds.includes(text),
+    (text) => (actorKinds as readonly string[]).includes(text),
     `must be one of: ${actorKinds.join(', ')}`,
   ),
   actor_id: idFilter('actorId'),
@@ -71,9 +69,5 @@ export function readFilter(query: Query): Omit<EventFilter, 'below'> {
     if (problem !== undefined) throw badParameter(name, problem);
     filter[member] = plain ? plain(text) : text;
   }
-  const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
-  if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');
-  if (from !== undefined) filter.from = from;
-  if (to !== undefined) filter.to = to;
-  return filter as Omit<EventFilter, 'below'>;
+  return { ...filter, ...readInterval(query) } as Omit<EventFilter, 'below'>;
 }

@@ -1,4 +1,5 @@
 // GET /v1/audit/summary: how often what happened, by hour or day, for charts.
+import { dayMs, hourMs } from '../domain/durations.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import type { AuditParts } from './audit-events.ts';
 import { filterNames, readFilter } from './audit-query.ts';
@@ -7,7 +8,7 @@ import { readQuery } from './query.ts';
 import { badParameter } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
 
-const intervals = { hour: 3_600_000, day: 86_400_000 } as const;
+const intervals = { hour: hourMs, day: dayMs } as const;
 /** A month of hours, three years of days. */
 const intervalsMax = { hour: 31 * 24, day: 3 * 366 } as const;
 const intervalsDefault = { hour: 24, day: 30 } as const;

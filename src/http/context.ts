@@ -38,6 +38,12 @@ export function requestIdOf(header: string): string {
 
 const channelOf = { oauth: 'oauth', logout: 'logout', v1: 'api' } as const;
 
+/** Is the body of this media type, whatever its parameters (RFC 9110 §8.3.1)? */
+export function isOfType(ctx: Context, mediaType: string): boolean {
+  const [type = ''] = ctx.get('content-type').split(';', 1);
+  return type.trim().toLowerCase() === mediaType;
+}
+
 /** The token in `Authorization: Bearer` (RFC 6750 §2.1). */
 export function bearerOf(ctx: Context): string | undefined {
   return /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization'))?.[1];

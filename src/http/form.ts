@@ -2,8 +2,10 @@
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
 import type { IncomingMessage } from 'node:http';
-import { type Context, dropChosenNames, protect, secretNames } from './context.ts';
+import { type Context, dropChosenNames, isOfType, protect, secretNames } from './context.ts';
 import { badParameter, Refusal, safeName } from './refusal.ts';
+
+export const formType = 'application/x-www-form-urlencoded';
 
 export type Form = ReadonlyMap<string, string>;
 
@@ -28,10 +30,8 @@ export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promi
 }
 
 async function takeForm(ctx: Context): Promise<Form> {
-  const type = ctx.get('content-type');
-  if (!/^application\/x-www-form-urlencoded[ \t]*(?:;|$)/i.test(type)) {
-    throw new Refusal('unsupported_media_type', 'the content type must be application/x-www-form-urlencoded');
-  }
+  if (!isOfType(ctx, formType))
+    throw new Refusal('unsupported_media_type', `the content type must be ${formType}`);
   const form = parseForm(await readBody(ctx));
   for (const name of secretNames) {
     const secret = form.get(name);

@@ -1,6 +1,8 @@
 // For those who run the server: is it alive, is it ready, which version is it?
+
 import type { Store } from '../domain/store.ts';
 import type { Context } from './context.ts';
+import { retryAfterSeconds } from './overload.ts';
 import { respond } from './respond.ts';
 
 export interface HealthParts {
@@ -21,7 +23,7 @@ export function handleHealth({ store, isDraining, version, nodeVersion }: Health
       const faults = isDraining() ? { server: 'stopping' } : await store.findFaults();
       const checks = { database: 'ok', migrations: 'ok', ...faults };
       if (Object.keys(faults).length === 0) return respond(ctx, 200, { status: 'ready', checks });
-      ctx.set('Retry-After', '1');
+      ctx.set('Retry-After', retryAfterSeconds);
       respond(ctx, 503, { status: 'not_ready', checks });
     },
 

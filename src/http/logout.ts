@@ -16,9 +16,9 @@ import { plainText } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
 import { bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
-import { bearerOf, type Context, originOf, protect } from './context.ts';
+import { bearerOf, type Context, isOfType, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { hasBody, readBody, readForm, readingBody } from './form.ts';
+import { formType, hasBody, readBody, readForm, readingBody } from './form.ts';
 import { check, isJson, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import { type GivenReason, readReason } from './reason.ts';
@@ -94,11 +94,11 @@ async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
 }
 
 async function takeBody(ctx: Context): Promise<unknown> {
-  const type = ctx.get('content-type');
-  if (!hasBody(ctx) || (type === '' && (await readBody(ctx)).length === 0)) return {};
-  if (/^application\/x-www-form-urlencoded/i.test(type)) return Object.fromEntries(await readForm(ctx));
+  const hasType = ctx.get('content-type') !== '';
+  if (!hasBody(ctx) || (!hasType && (await readBody(ctx)).length === 0)) return {};
+  if (isOfType(ctx, formType)) return Object.fromEntries(await readForm(ctx));
   if (isJson(ctx)) return readJson(ctx);
-  const message = 'the content type must be application/json or application/x-www-form-urlencoded';
+  const message = `the content type must be application/json or ${formType}`;
   throw new Refusal('unsupported_media_type', message);
 }
 

@@ -34,12 +34,19 @@ const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|
 const yearZero = Date.parse('0000-01-01T00:00:00Z');
 
 /** Milliseconds of an RFC 3339 time. */
-export function readTime(query: Query, name: string): number | undefined {
+function readTime(query: Query, name: string): number | undefined {
   const text = query.get(name);
   if (text === undefined) return undefined;
   const ms = parseTime(text);
   if (Number.isNaN(ms)) throw badParameter(name, 'must be an RFC 3339 time such as 2026-11-20T10:30:00Z');
   return ms;
+}
+
+/** `from` and `to`, half-open, where they are given. */
+export function readInterval(query: Query): { readonly from?: number; readonly to?: number } {
+  const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
+  if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');
+  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
 }
 
 /**

@@ -8,12 +8,12 @@ import { parseJwt } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
-import { isCallerReason } from '../domain/reasons.ts';
+import { isCallerReason, isReason } from '../domain/reasons.ts';
 import type { RevokeOrder } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
 import { signedEndOf } from '../domain/verified-jwt.ts';
-import { type Permission, reasons } from '../domain/vocabulary.ts';
+import type { Permission } from '../domain/vocabulary.ts';
 import type { Context } from './context.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { type RevocationBody, type TargetBody, targetOfBody } from './revocation-wire.ts';
@@ -24,6 +24,7 @@ export interface ReadOrder {
   readonly typedIds: readonly string[];
 }
 
+/** From the body of POST /v1/revocations. @throws Refusal `invalid_request`, which names the member. */
 export async function readOrder(
   store: Store,
   policy: Policy,
@@ -39,10 +40,10 @@ export async function readOrder(
     signedEnd,
     typedIds,
   } = await resolveTarget(store, policy, body.target);
-  const isCode = (reasons as readonly string[]).includes(body.reason);
+  const isCode = isReason(body.reason);
   if (isCode && !isCallerReason(body.reason, 'operators'))
     throw badParameter('reason', 'is one that only the server gives');
-  const text = body.reason_text ?? (isCode ? '' : body.reason);
+  const texts = [isCode ? '' : body.reason, body.reason_text ?? ''].filter((text) => text !== '');
   return {
     order: {
       target,
@@ -53,7 +54,7 @@ export async function readOrder(
       ...(signedEnd !== undefined && { signedEnd }),
       cause: {
         reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
-        reasonText: plainText(text, reasonTextMax, presented),
+        reasonText: plainText(texts.join('; '), reasonTextMax, presented),
         origin,
       },
       action: 'bulk_revoke',

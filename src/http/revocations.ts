@@ -2,10 +2,11 @@
 // the log of what was ended.
 import type { OnceKey, Repeated } from '../domain/once.ts';
 import type { Policy } from '../domain/policy.ts';
+import { isReason } from '../domain/reasons.ts';
 import { namedBy, type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
 import type { RevocationFilter, Store } from '../domain/store.ts';
 import { type Target, type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
-import { permissions, reasons } from '../domain/vocabulary.ts';
+import { permissions } from '../domain/vocabulary.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from './confirm.ts';
 import { type Context, originOf } from './context.ts';
@@ -15,9 +16,9 @@ import {
   fingerprintOf,
   type Query,
   readCursor,
+  readInterval,
   readLimit,
   readQuery,
-  readTime,
   respondPage,
 } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
@@ -120,19 +121,15 @@ function readFilter(query: Query, policy: Policy): RevocationFilter {
   }
   if (kind !== undefined && !isKind(kind))
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
-  if (reason !== undefined && !(reasons as readonly string[]).includes(reason))
-    throw badParameter('reason', 'is not a reason of the vocabulary');
+  if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');
   if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
-  const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
-  if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');
   const of = issuer ?? policy.publicUrl;
   return {
     ...(kind !== undefined && { kind }),
     ...(issuer !== undefined && { issuer }),
     ...(kind !== undefined && id !== undefined && { key: targetKey(targetNamed(kind, of, id)) }),
     ...(reason !== undefined && { reason }),
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
+    ...readInterval(query),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Policy } from '../domain/policy.ts';
 import { type Registered, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, dropChosenNames, originOf, protect } from './context.ts';
+import { type Context, dropChosenNames, isOfType, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { bodyBytesMax, demandPlain } from './form.ts';
 import { parseJson, readJsonOfSize, secretsIn } from './json.ts';
@@ -76,7 +76,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
 
   return async function registerTokens(ctx: Context): Promise<void> {
     const registrar = await auth.permitWithin(ctx, 'register');
-    if (/^application\/x-ndjson *(?:;|$)/i.test(ctx.get('content-type'))) {
+    if (isOfType(ctx, 'application/x-ndjson')) {
       demandPlain(ctx);
       // What the caller named the request by may be a token of a line to come.
       ctx.state.requestId = randomUUID();

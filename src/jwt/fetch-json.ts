@@ -11,6 +11,10 @@ export class FetchFailed extends Error {
 
 export type FetchJson = (url: string) => Promise<unknown>;
 
+/**
+ * Resolves to the parsed document, of at most 1 MiB, within 5 seconds; follows no redirect.
+ * @throws FetchFailed, in words for the operator.
+ */
 export async function fetchJson(url: string): Promise<unknown> {
   const signal = AbortSignal.timeout(timeoutMs);
   try {

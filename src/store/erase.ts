@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { commitmentsOf } from '../domain/audit-leaf.ts';
 import type { Digest } from '../domain/claims.ts';
 import { isLimited } from '../domain/cutoffs.ts';
-import { targetKey } from '../domain/targets.ts';
+import { sessionTarget, targetKey } from '../domain/targets.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, toEvent } from './audit-rows.ts';
 import { readNote, writeNote } from './notes.ts';
@@ -50,7 +50,7 @@ export async function eraseSessions(
     const ended: string[] = [];
     for (const { session_id: id, issuer, created_at, expires_at } of sessions) {
       const keys = [
-        targetKey({ kind: 'session', issuer, id }),
+        targetKey(sessionTarget({ issuer, sessionId: id })),
         targetKey({ kind: 'subject', issuer, id: userId }),
       ];
       const rows = await listCoverage(tx, keys);

@@ -59,6 +59,7 @@ const clockDifferenceMs = 1_000;
 const inPlaceAgeMs = 100;
 const replaced = 'the file of the database was deleted or replaced under the server; restart it';
 
+/** `sqlite:PATH` or `postgres://…`. Connects with the first question or decision, which rejects where that fails. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
   return new KnexStore(dialectOf(databaseUrl), options);
 }

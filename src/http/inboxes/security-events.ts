@@ -1,7 +1,7 @@
 // POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
-import { type Context, protect } from '../context.ts';
+import { type Context, isOfType, protect } from '../context.ts';
 import { readBody, readingBody } from '../form.ts';
 import { respond } from '../respond.ts';
 import { Inbox, type InboxParts, toNamed } from './inbox.ts';
@@ -13,7 +13,7 @@ const notAccepted = 'the event token is not accepted';
 export function handleSecurityEvents(parts: InboxParts) {
   const inbox = new Inbox('security_events', parts);
   return async function securityEvents(ctx: Context): Promise<void> {
-    if (!/^application\/secevent\+jwt *(?:;|$)/i.test(ctx.get('content-type')))
+    if (!isOfType(ctx, 'application/secevent+jwt'))
       return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
     const message = (await readingBody(ctx, readBody)).toString().trim();
     protect(ctx, [message]);
