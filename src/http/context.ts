@@ -19,6 +19,8 @@ export interface State {
   clientId: string | null;
   /** Who calls, once that is known: a client, or the user of a bearer token. */
   caller: Actor | null;
+  /** As it came, once it was read. */
+  body: Buffer | null;
   /** Secrets of the request that its User-Agent repeats. */
   secrets: Set<string>;
   /** The User-Agent as it may be written down, without those; undefined until somebody asks. */
@@ -87,13 +89,30 @@ export function protect(ctx: Context, secrets: Iterable<string>): void {
   }
 }
 
+/** Shorter names of requests are nobody's secret, as far as one can tell without the body. */
+const secretLengthMin = 16;
+/** No browser has one in its name. */
+const longWord = /[^\s;,()]{20}/;
+/** Every text of twice this length that is in both has a part of it that begins at a multiple of it. */
+const stride = secretLengthMin / 2;
+
 /**
- * Of a body that could not be read nobody knows which secrets it holds: what the caller named the request and himself
- * by may be one of them.
+ * Of a body that could not be understood nobody knows which of it is secret: what the caller named the request and
+ * himself by is dropped where it is in the body, too; and where the body was not even read, where it may be.
  */
-export function dropChosenNames({ state }: Context): void {
-  state.requestId = randomUUID();
-  state.userAgent = null;
+export function dropChosenNames(ctx: Context): void {
+  const { state } = ctx;
+  const { body } = state;
+  const isRisky = body === null ? state.requestId.length >= secretLengthMin : body.includes(state.requestId);
+  if (isRisky) state.requestId = randomUUID();
+  const userAgent = ctx.get('user-agent');
+  if (body === null ? longWord.test(userAgent) : sharesText(userAgent, body)) state.userAgent = null;
+}
+
+function sharesText(text: string, body: Buffer): boolean {
+  for (let from = 0; from + stride <= text.length; from += stride)
+    if (body.includes(text.slice(from, from + stride))) return true;
+  return false;
 }
 
 /**

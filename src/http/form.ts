@@ -43,7 +43,9 @@ async function takeForm(ctx: Context): Promise<Form> {
 /** A body of at most `bytesMax` bytes, of any type. */
 export async function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
   demandPlain(ctx);
-  return collect(ctx.req, bytesMax);
+  const body = await collect(ctx.req, bytesMax);
+  ctx.state.body = body;
+  return body;
 }
 
 /** Refuses compressed bodies, whichever header tells of it: Node leaves them as they come. */

@@ -21,6 +21,7 @@ export function identify(log: Logger, trusted: BlockList) {
     ctx.state.route = 'none';
     ctx.state.clientId = null;
     ctx.state.caller = null;
+    ctx.state.body = null;
     ctx.state.secrets = new Set();
     ctx.state.userAgent = undefined;
     ctx.state.log = log;

@@ -3,6 +3,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { digestOf } from '../../src/domain/claims.ts';
@@ -322,8 +323,11 @@ testEachDatabase(
 testEachDatabase(
   'POST /v1/tokens with NDJSON that stops is answered for what came, and by the name of the limit',
   async (t, app) => {
-    const received: IncomingMessage[] = [];
-    const receive = (message: unknown) => received.push((message as { request: IncomingMessage }).request);
+    const sockets = new Map<string, Socket>();
+    const receive = (message: unknown) => {
+      const { url, socket } = (message as { request: IncomingMessage }).request;
+      sockets.set(`${socket.localPort}${url}`, socket);
+    };
     subscribe('http.server.request.start', receive);
     t.teardown(() => unsubscribe('http.server.request.start', receive));
     const { port } = new URL(app.url);
@@ -331,8 +335,6 @@ testEachDatabase(
       authorization: authorization(await app.issuer()),
       'content-type': 'application/x-ndjson',
     };
-    const socketOf = (path: string) =>
-      received.find(({ url, socket }) => url === path && socket.localPort === Number(port))?.socket;
     for (const lines of [1, 250]) {
       const path = `/v1/tokens?${lines}`;
       const sent = request(`${app.url}${path}`, { method: 'POST', headers });
@@ -341,7 +343,7 @@ testEachDatabase(
       const items = tokens.map((token) => JSON.stringify(app.registration({ token, client_id: 'c1' })));
       sent.write(`${items.join('\n')}\n`);
       await eventually(async () => (await app.isActive(tokens.at(-1) as string)) || undefined);
-      socketOf(path)?.emit('timeout');
+      sockets.get(`${port}${path}`)?.emit('timeout');
       const [response] = await answered;
       const answers = (await text(response))
         .trim()
