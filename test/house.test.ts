@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
-import { settings } from '../src/config.ts';
+import { ConfigError, readConfig, settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
 import { auditActions, permissions, reasons } from '../src/domain/vocabulary.ts';
 import { type RefusalCode, refusalCodes } from '../src/http/refusal.ts';
@@ -71,21 +71,29 @@ test('domain imports no other room, and nothing that speaks HTTP, SQL or to the 
   );
 });
 
-test('http and store do not know each other', (t) => {
-  t.deepEqual(
-    importsOf(sources.filter(within('src/http/')), (name) => /^src\/store\/|^knex$/.test(name)),
-    [],
-  );
-  t.deepEqual(
-    importsOf(sources.filter(within('src/store/')), (name) => /^src\/(http|cli)\/|koa/.test(name)),
-    [],
-  );
-});
+/** Which other rooms each room may import. None imports the edge: app, server, main, the command line. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  'src/config/': ['src/config.ts'],
+  'src/jwt/': ['src/domain/', 'src/short-memory.ts'],
+  'src/store/': ['src/domain/'],
+  'src/http/': ['src/domain/', 'src/jwt/', 'src/short-memory.ts', 'src/local-url.ts', 'src/package-root.ts'],
+  'src/upkeep/': ['src/domain/', 'src/store/', 'src/config.ts'],
+  'src/workers/': ['src/config.ts', 'src/http/'],
+};
 
-test('no room imports the edge: app, server, main and the command line', (t) => {
-  const rooms = sources.filter(within('src/domain/', 'src/http/', 'src/store/'));
+test('each room imports only the rooms below it', (t) => {
+  for (const [room, below] of Object.entries(rooms)) {
+    const allowed = [room, ...below];
+    const isForbidden = (name: string) =>
+      name.startsWith('src/') && !allowed.some((path) => name.startsWith(path));
+    t.deepEqual(importsOf(sources.filter(within(room)), isForbidden), [], room);
+  }
   t.deepEqual(
-    importsOf(rooms, (name) => /^src\/(app|server|main|config)\.ts$|^src\/cli\//.test(name)),
+    importsOf(sources.filter(within('src/http/')), (name) => name === 'knex'),
+    [],
+  );
+  t.deepEqual(
+    importsOf(sources.filter(within('src/store/')), (name) => name.startsWith('koa')),
     [],
   );
 });
@@ -186,6 +194,16 @@ function problemsIn(value: unknown): Record<string, unknown>[] {
   const isProblem = typeof members.type === 'string' && members.type.startsWith('/problems/');
   return [...(isProblem ? [members] : []), ...Object.values(members).flatMap(problemsIn)];
 }
+
+test('no alias of /logout takes a path that is mounted', async (t) => {
+  const { routes } = await appOn({} as Store);
+  for (const { path } of routes.filter(({ path }) => !path.includes('.well-known')))
+    t.throws(
+      () => readConfig({ LOGOUT_ALIASES: path.replaceAll(':', '') }),
+      { instanceOf: ConfigError },
+      path,
+    );
+});
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
   const app = await appOn({} as Store);

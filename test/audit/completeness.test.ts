@@ -6,6 +6,7 @@ import type { Channel } from '../../src/domain/vocabulary.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { appOn } from '../helpers/app-parts.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
 import { inboxOutcomes, inboxWorld } from './walk/inboxes.ts';
 import {
@@ -46,7 +47,7 @@ testOutcomes(
     const world = await inboxWorld(app);
     // Its keys are noted when they are first seen, which is an event of its own.
     await app.introspect(await world.issuer.sign());
-    await eventually(async () => (await app.events('issuer_key_seen')).length === 1);
+    await eventually(async () => (await app.events('issuer_key_seen')).length === 1 || undefined);
     return world;
   },
   inboxOutcomes,
@@ -71,14 +72,14 @@ testEachDatabase('a key that an issuer has not used before is an event, once', a
   const issuer = await TestIssuer.fetched(app);
   t.teardown(() => issuer.stop());
   await app.introspect(await issuer.sign());
-  await eventually(async () => (await app.events('issuer_key_seen')).length === 1);
+  await eventually(async () => (await app.events('issuer_key_seen')).length === 1 || undefined);
   const [seen] = await app.events('issuer_key_seen');
   t.like(seen, { channel: 'system', actor: { kind: 'system', id: null }, requestId: null, ip: null });
   t.like(seen?.metadata, { issuer: issuer.name, kid: 'k1' });
   await issuer.rotate('k2');
   app.advance(400);
   await app.introspect(await issuer.sign());
-  await eventually(async () => (await app.events('issuer_key_seen')).length === 2);
+  await eventually(async () => (await app.events('issuer_key_seen')).length === 2 || undefined);
   const other = await app.another();
   await other.introspect(await issuer.sign());
   await other.stop();
@@ -118,8 +119,3 @@ testEachDatabase(
     });
   },
 );
-
-async function eventually(isSo: () => Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 200 && !(await isSo()); attempt++)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-}
