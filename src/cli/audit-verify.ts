@@ -1,8 +1,10 @@
 // `audit verify`: the database, an export or a single proof. Exit code 0 when all holds, 1 when not.
+
 import { Command } from 'commander';
 import type { JSONWebKeySet } from 'jose';
 import { readConfig } from '../config.ts';
 import { UnreadableRecord } from '../domain/audit-record.ts';
+import { isObject } from '../domain/jwt-shape.ts';
 import { type ReadSeal, sealReader } from '../domain/seals.ts';
 import { checkProof, type InclusionProof } from '../domain/trail-proof.ts';
 import { type TrailReport, verifyTrail } from '../domain/verify-trail.ts';
@@ -63,10 +65,6 @@ async function readKeys(process: NodeJS.Process, file: string | undefined): Prom
   const own = new SealKeys(readConfig(process.env).sealKeyFile).publicKeys();
   if (own.keys.length > 0) return own;
   throw new Refusal('invalid_request', 'There are no keys to verify with. Give them with --keys.');
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function verifyDatabase(

@@ -19,7 +19,7 @@ const remedies: Readonly<Record<string, string>> = {
   '42501': 'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
   '53100': diskFull,
-  ENOSPC: diskFull,
+  ENOSPC: 'The disk is full. Free room there, then repeat.',
   SQLITE_BUSY: 'Another process has held the database for too long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
   SQLITE_CORRUPT:
@@ -29,13 +29,13 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_IOERR:
     'The disk does not read or write the database file. See what the system says of it (dmesg), then repeat.',
   SQLITE_NOTADB: 'The file that DATABASE_URL names is not a database. Correct DATABASE_URL.',
-  SQLITE_READONLY: 'This user may not write the database file or its folder. Grant it.',
+  SQLITE_READONLY: 'This user may not write the database file or its folder. Give it the permission.',
 };
 
 /** What to do about an address and port, which the message names before. */
 const listenRemedies: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
-  EACCES: 'may not be listened on by this user. Choose a port over 1023, or grant it.',
+  EACCES: 'is not for this user to listen on. Choose a port over 1023, or give the user the permission.',
 };
 
 /** What to do about a path, which the message names before. */

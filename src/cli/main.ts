@@ -35,7 +35,7 @@ program.hook('preAction', (_, command) => {
 
 program
   .command('serve')
-  .description('serve: what is done without a command, and by npm start')
+  .description('run the server; so do `npm start` and no command at all')
   .action(() => serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
@@ -47,14 +47,22 @@ program.addCommand(keysCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
 // So that mistakes are told in the same words everywhere.
-for (const command of program.commands) command.copyInheritedSettings(program);
+inheritSettings(program);
 
+const hasWords = process.argv.slice(2).some((word) => word !== '--');
 try {
   // Not as commander's default command: that would be handed whatever is no command.
-  await program.parseAsync(process.argv.length > 2 ? process.argv : [...process.argv, 'serve']);
+  await program.parseAsync(hasWords ? process.argv : [...process.argv.slice(0, 2), 'serve']);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);
   process.exitCode = error instanceof ConfigError ? 78 : 1;
+}
+
+function inheritSettings(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    inheritSettings(command);
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -38,7 +38,7 @@ export function printer(process: NodeJS.Process) {
     /** With a secret that nobody is shown again. */
     showOnce: (wire: Record<string, unknown>, json: boolean | undefined) =>
       process.stdout.write(`${json ? JSON.stringify(wire) : toText(wire)}\n`, (error) => {
-        if (error)
+        if (error && 'client_secret' in wire)
           process.stderr.write(
             `The secret is lost, and the client exists; \`client rotate-secret ${wire.client_id}\` gives it another.\n`,
           );

@@ -2,8 +2,7 @@
 // so that it works while no server runs, and every server knows of it at once.
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
-import type { Policy } from '../domain/policy.ts';
-import { policyOf } from '../domain/policy.ts';
+import { type Policy, policyOf } from '../domain/policy.ts';
 import { reasonRules } from '../domain/reasons.ts';
 import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';

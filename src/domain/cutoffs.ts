@@ -1,6 +1,5 @@
 // Revocations: rows of an append-only log that say "whoever bears this target and was issued at or before
 // the cutoff is dead". A final revocation is one whose cutoff never ends.
-
 import type { Actor, Origin } from './audit.ts';
 import { type Claims, isJwt, type RegisteredToken, type TokenUse } from './claims.ts';
 import { dayMs, hourMs } from './durations.ts';

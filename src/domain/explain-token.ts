@@ -1,5 +1,4 @@
 // Why is this token dead, or alive? For auditors only: everybody else is told no more than active or not.
-
 import { type Client, holds } from './clients.ts';
 import type { LoggedRevocation } from './cutoffs.ts';
 import { maySee } from './introspect-token.ts';

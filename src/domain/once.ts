@@ -1,6 +1,5 @@
 // Orders that may be repeated: under one idempotency key an order is carried out once, and its repetition
 // gets the first outcome. Key and outcome are committed with what was ordered.
-
 import type { Digest } from './claims.ts';
 import { dayMs } from './durations.ts';
 import type { Decision, Facts } from './store.ts';

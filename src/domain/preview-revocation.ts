@@ -1,6 +1,5 @@
 // What would a revocation end? Counted among registered tokens, by the same rules as verdicts, page by page
 // so that nobody waits for it. It changes nothing, and it knows nothing of tokens that were never registered.
-
 import type { RegisteredToken } from './claims.ts';
 import { covers, keysOf, type Revocation } from './cutoffs.ts';
 import { hourMs } from './durations.ts';

@@ -1,6 +1,5 @@
 // Signals of other systems (inboxes): whatever its standard, a message becomes revocations under the
 // names it gives. It counts once, and it ends nothing that was issued after the event it tells of.
-
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import { digestOf, isId } from './claims.ts';
 import type { Cause, Restriction } from './cutoffs.ts';

@@ -187,7 +187,7 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
     authorization_details: areAuthorizationDetails(authorization_details) ? authorization_details : undefined,
     acr: isId(acr) ? acr : undefined,
     auth_time: isTime(auth_time) ? auth_time : undefined,
-    iat: iat ?? undefined,
+    iat,
     nbf: isTime(nbf) ? nbf : undefined,
     aud: Array.isArray(aud) && aud.length === 0 ? undefined : (aud ?? undefined),
     exp,
@@ -199,6 +199,8 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
 
 /** Some issuers write scopes as a list. */
 function toScope(value: unknown): string | undefined {
-  const scope = Array.isArray(value) ? value.filter((item) => typeof item === 'string').join(' ') : value;
+  const text = Array.isArray(value) ? value.filter((item) => typeof item === 'string').join(' ') : value;
+  // And some leave spaces over.
+  const scope = typeof text === 'string' ? text.trim().replace(/ +/g, ' ') : undefined;
   return isScope(scope) ? scope : undefined;
 }

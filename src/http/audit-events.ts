@@ -1,6 +1,5 @@
 // GET /v1/audit/events and /{id}: the audit trail, newest or oldest first. Reading it is written into it,
 // once per walk.
-
 import { toWire } from '../domain/audit-record.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import type { Store } from '../domain/store.ts';

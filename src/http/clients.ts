@@ -43,7 +43,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       const created = await createClient(store, origin, fields, body.client_secret);
       if (created.status === 'client_exists') {
         const { clientId } = fields;
-        throw new Refusal('client_exists', 'there is a client of this client_id', { about: { clientId } });
+        throw new Refusal('client_exists', 'there is a client with this client_id', { about: { clientId } });
       }
       // That there was no such client may be remembered.
       await directory.forget(created.client.clientId);

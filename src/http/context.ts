@@ -19,7 +19,7 @@ export interface State {
   clientId: string | null;
   /** Who calls, once that is known: a client, or the user of a bearer token. */
   caller: Actor | null;
-  /** As it came, once it was read. */
+  /** As it came, from when it was read until it is understood. */
   body: Buffer | null;
   /** Secrets of the request that its User-Agent repeats. */
   secrets: Set<string>;
@@ -91,28 +91,20 @@ export function protect(ctx: Context, secrets: Iterable<string>): void {
 
 /** Shorter names of requests are nobody's secret, as far as one can tell without the body. */
 const secretLengthMin = 16;
-/** No browser has one in its name. */
+/** A word as no browser has it in its name. */
 const longWord = /[^\s;,()]{20}/;
-/** Every text of twice this length that is in both has a part of it that begins at a multiple of it. */
-const stride = secretLengthMin / 2;
 
 /**
- * Of a body that could not be understood nobody knows which of it is secret: what the caller named the request and
- * himself by is dropped where it is in the body, too; and where the body was not even read, where it may be.
+ * Of a body that could not be understood nobody knows which of it is secret. The name that the caller chose for the
+ * request is dropped where it is in the body, too, and where the body was not even read; a User-Agent, where there is
+ * room in it for a secret.
  */
 export function dropChosenNames(ctx: Context): void {
   const { state } = ctx;
   const { body } = state;
   const isRisky = body === null ? state.requestId.length >= secretLengthMin : body.includes(state.requestId);
   if (isRisky) state.requestId = randomUUID();
-  const userAgent = ctx.get('user-agent');
-  if (body === null ? longWord.test(userAgent) : sharesText(userAgent, body)) state.userAgent = null;
-}
-
-function sharesText(text: string, body: Buffer): boolean {
-  for (let from = 0; from + stride <= text.length; from += stride)
-    if (body.includes(text.slice(from, from + stride))) return true;
-  return false;
+  if (longWord.test(ctx.get('user-agent'))) state.userAgent = null;
 }
 
 /**

@@ -22,7 +22,9 @@ export function readForm(ctx: Context): Promise<Form> {
 /** Reads the body of a request by `read`, which protects the secrets of it. */
 export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promise<T>): Promise<T> {
   try {
-    return await read(ctx);
+    const value = await read(ctx);
+    ctx.state.body = null;
+    return value;
   } catch (refusal) {
     if (hasBody(ctx)) dropChosenNames(ctx);
     throw refusal;

@@ -1,5 +1,4 @@
 // For those who run the server: is it alive, is it ready, which version is it?
-
 import type { Store } from '../domain/store.ts';
 import type { Context } from './context.ts';
 import { retryAfterSeconds } from './overload.ts';

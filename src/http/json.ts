@@ -49,7 +49,7 @@ export function secretsIn(body: unknown): string[] {
 export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
   try {
     const text = utf8.decode(bytes);
-    return JSON.parse(text, text.includes(protoName) ? refuseProto : undefined);
+    return JSON.parse(text, mayHoldProto.test(text) ? refuseProto : undefined);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('invalid_request', `${what} is not valid JSON in UTF-8`);
@@ -59,10 +59,12 @@ export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
 const problemsMax = 20;
 
 const protoName = '__proto__';
+/** Also with its underscores escaped. */
+const mayHoldProto = /__proto__|\\u005f/i;
 
 /** The library that checks bodies leaves such a member out without a word. */
 function refuseProto(name: string, value: unknown): unknown {
-  if (name === protoName) throw badParameter(name, 'is no name that a member may have');
+  if (name === protoName) throw badParameter(name, 'must not be the name of a member');
   return value;
 }
 

@@ -90,14 +90,16 @@ export function handleLogout(parts: LogoutParts) {
 }
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
-  return check(logoutBody, await readingBody(ctx, takeBody));
+  if (isOfType(ctx, formType)) return check(logoutBody, Object.fromEntries(await readForm(ctx)));
+  if (isJson(ctx)) return check(logoutBody, await readJson(ctx));
+  await readingBody(ctx, demandNone);
+  return check(logoutBody, {});
 }
 
-async function takeBody(ctx: Context): Promise<unknown> {
-  const hasType = ctx.get('content-type') !== '';
-  if (!hasBody(ctx) || (!hasType && (await readBody(ctx)).length === 0)) return {};
-  if (isOfType(ctx, formType)) return Object.fromEntries(await readForm(ctx));
-  if (isJson(ctx)) return readJson(ctx);
+/** Without a content type there may be a body all the same, if it is empty. */
+async function demandNone(ctx: Context): Promise<void> {
+  const isEmpty = !hasBody(ctx) || (ctx.get('content-type') === '' && (await readBody(ctx)).length === 0);
+  if (isEmpty) return;
   const message = `the content type must be application/json or ${formType}`;
   throw new Refusal('unsupported_media_type', message);
 }

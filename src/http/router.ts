@@ -56,7 +56,7 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
   }
   const parametric = router.routes() as unknown as Middleware;
   return (ctx, next) => {
-    if (ctx.req.url === '') throw new Refusal('invalid_request', 'the request target is no URL');
+    if (ctx.req.url === '') throw new Refusal('invalid_request', 'the request target is not a URL');
     return (fixed.get(ctx.path) ?? parametric)(ctx as Context, next);
   };
 }

@@ -1,5 +1,4 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
-
 import { isId } from '../domain/claims.ts';
 import { type Caller, holds, issuersOf } from '../domain/clients.ts';
 import { type Device, describeDevices, endSession } from '../domain/end-session.ts';

@@ -32,7 +32,7 @@ interface Loaded<Value> {
   readonly at: number;
   /** When its fetch began. */
   readonly since: number;
-  /** The wish for fresh keys that this load fulfilled. */
+  /** The wish for a fresh fetch that this load fulfilled. */
   readonly mark: number;
 }
 
@@ -53,13 +53,13 @@ export class Fetched<Value> {
   }
 
   /**
-   * The keys now held. `mark` changes when an administrator wants them fetched again. Rejects with
-   * `KeysUnavailable` when there are none that may still be used.
+   * What is held now. `mark` changes when an administrator wants it fetched again. Rejects with
+   * `KeysUnavailable` when there is nothing that may still be used.
    */
   async current(mark = 0): Promise<Value> {
     if (!this.#isFresh(mark)) {
       const loading = this.#load(mark);
-      // In an outage the keys at hand are used at once: nobody waits for one time-out after another.
+      // In an outage what is at hand is used at once: nobody waits for one time-out after another.
       if (!this.#hasFailed || !this.#isUsable()) await loading;
     }
     if (!this.#loaded || !this.#isUsable()) throw this.#unavailable();
@@ -67,7 +67,7 @@ export class Fetched<Value> {
   }
 
   /**
-   * The keys after a key was missing from `current`, asked for at `since` or later; by default so lately that its
+   * What there is after something was missing from `current`, asked for at `since` or later; by default so lately that its
    * absence is nearly certain. Who must be certain waits a moment for it. Rejects with `KeysUnavailable` otherwise.
    */
   async certain(mark: number, since = this.#parts.now() - certainMs): Promise<Value> {
@@ -80,7 +80,7 @@ export class Fetched<Value> {
     return this.#loaded.value;
   }
 
-  /** The keys as fetched since `mark` was set; rejects with `KeysUnavailable` when that failed. */
+  /** What was fetched since `mark` was set; rejects with `KeysUnavailable` when that failed. */
   async fresh(mark: number): Promise<Value> {
     if (!this.#isFresh(mark)) await this.#load(mark);
     if (!this.#loaded || !this.#isFresh(mark)) throw this.#unavailable();

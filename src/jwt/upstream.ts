@@ -62,9 +62,13 @@ export class Upstream {
   }
 }
 
+const setting = 'AUTHORIZATION_SERVER_METADATA_URL';
+
 async function fetchMetadata({ url, issuer, fetchJson }: UpstreamParts): Promise<UpstreamMetadata> {
   const document = await fetchJson(url ?? '');
-  if (!isObject(document) || document.issuer !== issuer) throw new FetchFailed('is about another issuer');
-  if (!Array.isArray(document.response_types_supported)) throw new FetchFailed('has no response types');
+  if (!isObject(document) || document.issuer !== issuer)
+    throw new FetchFailed(`${setting} answers for another issuer`);
+  if (!Array.isArray(document.response_types_supported))
+    throw new FetchFailed(`${setting} answers without response types`);
   return document;
 }

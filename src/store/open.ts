@@ -176,10 +176,11 @@ class KnexStore implements Store {
     await this.#writer.destroy();
   }
 
-  /** Nobody stamped what is yet to come; and where the database's clock stamps, ours must not judge by another time. */
+  /** Time does not wait for our clock; and where the database's clock stamps, ours must not judge by another time. */
   async #isClockRight(): Promise<boolean> {
     const { stamped_at } = await readHeads(this.#reader);
-    if (stamped_at > this.#now() + clockDifferenceMs) return false;
+    const clock = this.#now();
+    if (timeAfter(stamped_at, clock) > clock + clockDifferenceMs) return false;
     if (this.#clockSql === null) return true;
     const before = this.#now();
     const { now } = await findRow<{ now: number }>(this.#reader, `select ${this.#clockSql} as now`);

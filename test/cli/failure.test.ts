@@ -40,7 +40,7 @@ test('what is wrong with a path names the path, and what is wrong with a port th
   t.regex(failure('ENOENT', { syscall: 'open', path: '/x/y' }), /^\/x\/y is not there, or its folder is not/);
   t.regex(failure('EROFS', { syscall: 'open', path: '/x/y' }), /^\/x\/y is where nothing may be written/);
   const listen = { syscall: 'listen', address: '127.0.0.1', port: 3000 };
-  t.regex(failure('EACCES', listen), /^127\.0\.0\.1:3000 may not be listened on by this user/);
+  t.regex(failure('EACCES', listen), /^127\.0\.0\.1:3000 is not for this user to listen on/);
   t.regex(failure('EADDRINUSE', listen), /^127\.0\.0\.1:3000 is taken/);
   t.regex(failure('EADDRINUSE', { ...listen, address: '::1' }), /^\[::1\]:3000 is taken/);
   t.regex(failure('EADDRNOTAVAIL', { syscall: 'listen' }), /no address that HOST names/);

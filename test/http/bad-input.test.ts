@@ -420,7 +420,7 @@ testEachDatabase('JSON with a member __proto__ is refused by its name, wherever 
   for (const [path, body] of bodies) {
     const reply = await app.request('POST', path, { auth, type: 'application/json', body });
     t.is(reply.status, 400, path);
-    const message = '__proto__ is no name that a member may have';
+    const message = '__proto__ must not be the name of a member';
     t.deepEqual(reply.body.errors, [{ parameter: '__proto__', message }], path);
   }
   t.true(
@@ -728,7 +728,7 @@ testEachDatabase('a request target may be a whole URL; one that is no URL is ref
   };
   for (const target of ['http://a/version', 'https://a:1/version?x=1', '/version#x', '//a/version#x'])
     t.is(await say(target), '200', target);
-  const noUrl = '400 the request target is no URL';
+  const noUrl = '400 the request target is not a URL';
   for (const target of ['http://[::1/', 'http://xn--/x', 'http://a:99999999/version', 'http://a%b/version'])
     t.is(await say(target), noUrl, target);
   const nothing = '404 there is nothing here; see /openapi.json';

@@ -97,7 +97,7 @@ testEachDatabase('POST /v1/clients refuses an id that is taken, also of two at o
   t.deepEqual(replies.map(({ status }) => status).sort(), [201, 409]);
   const refused = replies.find(({ status }) => status === 409);
   t.is(refused?.body.code, 'client_exists');
-  t.is(refused?.body.detail, 'there is a client of this client_id');
+  t.is(refused?.body.detail, 'there is a client with this client_id');
 });
 
 testEachDatabase('GET /v1/clients lists all, page by page, in the order of their ids', async (t, app) => {
