@@ -98,7 +98,7 @@ const queries: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'kind=jti&id=': 'id is empty',
     'issuer=a%00b': 'issuer has control characters',
     'issuer=': 'issuer is empty',
-    'reason=because': 'reason is not a reason of the vocabulary',
+    'reason=because': 'reason is not a reason code',
   },
   '/v1/revocations/1': { 'kind=jti': 'kind is not known here' },
   '/v1/clients': { ...unknown, ...limits, ...cursors },
