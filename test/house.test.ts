@@ -1,5 +1,5 @@
 // The house rules that a machine can hold: which room imports which, who touches the process, who names a
-// database, and that README and openapi.yaml say what the code does.
+// database, and that docs/settings.md and openapi.yaml say what the code does.
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
@@ -154,8 +154,10 @@ test('every source file says first what it owns', (t) => {
   );
 });
 
-test('the settings table of the README is that of the code', (t) => {
-  const rows = [...readPackageFile('README.md').matchAll(/^\| `([A-Z_]+)` *\| (.*?) *\| (.*?) *\|$/gm)];
+test('the table of docs/settings.md is that of the code', (t) => {
+  const rows = [
+    ...readPackageFile('docs/settings.md').matchAll(/^\| `([A-Z_]+)` *\| (.*?) *\| (.*?) *\|$/gm),
+  ];
   const table = rows.map(([, name, otherwise, means]) => ({ name, default: otherwise, means }));
   t.deepEqual(
     table,

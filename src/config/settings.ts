@@ -1,8 +1,8 @@
-// Every setting: its name, its default and what it means. The README's table is this one; a test compares them.
+// Every setting: its name, its default and what it means. docs/settings.md is this table; a test compares them.
 
 import type { Config } from '../config.ts';
 
-/** One line of the README's settings table; a test holds the two against each other. */
+/** One line of the table of docs/settings.md; a test holds the two against each other. */
 interface Setting {
   readonly name: string;
   readonly default: string;

@@ -15,7 +15,7 @@ export interface ReasonRule {
   readonly scope: string;
 }
 
-/** The whole vocabulary on one page; the README and `revoke --help` show it. */
+/** The whole vocabulary on one page; docs/revocations.md and `revoke --help` show it. */
 export const reasonRules: Readonly<Record<Reason, ReasonRule>> = {
   client_request: {
     givenBy: 'anyone',

@@ -1,4 +1,4 @@
-// What each event ends: every event against every kind of token. The README shows this table.
+// What each event ends: every event against every kind of token. docs/revocations.md shows this table.
 import type { TestApp, TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
