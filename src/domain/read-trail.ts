@@ -1,5 +1,5 @@
 // Reading the audit trail is itself written down, once per query, before anything of it is shown.
-import { eventOf, type Origin } from './audit.ts';
+import { type AuditEvent, eventOf, type Origin } from './audit.ts';
 import { type EventFilter, recordEvents, type Store } from './store.ts';
 
 /** What of a filter is personal; the event names the user and session it was about, of the rest only that. */
@@ -24,6 +24,35 @@ export async function recordReading(
     metadata: { ...details, filters },
   });
   await recordEvents(store, [event]);
+}
+
+const readingsAtOnce = 100;
+
+/**
+ * Records the reading of many pages, of which each shows by the event's number and its `walk` that it is part of it.
+ * Resolves to the number: nobody else writes this `walk`.
+ */
+export async function recordWalk(
+  store: Store,
+  origin: Origin,
+  filter: Partial<EventFilter>,
+  details: Readonly<Record<string, unknown>> & { readonly walk: string },
+): Promise<number> {
+  let after = await store.findEventHead();
+  await recordReading(store, origin, 'audit_read', filter, details);
+  const readings = { action: 'audit_read', below: Number.MAX_SAFE_INTEGER };
+  for (;;) {
+    const events = await store.listEventsAfter(readings, after, readingsAtOnce);
+    const own = events.find((event) => isReadingOf(event, details.walk));
+    if (own) return own.seq;
+    const last = events.at(-1);
+    if (!last) throw new Error('the event of a reading is gone as soon as it was written');
+    after = last.seq;
+  }
+}
+
+export function isReadingOf({ action, metadata }: AuditEvent, walk: string): boolean {
+  return action === 'audit_read' && metadata.walk === walk;
 }
 
 /** As the query parameter is called. */

@@ -1,20 +1,14 @@
 // GET /v1/audit/events and /{id}: the audit trail, newest or oldest first. Reading it is written into it,
 // once per walk.
+import { hash, randomBytes } from 'node:crypto';
+import type { Actor } from '../domain/audit.ts';
 import { toWire } from '../domain/audit-record.ts';
-import { recordReading } from '../domain/read-trail.ts';
+import { isReadingOf, recordReading, recordWalk } from '../domain/read-trail.ts';
 import type { Store } from '../domain/store.ts';
 import { filterNames, readFilter } from './audit-query.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
-import {
-  badCursor,
-  fingerprintOf,
-  type Query,
-  readCursor,
-  readLimit,
-  readQuery,
-  respondPage,
-} from './query.ts';
+import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
 
@@ -24,12 +18,15 @@ export interface AuditParts {
 }
 
 const names = [...filterNames, 'order'];
+const keyBytes = 16;
 
 interface Position {
-  /** The walk ends where the trail ended when it began: it never chases what is being written. */
-  readonly below: number;
+  /** The `audit_read` event of the walk, which ends before it: it never chases what is being written. */
+  readonly reading: number;
   /** The last event seen. */
   readonly seen: number;
+  /** Of the walk, in its cursors alone. The event has a digest of it, which tells nobody who was looked for. */
+  readonly key: string;
 }
 
 export function handleListEvents({ store, auth }: AuditParts) {
@@ -39,17 +36,29 @@ export function handleListEvents({ store, auth }: AuditParts) {
     const limit = readLimit(query);
     const filter = readFilter(query);
     const oldestFirst = readOrder(query) === 'oldest';
-    const { below, seen } = readPosition(query, oldestFirst) ?? (await begin());
+    const { reading, seen, key } = (await goOn()) ?? (await begin());
+    const within = { ...filter, below: reading - 1 };
     const events = oldestFirst
-      ? await store.listEventsAfter({ ...filter, below }, seen, limit + 1)
-      : await store.listEvents({ ...filter, below }, seen, limit + 1);
-    const walk = fingerprintOf(query, names);
-    respondPage(ctx, events, limit, ({ seq }) => [below, seq, walk], toWire);
+      ? await store.listEventsAfter(within, seen, limit + 1)
+      : await store.listEvents(within, seen, limit + 1);
+    respondPage(ctx, events, limit, ({ seq }) => [reading, seq, key], toWire);
 
     async function begin(): Promise<Position> {
-      const head = await store.findEventHead();
-      await recordReading(store, originOf(ctx, caller.actor), 'audit_read', filter, { view: 'events' });
-      return { below: head, seen: oldestFirst ? 0 : head + 1 };
+      const key = randomBytes(keyBytes).toString('base64url');
+      const walk = walkOf(key, caller.actor, query);
+      const reading = await recordWalk(store, originOf(ctx, caller.actor), filter, { view: 'events', walk });
+      return { reading, seen: oldestFirst ? 0 : reading, key };
+    }
+
+    /** A cursor made by hand names no reading of its own, and nothing is read that is not on record. */
+    async function goOn(): Promise<Position | undefined> {
+      const position = readPosition(query);
+      if (!position) return undefined;
+      const event = await store.findEvent(position.reading);
+      if (!event || 'metadata' in event.erased)
+        throw badParameter('cursor', 'names no reading that is still on record; begin again without it');
+      if (!isReadingOf(event, walkOf(position.key, caller.actor, query))) throw badCursor();
+      return position;
     }
   };
 }
@@ -74,12 +83,21 @@ function readOrder(query: Query): 'newest' | 'oldest' {
   return order;
 }
 
-function readPosition(query: Query, oldestFirst: boolean): Position | undefined {
+function readPosition(query: Query): Position | undefined {
   const position = readCursor(query);
   if (!position) return undefined;
-  const [below, seen, ofQuery] = position as [number, number, unknown];
-  const isWhole = Number.isSafeInteger(below) && Number.isSafeInteger(seen);
-  const isInside = seen >= 1 && seen <= (oldestFirst ? below : below + 1);
-  if (!isWhole || !isInside || ofQuery !== fingerprintOf(query, names)) throw badCursor();
-  return { below, seen };
+  const [reading, seen, key] = position;
+  const isInside = isSeq(reading) && isSeq(seen) && seen <= reading;
+  if (!isInside || typeof key !== 'string') throw badCursor();
+  return { reading, seen, key };
+}
+
+function isSeq(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+/** Whose walk it is, and through what. */
+function walkOf(key: string, actor: Actor, query: Query): string {
+  const text = JSON.stringify([key, actor.kind, actor.id, ...names.map((name) => query.get(name) ?? null)]);
+  return hash('sha256', text, 'base64url');
 }

@@ -5,6 +5,8 @@ import test from 'ava';
 import pg from 'pg';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { csvCell } from '../../src/domain/export-trail.ts';
+import { purge } from '../../src/domain/purge.ts';
+import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
 import { appendLogouts, newKeys, seal } from '../audit/trail.ts';
 import type { TestApp, TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
@@ -78,20 +80,27 @@ testEachDatabase(
       channel: 'api',
       metadata: { view: 'events', filters: { user_id: true } },
     });
-    t.deepEqual(reads[1]?.metadata, { view: 'events', filters: { ip: true } });
+    const { walk: _, ...metadata } = reads[1]?.metadata ?? {};
+    t.deepEqual(metadata, { view: 'events', filters: { ip: true } });
     app.store.fault = 'events';
     t.is((await app.get(path, caller)).status, 503, 'what cannot be written down is not shown');
   },
 );
 
+const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url');
+const positionOf = (cursor: string) => JSON.parse(Buffer.from(cursor, 'base64url').toString());
+
 testEachDatabase('GET /v1/audit/events refuses made-up cursors and filters by name', async (t, app) => {
   const caller = await auditor(app);
-  const cursor = (position: unknown) => Buffer.from(JSON.stringify(position)).toString('base64url');
+  await appendLogouts(app.store, 2);
   const { body } = await app.get(`${path}?limit=1`, caller);
-  const given = JSON.parse(
-    Buffer.from(String(body.next_cursor ?? cursor([1, 1, ''])), 'base64url').toString(),
-  );
-  const made = [cursor([9, 99, given[2]]), cursor([1, 0, given[2]]), cursor([1, 1, 'x']), cursor({}), '!!'];
+  const [reading, seen, key] = positionOf(body.next_cursor);
+  const made = [
+    ...[reading + 1, reading - 1, 99, 0, -1, 1.5, '1', 2 ** 60].map((id) => cursorOf([id, 1, key])),
+    ...[reading + 1, 0, 1.5, null].map((id) => cursorOf([reading, id, key])),
+    ...['x', '', 1, null, {}, undefined].map((other) => cursorOf([reading, seen, other])),
+    ...[cursorOf({}), cursorOf([]), '!!', ''],
+  ];
   for (const text of made) {
     const reply = await app.get(`${path}?limit=1&cursor=${text}`, caller);
     t.is(reply.status, 400, text);
@@ -115,6 +124,83 @@ testEachDatabase('GET /v1/audit/events refuses made-up cursors and filters by na
     t.is(reply.body.errors[0].parameter, parameter, query);
   }
 });
+
+testEachDatabase(
+  'GET /v1/audit/events shows nothing by a cursor whose audit_read is of another query or caller',
+  async (t, app) => {
+    const caller = await auditor(app);
+    const other = await app.addClient({ permissions: ['audit'] });
+    await appendLogouts(app.store, 5);
+    const refuse = async (query: string, position: unknown, by = caller) => {
+      const reply = await app.get(`${path}?${query}&cursor=${cursorOf(position)}`, by);
+      t.deepEqual([reply.status, reply.body.detail], [400, 'cursor was not given out by this query'], query);
+    };
+    const begin = async (query: string) =>
+      positionOf((await app.get(`${path}?${query}`, caller)).body.next_cursor);
+    const [reading, seen, key] = await begin('limit=1&action=logout');
+    const [later, , laterKey] = await begin('limit=1');
+    await refuse('limit=1&action=logout', [reading, seen, key], other);
+    await refuse('limit=1&action=logout', [later, seen, key]);
+    await refuse('limit=1&action=logout', [later, seen, laterKey]);
+    await refuse('limit=1&action=logout&order=oldest', [reading, 1, key]);
+    await refuse('limit=1&action=logout&user_id=user-1', [reading, seen, key]);
+    await refuse('limit=1&user_id=user-1', [later, seen, laterKey]);
+    await app.get(`${path}/2`, caller);
+    await app.get('/v1/audit/summary', caller);
+    const [shown, summarised] = (await app.events('audit_read')).slice(2);
+    for (const id of [shown?.seq, summarised?.seq]) await refuse('limit=1', [id, 1, laterKey]);
+    const exported = await app.get('/v1/audit/export', caller);
+    const lines = exported.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    const { metadata } = lines.find(({ id }) => id === String(later));
+    await refuse('limit=1', [later, 1, metadata.walk]);
+    t.is((await app.events('audit_read')).length, 4);
+    t.is((await app.get(`${path}?limit=1&cursor=${cursorOf([later, seen, laterKey])}`, caller)).status, 200);
+  },
+);
+
+testEachDatabase(
+  'GET /v1/audit/events tells a walk to begin again when its audit_read was purged or erased',
+  async (t, app) => {
+    const caller = await auditor(app);
+    await appendLogouts(app.store, 5);
+    const orders = ['newest', 'oldest'].map((order) => `limit=2&order=${order}`);
+    const begin = async (query: string) => {
+      const { next_cursor } = (await app.get(`${path}?${query}`, caller)).body;
+      return `${path}?${query}&cursor=${next_cursor}`;
+    };
+    const early = await Promise.all(orders.map(begin));
+    await seal(app.store, await newKeys(t));
+    app.advance(2 * 86_400);
+    const late = await Promise.all(orders.map(begin));
+    const policy = { ...purgePolicyOf(app.config), auditRetentionDays: 1 };
+    t.like(await purge(app.store, policy, systemOrigin), { audit_events: 8 });
+    const gone = 'cursor names no reading that is still on record; begin again without it';
+    for (const next of early) {
+      const { status, body } = await app.get(next, caller);
+      t.deepEqual([status, body.detail, body.errors[0].parameter], [400, gone, 'cursor'], next);
+    }
+    for (const next of late) {
+      const { status, body } = await app.get(next, caller);
+      t.is(status, 200, next);
+      t.true(
+        body.items.every(({ id }: { id: string }) => Number(id) > 8),
+        'what is left of it',
+      );
+    }
+    await appendLogouts(app.store, 3);
+    await app.store.write(() => ({
+      outcome: null,
+      effects: { events: [1, 2, 3].map(() => eventOf(systemOrigin, 'logout', { userId: 'u1' })) },
+    }));
+    const ofUser = await begin('limit=1&user_id=u1');
+    t.is((await app.get(ofUser, caller)).status, 200);
+    await app.store.upkeep.eraseEvents('u1', 100);
+    t.is((await app.get(ofUser, caller)).body.detail, gone);
+  },
+);
 
 testEachDatabase('GET /v1/audit/events/{id} shows one event, and that it was read', async (t, app) => {
   const caller = await auditor(app);

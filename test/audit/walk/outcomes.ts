@@ -129,7 +129,11 @@ function inOrder<Event extends Omit<AuditEvent, 'seq' | 'at'>>(events: readonly 
 async function written(app: TestApp, head: number, count: number) {
   for (let attempt = 0; ; attempt++) {
     const events = (await app.events()).filter(({ seq, channel }) => seq > head && channel !== 'system');
-    if (events.length >= count || attempt >= 100) return events.map(({ seq: _, at: __, ...event }) => event);
+    if (events.length >= count || attempt >= 100)
+      return events.map(({ seq: _, at: __, metadata: { walk: ___, ...metadata }, ...event }) => ({
+        ...event,
+        metadata,
+      }));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
