@@ -5,12 +5,13 @@ import { tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
 import { KeysUnavailable, type TokenVerifier } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
-import { type Registered, registerToken } from '../domain/register-token.ts';
+import { type Registered, type Registration, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, dropChosenNames, isOfType, originOf, protect } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { bodyBytesMax, demandPlain } from './form.ts';
+import { type InTurn, inTurn } from './in-turn.ts';
 import { parseJson, readJsonOfSize, secretsIn } from './json.ts';
 import { refusalOf } from './middleware.ts';
 import { ndjsonLines } from './ndjson.ts';
@@ -44,24 +45,29 @@ interface Item {
 }
 
 export function handleRegisterTokens({ store, policy, verifier, auth, recorder, overload }: TokensParts) {
-  const registerOne = async (ctx: Context, registrar: Caller, value: unknown): Promise<Item> => {
+  const prepare = async (registrar: Caller, value: unknown): Promise<Registration> => {
     const said = readRegistration(value, registrar, policy);
     const isTrusted = said.replacesTokenDigest !== null && (await isSigned(verifier, value));
-    const registration = isTrusted ? said : { ...said, replacesTokenDigest: null };
+    return isTrusted ? said : { ...said, replacesTokenDigest: null };
+  };
+
+  const register = async (ctx: Context, registrar: Caller, registration: Registration): Promise<Item> => {
     const origin = originOf(ctx, registrar.actor);
     return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
   };
 
-  /** One bad item of many fails alone. */
+  /** One bad item of many fails alone. An item may replace what one before it registers. */
   const registerItem = async (
     ctx: Context,
     registrar: Caller,
+    turn: InTurn,
     index: number,
     value: unknown,
   ): Promise<Item> => {
     try {
       if (value instanceof Refusal) throw value;
-      return { index, ...(await registerOne(ctx, registrar, value)) };
+      const act = (registration: Registration) => register(ctx, registrar, registration);
+      return { index, ...(await turn(prepare(registrar, value), act)) };
     } catch (error) {
       if (error instanceof StoreOverloaded) overload.note(error.line);
       const refusal = refusalOf(error, ctx);
@@ -76,6 +82,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
 
   return async function registerTokens(ctx: Context): Promise<void> {
     const registrar = await auth.permitWithin(ctx, 'register');
+    const turn = inTurn();
     if (isOfType(ctx, 'application/x-ndjson')) {
       demandPlain(ctx);
       // What the caller named the request by may be a token of a line to come.
@@ -85,7 +92,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       const answers = answerLines(bePatient(ctx.req, ctx.res), (index, value) => {
         if (value instanceof Refusal) dropChosenNames(ctx);
         else protect(ctx, secretsIn(value));
-        return registerItem(ctx, registrar, index, value);
+        return registerItem(ctx, registrar, turn, index, value);
       });
       ctx.body = Readable.from(answers, { highWaterMark: groupsAhead });
       return;
@@ -94,7 +101,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
     if (!Array.isArray(value)) {
       if (bytes > bodyBytesMax)
         throw new Refusal('too_large', `a single token is over ${bodyBytesMax} bytes`);
-      const { http_status, ...item } = await registerOne(ctx, registrar, value);
+      const { http_status, ...item } = await register(ctx, registrar, await prepare(registrar, value));
       respond(ctx, http_status, item);
       return;
     }
@@ -102,7 +109,9 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       const message = `an array holds at most ${arrayItemsMax} tokens; send more as application/x-ndjson`;
       throw new Refusal('too_many_items', message);
     }
-    const items = await Promise.all(value.map((item, index) => registerItem(ctx, registrar, index, item)));
+    const items = await Promise.all(
+      value.map((item, index) => registerItem(ctx, registrar, turn, index, item)),
+    );
     respond(ctx, 200, { items });
   };
 }

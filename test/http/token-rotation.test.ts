@@ -5,6 +5,7 @@ import { digestOf } from '../../src/domain/claims.ts';
 import { switchClient } from '../../src/domain/manage-clients.ts';
 import { api, type Reply, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 import { activity, logIn } from '../helpers/logins.ts';
 
 const rotationConflict = {
@@ -224,6 +225,60 @@ testEachDatabase('POST /v1/tokens rotates within one array, item after item', as
   );
   t.deepEqual(await activity(app, [first, second, third]), [false, false, true]);
 });
+
+for (const type of ['application/json', 'application/x-ndjson']) {
+  testEachDatabase(
+    `POST /v1/tokens rotates JWTs within one body of ${type}, however long each takes to verify`,
+    async (t, app) => {
+      const issuer = await TestIssuer.inline(app);
+      const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+      const of = (token: string, replaced: object = {}) =>
+        app.registration({
+          client_id: 'c1',
+          sub: 'u1',
+          iss: issuer.name,
+          token_use: 'refresh_token',
+          token,
+          ...replaced,
+        });
+      const sign = (n: number) => issuer.sign({ token_use: 'refresh', client_id: 'c1', n });
+      const digest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
+      const [first, second, third, fourth] = [await sign(1), await sign(2), await sign(3), app.newToken()];
+      const [fifth, sixth] = [await sign(5), await sign(6)];
+      // Verified before: it is waited for no more.
+      t.true(await app.isActive(second));
+      const items = [
+        of(first),
+        of(second, { replaces: first }),
+        of(third, { replaces: second }),
+        { client_id: 'c1', token: app.newToken() },
+        of(fourth, { replaces_digest: digest(third) }),
+        of(fifth, { replaces: fourth }),
+        of(sixth, { replaces_digest: digest(fifth) }),
+      ];
+      const body =
+        type === 'application/json'
+          ? JSON.stringify(items)
+          : items.map((item) => JSON.stringify(item)).join('\n');
+      const reply = await app.request('POST', '/v1/tokens', { auth: registrar, type, body });
+      const outcomes =
+        type === 'application/json'
+          ? reply.body.items
+          : reply.text
+              .trimEnd()
+              .split('\n')
+              .map((line) => JSON.parse(line));
+      t.deepEqual(
+        outcomes.map((item: { http_status: number; code?: string }) => item.code ?? item.http_status),
+        [201, 201, 201, 'invalid_request', 201, 201, 201],
+      );
+      t.deepEqual(await activity(app, [first, second, third, fourth, fifth, sixth]), [
+        ...[false, false, false, false, false],
+        true,
+      ]);
+    },
+  );
+}
 
 testEachDatabase(
   'POST /v1/tokens leaves the old refresh token alive when the rotation cannot be stored',
