@@ -133,6 +133,7 @@ async function addToken(store: Store, policy: Policy, { sessionId, use, iat, lif
     iat: issued,
     exp: issued + life,
     nbf: null,
+    verification: { kind: 'opaque' },
     signedEnd: null,
     replacesTokenDigest: null,
     audience: use === 'access_token' ? [api] : [],

@@ -22,6 +22,7 @@ import {
   type Revocation,
 } from './cutoffs.ts';
 import { dayMs } from './durations.ts';
+import { knownAs, type Verification } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { tokensKeptMs } from './purge-rules.ts';
 import type { Session } from './sessions.ts';
@@ -44,6 +45,8 @@ export interface Registration {
   readonly iat: number;
   readonly exp: number;
   readonly nbf: number | null;
+  /** Of a JWT given as it is; by its digest alone any token is opaque. */
+  readonly verification: Verification;
   /** When the JWT itself would end, as `signedEndOf` has it; null for what is no JWT or given by digest. */
   readonly signedEnd: number | null;
   readonly audience: readonly string[];
@@ -68,6 +71,7 @@ export type Registered =
   | {
       readonly status: 'registered' | 'already_registered';
       readonly token: RegisteredToken;
+      /** As introspection would have it now. */
       readonly active: boolean;
     }
   | { readonly status: 'conflict'; readonly code: RegistrationConflict }
@@ -119,9 +123,10 @@ function decide(
   const conflict = (code: RegistrationConflict) => refuse({ status: 'conflict', code }, { code });
   const known = existing ?? sameJwt;
   if (known && !isSaidAgain(known, token)) return conflict('claims_conflict');
-  if (existing) return again(facts, now, existing);
+  const { verification } = registration;
+  if (existing) return again(existing, isActive(facts, now, existing, verification));
   const kept = keptFor(token, registration);
-  if (sameJwt) return respelt(facts, now, kept);
+  if (sameJwt) return respelt(kept, isActive(facts, now, token, verification));
 
   const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
   if (refusal) return refuse(refusal, { code: 'invalid_request', parameter: refusal.parameter });
@@ -136,8 +141,8 @@ function decide(
     return conflict('grant_conflict');
   if (session && !isSameUser(session, token)) return conflict('session_conflict');
 
-  const [standing, replacedStanding] = facts.together(
-    () => facts.standing(token),
+  const [active, replacedStanding] = facts.together(
+    () => isActive(facts, now, token, verification),
     () => (replaced ? facts.standing(replaced) : undefined),
   );
   const isRetry = replaced !== undefined && mayRetry(replaced, replacedStanding, policy, now);
@@ -159,7 +164,7 @@ function decide(
       }),
     );
   return {
-    outcome: { status: 'registered', token, active: verdict(token, standing, now).active },
+    outcome: { status: 'registered', token, active },
     effects: {
       tokens: [kept],
       sessions: token.sessionId === null ? [] : [toSession(token, token.sessionId, registration, now)],
@@ -174,16 +179,19 @@ function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation 
   return finalForToken(tokenTarget(replaced), cause, endOfRegistered(replaced));
 }
 
+/** Of a JWT its signature has a say, too: what contradicts it, or what nobody signed, is active for nobody. */
+function isActive(facts: Facts, now: number, token: RegisteredToken, verification: Verification): boolean {
+  const known = knownAs(token, verification);
+  return known !== undefined && verdict(known, facts.standing(known), now).active;
+}
+
 /** The same registration again is no conflict: issuers retry, and then want the same answer. */
-function again(facts: Facts, now: number, existing: RegisteredToken): Decision<Registered> {
-  const standing = facts.standing(existing);
-  const active = verdict(existing, standing, now).active;
+function again(existing: RegisteredToken, active: boolean): Decision<Registered> {
   return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
 }
 
 /** A JWT that is known, by another string: that is known from now on, too, and nothing is done a second time. */
-function respelt(facts: Facts, now: number, token: RegisteredToken): Decision<Registered> {
-  const active = verdict(token, facts.standing(token), now).active;
+function respelt(token: RegisteredToken, active: boolean): Decision<Registered> {
   return { outcome: { status: 'already_registered', token, active }, effects: { tokens: [token] } };
 }
 

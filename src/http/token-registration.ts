@@ -77,8 +77,12 @@ const body = z.strictObject({
   replaces_digest: digest.optional(),
 });
 
-/** Throws a refusal that names the member. */
-export function readRegistration(value: unknown, registrar: Client, policy: Policy): Registration {
+/** What the issuer said, before any signature is looked at. Throws a refusal that names the member. */
+export function readRegistration(
+  value: unknown,
+  registrar: Client,
+  policy: Policy,
+): Omit<Registration, 'verification'> {
   const said = check(body, value);
   const ownDigest = oneOf('token', said.token && digestOf(said.token), 'token_digest', said.token_digest);
   if (ownDigest === null) throw missingParameter('token');

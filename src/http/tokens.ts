@@ -1,9 +1,9 @@
 // POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { tokenRef } from '../domain/claims.ts';
+import { isJwt, tokenRef } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
-import { KeysUnavailable, type TokenVerifier } from '../domain/known-token.ts';
+import { KeysUnavailable, type TokenVerifier, type Verification } from '../domain/known-token.ts';
 import type { Policy } from '../domain/policy.ts';
 import { type Registered, type Registration, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded } from '../domain/store.ts';
@@ -47,8 +47,12 @@ interface Item {
 export function handleRegisterTokens({ store, policy, verifier, auth, recorder, overload }: TokensParts) {
   const prepare = async (registrar: Caller, value: unknown): Promise<Registration> => {
     const said = readRegistration(value, registrar, policy);
-    const isTrusted = said.replacesTokenDigest !== null && (await isSigned(verifier, value));
-    return isTrusted ? said : { ...said, replacesTokenDigest: null };
+    const { token, replaces } = value as GivenTokens;
+    const [verification, isTrusted] = await Promise.all([
+      isJwt(said) && token !== undefined ? verify(verifier, token) : opaque,
+      said.replacesTokenDigest !== null && replaces !== undefined && isSigned(verifier, replaces),
+    ]);
+    return { ...said, verification, replacesTokenDigest: isTrusted ? said.replacesTokenDigest : null };
   };
 
   const register = async (ctx: Context, registrar: Caller, registration: Registration): Promise<Item> => {
@@ -146,11 +150,22 @@ function parseLine(line: Buffer | null): unknown {
   }
 }
 
+interface GivenTokens {
+  readonly token?: string;
+  readonly replaces?: string;
+}
+
+const opaque: Verification = { kind: 'opaque' };
+
+/** Rejects with `KeysUnavailable`: then nobody can say whether the token is active. */
+async function verify(verifier: TokenVerifier, token: string): Promise<Verification> {
+  return (await verifier.present(token))?.verification ?? opaque;
+}
+
 /** What `replaces` names is a JWT by its signing input only where its signature holds: else its string is all we know. */
-async function isSigned(verifier: TokenVerifier, value: unknown): Promise<boolean> {
-  const { replaces } = value as { replaces: string };
+async function isSigned(verifier: TokenVerifier, replaces: string): Promise<boolean> {
   try {
-    return (await verifier.present(replaces))?.verification.kind === 'verified';
+    return (await verify(verifier, replaces)).kind === 'verified';
   } catch (error) {
     if (error instanceof KeysUnavailable) return false;
     throw error;

@@ -155,6 +155,7 @@ testEachStore(
             iat: issuedAt / 1000,
             exp: clock.now / 1000 + 3600,
             nbf: null,
+            verification: { kind: 'opaque' },
             signedEnd: null,
             replacesTokenDigest: null,
             audience: [],

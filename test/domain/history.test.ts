@@ -247,6 +247,7 @@ class Play {
       iat: token.issuedAt / 1000,
       exp: token.expiresAt / 1000,
       nbf: null,
+      verification: { kind: 'opaque' },
       signedEnd: null,
       replacesTokenDigest: null,
       audience: [],

@@ -6,10 +6,12 @@ import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
+import { calculateJwkThumbprint } from 'jose';
 import { digestOf } from '../../src/domain/claims.ts';
 import { type Auth, authorization, publicUrl, type Reply, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { forge, TestIssuer } from '../helpers/issuer.ts';
 import { activity } from '../helpers/logins.ts';
 
 const path = '/v1/tokens';
@@ -171,6 +173,74 @@ testEachDatabase(
       t.is(status, 201, what);
       t.is(body.active, false, what);
     }
+  },
+);
+
+testEachDatabase('POST /v1/tokens says of a JWT what introspection says of it', async (t, app) => {
+  const issuer = await TestIssuer.inline(app);
+  const stolen = await TestIssuer.inline(app, { issuer: 'https://stolen.example' });
+  const stranger = await TestIssuer.unknown(app, 'https://stranger.example');
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const thumbprint = await calculateJwkThumbprint(stolen.key.jwk);
+  const target = { kind: 'key', thumbprint, issuer: stolen.name };
+  const order = { target, reason: 'key_compromise', confirm: thumbprint };
+  t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+  const issuers = [issuer, stolen, stranger].map(({ name }) => name);
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [...issuers, publicUrl] });
+  const of = { client_id: 'c1', sub: 'u1' };
+  const own = { ...of, iss: issuer.name };
+  const cases: [string, string, Record<string, unknown>, boolean][] = [
+    ['as it is signed', await issuer.sign({ ...of, n: 1 }), own, true],
+    ['with a member that is not signed', await issuer.sign({ n: 2 }), { ...own, session_id: 's1' }, true],
+    ['of an issuer nobody trusts', await stranger.sign(of), { ...of, iss: stranger.name }, true],
+    ['of another issuer', await issuer.sign({ ...of, n: 3 }), of, false],
+    ['of another trusted issuer', await issuer.sign({ ...of, n: 4 }), { ...of, iss: stolen.name }, false],
+    ['of another user', await issuer.sign({ ...of, n: 5 }), { ...own, sub: 'u2' }, false],
+    ['for another use', await issuer.sign({ ...of, n: 6 }), { ...own, token_use: 'refresh_token' }, false],
+    ['longer than it is signed', await issuer.sign({ ...of, n: 7, exp: app.seconds - 1 }), own, false],
+    ['sooner than it is signed', await issuer.sign({ ...of, nbf: app.seconds + 60 }), own, false],
+    ['that nobody signed', app.secret(forge(await issuer.sign({ ...of, n: 8 }))), own, false],
+    ['signed with a revoked key', await stolen.sign(of), { ...of, iss: stolen.name }, false],
+  ];
+  for (const [how, token, members, active] of cases) {
+    for (const status of [201, 200]) {
+      const reply = await app.json('/v1/tokens', app.registration({ token, ...members }), registrar);
+      t.deepEqual([reply.status, reply.body.active], [status, active], `${how}: ${reply.text}`);
+      t.is(await app.isActive(token), active, `${how}, introspected`);
+    }
+  }
+  const forged = app.secret(forge(String(cases[0]?.[1])));
+  const respelt = await app.json('/v1/tokens', app.registration({ token: forged, ...own }), registrar);
+  t.deepEqual(
+    [respelt.status, respelt.body.active],
+    [200, false],
+    'known, by a signature that is not its own',
+  );
+  t.false(await app.isActive(forged));
+});
+
+testEachDatabase(
+  'POST /v1/tokens answers 503 of a JWT whose keys cannot be had, and registers nothing',
+  async (t, app) => {
+    const issuer = await TestIssuer.fetched(app);
+    t.teardown(() => issuer.stop());
+    issuer.answer = 'error';
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name, publicUrl] });
+    const token = await issuer.sign({ client_id: 'c1' });
+    const said = app.registration({ token, client_id: 'c1', sub: 'u1', iss: issuer.name });
+    const reply = await app.json('/v1/tokens', said, registrar);
+    t.deepEqual([reply.status, reply.body.code], [503, 'temporarily_unavailable']);
+    t.regex(reply.headers['retry-after'] ?? '', /^\d+$/);
+    const opaque = app.registration({ token: app.newToken(), client_id: 'c1' });
+    const { body } = await app.json('/v1/tokens', [said, opaque], registrar);
+    t.deepEqual(
+      body.items.map((item: { http_status: number }) => item.http_status),
+      [503, 201],
+    );
+    app.advance(11);
+    issuer.answer = 'keys';
+    const again = await app.json('/v1/tokens', said, registrar);
+    t.deepEqual([again.status, again.body.active], [201, true]);
   },
 );
 

@@ -38,6 +38,7 @@ function registration(name: string, fields: Partial<Registration> = {}): Registr
     iat: start / 1000,
     exp: start / 1000 + 3600,
     nbf: null,
+    verification: { kind: 'opaque' },
     signedEnd: null,
     replacesTokenDigest: null,
     audience: [],
