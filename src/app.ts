@@ -173,8 +173,8 @@ export function createApp(parts: AppParts): App {
       ),
       'POST /backchannel-logout': handleBackchannelLogout(inbox),
       'POST /global-token-revocation': handleGlobalTokenRevocation(inbox),
-      'POST /security-events': handleSecurityEvents(inbox),
     }),
+    ...routesOf('events', { 'POST /security-events': handleSecurityEvents(inbox) }),
     ...routesOf('logout', Object.fromEntries(logoutPaths.map((path) => [`POST ${path}`, logout]))),
     ...routesOf('v1', {
       [`GET ${metadataPath(issuer)}`]: metadata.metadata,

@@ -38,7 +38,7 @@ export function requestIdOf(header: string): string {
   return acceptableRequestId.test(header) && !looksLikeJwt ? header : randomUUID();
 }
 
-const channelOf = { oauth: 'oauth', logout: 'logout', v1: 'api' } as const;
+const channelOf = { oauth: 'oauth', logout: 'logout', events: 'inbox', v1: 'api' } as const;
 
 /** Is the body of this media type, whatever its parameters (RFC 9110 §8.3.1)? */
 export function isOfType(ctx: Context, mediaType: string): boolean {

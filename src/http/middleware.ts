@@ -62,8 +62,8 @@ export function answerErrors(overload: Overload) {
     } catch (error) {
       if (error instanceof StoreOverloaded) overload.note(error.line);
       const refusal = refusalOf(error, ctx);
-      const { status, contentType, body } = render(refusal, ctx.state.family);
-      ctx.set({ ...refusal.headers });
+      const { status, contentType, headers, body } = render(refusal, ctx.state.family);
+      ctx.set({ ...headers, ...refusal.headers });
       if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);
       respond(ctx, status, body, contentType);
       discardRest(ctx.req);

@@ -1,6 +1,7 @@
 // Refusals: requests that are answered with an error of theirs. A refusal says what is wrong in words that
 // may leave the process: it names parameters, never their values. How it looks on the wire depends on the
-// family of the endpoint: OAuth (RFC 6749 §5.2), the envelope of /logout, or RFC 9457 for all the rest.
+// family of the endpoint: OAuth (RFC 6749 §5.2), the envelope of /logout, security events (RFC 8935 §2.3), or RFC 9457
+// for all the rest.
 import type { NamedInEvent } from '../domain/audit.ts';
 
 export interface RefusedParameter {
@@ -131,11 +132,13 @@ export function safeName(name: string): string {
 }
 
 /** How a refusal looks to the callers of an endpoint. */
-export type Family = 'oauth' | 'logout' | 'v1';
+export type Family = 'oauth' | 'logout' | 'events' | 'v1';
 
 export interface Rendered {
   readonly status: number;
   readonly contentType: string;
+  /** Those of the family, beside the refusal's own. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly body: object;
 }
 
@@ -155,6 +158,12 @@ export function render(refusal: Refusal, family: Family): Rendered {
         contentType: 'application/json',
         body: { success: false, message, data: null, errors },
       };
+    }
+    case 'events': {
+      // The registry of §2.4 has no words for a server that fails: there OAuth's are taken.
+      const body = { err: oauth, description: message };
+      const headers = { 'Content-Language': 'en' };
+      return { status: status === 415 ? 400 : status, contentType: 'application/json', headers, body };
     }
     case 'v1': {
       const errors = parameters.length === 0 ? {} : { errors: parameters };

@@ -1,6 +1,9 @@
 // Inboxes: messages shaped as identity providers send them, and their broken cousins.
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint } from 'jose';
-import type { TestApp } from '../helpers/app.ts';
+import type { RequestParts, TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../helpers/issuer.ts';
 
@@ -373,6 +376,91 @@ testEachDatabase('an inbox answers 503 and remembers nothing while the store fai
   t.is((await send(app, token)).status, 200);
   t.false(await app.isActive(mine));
 });
+
+/** How each inbox is asked, and the members of its errors: RFC 6749 §5.2 (as Back-Channel Logout §2.8 has it), RFC 8935 §2.3. */
+const errors = {
+  '/backchannel-logout': {
+    type: 'application/x-www-form-urlencoded',
+    members: ['error', 'error_description'],
+    bearer: null,
+    body: (message: string) => `logout_token=${message}`,
+    malformed: ['logout_token=%zz', 'logout_token=a&logout_token=b', 'logout_token[]=a', ''],
+    sign: (issuer: TestIssuer) => logoutToken(issuer, { sid: 's1' }),
+  },
+  '/global-token-revocation': {
+    type: 'application/json',
+    members: ['error', 'error_description'],
+    bearer: (message: string) => `Bearer ${message}`,
+    body: () => '{"sub_id":{"format":"opaque","id":"u1"}}',
+    malformed: ['{', '[]', '7', '{"sub_id":7}', '{"__proto__":{}}', ''],
+    sign: (issuer: TestIssuer) =>
+      issuer.sign({ aud: 'web', jti: issuer.app.newToken('jti') }, { typ: 'global-token-revocation+jwt' }),
+  },
+  '/security-events': {
+    type: 'application/secevent+jwt',
+    members: ['description', 'err'],
+    bearer: null,
+    body: (message: string) => message,
+    malformed: ['nonsense', Buffer.from([0xff, 0xfe]), ''],
+    sign: (issuer: TestIssuer) =>
+      issuer.sign(
+        { aud: 'web', jti: issuer.app.newToken('jti'), events: { [verification]: {} } },
+        { typ: 'secevent+jwt' },
+      ),
+  },
+};
+
+for (const [path, inbox] of Object.entries(errors)) {
+  testEachDatabase(`every error of ${path} has the shape of its standard`, async (t, app) => {
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri', { inbox: { kinds, audience: 'web' } });
+    t.teardown(() => issuer.stop());
+    const { type, members } = inbox;
+    const auth = inbox.bearer?.(await inbox.sign(issuer));
+    const ask = async (what: string, status: number, parts: RequestParts, method = 'POST') => {
+      const reply = await app.request(method, path, { auth, type, ...parts });
+      t.is(reply.status, status, `${what}: ${reply.text}`);
+      t.deepEqual(Object.keys(reply.body).sort(), members, what);
+      t.is(reply.headers['content-type'], 'application/json', what);
+      t.is(reply.headers['content-language'], path === '/security-events' ? 'en' : undefined, what);
+      return reply;
+    };
+    issuer.answer = 'error';
+    const body = inbox.body(await inbox.sign(issuer));
+    const keyless = await ask('keys that cannot be had', 503, { body });
+    t.regex(keyless.headers['retry-after'] ?? '', /^\d+$/);
+    app.advance(11);
+    issuer.answer = 'keys';
+    const other = await ask('another method', 405, {}, 'GET');
+    t.is(other.headers.allow, 'POST');
+    await ask('a large body', 413, { body: 'x'.repeat(65_537) });
+    await ask('another content type', 400, { type: 'text/plain', body });
+    await ask('no content type', 400, { type: undefined });
+    await ask('a compressed body', 400, { body, headers: { 'Content-Encoding': 'gzip' } });
+    for (const malformed of inbox.malformed) await ask(`the body ${malformed}`, 400, { body: malformed });
+    for (const fault of ['writes', 'events'] as const) {
+      app.store.fault = fault;
+      const reply = await ask(`a store whose ${fault} fail`, 503, {
+        body: inbox.body(await inbox.sign(issuer)),
+      });
+      t.is(reply.headers['retry-after'], '1');
+      app.store.fault = 'none';
+    }
+    const repeated = await repeatHeader(app, path, type);
+    t.is(repeated.status, 400);
+    t.deepEqual(Object.keys(repeated.body).sort(), members, 'a repeated header');
+  });
+}
+
+/** A request that no client library would send. */
+async function repeatHeader(app: TestApp, path: string, type: string) {
+  const sent = httpRequest(`${app.url}${path}`, {
+    method: 'POST',
+    headers: ['Host', 'x', 'Content-Type', type, 'Content-Type', type],
+  });
+  sent.end();
+  const [response] = await once(sent, 'response');
+  return { status: response.statusCode, body: JSON.parse(await text(response)) };
+}
 
 testEachDatabase('inboxes take times with fractions, and any number for a time', async (t, app) => {
   const issuer = await trust(app);

@@ -3,9 +3,11 @@ import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
 import { type Context, isOfType, protect } from '../context.ts';
 import { readBody, readingBody } from '../form.ts';
+import { Refusal } from '../refusal.ts';
 import { respond } from '../respond.ts';
 import { Inbox, type InboxParts, toNamed } from './inbox.ts';
 
+const eventType = 'application/secevent+jwt';
 const types = ['secevent+jwt'];
 const sessionRevoked = 'https://schemas.openid.net/secevent/caep/event-type/session-revoked';
 const notAccepted = 'the event token is not accepted';
@@ -13,9 +15,7 @@ const notAccepted = 'the event token is not accepted';
 export function handleSecurityEvents(parts: InboxParts) {
   const inbox = new Inbox('security_events', parts);
   return async function securityEvents(ctx: Context): Promise<void> {
-    if (!isOfType(ctx, 'application/secevent+jwt'))
-      return answerError(ctx, 'invalid_request', 'the content type must be application/secevent+jwt');
-    const message = (await readingBody(ctx, readBody)).toString().trim();
+    const message = (await readingBody(ctx, takeEvent)).toString().trim();
     protect(ctx, [message]);
     const read = await inbox.read(message, types);
     if (!read.ok) {
@@ -42,6 +42,12 @@ export function handleSecurityEvents(parts: InboxParts) {
     const happenedAt = typeof at === 'number' ? at * 1000 : read.issuedAt;
     answerReceived(ctx, await inbox.act(ctx, read, named.targets, { happenedAt }));
   };
+}
+
+async function takeEvent(ctx: Context): Promise<Buffer> {
+  if (!isOfType(ctx, eventType))
+    throw new Refusal('unsupported_media_type', `the content type must be ${eventType}`);
+  return readBody(ctx);
 }
 
 /** RFC 8935 §2.4. */
