@@ -289,12 +289,11 @@ function refuseTimes(registration: Registration, policy: Policy, now: number): R
 }
 
 /**
- * A token as old as what was purged could be one that is dead; that happens only when the longest life of
- * tokens was raised since. What has expired may still be imported.
+ * What a verdict would not vouch for as a JWT is not registered: it could be dead, its registration and its revocation
+ * purged together. What has expired may still be imported.
  */
 function refuseForgotten(facts: Facts, token: RegisteredToken, now: number): Refused | undefined {
-  const isRecent = token.issuedAt > now - dayMs;
-  if (isRecent || token.expiresAt <= now || token.issuedAt > facts.purgedUntil()) return undefined;
+  if (token.expiresAt <= now || !facts.isForgotten(token.issuedAt, token.expiresAt)) return undefined;
   const problem = 'lies before what is still known of revocations; issue a new token';
   return { status: 'refused', parameter: 'iat', problem };
 }

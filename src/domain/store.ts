@@ -45,8 +45,8 @@ export interface Facts {
    */
   purgedUntil(): number;
   /**
-   * Could a revocation of a JWT that was issued at this instant or later, and ends at the other, have been purged? Then
-   * it cannot be vouched for. That happens when the longest life of tokens was raised since, or when whoever purged had
+   * Could a revocation of a token that nobody has registered, was issued at this instant or later, and ends at the other,
+   * have been purged? Then it is neither vouched for as a JWT nor registered. That happens when the longest life of tokens was raised since, or when whoever purged had
    * a clock that was ahead.
    */
   isForgotten(issuedFrom: number, expiresAt: number): boolean;

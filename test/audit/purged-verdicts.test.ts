@@ -93,6 +93,61 @@ testEachDatabase('a purge whose clock is ahead brings no JWT back', async (t, ap
   t.true(await app.isActive(await issuer.sign({ exp: app.seconds + hour })), 'what was issued since lives');
 });
 
+testEachDatabase(
+  'a purge whose clock is ahead brings no token back that is registered again',
+  async (t, app) => {
+    const client = await app.addClient({ permissions: ['revoke:any'] });
+    const { client_id } = client;
+    const issuer = await app.issuer();
+    const register = (token: string, times: object = {}) =>
+      app.json('/v1/tokens', app.registration({ token, client_id, sub: 'u1', ...times }), issuer);
+    const right = app.clock.now;
+    const times = { iat: app.seconds, exp: app.seconds + hour };
+    const token = app.newToken();
+    t.is((await register(token, times)).status, 201);
+    await app.form('/revoke', { token }, client);
+    app.advance(3 * hour);
+    t.like(await run(app), { tokens: 1, revocations: 1 });
+    app.clock.now = right + 1;
+    for (const server of [app, await app.another()]) {
+      const body = app.registration({ token, client_id, sub: 'u1', ...times });
+      const again = await server.json('/v1/tokens', body, issuer);
+      t.is(again.status, 400);
+      t.is(again.body.errors[0].parameter, 'iat');
+      t.is(again.body.detail, 'iat lies before what is still known of revocations; issue a new token');
+      t.false(await server.isActive(token));
+    }
+    t.is((await register(app.newToken(), { exp: app.seconds + day })).status, 201, 'what it took for living');
+    app.advance(hour / 4);
+    t.is((await register(app.newToken())).status, 201, 'what was issued since');
+  },
+);
+
+testEachDatabase(
+  'a purge whose clock is ahead by a lifetime brings no user back whose token is registered again',
+  async (t, app) => {
+    const { client, issuer } = await trusted(app);
+    const { client_id } = client;
+    const registrar = await app.addClient({ permissions: ['register'] });
+    const login = () => app.registration({ token: app.newToken(), client_id, sub: 'u1' });
+    const said = login();
+    t.is((await app.json('/v1/tokens', said, registrar)).status, 201);
+    const right = app.clock.now;
+    await app.json('/logout', { user_id: 'u1' }, client);
+    app.advance(402 * day);
+    t.like(await run(app), { tokens: 1, revocations: 1, cutoffs: 1 });
+    app.clock.now = right + 1000;
+    const again = await app.json('/v1/tokens', said, registrar);
+    t.deepEqual([again.status, again.body.errors?.[0].parameter], [400, 'iat']);
+    t.false(await app.isActive(await issuer.sign({ iat: app.seconds - 60 })), 'nor is a JWT of then known');
+    const times = { iat: app.seconds - hour, exp: app.seconds - 1 };
+    const expired = await app.json('/v1/tokens', { ...login(), ...times }, registrar);
+    t.deepEqual([expired.status, expired.body.active], [201, false], 'an import');
+    app.advance(hour / 4);
+    t.true((await app.json('/v1/tokens', login(), registrar)).body.active, 'what was issued since');
+  },
+);
+
 const ways = {
   'POST /revoke': (app, client, token) => app.form('/revoke', { token }, client),
   'POST /logout': (app, _client, token) => app.json('/logout', {}, `Bearer ${token}`),
