@@ -1,6 +1,7 @@
 // What each event ends: every event against every kind of token. docs/revocations.md shows this table.
 import type { TestApp, TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
 
 /** A user with two devices, a phone and a laptop; their app `web`; another app on the phone; another user. */
@@ -125,12 +126,15 @@ for (const [event, [act, expected]] of Object.entries(matrix)) {
 testEachDatabase('a key, named by kid or thumbprint, takes exactly its own JWTs with it', async (t, app) => {
   const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
   const issuer = await TestIssuer.fetched(app);
+  t.teardown(() => issuer.stop());
   const old = await issuer.sign({ sub: 'u1' });
   t.true(await app.isActive(old));
   await issuer.rotate('k2');
   app.advance(61);
   const young = await issuer.sign({ sub: 'u1' });
   t.true(await app.isActive(young));
+  // Which key a kid names is written down beside the answer.
+  await eventually(async () => (await app.events('issuer_key_seen')).length === 2 || undefined);
   const target = { kind: 'key', kid: 'k1', issuer: issuer.name };
   const order = { target, reason: 'key_compromise', confirm: 'k1' };
   const done = await app.json('/v1/revocations', order, ops);
@@ -142,5 +146,4 @@ testEachDatabase('a key, named by kid or thumbprint, takes exactly its own JWTs 
   const again = { ...order, target: { kind: 'key', thumbprint, issuer: issuer.name }, confirm: thumbprint };
   t.is((await app.json('/v1/revocations', again, ops)).body.status, 'already_revoked');
   t.is((await app.json('/v1/tokens/explain', { token: old }, ops)).body.first_cause.reason, 'key_compromise');
-  await issuer.stop();
 });
