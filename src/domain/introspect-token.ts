@@ -17,11 +17,7 @@ export type Introspection =
 const inactive: Introspection = { active: false };
 
 /** RFC 7662 §2.2: what may be said of a token to this caller. Rejects with `StoreUnavailable`. */
-export async function introspectToken(
-  store: Store,
-  caller: Asker,
-  presented: Presented,
-): Promise<Introspection> {
+export function introspectToken(store: Store, caller: Asker, presented: Presented): Promise<Introspection> {
   return store.ask((facts, now) => judge(facts, now, caller, presented), 'bulk');
 }
 

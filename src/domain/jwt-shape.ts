@@ -15,6 +15,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Deeper JSON is nobody's token, and would be dear to copy. */
 const depthMax = 16;
 
+/** Is it written as JWTs in compact, signed form are? */
+export function isCompact(presentedToken: string): boolean {
+  return compactForm.test(presentedToken);
+}
+
 /** Undefined for all that is no JWT in compact, signed form. */
 export function parseJwt(presentedToken: string): UntrustedJwt | undefined {
   const parts = compactForm.exec(presentedToken);

@@ -48,10 +48,14 @@ export interface Sureness {
    * fetched since; where a token is merely looked at, a set of a moment ago will do.
    */
   readonly mustBeSure?: boolean;
+  /** It may well be of an issuer that nobody trusts: that is no sign of a misconfiguration. */
+  readonly mayBeForeign?: boolean;
 }
 
 /** The port to whatever verifies signatures. */
 export interface TokenVerifier {
+  /** What `present` would resolve to, where that is known without waiting: of most tokens. */
+  recall(presentedToken: string): Presented | undefined;
   /**
    * Null for what could not be a token at all. Rejects with `KeysUnavailable` when an issuer's keys cannot
    * be had: then nothing may be said of the token.

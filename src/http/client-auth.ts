@@ -55,6 +55,14 @@ export class ClientAuth {
     this.#parts = parts;
   }
 
+  /** The client whose Authorization header has proved itself before, without waiting; hardly any other is asked for. */
+  recall(ctx: Context, form: Form): Caller | undefined {
+    const header = digestOfHeader(ctx, form);
+    const proved = header && this.#proved.get(header);
+    const isStill = proved && proved === this.#parts.directory.fresh(proved.clientId);
+    return isStill ? known(ctx, callerOf(proved)) : undefined;
+  }
+
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
   async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
     const { directory } = this.#parts;
@@ -228,8 +236,8 @@ function known(ctx: Context, caller: Caller): Caller {
 
 /** Undefined where the body has a say, too. */
 function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
-  const header = ctx.get('authorization');
-  if (header === '' || ['client_id', 'client_secret', 'client_assertion'].some((name) => form.has(name)))
+  const { authorization: header } = ctx.req.headers;
+  if (!header || form.has('client_id') || form.has('client_secret') || form.has('client_assertion'))
     return undefined;
   return digestOf(header);
 }

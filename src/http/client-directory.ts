@@ -20,6 +20,11 @@ export class ClientDirectory {
     this.#origins = new ShortMemory({ max: 1, isShared });
   }
 
+  /** What is remembered, without waiting. */
+  fresh(clientId: string): Client | undefined {
+    return this.#clients.fresh(clientId);
+  }
+
   async find(clientId: string): Promise<Client | undefined> {
     if (!clientIdSyntax.test(clientId)) return undefined;
     // Strangers choose the names that are looked up: only those that were found before are vouched for.

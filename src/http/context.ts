@@ -42,13 +42,15 @@ const channelOf = { oauth: 'oauth', logout: 'logout', events: 'inbox', v1: 'api'
 
 /** Is the body of this media type, whatever its parameters (RFC 9110 §8.3.1)? */
 export function isOfType(ctx: Context, mediaType: string): boolean {
-  const [type = ''] = ctx.get('content-type').split(';', 1);
+  const written = ctx.req.headers['content-type'] ?? '';
+  if (written === mediaType) return true;
+  const [type = ''] = written.split(';', 1);
   return type.trim().toLowerCase() === mediaType;
 }
 
 /** The token in `Authorization: Bearer` (RFC 6750 §2.1). */
 export function bearerOf(ctx: Context): string | undefined {
-  return /^Bearer +([^ ]+) *$/i.exec(ctx.get('authorization'))?.[1];
+  return /^Bearer +([^ ]+) *$/i.exec(ctx.req.headers.authorization ?? '')?.[1];
 }
 
 /** The origin that events of this request bear; not before its body was read and protected. */
@@ -79,7 +81,7 @@ const repeatedSecretsMax = 4;
  */
 export function protect(ctx: Context, secrets: Iterable<string>): void {
   const { state } = ctx;
-  const userAgent = ctx.get('user-agent');
+  const userAgent = ctx.req.headers['user-agent'] ?? '';
   for (const secret of secrets) {
     if (secret === '') continue;
     if (state.requestId.includes(secret)) state.requestId = randomUUID();

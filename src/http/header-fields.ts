@@ -3,20 +3,24 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from './refusal.ts';
 
-const singletons: ReadonlySet<string> = new Set(['host', 'authorization', 'content-type']);
+const singletons = ['host', 'authorization', 'content-type'];
+/** Most names need not be looked at. */
+const lengths: ReadonlySet<number> = new Set(singletons.map(({ length }) => length));
 
 /**
  * RFC 9112 §3.2 for Host, RFC 9110 §5.3 for the rest.
  * @throws Refusal `invalid_request`.
  */
 export function checkHeaderFields({ rawHeaders, httpVersion }: IncomingMessage): void {
-  const seen = new Set<string>();
+  const seen: string[] = [];
   for (let n = 0; n < rawHeaders.length; n += 2) {
-    const name = (rawHeaders[n] as string).toLowerCase();
-    if (!singletons.has(name)) continue;
-    if (seen.has(name)) throw new Refusal('invalid_request', `the header ${name} is repeated`);
-    seen.add(name);
+    const written = rawHeaders[n] as string;
+    if (!lengths.has(written.length)) continue;
+    const name = written.toLowerCase();
+    if (!singletons.includes(name)) continue;
+    if (seen.includes(name)) throw new Refusal('invalid_request', `the header ${name} is repeated`);
+    seen.push(name);
   }
-  if (httpVersion !== '1.0' && !seen.has('host'))
+  if (httpVersion !== '1.0' && !seen.includes('host'))
     throw new Refusal('invalid_request', 'the header host is missing');
 }

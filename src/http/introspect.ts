@@ -35,13 +35,13 @@ export function handleIntrospect(parts: IntrospectParts) {
     const presentedToken = form.get('token');
     if (presentedToken === undefined) throw missingParameter('token');
 
-    const presented = await verifier.present(presentedToken);
+    const presented = verifier.recall(presentedToken) ?? (await verifier.present(presentedToken));
     const answer =
       presented === null ? ({ active: false } as const) : await introspectToken(store, caller, presented);
     const body = answerOf(answer);
     leaveTrace(parts, answer, () => originOf(ctx, caller.actor));
     // A bearer has no record that could say how it verifies; it is no resource server either.
-    const isSigned = signingKeys && !caller.isBearer && prefers(ctx.get('accept'), signedType);
+    const isSigned = signingKeys && !caller.isBearer && prefers(ctx.req.headers.accept ?? '', signedType);
     if (!isSigned) return respond(ctx, 200, body);
     const signed = await signIntrospection(signingKeys, issuer, caller, narrowed(body, caller), now());
     respondText(ctx, 200, signed, signedType);

@@ -27,7 +27,7 @@ const inactive: Answer = { active: false };
 
 /** `credentials` are those in the body. */
 export async function permitAsker(auth: ClientAuth, ctx: Context, credentials: Form): Promise<Caller> {
-  const caller = await auth.authenticateAny(ctx, credentials);
+  const caller = auth.recall(ctx, credentials) ?? (await auth.authenticateAny(ctx, credentials));
   // RFC 9701 §5 wants 400 here; RFC 7662 leaves it open.
   if (!caller) throw new Refusal('invalid_request', 'client authentication is missing');
   return demand(caller, 'introspect', 'introspect:any');

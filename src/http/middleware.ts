@@ -1,74 +1,99 @@
 // What every request passes through: its identity, its line in the log, and the one place where errors
-// become answers.
+// become answers. One middleware and not one for each of these: a layer of Koa costs two promises, which at the hot
+// endpoints is as much as what the layer does.
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import { parseBasic } from './auth-methods/secret.ts';
 import { addressOf, bearerOf, type Context, type Next, protect, requestIdOf } from './context.ts';
+import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './metrics.ts';
 import { type Overload, retryAfterSeconds } from './overload.ts';
 import { Refusal, render } from './refusal.ts';
+import { recordRefusal } from './refused-requests.ts';
 import { respond, setCommonHeaders } from './respond.ts';
 import { discardRest } from './unreadable.ts';
 
-/** Names the request, and sees to it that every answer has the headers that all have. */
-export function identify(log: Logger, trusted: BlockList) {
-  return async function identify(ctx: Context, next: Next): Promise<void> {
-    ctx.state.requestId = requestIdOf(ctx.get('x-request-id'));
-    ctx.state.ip = addressOf(ctx.req.socket.remoteAddress ?? '', ctx.get('x-forwarded-for'), trusted);
-    ctx.state.family = 'v1';
-    ctx.state.route = 'none';
-    ctx.state.clientId = null;
-    ctx.state.caller = null;
-    ctx.state.body = null;
-    ctx.state.secrets = new Set();
-    ctx.state.userAgent = undefined;
-    ctx.state.log = log;
-    protectHeader(ctx);
-    await next();
+export interface PassageParts {
+  readonly log: Logger;
+  /** Proxies whose word about the caller's address counts. */
+  readonly trusted: BlockList;
+  readonly metrics: Metrics;
+  readonly overload: Overload;
+  readonly recorder: FloodRecorder;
+}
+
+/** In order: names the request, lets it be answered, answers what is thrown, completes the headers, counts. */
+export function passage({ log, trusted, metrics, overload, recorder }: PassageParts) {
+  return async function passage(ctx: Context, next: Next): Promise<void> {
+    const began = performance.now();
+    identify(ctx, log, trusted);
+    try {
+      await next();
+    } catch (error) {
+      answerError(ctx, overload, await recorded(ctx, recorder, error));
+    }
     if (!ctx.res.headersSent) setCommonHeaders(ctx);
+    observe(ctx, metrics, performance.now() - began);
   };
+}
+
+function identify(ctx: Context, log: Logger, trusted: BlockList): void {
+  const { headers, socket } = ctx.req;
+  const forwardedFor = headers['x-forwarded-for'] ?? '';
+  ctx.state = {
+    requestId: requestIdOf(String(headers['x-request-id'] ?? '')),
+    ip: addressOf(socket.remoteAddress ?? '', String(forwardedFor), trusted),
+    family: 'v1',
+    route: 'none',
+    clientId: null,
+    caller: null,
+    body: null,
+    secrets: new Set(),
+    userAgent: undefined,
+    log,
+  };
+  protectHeader(ctx);
 }
 
 /** Only a request id that the caller chose can hold a secret; those of bodies are protected when they are read. */
 function protectHeader(ctx: Context): void {
-  if (ctx.get('x-request-id') === '') return;
+  if (!ctx.req.headers['x-request-id']) return;
   const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
   protect(ctx, [basic?.clientSecret ?? bearerOf(ctx) ?? '']);
 }
 
 /** Counts every request; writes a line for each at level debug. */
-export function observe(metrics: Metrics) {
-  return async function observe(ctx: Context, next: Next): Promise<void> {
-    const began = performance.now();
-    await next();
-    const seconds = (performance.now() - began) / 1000;
-    const { route, requestId, clientId, log } = ctx.state;
-    metrics.count(ctx.method, route, ctx.status, seconds);
-    const ms = Math.round(seconds * 1000);
-    log.debug(
-      { request_id: requestId, client_id: clientId, method: ctx.method, route, status: ctx.status, ms },
-      'request',
-    );
-  };
+function observe(ctx: Context, metrics: Metrics, took: number): void {
+  const { route, requestId, clientId, log } = ctx.state;
+  const { method } = ctx.req;
+  const status = ctx.res.statusCode;
+  metrics.count(method ?? '', route, status, took / 1000);
+  if (!log.isLevelEnabled('debug')) return;
+  const ms = Math.round(took);
+  log.debug({ request_id: requestId, client_id: clientId, method, route, status, ms }, 'request');
+}
+
+/** A refusal that has to be written down and cannot be is 503. */
+async function recorded(ctx: Context, recorder: FloodRecorder, error: unknown): Promise<unknown> {
+  try {
+    if (error instanceof Refusal) await recordRefusal(recorder, ctx, error);
+    return error;
+  } catch (failure) {
+    return failure;
+  }
 }
 
 /** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
-export function answerErrors(overload: Overload) {
-  return async function answerErrors(ctx: Context, next: Next): Promise<void> {
-    try {
-      await next();
-    } catch (error) {
-      if (error instanceof StoreOverloaded) overload.note(error.line);
-      const refusal = refusalOf(error, ctx);
-      const { status, contentType, headers, body } = render(refusal, ctx.state.family);
-      ctx.set({ ...headers, ...refusal.headers });
-      if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);
-      respond(ctx, status, body, contentType);
-      discardRest(ctx.req);
-    }
-  };
+function answerError(ctx: Context, overload: Overload, error: unknown): void {
+  if (error instanceof StoreOverloaded) overload.note(error.line);
+  const refusal = refusalOf(error, ctx);
+  const { status, contentType, headers, body } = render(refusal, ctx.state.family);
+  ctx.set({ ...headers, ...refusal.headers });
+  if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);
+  respond(ctx, status, body, contentType);
+  discardRest(ctx.req);
 }
 
 /** What the caller is told of an error; where that is not all, the log is told the rest. */

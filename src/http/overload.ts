@@ -7,6 +7,7 @@ import type { Line } from '../domain/store.ts';
 import { type Context, requestIdOf } from './context.ts';
 import type { Metrics } from './metrics.ts';
 import { Refusal, render } from './refusal.ts';
+import { pathOf } from './request-target.ts';
 import { headersOf } from './respond.ts';
 
 export type RefusedWork = Line | 'introspection';
@@ -55,7 +56,14 @@ export class Overload {
 
   /** A handler of introspections, each of which counts while it is under way. */
   counted(handle: Handle): Handle {
-    return (ctx) => this.during(1, () => handle(ctx));
+    return async (ctx) => {
+      this.#underWay += 1;
+      try {
+        await handle(ctx);
+      } finally {
+        this.#underWay -= 1;
+      }
+    };
   }
 
   /** Does what weighs as much as so many introspections. */
@@ -88,9 +96,4 @@ export class Overload {
     response.writeHead(status, [...headers, 'Retry-After', retryAfterSeconds]);
     response.end(text);
   }
-}
-
-function pathOf({ url = '' }: IncomingMessage): string {
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
 }

@@ -2,21 +2,9 @@
 // limits of floods. What the operation itself has written down is not written twice; what strangers send
 // is in the metrics, and in `client_auth_failed` where they tried to pass for someone.
 import { eventOf, type NamedInEvent } from '../domain/audit.ts';
-import { type Context, type Next, originOf } from './context.ts';
+import { type Context, originOf } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { Refusal, refusalCodes } from './refusal.ts';
-
-/** Stands inside the middleware that answers errors: a refusal that cannot be written down is 503. */
-export function recordRefusals(recorder: FloodRecorder) {
-  return async function recordRefusals(ctx: Context, next: Next): Promise<void> {
-    try {
-      await next();
-    } catch (error) {
-      if (error instanceof Refusal) await recordRefusal(recorder, ctx, error);
-      throw error;
-    }
-  };
-}
 
 /** Resolves when it is durable, or at once when there is nothing to write or it is only counted. */
 export async function recordRefusal(recorder: FloodRecorder, ctx: Context, refusal: Refusal): Promise<void> {

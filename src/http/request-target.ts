@@ -4,6 +4,12 @@ import type { IncomingMessage } from 'node:http';
 const plain = /^\/[^#]*$/;
 const base = 'http://localhost';
 
+/** The path of a request whose target is a path and perhaps a query. */
+export function pathOf({ url = '' }: IncomingMessage): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
 /** Leaves path and query of a whole URL, before anyone goes by the target. It is empty where it was no URL. */
 export function toPathAndQuery(request: IncomingMessage): void {
   const { url = '' } = request;

@@ -28,7 +28,7 @@ const notFound: Revoked = { status: 'already_inactive', reason: 'token_not_found
 export function handleRevoke({ store, policy, verifier, auth, recorder }: RevokeParts) {
   return async function revoke(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
-    const caller = await auth.authenticate(ctx, form);
+    const caller = auth.recall(ctx, form) ?? (await auth.authenticate(ctx, form));
     if (!caller) {
       throw new Refusal('invalid_client', 'client authentication or client_id is missing', {
         headers: basicChallenge,
@@ -39,7 +39,8 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
 
     const given = readReason(form.get('reason'), 'client_request', [presentedToken]);
     const origin = originOf(ctx, caller.actor);
-    const presented = await verifier.present(presentedToken, { mustBeSure: true });
+    const presented =
+      verifier.recall(presentedToken) ?? (await verifier.present(presentedToken, { mustBeSure: true }));
     const outcome =
       presented === null
         ? notFound

@@ -4,6 +4,7 @@ import type Koa from 'koa';
 import type { Context, Next, State } from './context.ts';
 import { checkHeaderFields } from './header-fields.ts';
 import { type Family, Refusal } from './refusal.ts';
+import { pathOf } from './request-target.ts';
 
 type Handle = (ctx: Context) => Promise<void>;
 
@@ -39,17 +40,18 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     const methods = [...byMethod.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
     const allowed = [...methods, ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
     const handle = (ctx: Context): Promise<void> => {
-      const handleMethod = byMethod.get(ctx.method === 'HEAD' ? 'GET' : ctx.method);
+      const { method = '' } = ctx.req;
+      const handleMethod = byMethod.get(method === 'HEAD' ? 'GET' : method);
       if (handleMethod) return handleMethod(ctx);
       throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, {
         headers: { Allow: allowed },
       });
     };
-    const answer = async (ctx: Context): Promise<void> => {
+    const answer = (ctx: Context): Promise<void> => {
       ctx.state.family = family;
       ctx.state.route = path;
       checkHeaderFields(ctx.req);
-      await (isForBrowsers ? cors(ctx, async () => handle(ctx)) : handle(ctx));
+      return isForBrowsers ? cors(ctx, async () => handle(ctx)) : handle(ctx);
     };
     if (path.includes(':')) router.all(path, answer);
     else fixed.set(path, answer);
@@ -57,6 +59,6 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
   const parametric = router.routes() as unknown as Middleware;
   return (ctx, next) => {
     if (ctx.req.url === '') throw new Refusal('invalid_request', 'the request target is not a URL');
-    return (fixed.get(ctx.path) ?? parametric)(ctx as Context, next);
+    return (fixed.get(pathOf(ctx.req)) ?? parametric)(ctx as Context, next);
   };
 }

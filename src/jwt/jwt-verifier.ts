@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
 import type { Issuer, Reading } from '../domain/issuers.ts';
-import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
+import { isCompact, parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import {
   type Presented,
   type Sureness,
@@ -18,6 +18,7 @@ import { couldBeToken } from '../domain/presented-token.ts';
 import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
+import type { VerifyingKey } from './key-set.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
 import { findSigner } from './signer.ts';
 import { hasBadMembers, isSignedWith } from './verify-signature.ts';
@@ -52,6 +53,16 @@ export class JwtVerifier implements TokenVerifier {
     this.#parts = parts;
   }
 
+  recall(presentedToken: string): Presented | undefined {
+    if (!couldBeToken(presentedToken)) return undefined;
+    const digest = digestOf(presentedToken);
+    const known = this.#remembered.get(digest);
+    if (!known && !isCompact(presentedToken)) return { digest, tokenDigest: digest, verification: opaque };
+    const issuer = known && this.#parts.issuers.recall(known.issuer.issuer);
+    const keys = issuer && this.#parts.keyRing.held(issuer);
+    return known && issuer && keys && stillVerified(digest, known, issuer, keys);
+  }
+
   async present(presentedToken: string, sureness: Sureness = {}): Promise<Presented | null> {
     if (!couldBeToken(presentedToken)) return null;
     const digest = digestOf(presentedToken);
@@ -66,16 +77,11 @@ export class JwtVerifier implements TokenVerifier {
 
   /** What was verified before, if its issuer would have it verified so again. */
   async #recall(digest: Digest, known: Remembered): Promise<Presented | undefined> {
-    const { claims } = known.verified;
     const { issuers, keyRing } = this.#parts;
-    const issuer = issuers.recall(claims.issuer) ?? (await issuers.find(claims.issuer));
-    if (issuer && isSameRecord(known.issuer, issuer)) {
-      const keys = keyRing.held(issuer) ?? (await keyRing.current(issuer));
-      if (keys.some((key) => key.thumbprint === claims.keyThumbprint))
-        return { digest, tokenDigest: claims.tokenDigest, verification: known.verified };
-    }
-    this.#remembered.delete(digest);
-    return undefined;
+    const issuer = await issuers.find(known.issuer.issuer);
+    const recalled = issuer && stillVerified(digest, known, issuer, await keyRing.current(issuer));
+    if (!recalled) this.#remembered.delete(digest);
+    return recalled;
   }
 
   async #verify(
@@ -92,7 +98,7 @@ export class JwtVerifier implements TokenVerifier {
       iss === undefined || (typeof iss === 'string' && sharedSecret.issuers.includes(iss));
     if (sharedSecret.keys.length > 0 && mayShareSecret && jwt.header.alg === 'HS256')
       return this.#verifyBySecret(presentedToken, digest, jwt, iss);
-    if (typeof iss === 'string') this.#parts.onRefusal('untrusted_issuer', iss);
+    if (typeof iss === 'string' && !sureness.mayBeForeign) this.#parts.onRefusal('untrusted_issuer', iss);
     return opaque;
   }
 
@@ -145,6 +151,19 @@ export class JwtVerifier implements TokenVerifier {
     this.#parts.onRefusal(kind, issuer);
     return refused;
   }
+}
+
+/** What was verified by a record, if it would be verified so again. */
+function stillVerified(
+  digest: Digest,
+  { verified, issuer: before }: Remembered,
+  issuer: Issuer,
+  keys: readonly VerifyingKey[],
+): Presented | undefined {
+  const { tokenDigest, keyThumbprint } = verified.claims;
+  if (!isSameRecord(before, issuer) || !keys.some((key) => key.thumbprint === keyThumbprint))
+    return undefined;
+  return { digest, tokenDigest, verification: verified };
 }
 
 /** Suspension and the wish for fresh keys change nothing in how a token is read. */
