@@ -1,13 +1,17 @@
 // GET /metrics: what a Prometheus server collects. Labels are route patterns, methods and statuses only. Where
 // several workers are one server, whichever is asked answers for all of them.
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { ClientAuth } from './client-auth.ts';
 import type { Context } from './context.ts';
 import type { RefusedWork } from './overload.ts';
+import { exposeTimes, RequestTimes } from './request-times.ts';
 
-const bucketsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-
-type Child = [ReturnType<Counter['labels']>, ReturnType<Histogram['labels']>];
+/** Requests of one method, route and status; handed over to the library when it is asked for them. */
+interface Tally {
+  readonly labels: { readonly method: string; readonly route: string; readonly status: number };
+  readonly times: RequestTimes;
+  requests: number;
+}
 
 /** What a process has counted. */
 export type Counts = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -24,19 +28,9 @@ export class Metrics {
   /** Of the database: the same in every worker. */
   readonly common = new Registry();
   readonly #others: OtherWorkers | null;
-  readonly #requests = new Counter({
-    name: 'revocation_http_requests_total',
-    help: 'Requests answered, by method, route and status',
-    labelNames: ['method', 'route', 'status'],
-    registers: [this.registry],
-  });
-  readonly #seconds = new Histogram({
-    name: 'revocation_http_request_seconds',
-    help: 'Time to answer, by route',
-    labelNames: ['route'],
-    buckets: bucketsSeconds,
-    registers: [this.registry],
-  });
+  /** Bounded: routes are patterns, methods and statuses few. */
+  readonly #tallies = new Map<string, Tally>();
+  readonly #times = new Map<string, RequestTimes>();
 
   readonly #jwtRefusals = new Counter({
     name: 'revocation_jwt_refused_total',
@@ -45,27 +39,32 @@ export class Metrics {
     registers: [this.registry],
   });
 
-  readonly #overloadRefusals = new Counter({
-    name: 'revocation_overload_refusals_total',
-    help: 'Requests refused with 503 because too many were under way or waiting, by work',
-    labelNames: ['work'],
-    registers: [this.registry],
-  });
+  readonly #overloadRefusals = new Map<RefusedWork, number>();
 
   constructor(others: OtherWorkers | null) {
     this.#others = others;
+    exposeTallies(this.registry, {
+      name: 'revocation_http_requests_total',
+      help: 'Requests answered, by method, route and status',
+      labelNames: ['method', 'route', 'status'],
+      read: () => [...this.#tallies.values()].map(({ labels, requests }) => ({ labels, count: requests })),
+    });
+    exposeTallies(this.registry, {
+      name: 'revocation_overload_refusals_total',
+      help: 'Requests refused with 503 because too many were under way or waiting, by work',
+      labelNames: ['work'],
+      read: () => [...this.#overloadRefusals].map(([work, count]) => ({ labels: { work }, count })),
+    });
+    exposeTimes(this.registry, this.#times);
   }
 
   countOverloadRefusal(work: RefusedWork): void {
-    this.#overloadRefusals.inc({ work });
+    this.#overloadRefusals.set(work, (this.#overloadRefusals.get(work) ?? 0) + 1);
   }
 
   countJwtRefusal(reason: string): void {
     this.#jwtRefusals.inc({ reason });
   }
-
-  /** Finding a child by its labels costs more than counting. Bounded: routes are patterns, methods few. */
-  readonly #children = new Map<string, Child>();
 
   #collectsProcess = false;
 
@@ -85,16 +84,42 @@ export class Metrics {
   }
 
   count(method: string, route: string, status: number, seconds: number): void {
-    const name = `${method} ${status} ${route}`;
-    const known = this.#children.get(name);
-    const child = known ?? [
-      this.#requests.labels({ method, route, status }),
-      this.#seconds.labels({ route }),
-    ];
-    if (!known) this.#children.set(name, child);
-    child[0].inc();
-    child[1].observe(seconds);
+    const tally = this.#tallyOf(method, route, status);
+    tally.requests += 1;
+    tally.times.observe(seconds);
   }
+
+  #tallyOf(method: string, route: string, status: number): Tally {
+    const name = `${method} ${status} ${route}`;
+    const known = this.#tallies.get(name);
+    if (known) return known;
+    const times = this.#times.get(route) ?? new RequestTimes();
+    this.#times.set(route, times);
+    const tally = { labels: { method, route, status }, times, requests: 0 };
+    this.#tallies.set(name, tally);
+    return tally;
+  }
+}
+
+interface Tallies {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly read: () => readonly { labels: Readonly<Record<string, string | number>>; count: number }[];
+}
+
+/** For what is counted very often: the library is told the counts when it is asked for them. */
+function exposeTallies(registry: Registry, { name, help, labelNames, read }: Tallies): void {
+  new Counter({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { labels, count } of read()) this.inc({ ...labels }, count);
+    },
+  });
 }
 
 export function handleMetrics(metrics: Metrics, auth: ClientAuth) {
