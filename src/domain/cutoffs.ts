@@ -3,7 +3,7 @@
 import type { Actor, Origin } from './audit.ts';
 import { type Claims, isJwt, type RegisteredToken, type TokenUse } from './claims.ts';
 import { dayMs, hourMs } from './durations.ts';
-import { type Target, type TargetKey, targetKey, targetsOf } from './targets.ts';
+import { type Target, type TargetKey, type TargetKind, targetKey, targetsOf } from './targets.ts';
 import type { Channel, Reason } from './vocabulary.ts';
 
 /** The cutoff of a final revocation: the last millisecond of the year 9999. */
@@ -63,9 +63,13 @@ export interface LoggedRevocation extends Revocation {
   readonly requestId: string | null;
 }
 
-/** The rows that could kill this token are those with one of these keys and a cutoff not before its issue time. */
-export function keysOf(claims: Claims): TargetKey[] {
-  return targetsOf(claims).map(targetKey);
+/**
+ * The rows that could kill this token are those with one of these keys and a cutoff not before its issue time; all of
+ * them, or those of some kinds.
+ */
+export function keysOf(claims: Claims, kinds?: ReadonlySet<TargetKind>): TargetKey[] {
+  const targets = targetsOf(claims);
+  return (kinds ? targets.filter(({ kind }) => kinds.has(kind)) : targets).map(targetKey);
 }
 
 /** Does this row kill the token? `keys` are all the token's keys, those that hold in every issuer included. */

@@ -41,6 +41,8 @@ export type Key = Buffer | string;
 export interface Table<Row> {
   readonly name: string;
   readonly columns: readonly (keyof Row & string)[];
+  /** Those of them that hold bytes and are read in hexadecimal, in lower case: text is cheaper to hand over. */
+  readonly inHex?: readonly (keyof Row & string)[];
 }
 
 /** Rows of one table, at least one, all with the same columns. */

@@ -1,5 +1,6 @@
 // What is the same for the drivers of both databases.
 import type { Knex } from 'knex';
+import type { Table } from './dialect.ts';
 
 /** Knex would write to the console, with statements; what fails is thrown and logged in one place. */
 export const silent = { warn() {}, error() {}, deprecate() {}, debug() {} };
@@ -25,6 +26,16 @@ export async function withConnection<Connection, T>(
   } finally {
     await client.releaseConnection(connection);
   }
+}
+
+/** What of a table is selected. `hexOf` makes SQL of bytes to SQL of their digits, in lower case. */
+export function selectionOf<Row>(
+  { columns, inHex = [] }: Table<Row>,
+  hexOf: (bytes: string) => string,
+): string {
+  const select = (column: keyof Row & string) =>
+    inHex.includes(column) ? `${hexOf(`"${column}"`)} as "${column}"` : `"${column}"`;
+  return columns.map(select).join(', ');
 }
 
 /** Names of columns or tables, quoted, for a list of them. */

@@ -249,15 +249,16 @@ export class LoadedFacts implements Facts {
     return { dropped, added };
   }
 
-  /** Decisions look tokens up: what is remembered of one is true, but its row may have been purged since. */
+  /** Decisions look up what may be there: what is remembered of a token is true, but its row may have been purged. */
   #registered(
     kind: Kind<RegisteredToken | undefined>,
     key: Digest,
     name: TokenName,
   ): RegisteredToken | undefined {
+    if (!this.#memory.mayBeRegistered(key, this.#heads)) return undefined;
     if (this.#isForDecisions) return this.#shelf(kind).get(key);
     const known = this.#memory.token(name);
-    if (known !== undefined) return known ?? undefined;
+    if (known) return known;
     const found = this.#shelf(kind).get(key);
     this.#memory.keep(name, found, this.#heads);
     return found;

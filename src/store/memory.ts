@@ -1,7 +1,6 @@
-// What is remembered between batches, so that most need no look-up: claims, which never change; which JWTs
-// nobody had registered, as long as a counter says that nobody has registered anything since; the keys of all
-// revocations, brought up to the head of the log; the records of clients and issuers, who is suspended, and how
-// far back purges reached, read anew when a counter says so.
+// What is remembered between batches, so that most need no look-up: claims, which never change; which tokens nobody
+// registered (registered-digests.ts); the keys of all revocations, brought up to the head of the log; the records of clients
+// and issuers, who is suspended, and how far back purges reached, read anew when a counter says so.
 // Never a verdict.
 //
 // The heads are read anew for every batch of questions, and locked for every batch of decisions. Their lock
@@ -23,16 +22,16 @@ import {
 } from '../domain/targets.ts';
 import { listSuspended } from './clients.ts';
 import { findRow } from './dialect.ts';
+import { DigestFilter } from './digest-filter.ts';
 import { listSuspendedIssuers } from './issuers.ts';
 import { bytesOfKey, KeySet, type Prints, printsOf, printsOfHex } from './key-set.ts';
 import { readNote } from './notes.ts';
+import { RegisteredDigests } from './registered-digests.ts';
 import { gatherKeys, type NumberedRevocation } from './revocations.ts';
 
 const tokensMax = 120_000;
-/** A JWT takes two: its string and its signing input. */
-const absentMax = 80_000;
-/** How many names are remembered as looked up lately. */
-const seenMax = 2 ** 19;
+/** How many names are remembered as looked up, before all of them are forgotten. */
+const seenMax = 500_000;
 const recordsMax = 1_000;
 /** Tails up to here are waited for. */
 const shortTail = 20_000;
@@ -104,13 +103,16 @@ export interface Found<Value> {
 export class Memory {
   readonly #reader: Knex;
   readonly #tokens = new LRUCache<TokenName, RegisteredToken>({ max: tokensMax });
-  /** Tokens that were looked for in vain, and are not among the first `#tokenSeq` that were registered. */
-  readonly #absent = new LRUCache<TokenName, true>({ max: absentMax });
+  readonly #registered: RegisteredDigests;
   #tokenSeq = 0;
-  readonly #seen = new Uint32Array(seenMax);
+  #seen = new DigestFilter(seenMax);
   readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
   readonly issuers = new LRUCache<string, Found<Issuer | undefined>>({ max: recordsMax });
+  /** Of claims that are remembered, here or elsewhere: to note them for others would cost more than it saves. */
   #prints = new WeakMap<Claims, Prints>();
+  /** Kinds of target that were ever revoked: under its other names a token need not be looked for. */
+  #kinds = new Set<TargetKind>();
+  /** Those that were revoked in every issuer at once. */
   #kindsEverywhere = new Set<TargetKind>();
   #revoked = new KeySet();
   /** All revocations up to this sequence number are in the set. */
@@ -120,11 +122,17 @@ export class Memory {
 
   constructor(reader: Knex) {
     this.#reader = reader;
+    this.#registered = new RegisteredDigests(reader);
   }
 
-  /** Undefined when that is not known; null when it is known that nobody registered it. */
-  token(name: TokenName): RegisteredToken | null | undefined {
-    return this.#tokens.get(name) ?? (this.#absent.has(name) ? null : undefined);
+  /** Undefined when it is not remembered. */
+  token(name: TokenName): RegisteredToken | undefined {
+    return this.#tokens.get(name);
+  }
+
+  /** False only when, as of these heads, nobody registered a token of this digest or with a signing input of it. */
+  mayBeRegistered(digest: Digest, heads: Heads): boolean {
+    return this.#registered.mayBe(digest, heads);
   }
 
   /**
@@ -132,17 +140,15 @@ export class Memory {
    * again is; so is a revoked token, which one question looks up twice.
    */
   keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads): void {
-    if (!this.#comesAgain(name)) return;
-    if (!found && this.#tokenSeq === heads.token_seq) this.#absent.set(name, true);
-    if (found && this.isAsOf(heads)) this.#tokens.set(name, found);
+    if (!found || !this.#comesAgain(name) || !this.isAsOf(heads)) return;
+    // Its own string where that is the same: two would take twice the room.
+    this.#tokens.set(name === found.digest ? found.digest : name, found);
+    this.#prints.set(found, this.#printsOf(found, null));
   }
 
   #comesAgain(name: TokenName): boolean {
-    const slot = Number.parseInt(name.slice(0, 8), 16) % seenMax;
-    const mark = Number.parseInt(name.slice(8, 16), 16);
-    const comesAgain = this.#seen[slot] === mark;
-    this.#seen[slot] = mark;
-    return comesAgain;
+    if (this.#seen.size >= seenMax) this.#seen = new DigestFilter(seenMax);
+    return !this.#seen.add(name);
   }
 
   /** Has no record changed since, and nothing been erased? What was found then may be kept only if so. */
@@ -163,10 +169,7 @@ export class Memory {
       heads.suspension_seq < recordsBefore ||
       heads.token_seq < tokenSeqBefore;
     if (wentBack) this.#forget();
-    if (heads.token_seq > this.#tokenSeq) {
-      this.#absent.clear();
-      this.#tokenSeq = heads.token_seq;
-    }
+    this.#tokenSeq = Math.max(this.#tokenSeq, heads.token_seq);
     if (heads.suspension_seq > this.#records.seq) await this.#readRecords(db, heads.suspension_seq);
     await this.#readRevocations(db, heads.revocation_seq);
     return heads;
@@ -174,31 +177,36 @@ export class Memory {
 
   /** Takes in what this process has just committed right after `before`, so that it need not be read back. */
   learn(before: Heads, { tokens, revocations }: Learnt): void {
-    if (this.#tokenSeq === before.token_seq) {
-      for (const { digest, tokenDigest } of tokens) {
-        this.#absent.delete(digest);
-        this.#absent.delete(jwtName(tokenDigest));
-      }
-      this.#tokenSeq += tokens.length;
-    }
+    this.#registered.learn(tokens, before.token_seq);
+    this.#tokenSeq = Math.max(this.#tokenSeq, before.token_seq + tokens.length);
     if (this.#seq !== before.revocation_seq) return;
     for (const { target, key, seq } of revocations) {
       this.#revoked.addAll(printsOf([key]));
-      if (target.issuer === everyIssuer) this.#lookEverywhere(target.kind);
+      this.#lookFor(this.#kinds, target.kind);
+      if (target.issuer === everyIssuer) this.#lookFor(this.#kindsEverywhere, target.kind);
       this.#seq = seq;
     }
   }
 
   /** False only when no revocation up to the heads bears any of the token's keys, `own` or in every issuer. */
-  mayBeCovered(claims: Claims, heads: Heads, own: readonly TargetKey[] | null = null): boolean {
+  mayBeCovered(
+    claims: Claims & { readonly registrar?: string | null },
+    heads: Heads,
+    own: readonly TargetKey[] | null = null,
+  ): boolean {
     if (!this.#isUpTo(heads)) return true;
-    let prints = this.#prints.get(claims);
-    if (prints === undefined) {
-      const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
-      prints = printsOf([...(own ?? keysOf(claims)), ...everywhere]);
-      this.#prints.set(claims, prints);
-    }
+    const known = this.#prints.get(claims);
+    if (known !== undefined) return this.#revoked.hasAny(known);
+    const prints = this.#printsOf(claims, own);
+    // Whoever verified the signature of a JWT remembers its claims; those of a registration come from here, or are
+    // joined with a signature anew for each question.
+    if (claims.registrar === null) this.#prints.set(claims, prints);
     return this.#revoked.hasAny(prints);
+  }
+
+  #printsOf(claims: Claims, own: readonly TargetKey[] | null): Prints {
+    const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
+    return printsOf([...(own ?? keysOf(claims, this.#kinds)), ...everywhere]);
   }
 
   /** False only when no revocation up to the heads bears this key. */
@@ -230,9 +238,10 @@ export class Memory {
   /** The log went back: the database was restored under us, and what we remember may never have been. */
   #forget(): void {
     this.#tokens.clear();
-    this.#absent.clear();
+    this.#registered.forget();
     this.#tokenSeq = 0;
     this.#prints = new WeakMap();
+    this.#kinds = new Set();
     this.#kindsEverywhere = new Set();
     this.#revoked = new KeySet();
     this.#seq = 0;
@@ -273,11 +282,12 @@ export class Memory {
     this.#reading = reading.then(done, done);
   }
 
-  /** From now on tokens are looked for under their names of this kind in every issuer, too. */
-  #lookEverywhere(kind: TargetKind): void {
-    if (this.#kindsEverywhere.has(kind)) return;
-    this.#kindsEverywhere.add(kind);
+  /** From now on tokens are looked for under their names of this kind, too. */
+  #lookFor(kinds: Set<TargetKind>, kind: TargetKind): void {
+    if (kinds.has(kind)) return;
+    kinds.add(kind);
     this.#prints = new WeakMap();
+    this.#tokens.clear();
   }
 
   async #readTail(db: Knex, head: number): Promise<void> {
@@ -285,11 +295,12 @@ export class Memory {
     while (this.#seq < head) {
       const from = this.#seq;
       const upTo = Math.min(head, from + tailPageSize);
-      const { beginnings, everywhere } = await gatherKeys(db, from, upTo, bytesOfKey);
+      const gathered = await gatherKeys(db, from, upTo, bytesOfKey);
       // The log went back meanwhile: what was read belongs to a set that is no longer in use.
       if (revoked !== this.#revoked) return;
-      revoked.addAll(printsOfHex(beginnings));
-      for (const kind of everywhere) this.#lookEverywhere(kind);
+      revoked.addAll(printsOfHex(gathered.beginnings));
+      for (const kind of gathered.kinds) this.#lookFor(this.#kinds, kind);
+      for (const kind of gathered.kindsEverywhere) this.#lookFor(this.#kindsEverywhere, kind);
       this.#seq = Math.max(this.#seq, upTo);
       // Requests have their turn between the pages, also where a query does not wait for anything.
       await new Promise((resolve) => setImmediate(resolve));

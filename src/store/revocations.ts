@@ -10,7 +10,7 @@ import {
   type Revocation,
 } from '../domain/cutoffs.ts';
 import type { RevocationFilter } from '../domain/store.ts';
-import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
+import { everyIssuer, type TargetKey, type TargetKind, targetKinds } from '../domain/targets.ts';
 import type { Channel, Reason } from '../domain/vocabulary.ts';
 import { findRow, findRowsByKey, hexOf, insertMany, type Table } from './dialect.ts';
 
@@ -55,11 +55,25 @@ const decisiveColumns: Table<CoverageRow>['columns'] = [
 const revocationsTable: Table<CoverageRow> = { name: 'revocations', columns: decisiveColumns };
 const cutoffsTable: Table<CoverageRow> = { name: 'cutoffs', columns: decisiveColumns };
 
+/** Rows are found by their key in one of two indexes: SQL must say in these very words whether they are final. */
+const isFinal = `cutoff = ${forever}`;
+const isCut = `cutoff <> ${forever}`;
+
+/** Rows under one of these keys. */
+function underKeys(db: Knex, keys: readonly TargetKey[]): Knex.QueryBuilder<LogRow> {
+  const bytes = keys.map(toBytes);
+  return db<LogRow>('revocations').where((row) =>
+    row
+      .where((final) => final.whereIn('key', bytes).whereRaw(isFinal))
+      .orWhere((cut) => cut.whereIn('key', bytes).whereRaw(isCut)),
+  );
+}
+
 /** Per key the rows that decide: the final one, and the furthest cutoffs. */
 export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promise<Revocation[]> {
   const bytes = keys.map(toBytes);
   const [finals, cutoffs] = await Promise.all([
-    findRowsByKey(db, revocationsTable, 'key', bytes, `cutoff = ${forever}`),
+    findRowsByKey(db, revocationsTable, 'key', bytes, isFinal),
     findRowsByKey(db, cutoffsTable, 'key', bytes),
   ]);
   return [...finals, ...cutoffs].map(toRevocation);
@@ -70,25 +84,38 @@ export async function listKindsEverywhere(db: Knex): Promise<TargetKind[]> {
   return db('revocations').whereRaw(`issuer = '${everyIssuer}'`).distinct('kind').pluck('kind');
 }
 
-/**
- * What the rows with `after` < seq <= `upTo` bear: the first bytes of their keys, in hexadecimal one after another,
- * and the kinds of those that hold in every issuer. As one row: a row for each key takes five times as long.
- */
+/** What revocations bear: the first bytes of their keys, in hexadecimal one after another, and their kinds. */
+export interface Gathered {
+  readonly beginnings: string;
+  readonly kinds: readonly TargetKind[];
+  /** Of those that hold in every issuer. */
+  readonly kindsEverywhere: readonly TargetKind[];
+}
+
+/** Of the rows with `after` < seq <= `upTo`. As one row: a row for each key takes five times as long. */
 export async function gatherKeys(
   db: Knex,
   after: number,
   upTo: number,
   bytesOfKey: number,
-): Promise<{ beginnings: string; everywhere: TargetKind[] }> {
-  const row = await findRow<{ beginnings: string | null; everywhere: string | null }>(
+): Promise<Gathered> {
+  const isEverywhere = `issuer = '${everyIssuer}'`;
+  const anyOf = (kind: TargetKind) => [
+    `max(case when kind = '${kind}' then 1 else 0 end) as "${kind}"`,
+    `max(case when kind = '${kind}' and ${isEverywhere} then 1 else 0 end) as "every_${kind}"`,
+  ];
+  const row = await findRow<Record<string, number> & { beginnings: string | null }>(
     db,
     `select string_agg(${hexOf(db, `substr(key, 1, ${bytesOfKey})`)}, '') as beginnings,
-        string_agg(case when issuer = '${everyIssuer}' then kind end, ' ') as everywhere
+        ${targetKinds.flatMap(anyOf).join(', ')}
       from revocations where seq > ? and seq <= ?`,
     [after, upTo],
   );
-  const everywhere = row.everywhere?.split(' ') ?? [];
-  return { beginnings: row.beginnings ?? '', everywhere: everywhere as TargetKind[] };
+  return {
+    beginnings: row.beginnings ?? '',
+    kinds: targetKinds.filter((kind) => row[kind] === 1),
+    kindsEverywhere: targetKinds.filter((kind) => row[`every_${kind}`] === 1),
+  };
 }
 
 /** Oldest first: rows under these keys whose cutoff is not before `issuedAt`, whoever they spare. */
@@ -98,8 +125,7 @@ export async function listUnderKeys(
   issuedAt: number,
   limit: number,
 ): Promise<LoggedRevocation[]> {
-  const rows: LogRow[] = await db('revocations')
-    .whereIn('key', keys.map(toBytes))
+  const rows: LogRow[] = await underKeys(db, keys)
     .andWhere('cutoff', '>=', issuedAt)
     .orderBy('seq')
     .limit(limit);
@@ -113,8 +139,8 @@ export async function listRevocations(
   before: number,
   limit: number,
 ): Promise<LoggedRevocation[]> {
-  const query = db<LogRow>('revocations').where('seq', '<', before);
-  if (filter.key !== undefined) query.andWhere('key', toBytes(filter.key));
+  const query = filter.key === undefined ? db<LogRow>('revocations') : underKeys(db, [filter.key]);
+  query.andWhere('seq', '<', before);
   if (filter.kind !== undefined) query.andWhere('kind', filter.kind);
   if (filter.issuer !== undefined) query.andWhere('issuer', filter.issuer);
   if (filter.reason !== undefined) query.andWhere('reason', filter.reason);

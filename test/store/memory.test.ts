@@ -1,13 +1,15 @@
 // What the store remembers between questions must never make a dead token look alive.
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { type Claims, digestOf } from '../../src/domain/claims.ts';
-import { cutoffForName } from '../../src/domain/cutoffs.ts';
+import { cutoffForName, finalForName } from '../../src/domain/cutoffs.ts';
 import { switchClient } from '../../src/domain/manage-clients.ts';
 import type { Facts } from '../../src/domain/store.ts';
+import { everyIssuer, type Target } from '../../src/domain/targets.ts';
 import type { Standing } from '../../src/domain/verdict.ts';
 import { openStore } from '../../src/store/open.ts';
 import { TestApp } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { byHand, dropTriggers } from '../helpers/tamper.ts';
 
 const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
@@ -126,25 +128,70 @@ testEachStore(
   },
 );
 
-testEachStore('a token that nobody registered is not looked up again and again', async (t, database) => {
+testEachStore('a token that nobody registered is not looked up', async (t, database) => {
   const app = await TestApp.start(database);
   const find = (token: string) => app.store.ask((facts) => facts.token(digestOf(token)));
-  const [known, unknown] = [app.newToken(), app.newToken()];
+  const decide = (token: string) =>
+    app.store.write((facts) => ({ outcome: facts.token(digestOf(token)), effects: {} }));
+  const [known, unknown, later] = [app.newToken(), app.newToken(), app.newToken()];
   await app.register({ client_id: 'c1', token: known });
-  for (let n = 0; n < 3; n++) t.is(await find(unknown), undefined);
+  const other = await app.another();
+  await other.register({ client_id: 'c1' });
   // Behind the back of the counter, as no registration can: who looks it up finds it.
-  await byHand(database, async (run) => {
-    await dropTriggers(database, run);
-    await run('update tokens set digest = ?', Buffer.from(digestOf(unknown), 'hex'));
-  });
+  const rename = (from: string, to: string) =>
+    byHand(database, async (run) => {
+      await dropTriggers(database, run);
+      const digests = [to, from].map((token) => Buffer.from(digestOf(token), 'hex'));
+      await run('update tokens set digest = ? where digest = ?', ...digests);
+    });
   t.is(await find(unknown), undefined);
+  await rename(known, unknown);
+  // Until the digests of all tokens have been read in the background.
+  await eventually(async () => ((await find(unknown)) ? undefined : true));
+  t.is(await decide(unknown), undefined);
   t.is(await find(known), undefined);
   await app.register({ client_id: 'c1' });
-  t.is(await find(unknown), undefined, 'what this process registered is another one');
-  await (await app.another()).register({ client_id: 'c1' });
-  t.is((await find(unknown))?.clientId, 'c1', 'what another process registered may be this one');
+  t.is(await find(unknown), undefined, 'what this process registered is known at once, and is another one');
+  await rename(unknown, known);
+  t.is((await find(known))?.clientId, 'c1', 'what was there when they were read is looked up');
+  await other.register({ client_id: 'c1', token: later });
+  t.is((await find(later))?.clientId, 'c1', 'what another process registered is looked up until it is known');
+  t.is((await decide(later))?.clientId, 'c1');
   await app.stop();
 });
+
+testEachStore(
+  'the first revocation of its kind counts for tokens that are remembered, by whichever process',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const other = openStore(database.url);
+    const names = { client_id: 'c1', sub: 'u1', grant_id: 'g1', session_id: 's1', jti: 'j1' };
+    const token = await app.register(names);
+    const digest = digestOf(token);
+    const covers = () => app.store.ask((facts) => standingOf(facts.token(digest), facts)?.coveredBy.length);
+    const targets: Target[] = [
+      { kind: 'jti', issuer, id: 'j1' },
+      { kind: 'client', issuer, id: 'c1' },
+      { kind: 'session', issuer: everyIssuer, id: 's1' },
+      { kind: 'grant', issuer, id: 'g1' },
+      { kind: 'issuer', issuer, id: '' },
+      { kind: 'token', issuer: '', id: digest },
+      { kind: 'subject', issuer, id: 'u1' },
+    ];
+    for (const [n, target] of targets.entries()) {
+      // Often enough to be remembered.
+      for (let again = 0; again < 3; again++) t.is(await covers(), n);
+      const store = n % 2 === 0 ? app.store : other;
+      await store.write((_facts, now) => ({
+        outcome: undefined,
+        effects: { revocations: [finalForName(target, cause, now, 400)] },
+      }));
+      t.is(await covers(), n + 1, target.kind);
+    }
+    await other.close();
+    await app.stop();
+  },
+);
 
 function standingOf(claims: Claims | undefined, facts: Facts): Standing | undefined {
   return claims && facts.standing(claims);

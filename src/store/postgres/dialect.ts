@@ -4,7 +4,7 @@ import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
 import type { Dialect, Key, Rows, Table } from '../dialect.ts';
-import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
+import { codeOf, namesOf, selectionOf, silent, withConnection } from '../drivers.ts';
 import { answered, PipelinedClient, send } from './pipelined-client.ts';
 
 const applicationName = 'revocation-server';
@@ -107,13 +107,14 @@ export function findRow<Row>(db: Knex, sql: string, values: readonly unknown[]):
 /** One round trip for all, and a text that never changes. */
 export function findRowsByKey<Row>(
   db: Knex,
-  { name, columns }: Table<Row>,
+  table: Table<Row>,
   column: string,
   keys: readonly Key[],
   condition: string,
 ): Promise<Row[]> {
+  const selection = selectionOf(table, hexOf);
   const statement = named(
-    `select ${namesOf(columns)} from "${name}" where "${column}" = any($1) and ${condition}`,
+    `select ${selection} from "${table.name}" where "${column}" = any($1) and ${condition}`,
   );
   return withConnection(
     db,

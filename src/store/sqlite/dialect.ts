@@ -5,7 +5,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
 import type { Dialect, Key, Rows, Table } from '../dialect.ts';
-import { codeOf, namesOf, silent, withConnection } from '../drivers.ts';
+import { codeOf, namesOf, selectionOf, silent, withConnection } from '../drivers.ts';
 import { DatabaseFile } from './database-file.ts';
 import { Statements } from './statements.ts';
 import { ThreadClient } from './thread-client.ts';
@@ -15,7 +15,7 @@ const busyTimeoutMs = 5_000;
 const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL'];
 // Pages in KiB: what is read lies in the operating system's cache as well; indexes are written all over.
 const readerPragmas = [...pragmas, 'cache_size = -16384', 'query_only = ON'];
-const writerPragmas = [...pragmas, 'cache_size = -65536', 'synchronous = FULL', 'foreign_keys = ON'];
+const writerPragmas = [...pragmas, 'cache_size = -20480', 'synchronous = FULL', 'foreign_keys = ON'];
 const migrationWaitMs = 60_000;
 
 export function dialect(path: string): Dialect {
@@ -116,21 +116,35 @@ export async function findRow<Row>(db: Knex, sql: string, values: readonly unkno
 /** One look-up each in the server's own thread, where there is no round trip to save; the writer hardly ever looks. */
 export async function findRowsByKey<Row>(
   db: Knex,
-  { name, columns }: Table<Row>,
+  table: Table<Row>,
   column: string,
   keys: readonly Key[],
   condition: string,
 ): Promise<Row[]> {
+  const { name, columns } = table;
+  const selection = selectionOf(table, (bytes) => `lower(${hexOf(bytes)})`);
   if (db.client instanceof ThreadClient)
     return (await db(name)
+      .select(db.raw(selection))
       .whereIn(column, [...keys])
       .whereRaw(condition)) as Row[];
-  const sql = `select ${namesOf(columns)} from "${name}" where "${column}" = ? and ${condition}`;
+  const sql = `select ${selection} from "${name}" where "${column}" = ? and ${condition}`;
   return withConnection(db, (reader: Database.Database) => {
     const find = statementOf(reader, sql).raw();
-    const rows = keys.flatMap((key) => find.all(key) as unknown[][]);
+    const findAll = () => keys.flatMap((key) => find.all(key) as unknown[][]);
+    const rows = keys.length === 1 ? findAll() : inOneTransaction(reader, findAll);
     return rows.map((values) => toRow<Row>(columns, values));
   });
+}
+
+/** So that the file is locked once for all that is read. */
+function inOneTransaction<T>(reader: Database.Database, read: () => T): T {
+  statementOf(reader, 'begin').run();
+  try {
+    return read();
+  } finally {
+    if (reader.inTransaction) statementOf(reader, 'commit').run();
+  }
 }
 
 /** The driver's own objects take twice as long: it names the columns anew for each row. */

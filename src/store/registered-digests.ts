@@ -1,0 +1,136 @@
+// Which tokens nobody registered: known of nearly all without a look-up, so that whoever makes tokens up costs less
+// than whoever has one. A filter over the digests of all registered tokens, read in the background, and exact up to a
+// count of registrations that every batch compares with the heads: until it has come that far, tokens are looked up.
+import type { Knex } from 'knex';
+import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
+import { DigestFilter, digitsRead } from './digest-filter.ts';
+import type { Heads } from './memory.ts';
+import { type Beginnings, findExtentOfTokens, gatherDigests, gatherNewDigests } from './tokens.ts';
+
+const tokensPerPage = 2_000;
+const bytesRead = digitsRead / 2;
+/** Beyond, all tokens are looked up: they would take over 100 MB. */
+const digestsMax = 40_000_000;
+/** Room for those to come. */
+const capacityMin = 50_000;
+const growth = 1.25;
+const retryMs = 1_000;
+
+export class RegisteredDigests {
+  readonly #reader: Knex;
+  #filter = new DigestFilter(0);
+  /** The filter holds the first so many tokens that were registered; -1 while it is being filled. */
+  #seq = -1;
+  /** The filter holds all tokens up to this id; null while it is being filled. */
+  #lastId: number | null = null;
+  /** It may lack tokens that were erased before the records were changed for the last of so many times. */
+  #suspensionSeq = 0;
+  #isReading = false;
+  #triedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(reader: Knex) {
+    this.#reader = reader;
+  }
+
+  /**
+   * False only when, as of these heads, no token of this digest is registered, be it that of the whole string or that of
+   * its signing input.
+   */
+  mayBe(digest: Digest, { token_seq, suspension_seq }: Heads): boolean {
+    if (this.#seq < token_seq) {
+      this.#read();
+      return true;
+    }
+    return this.#suspensionSeq > suspension_seq || this.#filter.has(digest);
+  }
+
+  /** What this process has just registered when there were `seq` tokens. */
+  learn(tokens: readonly RegisteredToken[], seq: number): void {
+    for (const token of tokens) {
+      this.#filter.add(token.digest);
+      if (isJwt(token)) this.#filter.add(token.tokenDigest);
+    }
+    if (this.#seq === seq) this.#seq += tokens.length;
+    this.#giveUpIfTooMany();
+  }
+
+  /** The count of registrations went back: what was read may never have been. */
+  forget(): void {
+    this.#filter = new DigestFilter(0);
+    this.#seq = -1;
+    this.#lastId = null;
+    this.#suspensionSeq = 0;
+  }
+
+  /** Reads on in the background, unless that is being done or has just failed. */
+  #read(): void {
+    const now = performance.now();
+    if (this.#isReading || now - this.#triedAt < retryMs) return;
+    this.#isReading = true;
+    this.#readOn()
+      .catch(() => {
+        // As good as not yet read.
+        this.#triedAt = performance.now();
+      })
+      .finally(() => {
+        this.#isReading = false;
+      });
+  }
+
+  async #readOn(): Promise<void> {
+    if (this.#lastId === null) await this.#fill();
+    const filter = this.#filter;
+    while (this.#lastId !== null) {
+      const [reader, after] = [this.#reader, this.#lastId];
+      const page = await inTurn(() => gatherNewDigests(reader, after, tokensPerPage, bytesRead));
+      if (!this.#take(filter, page.beginnings)) return;
+      this.#lastId = page.lastId;
+      if (page.tokens === tokensPerPage) continue;
+      this.#seq = Math.max(this.#seq, page.tokenSeq);
+      this.#suspensionSeq = Math.max(this.#suspensionSeq, page.suspensionSeq);
+      return;
+    }
+  }
+
+  /** The digests of all tokens that there are, which takes many pages. */
+  async #fill(): Promise<void> {
+    const { lastId, span } = await findExtentOfTokens(this.#reader);
+    const filter = new DigestFilter(Math.ceil(Math.min(digestsMax, Math.max(capacityMin, growth * span))));
+    this.forget();
+    this.#filter = filter;
+    for (const column of ['digest', 'token_digest'] as const) {
+      let [after, isMore] = ['', true];
+      while (isMore) {
+        const page = await inTurn(() => gatherDigests(this.#reader, column, after, tokensPerPage, bytesRead));
+        if (!this.#take(filter, page)) return;
+        after = page.slice(-digitsRead);
+        isMore = page.length === tokensPerPage * digitsRead;
+      }
+    }
+    this.#lastId = lastId;
+  }
+
+  /** False when `filter` is no longer in use. */
+  #take(filter: DigestFilter, beginnings: Beginnings): boolean {
+    if (filter !== this.#filter) return false;
+    for (let at = 0; at < beginnings.length; at += digitsRead)
+      filter.add(beginnings.slice(at, at + digitsRead));
+    return !this.#giveUpIfTooMany();
+  }
+
+  #giveUpIfTooMany(): boolean {
+    if (this.#filter.size <= digestsMax) return false;
+    this.forget();
+    this.#triedAt = Number.POSITIVE_INFINITY;
+    return true;
+  }
+}
+
+/** Requests go first: it rests as long as it works. */
+async function inTurn<T>(read: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const page = await read();
+  const took = performance.now() - began;
+  await new Promise((resolve) => setTimeout(resolve, took));
+  return page;
+}
