@@ -46,12 +46,18 @@ class Load {
   readonly #world: World;
   readonly #server: RunningProcess;
   readonly #seconds: number;
+  /** Written beforehand: at twice what the server can do, writing them would take all of a core. */
+  readonly #introspections: readonly Ask[];
   #revoked = 0;
 
   constructor(world: World, server: RunningProcess, seconds: number) {
     this.#world = world;
     this.#server = server;
     this.#seconds = seconds;
+    this.#introspections = Array.from({ length: revocable }, (_, n) => ({
+      bytes: formPost('/introspect', world.api, { token: tokenOf(n) }),
+      expect: '"active":true',
+    }));
   }
 
   /** Introspections per second of as many callers as the server can be busy with, each waiting for its answer. */
@@ -85,8 +91,7 @@ class Load {
   }
 
   #introspect(n: number): Ask {
-    const token = tokenOf((n * 7_919) % revocable);
-    return { bytes: formPost('/introspect', this.#world.api, { token }), expect: '"active":true' };
+    return this.#introspections[(n * 7_919) % revocable] as Ask;
   }
 
   #revoke(): Ask {

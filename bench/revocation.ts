@@ -15,8 +15,8 @@ import { figuresOf, type Row } from './lib/report.ts';
 import { startOurs, startReference, startVariant } from './lib/servers.ts';
 import { makeWorld, publicUrl, type World } from './lib/world.ts';
 
-const perSecondMax = 15_000;
-const peerPerSecondMax = 8_000;
+const perSecondMax = 40_000;
+const peerPerSecondMax = 25_000;
 const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
 
 export async function revocation(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {

@@ -51,7 +51,9 @@ class Pour {
   readonly #stream: Stream;
   readonly #sockets: Socket[] = [];
   readonly #idle: ((due: Due) => void)[] = [];
-  readonly #backlog: Due[] = [];
+  /** Of requests that are due; those before `#sent` have left. */
+  readonly #due: Due[] = [];
+  #sent = 0;
   readonly #answered: number[] = [];
   readonly #refused: number[] = [];
   #asked = 0;
@@ -75,10 +77,10 @@ class Pour {
         const elapsed = Math.min(performance.now() - began, seconds * 1000);
         for (; this.#asked < (elapsed * this.#stream.perSecond) / 1000; this.#asked += 1) {
           const at = began + (this.#asked * 1000) / this.#stream.perSecond;
-          this.#backlog.push({ ask: this.#stream.ask(this.#asked), at });
+          this.#due.push({ ask: this.#stream.ask(this.#asked), at });
         }
-        while (this.#idle.length > 0 && this.#backlog.length > 0)
-          this.#idle.pop()?.(this.#backlog.shift() as Due);
+        for (; this.#idle.length > 0 && this.#sent < this.#due.length; this.#sent += 1)
+          this.#idle.pop()?.(this.#due[this.#sent] as Due);
         const done = this.#answered.length + this.#refused.length;
         if (elapsed < seconds * 1000 || done < this.#asked) return;
         clearInterval(timer);
