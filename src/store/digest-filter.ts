@@ -12,6 +12,8 @@ const bitsPerBlock = 32 * wordsPerBlock;
 /** Two numbers of 32 bits have three places of nine bits each. */
 const placesPerNumber = 3;
 const bitsPerPlace = 9;
+/** Room of a further layer, at least. */
+const furtherMin = 1_000;
 /** So many hexadecimal digits from the first on are read. */
 export const digitsRead = 24;
 
@@ -39,7 +41,7 @@ export class DigestFilter {
     if (this.has(digest)) return false;
     let last = this.#layers.at(-1) as Layer;
     if (last.isFull) {
-      last = new Layer(2 * this.#size);
+      last = new Layer(Math.max(furtherMin, 2 * this.#size));
       this.#layers.push(last);
     }
     last.add(digest);
