@@ -23,7 +23,7 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_BUSY: 'Another process has held the database for too long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
   SQLITE_CORRUPT:
-    'The database file is damaged. Stop the server, keep a copy of the file, and restore a backup (see README.md).',
+    'The database file is damaged. Stop the server, keep a copy of the file, and restore a backup (see docs/operating.md).',
   SQLITE_ERROR: 'The database may have no schema yet. Run: npm run -s cli -- migrate up',
   SQLITE_FULL: diskFull,
   SQLITE_IOERR:

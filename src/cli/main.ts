@@ -21,7 +21,10 @@ const program = new Command('revocation-server')
   .description('OAuth token revocation server: once it said a token is dead, nobody hears otherwise from it.')
   .version(packageVersion())
   .showHelpAfterError('(see --help)')
-  .addHelpText('after', '\nSettings come from the environment; `config check` shows them. See README.md.');
+  .addHelpText(
+    'after',
+    '\nSettings come from the environment; `config check` shows them, docs/settings.md tells more.',
+  );
 
 // Whoever reads the output may have read enough, as `head` does. A server goes on without a reader.
 program.hook('preAction', (_, command) => {

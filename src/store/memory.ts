@@ -1,7 +1,7 @@
 // What is remembered between batches, so that most need no look-up: claims, which never change; which tokens nobody
-// registered (registered-digests.ts); the keys of all revocations, brought up to the head of the log; the records of clients
-// and issuers, who is suspended, and how far back purges reached, read anew when a counter says so.
-// Never a verdict.
+// registered (registered-digests.ts); the keys of all revocations, brought up to the head of the log; the records of
+// clients and issuers, who is suspended, and how far back purges reached, read anew when a counter says so. Never a
+// verdict.
 //
 // The heads are read anew for every batch of questions, and locked for every batch of decisions. Their lock
 // makes sequence order commit order, so what lies at or below them is complete, and the memory is exact at the
