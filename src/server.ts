@@ -27,6 +27,8 @@ const checkingIntervalMs = 2_000;
 const keepAliveTimeoutMs = 65_000;
 /** Of all workers together. */
 const connectionsMax = 10_000;
+/** For a million revocations it takes about a second. */
+const warmUpMsMax = 10_000;
 
 export interface RunningServer {
   readonly url: string;
@@ -115,6 +117,7 @@ export async function serveStore(
     },
     exportTrail: (...of) => work.exportTrail(...of),
   });
+  await store.warmUp(warmUpMsMax);
   const main = await listen(app.main, config, config.port);
   const admin = app.admin ? await listen(app.admin, config, config.adminPort ?? 0) : null;
   return {

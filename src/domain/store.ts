@@ -40,14 +40,9 @@ export interface Facts {
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
   /**
-   * Of what was issued until this instant, a revocation that covered it may have been purged: a token that
-   * old, of which nothing is known, cannot be vouched for. 0 when nothing was purged.
-   */
-  purgedUntil(): number;
-  /**
    * Could a revocation of a token that nobody has registered, was issued at this instant or later, and ends at the other,
-   * have been purged? Then it is neither vouched for as a JWT nor registered. That happens when the longest life of tokens was raised since, or when whoever purged had
-   * a clock that was ahead.
+   * have been purged? Then it is neither vouched for as a JWT nor registered. That happens when the longest life of tokens
+   * was raised since, or when whoever purged had a clock that was ahead.
    */
   isForgotten(issuedFrom: number, expiresAt: number): boolean;
   /** What came of the order that was given under this idempotency key, unless that has expired. */
@@ -227,6 +222,11 @@ export interface Store {
    * are durable. A decision sees the effects of all before it.
    */
   write<T>(decide: (facts: Facts, now: number) => Decision<T>, line?: Line): Promise<T>;
+  /**
+   * Reads what nearly all verdicts then need no look-up for, as long as that takes, but at most so long. Never rejects.
+   * Without it the first questions are as right, but slow.
+   */
+  warmUp(msMax: number): Promise<void>;
   /** Newest first, at most `limit`, starting below `before`. */
   listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]>;
   /** Oldest first, at most `limit`, starting above `after`. */

@@ -150,10 +150,6 @@ export class LoadedFacts implements Facts {
     );
   }
 
-  purgedUntil(): number {
-    return this.#memory.purged.until;
-  }
-
   isForgotten(issuedFrom: number, expiresAt: number): boolean {
     const { until, endsUntil, endsKnownAt } = this.#memory.purged;
     // A token that ended by the clock of whoever purged, and not yet by ours: its own revocation has gone.

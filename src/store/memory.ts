@@ -175,6 +175,11 @@ export class Memory {
     return heads;
   }
 
+  /** Resolves when no tail is being read beside the requests any more, or none was. */
+  async caughtUp(): Promise<void> {
+    await this.#reading;
+  }
+
   /** Takes in what this process has just committed right after `before`, so that it need not be read back. */
   learn(before: Heads, { tokens, revocations }: Learnt): void {
     this.#registered.learn(tokens, before.token_seq);

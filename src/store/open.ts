@@ -1,5 +1,6 @@
 // Opens the store: the port of domain/store.ts over Knex. Questions are answered together, decisions are
 // made durable together; see facts.ts for how they get what they ask.
+import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { RecordedEvent } from '../domain/audit-leaf.ts';
 import type { Client } from '../domain/clients.ts';
@@ -96,6 +97,16 @@ class KnexStore implements Store {
 
   write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: Line = 'vouched'): Promise<T> {
     return this.#decisions.add<T>(decide, line);
+  }
+
+  async warmUp(msMax: number): Promise<void> {
+    const catchUp = async () => {
+      await this.ask(() => undefined);
+      await this.#memory.caughtUp();
+    };
+    // What fails here fails the first requests, too, which tell of it.
+    const caughtUp = catchUp().catch(() => undefined);
+    await Promise.race([caughtUp, setTimeout(msMax, undefined, { ref: false })]);
   }
 
   listEvents(filter: EventFilter, before: number, limit: number): Promise<RecordedEvent[]> {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { systemOrigin } from '../../src/domain/audit.ts';
+import { forever } from '../../src/domain/cutoffs.ts';
 import { countPurgeable, type PurgeCounts, purge } from '../../src/domain/purge.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
@@ -70,10 +71,13 @@ testEachDatabase(
     const other = await app.another();
     await end({ kind: 'subject', sub: 'somebody' });
     const instant = app.clock.now;
-    t.is(await other.store.ask((facts) => facts.purgedUntil()), 0);
+    const isForgotten = (issuedFrom: number) =>
+      other.store.ask((facts) => facts.isForgotten(issuedFrom, forever));
+    t.false(await isForgotten(instant));
     app.advance(401 * day);
     await run(app);
-    t.is(await other.store.ask((facts) => facts.purgedUntil()), instant);
+    t.true(await isForgotten(instant));
+    t.false(await isForgotten(instant + 1));
     t.true(await other.isActive(await issuer.sign({ exp: app.seconds + day })));
   },
 );

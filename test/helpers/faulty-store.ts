@@ -60,6 +60,10 @@ export class FaultyStore implements Store {
     return this.#held?.decisions.includes(line) ? this.#held.add(write, line) : write();
   }
 
+  warmUp(...of: Parameters<Store['warmUp']>): Promise<void> {
+    return this.#store.warmUp(...of);
+  }
+
   listEvents(...of: Parameters<Store['listEvents']>): ReturnType<Store['listEvents']> {
     return this.#reading(() => this.#store.listEvents(...of));
   }

@@ -3,10 +3,12 @@ import { systemOrigin } from '../../src/domain/audit.ts';
 import { type Claims, digestOf } from '../../src/domain/claims.ts';
 import { cutoffForName, finalForName } from '../../src/domain/cutoffs.ts';
 import { switchClient } from '../../src/domain/manage-clients.ts';
-import type { Facts } from '../../src/domain/store.ts';
-import { everyIssuer, type Target } from '../../src/domain/targets.ts';
+import type { Facts, Store } from '../../src/domain/store.ts';
+import { everyIssuer, type Target, targetKey } from '../../src/domain/targets.ts';
 import type { Standing } from '../../src/domain/verdict.ts';
+import { dialectOf } from '../../src/store/dialect.ts';
 import { openStore } from '../../src/store/open.ts';
+import { appendRevocations, type NumberedRevocation } from '../../src/store/revocations.ts';
 import { TestApp } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
@@ -59,6 +61,44 @@ testEachStore(
     await app.stop();
   },
 );
+
+testEachStore(
+  'a long log is read while the store warms up, and then looked up no more',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const token = await app.register({ client_id: 'c1', sub: 'u1' });
+    const seqs = Array.from({ length: 25_000 }, (_, n) => n + 1);
+    const revocations = seqs.map((seq) => {
+      const target: Target = { kind: 'subject', issuer, id: `another user ${seq}` };
+      const revocation = finalForName(target, cause, app.clock.now, 400);
+      return { ...revocation, seq, key: targetKey(target), reason: cause.reason, revokedAt: app.clock.now };
+    });
+    // Behind the head of the log, where no revocation can be: who looks it up finds it.
+    const target: Target = { kind: 'subject', issuer, id: 'u1' };
+    const hidden = { ...(revocations[0] as NumberedRevocation), target, key: targetKey(target), seq: 30_000 };
+    const writer = dialectOf(database.url).openWriter();
+    await appendRevocations(writer, [...revocations, hidden]);
+    await writer.raw('update heads set revocation_seq = 25000');
+    await writer.destroy();
+
+    const covers = (store: Store) =>
+      store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length);
+    const [cold, warm] = [openStore(database.url), openStore(database.url)];
+    t.is(await covers(cold), 1);
+    await warm.warmUp(60_000);
+    t.is(await covers(warm), 0);
+    for (const store of [cold, warm]) await store.close();
+    await app.stop();
+  },
+);
+
+testEachStore('a store that cannot be read does not keep a server from its start', async (t, database) => {
+  const store = openStore(database.url);
+  await byHand(database, (run) => run('alter table heads rename to lost'));
+  await store.warmUp(60_000);
+  await t.throwsAsync(() => store.ask(() => true), { name: 'StoreUnavailable' });
+  await store.close();
+});
 
 testEachStore('records that went back are read anew, by questions and by decisions', async (t, database) => {
   const app = await TestApp.start(database);
