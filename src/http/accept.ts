@@ -2,6 +2,7 @@
 
 /** Is `special` asked for by name, liked more than JSON where that is named too, and no less than everything is? */
 export function prefers(accept: string, special: string): boolean {
+  if (!accept.toLowerCase().includes(special)) return false;
   const ranges = new Map(accept.split(',').map(readRange));
   const quality = ranges.get(special) ?? 0;
   const plain = ranges.get('application/json');

@@ -34,6 +34,7 @@ export type Next = () => Promise<unknown>;
 const acceptableRequestId = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function requestIdOf(header: string): string {
+  if (header === '') return randomUUID();
   const looksLikeJwt = header.startsWith('eyJ');
   return acceptableRequestId.test(header) && !looksLikeJwt ? header : randomUUID();
 }
@@ -140,7 +141,7 @@ function withoutPort(hop: string): string {
  * addresses in IPv6 clothes are IPv4 addresses; what is no address stays as it is.
  */
 export function plainAddress(address: string): string {
-  if (!isIPv6(address)) return address;
+  if (!address.includes(':') || !isIPv6(address)) return address;
   const plain = new SocketAddress({ address, family: 'ipv6' }).address;
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
 }

@@ -84,7 +84,6 @@ function tooLarge(bytesMax: number): Refusal {
 
 function parseForm(body: Uint8Array): Form {
   const form = new Map<string, string>();
-  const seen = new Set<string>();
   const text = decode(() => utf8.decode(body));
   if (text === '') return form;
   for (const pair of text.split('&')) {
@@ -94,12 +93,12 @@ function parseForm(body: Uint8Array): Form {
     const value = split < 0 ? '' : formDecode(pair.slice(split + 1));
     if (/[[\]]/.test(name))
       throw badParameter(safeName(name.split('[')[0] ?? ''), 'must be a plain parameter, without brackets');
-    if (seen.has(name)) throw badParameter(safeName(name), 'is repeated');
-    seen.add(name);
-    if (seen.size > parametersMax)
+    if (form.has(name)) throw badParameter(safeName(name), 'is repeated');
+    form.set(name, value);
+    if (form.size > parametersMax)
       throw new Refusal('invalid_request', `there are over ${parametersMax} parameters`);
-    if (value !== '') form.set(name, value);
   }
+  for (const [name, value] of form) if (value === '') form.delete(name);
   return form;
 }
 

@@ -41,8 +41,8 @@ export type Key = Buffer | string;
 export interface Table<Row> {
   readonly name: string;
   readonly columns: readonly (keyof Row & string)[];
-  /** Those of them that hold bytes and are read in hexadecimal, in lower case: text is cheaper to hand over. */
-  readonly inHex?: readonly (keyof Row & string)[];
+  /** Those of them that are read in hexadecimal, in lower case, as text is cheaper to hand over; each with SQL for its bytes. */
+  readonly inHex?: Readonly<Partial<Record<keyof Row & string, string>>>;
 }
 
 /** Rows of one table, at least one, all with the same columns. */

@@ -29,12 +29,11 @@ export async function withConnection<Connection, T>(
 }
 
 /** What of a table is selected. `hexOf` makes SQL of bytes to SQL of their digits, in lower case. */
-export function selectionOf<Row>(
-  { columns, inHex = [] }: Table<Row>,
-  hexOf: (bytes: string) => string,
-): string {
-  const select = (column: keyof Row & string) =>
-    inHex.includes(column) ? `${hexOf(`"${column}"`)} as "${column}"` : `"${column}"`;
+export function selectionOf<Row>({ columns, inHex }: Table<Row>, hexOf: (bytes: string) => string): string {
+  const select = (column: keyof Row & string) => {
+    const bytes = inHex?.[column];
+    return bytes === undefined ? `"${column}"` : `${hexOf(bytes)} as "${column}"`;
+  };
   return columns.map(select).join(', ');
 }
 

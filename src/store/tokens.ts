@@ -10,7 +10,7 @@ import { findRow, findRowsByKey, hexOf, insertMany, type Table } from './dialect
 interface TokenRow {
   id?: number;
   digest: Buffer | Digest;
-  token_digest: Buffer | Digest;
+  token_digest: Buffer | Digest | null;
   token_use: TokenUse;
   issuer: string;
   client_id: string | null;
@@ -50,7 +50,8 @@ const table: Table<TokenRow> = {
     'registered_at',
     'replaces_digest',
   ],
-  inHex: ['digest', 'token_digest'],
+  // Of most tokens both are the same.
+  inHex: { digest: 'digest', token_digest: 'nullif(token_digest, digest)' },
 };
 
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
@@ -270,11 +271,11 @@ export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[])
 }
 
 function toToken(row: TokenRow): RegisteredToken {
-  const [digest, tokenDigest] = [toDigest(row.digest), toDigest(row.token_digest)];
+  const [digest, tokenDigest] = [toDigest(row.digest), row.token_digest && toDigest(row.token_digest)];
   return {
     digest,
-    // The same string object for the same text.
-    tokenDigest: tokenDigest === digest ? digest : tokenDigest,
+    // The same string object for the same text; none or an empty one is read where it is the same.
+    tokenDigest: tokenDigest && tokenDigest !== digest ? tokenDigest : digest,
     tokenUse: row.token_use,
     issuer: shared(row.issuer),
     clientId: row.client_id && shared(row.client_id),
