@@ -123,21 +123,26 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   if (verification.kind === 'refused') return undefined;
   const registered = registrationOf(facts, presented);
   if (verification.kind === 'opaque') return registered;
-  if (registered) return knownAs(registered, verification);
+  if (registered) return knownAs(facts, registered, verification);
   if (facts.isForgotten(verification.issuedFrom, verification.claims.expiresAt)) return undefined;
   return verification.token;
 }
 
 /** What a registered token is when it is presented, and verified so. */
-export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
+export function knownAs(
+  facts: Facts,
+  registered: RegisteredToken,
+  verification: Verification,
+): KnownToken | undefined {
   switch (verification.kind) {
     case 'opaque':
       return registered;
     case 'refused':
       return undefined;
     case 'verified': {
-      const { claims, defaults } = verification;
-      if (!agrees(registered, claims)) return undefined;
+      const { claims, defaults, issuedFrom } = verification;
+      if (!agrees(registered, claims) || facts.wasTakenForEnded(issuedFrom, claims.expiresAt))
+        return undefined;
       return complete(join(registered, claims), registered.registrar, claims, defaults);
     }
     default:

@@ -151,10 +151,12 @@ export class LoadedFacts implements Facts {
   }
 
   isForgotten(issuedFrom: number, expiresAt: number): boolean {
-    const { until, endsUntil, endsKnownAt } = this.#memory.purged;
-    // A token that ended by the clock of whoever purged, and not yet by ours: its own revocation has gone.
-    const endedThen = this.#now < expiresAt && expiresAt <= endsUntil;
-    return (endedThen && issuedFrom <= endsKnownAt + aheadMsMax) || issuedFrom <= until;
+    return this.wasTakenForEnded(issuedFrom, expiresAt) || issuedFrom <= this.#memory.purged.until;
+  }
+
+  wasTakenForEnded(issuedFrom: number, expiresAt: number): boolean {
+    const { endsUntil, endsKnownAt } = this.#memory.purged;
+    return this.#now < expiresAt && expiresAt <= endsUntil && issuedFrom <= endsKnownAt + aheadMsMax;
   }
 
   issuer(name: string): Issuer | undefined {

@@ -98,6 +98,31 @@ testEachDatabase('a purge whose clock is ahead brings no JWT back', async (t, ap
 });
 
 testEachDatabase(
+  'a purge whose clock is ahead brings no JWT back that is registered for longer than it is signed',
+  async (t, app) => {
+    const { issuer, client } = await trusted(app);
+    const { client_id } = client;
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const token = await issuer.sign({ exp: app.seconds + hour });
+    const body = app.registration({ token, client_id, sub: 'u1', iss: issuer.name, exp: app.seconds + day });
+    t.true((await app.json('/v1/tokens', body, registrar)).body.active);
+    t.true(await app.isActive(token));
+    await app.form('/revoke', { token }, client);
+    const right = app.clock.now;
+    app.advance(3 * hour);
+    t.like(await run(app), { tokens: 0, revocations: 1 });
+    app.clock.now = right + 1;
+    for (const server of [app, await app.another()]) {
+      t.false(await server.isActive(token));
+      t.like((await server.json('/v1/tokens', body, registrar)).body, {
+        status: 'already_registered',
+        active: false,
+      });
+    }
+  },
+);
+
+testEachDatabase(
   'a purge whose clock is ahead brings no token back that is registered again',
   async (t, app) => {
     const client = await app.addClient({ permissions: ['revoke:any'] });

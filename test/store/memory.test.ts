@@ -77,8 +77,10 @@ testEachStore(
     const target: Target = { kind: 'subject', issuer, id: 'u1' };
     const hidden = { ...(revocations[0] as NumberedRevocation), target, key: targetKey(target), seq: 30_000 };
     const writer = dialectOf(database.url).openWriter();
-    await appendRevocations(writer, [...revocations, hidden]);
-    await writer.raw('update heads set revocation_seq = 25000');
+    await writer.transaction(async (tx) => {
+      await appendRevocations(tx, [...revocations, hidden]);
+      await tx('heads').update({ revocation_seq: revocations.length });
+    });
     await writer.destroy();
 
     const covers = (store: Store) =>
