@@ -54,7 +54,7 @@ export class Overload {
     };
   }
 
-  /** A handler of introspections, each of which counts while it is under way. */
+  /** A handler of introspections, each of which counts while it is under way; written out, as it is called so often. */
   counted(handle: Handle): Handle {
     return async (ctx) => {
       this.#underWay += 1;
