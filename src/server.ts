@@ -28,7 +28,7 @@ const keepAliveTimeoutMs = 65_000;
 /** Of all workers together. */
 const connectionsMax = 10_000;
 /** For a million revocations it takes about a second. */
-const warmUpMsMax = 10_000;
+const warmUpMsMax = 5_000;
 
 export interface RunningServer {
   readonly url: string;

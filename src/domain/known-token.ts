@@ -1,7 +1,7 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or nobody's. The
 // one place where these sources meet; introspection, revocation and logout ask nothing else.
 import { beforeAllTime, type Claims, type Digest, type RegisteredToken } from './claims.ts';
-import { openEnd } from './cutoffs.ts';
+import { laterEnd, openEnd } from './cutoffs.ts';
 import { dayMs } from './durations.ts';
 import type { Facts } from './store.ts';
 
@@ -80,6 +80,8 @@ export interface KnownToken extends Claims {
   readonly isHomeMade?: boolean;
   /** What its issuer signed; absent for what is known by its registration alone. */
   readonly signed?: Claims;
+  /** Of a JWT: when its registration ends, which may be later than as signed. */
+  readonly registeredUntil?: number | null;
 }
 
 /** The first instant at which a token could have been issued: one without `iat` lives at most that long. */
@@ -109,9 +111,14 @@ export function endOfSigned(
   return isCutShort && issuedAt !== beforeAllTime ? openEnd(issuedAt) : expiresAt;
 }
 
-/** When a row against this token can go: by its signature, if it has one, a registration may say less. */
-export function endOf({ signed, expiresAt }: KnownToken, lifetimeDaysMax: number): number {
-  return signed ? endOfSigned(signed, lifetimeDaysMax) : expiresAt;
+/**
+ * When a row against this token can go: by its signature, if it has one, since a registration may say less; where that
+ * says more, not before it ends, as signatures may count no more by then, or the clock of whoever purges be ahead.
+ */
+export function endOf({ signed, expiresAt, registeredUntil }: KnownToken, lifetimeDaysMax: number): number {
+  return signed
+    ? laterEnd(endOfSigned(signed, lifetimeDaysMax), registeredUntil ?? 0, lifetimeDaysMax)
+    : expiresAt;
 }
 
 /**
@@ -123,27 +130,22 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   if (verification.kind === 'refused') return undefined;
   const registered = registrationOf(facts, presented);
   if (verification.kind === 'opaque') return registered;
-  if (registered) return knownAs(facts, registered, verification);
+  if (registered) return knownAs(registered, verification);
   if (facts.isForgotten(verification.issuedFrom, verification.claims.expiresAt)) return undefined;
   return verification.token;
 }
 
 /** What a registered token is when it is presented, and verified so. */
-export function knownAs(
-  facts: Facts,
-  registered: RegisteredToken,
-  verification: Verification,
-): KnownToken | undefined {
+export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
   switch (verification.kind) {
     case 'opaque':
       return registered;
     case 'refused':
       return undefined;
     case 'verified': {
-      const { claims, defaults, issuedFrom } = verification;
-      if (!agrees(registered, claims) || facts.wasTakenForEnded(issuedFrom, claims.expiresAt))
-        return undefined;
-      return complete(join(registered, claims), registered.registrar, claims, defaults);
+      const { claims, defaults } = verification;
+      if (!agrees(registered, claims)) return undefined;
+      return complete(join(registered, claims), registered, claims, defaults);
     }
     default:
       return verification satisfies never;
@@ -175,11 +177,17 @@ export function registrationOf(
 }
 
 /** The defaults of the issuer's record stand in where neither signature nor registration names one. */
-function complete(claims: Claims, registrar: string | null, signed: Claims, defaults: Defaults): KnownToken {
+function complete(
+  claims: Claims,
+  registered: RegisteredToken | null,
+  signed: Claims,
+  defaults: Defaults,
+): KnownToken {
   const { defaultClient, defaultAudience, isHomeMade } = defaults;
   const hasAudience = claims.audience.length > 0 || defaultAudience === null;
   return {
-    registrar,
+    registrar: registered?.registrar ?? null,
+    registeredUntil: registered?.expiresAt ?? null,
     isHomeMade,
     signed,
     ...claims,

@@ -181,7 +181,7 @@ function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation 
 
 /** Of a JWT its signature has a say, too: what contradicts it, or what nobody signed, is active for nobody. */
 function isActive(facts: Facts, now: number, token: RegisteredToken, verification: Verification): boolean {
-  const known = knownAs(facts, token, verification);
+  const known = knownAs(token, verification);
   return known !== undefined && verdict(known, facts.standing(known), now).active;
 }
 

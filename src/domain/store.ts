@@ -45,11 +45,6 @@ export interface Facts {
    * was raised since, or when whoever purged had a clock that was ahead.
    */
   isForgotten(issuedFrom: number, expiresAt: number): boolean;
-  /**
-   * Could the revocation of such a token by itself have been purged, by a clock that was ahead, as that of one that has
-   * ended? Unlike those of its other names it is not kept for a registration that goes on for longer.
-   */
-  wasTakenForEnded(issuedFrom: number, expiresAt: number): boolean;
   /** What came of the order that was given under this idempotency key, unless that has expired. */
   remembered(keyDigest: Digest): Remembered | undefined;
   issuer(name: string): Issuer | undefined;

@@ -151,12 +151,10 @@ export class LoadedFacts implements Facts {
   }
 
   isForgotten(issuedFrom: number, expiresAt: number): boolean {
-    return this.wasTakenForEnded(issuedFrom, expiresAt) || issuedFrom <= this.#memory.purged.until;
-  }
-
-  wasTakenForEnded(issuedFrom: number, expiresAt: number): boolean {
-    const { endsUntil, endsKnownAt } = this.#memory.purged;
-    return this.#now < expiresAt && expiresAt <= endsUntil && issuedFrom <= endsKnownAt + aheadMsMax;
+    const { until, endsUntil, endsKnownAt } = this.#memory.purged;
+    // A token that ended by the clock of whoever purged, and not yet by ours: its own revocation has gone.
+    const endedThen = this.#now < expiresAt && expiresAt <= endsUntil;
+    return (endedThen && issuedFrom <= endsKnownAt + aheadMsMax) || issuedFrom <= until;
   }
 
   issuer(name: string): Issuer | undefined {

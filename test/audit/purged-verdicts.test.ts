@@ -110,15 +110,20 @@ testEachDatabase(
     await app.form('/revoke', { token }, client);
     const right = app.clock.now;
     app.advance(3 * hour);
-    t.like(await run(app), { tokens: 0, revocations: 1 });
+    t.like(await run(app), { tokens: 0, revocations: 0 });
     app.clock.now = right + 1;
     for (const server of [app, await app.another()]) {
       t.false(await server.isActive(token));
+      const again = await server.form('/revoke', { token }, client);
+      t.deepEqual(again.body, { status: 'already_inactive', reason: 'token_already_revoked' });
       t.like((await server.json('/v1/tokens', body, registrar)).body, {
         status: 'already_registered',
         active: false,
       });
     }
+    app.advance(day + 2 * hour);
+    t.like(await run(app), { tokens: 1, revocations: 1 });
+    t.false(await app.isActive(token));
   },
 );
 
