@@ -2,7 +2,8 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { type PublicJwk, usualClaimNames, usualTypes } from '../../src/domain/issuers.ts';
-import { addIssuer } from '../../src/domain/manage-issuers.ts';
+import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
+import { namedInRecord } from '../../src/jwt/key-set.ts';
 import { openStore } from '../../src/store/open.ts';
 import { progress } from './progress.ts';
 
@@ -58,7 +59,7 @@ function signed(alg: Algorithm, key: KeyObject, n: number): string {
 
 export async function putOnRecord(databaseUrl: string, jwts: JwtFile): Promise<void> {
   const store = openStore(databaseUrl);
-  await addIssuer(store, systemOrigin, {
+  const record: NewIssuer = {
     issuer: jwts.issuer,
     keySource: { kind: 'jwks', keys: [jwts.jwk] },
     algorithms: [jwts.alg],
@@ -72,6 +73,7 @@ export async function putOnRecord(databaseUrl: string, jwts: JwtFile): Promise<v
     scopePermissions: {},
     reach: 'own',
     inbox: null,
-  });
+  };
+  await addIssuer(store, systemOrigin, record, await namedInRecord(record));
   await store.close();
 }

@@ -8,7 +8,7 @@ import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
-import { keyToWire } from '../jwt/key-set.ts';
+import { keyToWire, namedInRecord, namedKeys } from '../jwt/key-set.ts';
 import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
@@ -93,7 +93,8 @@ export function issuerCommand(process: NodeJS.Process): Command {
     .action(async (options: AddOptions) => {
       const body = check(newIssuerBody, await toBody(options));
       await withNewStore(process, async (store, config, origin) => {
-        const added = await addIssuer(store, origin, await toNewIssuer(body, !config.production));
+        const fields = await toNewIssuer(body, !config.production);
+        const added = await addIssuer(store, origin, fields, await namedInRecord(fields));
         if (added.status === 'issuer_exists')
           throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
         show(issuerToWire(added.issuer), options.json);
@@ -121,13 +122,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
             `The keys could not be fetched: the address ${problem}.`,
           );
         });
-        await rememberKeys(
-          store,
-          origin,
-          keys.flatMap(({ kid, thumbprint }) =>
-            kid === undefined ? [] : [{ issuer: name, kid, thumbprint }],
-          ),
-        );
+        await rememberKeys(store, origin, namedKeys(name, keys));
         show({ issuer: name, keys: keys.map(keyToWire) }, json);
       });
     });

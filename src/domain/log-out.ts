@@ -120,17 +120,19 @@ function decide(
   found: readonly Proof[],
   mismatch: boolean,
 ): Decision<LoggedOut> {
-  const proofs = facts.together(
+  const tokens = facts.together(
     ...found.map(
       ({ presented, known }) =>
         () =>
           findAgain(facts, presented, known),
     ),
   );
+  const standings = facts.together(...tokens.map((claims) => () => facts.standing(claims)));
+  const units = tokens.flatMap(sharedUnits);
+  const living = tokens.filter((claims, n) => isRevocable(claims, standings[n] as Standing, now));
+  // One that is alive acts, if any is.
+  const proofs = [...living, ...tokens.filter((claims) => !living.includes(claims))];
   const acting = proofs[0] as KnownToken;
-  const standings = facts.together(...proofs.map((claims) => () => facts.standing(claims)));
-  const units = proofs.flatMap(sharedUnits);
-  const living = proofs.some((claims, n) => isRevocable(claims, standings[n] as Standing, now));
   const origin: Origin = { ...request.origin, actor: { kind: 'user', id: acting.subject } };
   const { reason, reasonText } = request;
   const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
@@ -139,14 +141,13 @@ function decide(
   };
   const events = mismatch ? [event('logout_user_mismatch')] : [];
 
-  if (!living && !hasLivingBearer(facts, units, now)) {
+  if (living.length === 0 && !hasLivingBearer(facts, units, now)) {
     const dead = standings.some((standing) => standing.coveredBy.length > 0);
     events.push(event(dead ? 'logout_already_revoked' : 'logout_expired_token'));
     const outcome = dead ? 'token_already_revoked' : 'token_expired';
     return { outcome: { status: 'already_logged_out', reason: outcome }, effects: { events } };
   }
-  const asked = request.scope ?? (acting.isHomeMade ? 'all' : 'current');
-  const scope = scopeGranted(facts, asked, acting, living);
+  const scope = living.length === 0 ? 'current' : scopeGranted(facts, request.scope, acting);
   const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
   const cause = { reason, reasonText, origin };
   const { revocations, sessions } = plan(facts, now, policy, cause, proofs, scope, cutoff);
@@ -175,13 +176,14 @@ function sharedUnits(claims: KnownToken): Target[] {
  * More than the current session is ended only where the token's client is registered for it or the token
  * is home-made, and only by a token that is alive: a stolen dead one must not log its user out everywhere.
  */
-function scopeGranted(facts: Facts, asked: LogoutScope, acting: KnownToken, living: boolean): LogoutScope {
-  if (asked === 'current' || !living || acting.subject === null) return 'current';
-  if (acting.isHomeMade) return asked;
-  if (acting.clientId === null) return 'current';
-  return facts.client(acting.clientId)?.logoutScope === 'all' ? asked : 'current';
+function scopeGranted(facts: Facts, asked: LogoutScope | null, living: KnownToken): LogoutScope {
+  if (living.subject === null) return 'current';
+  if (living.isHomeMade) return asked ?? 'all';
+  if (asked === null || asked === 'current' || living.clientId === null) return 'current';
+  return facts.client(living.clientId)?.logoutScope === 'all' ? asked : 'current';
 }
 
+/** The first of the proofs acts. */
 function plan(
   facts: Facts,
   now: number,

@@ -1,6 +1,6 @@
 // Administration of issuers: add, suspend and resume, ask for fresh keys; and remembering which key a `kid`
 // has named. Each change and its audit event are one decision.
-import { eventOf, type Origin } from './audit.ts';
+import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import type { Issuer } from './issuers.ts';
 import type { Decision, IssuerKey, Store } from './store.ts';
 
@@ -10,7 +10,13 @@ export type IssuerAdded =
   | { readonly status: 'added'; readonly issuer: Issuer }
   | { readonly status: 'issuer_exists' };
 
-export async function addIssuer(store: Store, origin: Origin, fields: NewIssuer): Promise<IssuerAdded> {
+/** `keys`: those of the record itself that have a `kid`. */
+export async function addIssuer(
+  store: Store,
+  origin: Origin,
+  fields: NewIssuer,
+  keys: readonly IssuerKey[],
+): Promise<IssuerAdded> {
   return store.write((facts, now): Decision<IssuerAdded> => {
     if (facts.issuer(fields.issuer)) return { outcome: { status: 'issuer_exists' }, effects: {} };
     const issuer: Issuer = { ...fields, createdAt: now, disabledAt: null, keysStaleBefore: 0 };
@@ -18,7 +24,11 @@ export async function addIssuer(store: Store, origin: Origin, fields: NewIssuer)
       outcome: { status: 'added', issuer },
       effects: {
         issuers: [{ kind: 'insert', issuer }],
-        events: [eventOf(origin, 'issuer_added', { metadata: summaryOf(issuer) })],
+        issuerKeys: keys,
+        events: [
+          eventOf(origin, 'issuer_added', { metadata: summaryOf(issuer) }),
+          ...keys.map((key) => keySeen(origin, key)),
+        ],
       },
     };
   });
@@ -83,9 +93,13 @@ export async function rememberKeys(store: Store, origin: Origin, keys: readonly 
       ),
     );
     const issuerKeys = keys.filter(({ thumbprint }, n) => !named[n]?.includes(thumbprint));
-    const events = issuerKeys.map((key) => eventOf(origin, 'issuer_key_seen', { metadata: { ...key } }));
+    const events = issuerKeys.map((key) => keySeen(origin, key));
     return { outcome: undefined, effects: { issuerKeys, events } };
   });
+}
+
+function keySeen(origin: Origin, key: IssuerKey): NewEvent {
+  return eventOf(origin, 'issuer_key_seen', { metadata: { ...key } });
 }
 
 /** What an auditor wants to know of a new issuer. */

@@ -51,6 +51,7 @@ function decide(
 ): Decision<Revoked> {
   const { reason, reasonText, origin } = request;
   const claims = findAgain(facts, request.presented, known);
+  if (!mayRevoke(request.caller, claims)) return { outcome: { status: 'foreign' }, effects: {} };
   const [standing, issuer, owner] = facts.together(
     () => facts.standing(claims),
     () => facts.issuer(claims.issuer),

@@ -5,7 +5,7 @@ import { addIssuer, markKeysStale, switchIssuer } from '../domain/manage-issuers
 import type { Store } from '../domain/store.ts';
 import type { IssuerDirectory } from '../jwt/issuer-directory.ts';
 import type { KeyRing } from '../jwt/key-ring.ts';
-import { keyToWire } from '../jwt/key-set.ts';
+import { keyToWire, namedInRecord } from '../jwt/key-set.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { type Context, originOf } from './context.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from './issuer-wire.ts';
@@ -33,7 +33,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const { actor } = await auth.permit(ctx, 'admin');
       const fields = await toNewIssuer(check(newIssuerBody, await readJson(ctx)), allowHttpKeys);
       const origin = originOf(ctx, actor);
-      const added = await addIssuer(store, origin, fields);
+      const added = await addIssuer(store, origin, fields, await namedInRecord(fields));
       if (added.status === 'issuer_exists') {
         const about = { metadata: { issuer: fields.issuer } };
         throw new Refusal('issuer_exists', 'the issuer is on record', { about });

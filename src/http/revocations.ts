@@ -59,9 +59,7 @@ export function handleRevocations(parts: RevocationsParts) {
       const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
       const limit = readLimit(query);
       const before = readPosition(query);
-      const filter = readFilter(query, policy);
-      const within = onlyIssuer === null ? filter : { ...filter, issuer: onlyIssuer };
-      const rows = await store.listRevocations(within, before, limit + 1);
+      const rows = await store.listRevocations(readFilter(query, policy, onlyIssuer), before, limit + 1);
       const walk = fingerprintOf(query, filters);
       respondPage(ctx, rows, limit, ({ seq }) => [seq, walk], revocationToWire);
     },
@@ -110,10 +108,10 @@ function readPosition(query: Query): number {
   return before as number;
 }
 
-function readFilter(query: Query, policy: Policy): RevocationFilter {
-  const [kind, issuer, id, reason] = (['kind', 'issuer', 'id', 'reason'] as const).map((name) =>
-    query.get(name),
-  );
+/** `onlyIssuer`: the only one that the caller may read of; null, of all. */
+function readFilter(query: Query, policy: Policy, onlyIssuer: string | null): RevocationFilter {
+  const [kind, id, reason] = (['kind', 'id', 'reason'] as const).map((name) => query.get(name));
+  const issuer = query.get('issuer') ?? onlyIssuer ?? undefined;
   for (const name of ['issuer', 'id'] as const) {
     const text = query.get(name);
     if (text === '') throw badParameter(name, 'is empty');
@@ -123,6 +121,8 @@ function readFilter(query: Query, policy: Policy): RevocationFilter {
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
   if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');
   if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
+  if (onlyIssuer !== null && issuer !== onlyIssuer)
+    throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's data only");
   const of = issuer ?? policy.publicUrl;
   return {
     ...(kind !== undefined && { kind }),

@@ -5,6 +5,7 @@ import { isIPv6 } from 'node:net';
 import { RateLimiterCluster, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 
 const windowSeconds = 60;
+const groupsOfIPv6 = 8;
 const addressFactor = 10;
 /** How long the first process may take to count. */
 const timeoutMs = 2_000;
@@ -48,8 +49,8 @@ async function consume(limiter: Limiter, key: string): Promise<number> {
 /** One IPv6 host commands a whole /64. */
 function networkOf(address: string): string {
   if (!isIPv6(address)) return address;
-  const [head = '', tail] = address.split('::');
-  const groups = head.split(':');
-  if (tail !== undefined) while (groups.length < 4) groups.push('0');
-  return groups.slice(0, 4).join(':');
+  const parts = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const [head = [], tail = []] = parts;
+  const zeros = Array<string>(groupsOfIPv6 - head.length - tail.length).fill('0');
+  return [...head, ...zeros, ...tail].slice(0, groupsOfIPv6 / 2).join(':');
 }

@@ -1,8 +1,11 @@
-// A set of public keys (RFC 7517 §5) made ready for verifying: only keys that may verify, each with its
-// RFC 7638 thumbprint. What is private, symmetric, weak or for another use is left out.
+// A set of public keys (RFC 7517 §5): made ready for verifying, only keys that may verify, each with its RFC 7638
+// thumbprint, without what is private, symmetric, weak or for another use; or as it may be published.
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isId } from '../domain/claims.ts';
+import { isObject } from '../domain/jwt-shape.ts';
+import type { NewIssuer } from '../domain/manage-issuers.ts';
+import type { IssuerKey } from '../domain/store.ts';
 
 export interface VerifyingKey {
   readonly kid: string | undefined;
@@ -33,11 +36,32 @@ export function hasSecretMembers(jwk: object): boolean {
 
 /** Throws `KeySetRefused` for what is no key set; keys in it that cannot be used are passed over. */
 export async function readKeySet(document: unknown): Promise<VerifyingKey[]> {
+  const ready = await Promise.all(keysIn(document).map(readKey));
+  return ready.filter((key) => key !== undefined);
+}
+
+/** What may be published of a set, whatever the keys are for. Throws `KeySetRefused` for what is no key set. */
+export function publicKeysIn(document: unknown): JWK[] {
+  return keysIn(document).filter(
+    (key): key is JWK => isObject(key) && typeof key.kty === 'string' && !hasSecretMembers(key),
+  );
+}
+
+/** Which of an issuer's keys its kids name. */
+export function namedKeys(issuer: string, keys: readonly VerifyingKey[]): IssuerKey[] {
+  return keys.flatMap(({ kid, thumbprint }) => (kid === undefined ? [] : [{ issuer, kid, thumbprint }]));
+}
+
+/** The same of keys that are in its record; others are named when they are fetched. */
+export async function namedInRecord({ issuer, keySource }: NewIssuer): Promise<IssuerKey[]> {
+  return keySource.kind === 'jwks' ? namedKeys(issuer, await readKeySet({ keys: keySource.keys })) : [];
+}
+
+function keysIn(document: unknown): unknown[] {
   const keys = (document as { keys?: unknown } | null)?.keys;
   if (!Array.isArray(keys)) throw new KeySetRefused('it has no list of keys');
   if (keys.length > keysMax) throw new KeySetRefused(`it has over ${keysMax} keys`);
-  const ready = await Promise.all(keys.map(readKey));
-  return ready.filter((key) => key !== undefined);
+  return keys;
 }
 
 async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {

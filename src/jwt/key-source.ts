@@ -56,14 +56,19 @@ async function discover(name: string, fetchJson: FetchJson): Promise<string> {
       const uri = document.jwks_uri;
       if (typeof uri !== 'string' || !URL.canParse(uri))
         throw new FetchFailed('the metadata has no jwks_uri');
-      const isSafe = uri.startsWith('https:') || (uri.startsWith('http:') && url.startsWith('http:'));
-      if (!isSafe) throw new FetchFailed('the jwks_uri of the metadata is not https');
+      demandAsSafe(uri, url);
       return uri;
     } catch (error) {
       failure ??= error;
     }
   }
   throw failure;
+}
+
+/** Metadata that came over https from `url` may name keys that come over https only. Throws `FetchFailed`. */
+export function demandAsSafe(jwksUri: string, url: string): void {
+  const isSafe = jwksUri.startsWith('https:') || (jwksUri.startsWith('http:') && url.startsWith('http:'));
+  if (!isSafe) throw new FetchFailed('the jwks_uri of the metadata is not https');
 }
 
 function discoveryUrls(issuer: string): string[] {

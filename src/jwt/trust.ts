@@ -11,7 +11,7 @@ import { fetchJson } from './fetch-json.ts';
 import { IssuerDirectory } from './issuer-directory.ts';
 import { JwtVerifier, type RefusalKind } from './jwt-verifier.ts';
 import { KeyRing } from './key-ring.ts';
-import type { VerifyingKey } from './key-set.ts';
+import { namedKeys, type VerifyingKey } from './key-set.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
 
 export interface TrustParts {
@@ -74,10 +74,7 @@ function tellFailure(log: Logger) {
 
 function recordKeys(store: Store, log: Logger) {
   return (issuer: string, keys: readonly VerifyingKey[]): void => {
-    const named = keys.flatMap(({ kid, thumbprint }) =>
-      kid === undefined ? [] : [{ issuer, kid, thumbprint }],
-    );
-    rememberKeys(store, systemOrigin, named).catch(() =>
+    rememberKeys(store, systemOrigin, namedKeys(issuer, keys)).catch(() =>
       log.warn({ issuer }, "which keys an issuer's kids name could not be recorded; tried again later"),
     );
   };

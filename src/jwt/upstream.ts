@@ -6,7 +6,8 @@ import type { Logger } from 'pino';
 import { isObject } from '../domain/jwt-shape.ts';
 import { FetchFailed, type FetchJson } from './fetch-json.ts';
 import { Fetched } from './fetched.ts';
-import { type KeySource, keySourceOf } from './key-source.ts';
+import { publicKeysIn } from './key-set.ts';
+import { demandAsSafe } from './key-source.ts';
 
 export type UpstreamMetadata = Readonly<Record<string, unknown>>;
 
@@ -22,7 +23,7 @@ export interface UpstreamParts {
 export class Upstream {
   readonly #parts: UpstreamParts;
   readonly #metadata: Fetched<UpstreamMetadata>;
-  #keySource: { readonly uri: string; readonly source: KeySource } | undefined;
+  #keys: { readonly uri: string; readonly fetched: Fetched<readonly JWK[]> } | undefined;
 
   constructor(parts: UpstreamParts) {
     const { given, now } = parts;
@@ -42,18 +43,27 @@ export class Upstream {
     return this.#metadata.current();
   }
 
-  /** The public keys that its `jwks_uri` holds; none when it names none. */
-  async keys(): Promise<JWK[]> {
+  /** The public keys that its `jwks_uri` holds, whatever they are for; none when it names none. */
+  async keys(): Promise<readonly JWK[]> {
     const { jwks_uri: uri } = await this.metadata();
     if (typeof uri !== 'string') return [];
-    if (this.#keySource?.uri !== uri) {
-      const { issuer, fetchJson, now } = this.#parts;
-      const onFailure = (_issuer: string, problem: string) =>
-        this.#warn(problem, "the authorization server's keys could not be fetched");
-      const parts = { fetchJson, now, onFailure, onKeys() {} };
-      this.#keySource = { uri, source: keySourceOf(issuer, { kind: 'jwks_uri', uri }, parts) };
-    }
-    return (await this.#keySource.source.current()).map(({ jwk }) => jwk);
+    if (this.#keys?.uri !== uri) this.#keys = { uri, fetched: this.#keysAt(uri) };
+    return this.#keys.fetched.current();
+  }
+
+  #keysAt(uri: string): Fetched<readonly JWK[]> {
+    const { url, issuer, fetchJson, now } = this.#parts;
+    return new Fetched<readonly JWK[]>({
+      what: `the keys of ${issuer}`,
+      fetch: async () => {
+        if (url !== null) demandAsSafe(uri, url);
+        return publicKeysIn(await fetchJson(uri));
+      },
+      isGiven: false,
+      now,
+      onFailure: (problem) => this.#warn(problem, "the authorization server's keys could not be fetched"),
+      onFetched: () => {},
+    });
   }
 
   #warn(problem: string, what: string): void {

@@ -2,12 +2,9 @@
 import type { Knex } from 'knex';
 import { commitmentsOf } from '../domain/audit-leaf.ts';
 import type { Digest } from '../domain/claims.ts';
-import { isLimited } from '../domain/cutoffs.ts';
-import { sessionTarget, targetKey } from '../domain/targets.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, toEvent } from './audit-rows.ts';
 import { readNote, writeNote } from './notes.ts';
-import { listCoverage } from './revocations.ts';
 
 /** Events about the user, or done by them as a proven user. */
 function eventsOf(db: Knex, userId: string): Knex.QueryBuilder<EventRow> {
@@ -38,28 +35,21 @@ export async function eraseEvents(writer: Knex, userId: string, limit: number): 
   });
 }
 
-/** Sessions are ended by name, by their user's cutoff, by time, or by the end of all their tokens. */
+/** Sessions that are over by time, or none of whose tokens is left: those that are dead have been erased before. */
 export async function eraseSessions(
   writer: Knex,
   userId: string,
   now: number,
 ): Promise<{ erased: number; left: number }> {
   return writer.transaction(async (tx) => {
-    const sessions: { session_id: string; issuer: string; created_at: number; expires_at: number }[] =
-      await tx('sessions').where('subject', userId);
+    const sessions: { session_id: string; issuer: string; expires_at: number }[] = await tx('sessions').where(
+      'subject',
+      userId,
+    );
     const ended: string[] = [];
-    for (const { session_id: id, issuer, created_at, expires_at } of sessions) {
-      const keys = [
-        targetKey(sessionTarget({ issuer, sessionId: id })),
-        targetKey({ kind: 'subject', issuer, id: userId }),
-      ];
-      const rows = await listCoverage(tx, keys);
-      const isEnded = rows.some(
-        ({ only, exceptKey, cutoff }) => exceptKey === null && !isLimited(only) && cutoff >= created_at,
-      );
-      // The tokens that are dead have been erased before.
+    for (const { session_id: id, issuer, expires_at } of sessions) {
       const hasTokens = (await tx('tokens').where({ session_id: id, issuer }).first('id')) !== undefined;
-      if (isEnded || expires_at <= now || !hasTokens) ended.push(id);
+      if (expires_at <= now || !hasTokens) ended.push(id);
     }
     if (ended.length > 0) await tx('sessions').whereIn('session_id', ended).delete();
     return { erased: ended.length, left: sessions.length - ended.length };

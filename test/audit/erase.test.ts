@@ -118,6 +118,25 @@ testEachDatabase('audit erase takes the sessions whose tokens are all dead', asy
 });
 
 testEachDatabase(
+  'audit erase leaves the session of a token that came after its user was logged out',
+  async (t, app) => {
+    const { client_id } = await app.addClient();
+    const ids = { client_id, sub: alice, session_id: 'phone' };
+    const before = await app.register(ids);
+    const operator = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+    const order = { target: { kind: 'subject', sub: alice }, reason: 'admin' };
+    t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+    app.advance(5);
+    const after = await app.register(ids);
+    t.deepEqual([await app.isActive(before), await app.isActive(after)], [false, true]);
+    const erased = await eraseSubject(app.store, systemOrigin, alice, 'key');
+    t.like(erased, { tokens: 1, tokens_left: 1, sessions: 0, sessions_left: 1 });
+    const { body } = await app.get(`/v1/sessions?user_id=${alice}`, operator);
+    t.deepEqual(body.items.length, 1);
+  },
+);
+
+testEachDatabase(
   'audit erase leaves a JWT dead that is signed to live longer than it was registered for',
   async (t, app) => {
     const keys = await newKeys(t);

@@ -64,7 +64,7 @@ testEachDatabase(
     let provider = await startProvider(port, [first]);
     t.teardown(() => stopProvider(provider));
     const record = newIssuerBody.parse({ issuer, discovery: true, audiences: [api] });
-    await addIssuer(app.store, systemOrigin, await toNewIssuer(record, true));
+    await addIssuer(app.store, systemOrigin, await toNewIssuer(record, true), []);
     const client = await app.addClient({ clientId: 'machine' });
 
     const jwt = await askForToken(app, issuer, api);

@@ -7,6 +7,7 @@ import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, 
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
 import { newIssuerBody, toNewIssuer } from '../../src/http/issuer-wire.ts';
+import { namedInRecord } from '../../src/jwt/key-set.ts';
 import { api, type TestApp } from './app.ts';
 
 export interface SigningKey {
@@ -136,7 +137,7 @@ export class TestIssuer {
   async #trust(fields: Record<string, unknown>): Promise<void> {
     const body = newIssuerBody.parse({ issuer: this.name, ...fields });
     const record: NewIssuer = await toNewIssuer(body, true);
-    await addIssuer(this.app.store, systemOrigin, record);
+    await addIssuer(this.app.store, systemOrigin, record, await namedInRecord(record));
   }
 }
 

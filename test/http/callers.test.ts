@@ -346,6 +346,40 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'a bearer reads the revocations and sessions of its own issuer, and of no other',
+  async (t, app) => {
+    const members = { ...scopes, scope_permissions: { audit: ['audit'] } };
+    const issuer = await TestIssuer.inline(app, members);
+    const auth = `Bearer ${await issuer.sign({ sub: 'auditor', aud: publicUrl, scope: 'audit' })}`;
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    for (const name of [issuer.name, publicUrl]) {
+      const target = { kind: 'session', issuer: name, session_id: 's1' };
+      t.is((await app.json('/v1/revocations', { target, reason: 'admin' }, operator)).status, 201);
+      const registrar = await app.addClient({ permissions: ['register'], issuers: [name] });
+      const login = { token: app.newToken(), client_id: 'c', iss: name, sub: 'u1', session_id: `at ${name}` };
+      t.is((await app.json('/v1/tokens', app.registration(login), registrar)).status, 201);
+    }
+    const issuersOf = async (path: string): Promise<string[]> => {
+      const { status, body } = await app.get(path, auth);
+      t.is(status, 200, path);
+      return body.items.map(
+        (item: { issuer?: string; target?: { issuer: string } }) => item.issuer ?? item.target?.issuer,
+      );
+    };
+    const own = encodeURIComponent(issuer.name);
+    for (const query of ['', '?kind=session&id=s1', `?kind=session&id=s1&issuer=${own}`])
+      t.deepEqual(await issuersOf(`/v1/revocations${query}`), [issuer.name], query);
+    t.deepEqual(await issuersOf('/v1/sessions?user_id=u1'), [issuer.name]);
+    const others = `issuer=${encodeURIComponent(publicUrl)}`;
+    for (const path of [`/v1/revocations?${others}`, `/v1/sessions?user_id=u1&${others}`]) {
+      const refused = await app.get(path, auth);
+      t.is(refused.status, 403, path);
+      t.is(refused.body.code, 'issuer_not_allowed');
+    }
+  },
+);
+
+testEachDatabase(
   'a bearer reaches everything where the record says so, and is named in the trail',
   async (t, app) => {
     const issuer = await TestIssuer.inline(app, {

@@ -292,14 +292,15 @@ testEachDatabase(
   'POST /revoke throttles an address that tries many clients, a whole /64 of IPv6 as one',
   async (t, app) => {
     const client = await app.addClient();
-    const attempt = (n: number, secret = 'wrong') =>
+    const attempt = (n: number, secret = 'wrong', network = '2001::5:6:7:8') =>
       app.form('/revoke', anyToken, [secret === 'wrong' ? `client-${n}` : client.client_id, secret], {
-        headers: { 'X-Forwarded-For': `2001:db8:0:1::${n.toString(16)}` },
+        headers: { 'X-Forwarded-For': `${network}:${n.toString(16)}` },
       });
     const statuses: number[] = [];
     for (let n = 1; n <= 12; n++) statuses.push((await attempt(n)).status);
     t.deepEqual(statuses, [...Array(10).fill(401), 429, 429]);
     t.is((await attempt(13, client.secret)).status, 200);
+    t.is((await attempt(14, 'wrong', '2001::6:6:7:8')).status, 401, 'another network');
   },
   { AUTH_FAILURES_PER_MINUTE_MAX: '1', TRUST_PROXY: '127.0.0.1' },
 );

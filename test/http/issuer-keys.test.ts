@@ -137,6 +137,19 @@ testEachDatabase('a key that a kid has named can be found by that kid', async (t
   t.is((await find()).length, 1);
 });
 
+testEachDatabase(
+  'a key of an inline set can be revoked by its kid before any token was seen',
+  async (t, app) => {
+    const operator = await app.addClient({ permissions: ['revoke:any', 'admin'] });
+    const { jwk } = await newKey('ES256', 'leaked');
+    const issuer = 'https://id.example';
+    t.is((await app.json('/v1/issuers', { issuer, jwks: { keys: [jwk] } }, operator)).status, 201);
+    const order = { target: { kind: 'key', issuer, kid: 'leaked' }, reason: 'key_compromise', dry_run: true };
+    t.is((await app.json('/v1/revocations', order, operator)).status, 200);
+    t.is((await app.events('issuer_key_seen')).length, 1);
+  },
+);
+
 for (const answer of ['error', 'html', 'redirect', 'endless'] satisfies Answer[]) {
   testEachDatabase(`a key address that answers ${answer} is 503 at all three endpoints`, async (t, app) => {
     const issuer = await TestIssuer.fetched(app, 'jwks_uri');

@@ -12,7 +12,7 @@ testEachDatabase('a JWT whose iss is * is of no issuer, whatever is on record', 
   const everywhere = await TestIssuer.unknown(app, '*');
   const fields = { issuer: 'https://id.example', jwks: { keys: [everywhere.key.jwk] } };
   const record = await toNewIssuer(newIssuerBody.parse(fields), true);
-  await addIssuer(app.store, systemOrigin, { ...record, issuer: everywhere.name });
+  await addIssuer(app.store, systemOrigin, { ...record, issuer: everywhere.name }, []);
   t.false(await app.isActive(await everywhere.sign()));
 });
 

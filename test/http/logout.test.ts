@@ -287,6 +287,26 @@ testEachDatabase('POST /logout ends no other session on the word of a dead token
 });
 
 testEachDatabase(
+  'POST /logout ends no more than the token that is alive may, whatever a dead one beside it might',
+  async (t, app) => {
+    const [wide, narrow] = [await app.addClient({ logoutScope: 'all' }), await app.addClient()];
+    const [dead, here, there] = [await logIn(app, wide), await logIn(app, narrow), await logIn(app, narrow)];
+    await app.form('/revoke', { token: dead.refresh }, wide);
+    const fields = { refresh_token: dead.refresh, scope: 'all' };
+    const { body } = await app.json('/logout', fields, `Bearer ${here.access}`);
+    t.like(body.data, { status: 'logged_out', scope: 'current' });
+    t.deepEqual(await activity(app, [here.refresh, there.refresh]), [false, true]);
+    t.is((await app.events('logout'))[0]?.clientId, narrow.client_id);
+    // The other way round: the dead one takes nothing from what the living one may.
+    const again = { refresh_token: dead.refresh, scope: 'others' };
+    const last = await logIn(app, wide);
+    const spared = await app.json('/logout', again, `Bearer ${last.access}`);
+    t.like(spared.body.data, { status: 'logged_out', scope: 'others' });
+    t.deepEqual(await activity(app, [last.refresh, there.refresh]), [true, false]);
+  },
+);
+
+testEachDatabase(
   'POST /logout by a client that may revoke anything ends every session of a user',
   async (t, app) => {
     const client = await app.addClient();

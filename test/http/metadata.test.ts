@@ -87,13 +87,19 @@ testEachDatabase(
 );
 
 async function startUpstream(t: ExecutionContext) {
-  const key = await newKey('ES256', 'theirs');
+  const [key, encryption] = [await newKey('ES256', 'theirs'), await newKey('ES256', 'theirs-enc')];
+  const keys = [
+    key.jwk,
+    { ...encryption.jwk, alg: 'ECDH-ES', use: 'enc' },
+    { kty: 'oct', kid: 'secret', k: 'c2VjcmV0' },
+    { ...key.jwk, kid: 'private', d: 'c2VjcmV0' },
+  ];
   const state = { issuer: 'https://as.example', isDown: false };
   const server = createServer((request, response) => {
     if (state.isDown) return void response.writeHead(500).end();
     const body =
       request.url === '/keys'
-        ? { keys: [key.jwk] }
+        ? { keys }
         : { ...theirs, issuer: state.issuer, jwks_uri: `${url()}/keys`, signed_metadata: 'x.y.z' };
     response.end(JSON.stringify(body));
   });
@@ -120,8 +126,10 @@ for (const kind of ['sqlite', 'postgres'] as const) {
     t.is(body.jwks_uri, `${publicUrl}/jwks`);
     t.false('signed_metadata' in body);
     const { keys } = (await app.get('/jwks')).body;
-    t.true(keys.some(({ kid }: { kid: string }) => kid === 'theirs'));
-    t.is(keys.length, 5);
+    const kids = keys.map(({ kid }: { kid: string }) => kid);
+    t.deepEqual(kids.slice(-2), ['theirs', 'theirs-enc'], 'those that clients encrypt for, too');
+    t.is(keys.length, 6);
+    t.is(keys.at(-1).use, 'enc');
     state.isDown = true;
     app.advance(3600);
     t.is((await app.get(path)).status, 200, 'kept while it is down');

@@ -129,6 +129,28 @@ testEachDatabase('a JWT without iat that an operator revoked stays revoked to it
   t.false(await app.isActive(token));
 });
 
+testEachDatabase(
+  "a JWT that turns out to be another client's while /revoke waits is refused",
+  async (t, app) => {
+    const owner = await app.addClient();
+    const caller = await app.addClient();
+    const issuer = await TestIssuer.inline(app, { default_client: caller.client_id });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const token = await issuer.sign({ client_id: undefined });
+    t.true(await app.isActive(token));
+    app.store.hold([], ['vouched'], { vouched: 10, bulk: 10, unvouched: 10 });
+    const ending = app.form('/revoke', { token }, caller);
+    await app.store.holds(1);
+    const registration = app.registration({ client_id: owner.client_id, iss: issuer.name, token });
+    t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+    app.store.release();
+    const { status, body } = await ending;
+    t.is(status, 400);
+    t.is(body.error, 'invalid_grant');
+    t.true(await app.isActive(token));
+  },
+);
+
 for (const [way, line] of [
   ['/revoke', 'vouched'],
   ['/logout', 'unvouched'],
