@@ -197,6 +197,45 @@ function problemsIn(value: unknown): Record<string, unknown>[] {
   return [...(isProblem ? [members] : []), ...Object.values(members).flatMap(problemsIn)];
 }
 
+test('openapi.yaml shows no words of an error that the server does not say', (t) => {
+  const said = sources.flatMap(({ code }) => wordsIn(code));
+  const shown = errorsIn(parse(readPackageFile('openapi.yaml')));
+  t.true(shown.length > 50);
+  t.deepEqual(
+    shown.filter((text) => !said.some((words) => words.test(text))),
+    [],
+  );
+});
+
+/** Texts of the code of a few words and more, as patterns of how messages end: what comes before names a parameter. */
+function wordsIn(code: string): RegExp[] {
+  const texts = [...code.matchAll(/'((?:[^'\\\n]|\\.)+)'|"([^"\n]+)"|`([^`]+)`/g)];
+  return texts
+    .map(([, single, double, template]) => single?.replace(/\\(.)/g, '$1') ?? double ?? template ?? '')
+    .filter((text) => text.replace(/\$\{[^}]*\}/g, '').length >= wordsMin)
+    .map((text) => {
+      const parts = text.split(/\$\{[^}]*\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+      return new RegExp(`(^|[\\w.\\]] )${parts.join('.+')}$`);
+    });
+}
+
+const wordsMin = 8;
+
+/** The texts in all examples of errors, in each of their shapes. */
+function errorsIn(value: unknown, isExample = false): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const members = value as Record<string, unknown>;
+  const own = isExample
+    ? [members.error_description, members.detail, members.message, 'err' in members && members.description]
+    : [];
+  return [
+    ...own.filter((text) => typeof text === 'string'),
+    ...Object.entries(members).flatMap(([name, member]) =>
+      errorsIn(member, isExample || name === 'examples'),
+    ),
+  ];
+}
+
 test('no alias of /logout takes a path that is mounted', async (t) => {
   const { routes } = await appOn({} as Store);
   for (const { path } of routes.filter(({ path }) => !path.includes('.well-known')))
@@ -205,6 +244,18 @@ test('no alias of /logout takes a path that is mounted', async (t) => {
       { instanceOf: ConfigError },
       path,
     );
+});
+
+test('openapi.yaml has what every request can meet: 400 for its header, 405 for its method', (t) => {
+  type Operation = { readonly responses: Readonly<Record<string, unknown>> };
+  const { paths } = parse(readPackageFile('openapi.yaml')) as {
+    paths: Record<string, Record<string, Operation>>;
+  };
+  for (const [path, item] of Object.entries(paths))
+    for (const [method, { responses }] of Object.entries(item).filter(([name]) =>
+      /^(get|post|delete)$/.test(name),
+    ))
+      t.true(responses?.['400'] !== undefined && responses['405'] !== undefined, `${method} ${path}`);
 });
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {

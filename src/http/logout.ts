@@ -65,7 +65,8 @@ export function handleLogout(parts: LogoutParts) {
     const bearerToken = bearerOf(ctx);
     const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
     protect(ctx, [bearerToken ?? '']);
-    const given = readReason(body.reason || undefined, 'user_initiated_logout', presented);
+    const whose = presented.length > 0 ? 'anyone' : 'operators';
+    const given = readReason(body.reason || undefined, 'user_initiated_logout', presented, whose);
     const claimedUserId = body.user_id || body.userId || null;
     const timestamp = plainText(body.timestamp ?? '', timestampMax, presented);
     const metadata = timestamp === null ? {} : { client_timestamp: timestamp };

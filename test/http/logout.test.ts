@@ -319,6 +319,7 @@ testEachDatabase(
     t.false(await app.isActive(refresh));
     const event = (await app.events('logout'))[0];
     t.deepEqual(event?.actor, { kind: 'client', id: caller.client_id });
+    t.deepEqual([event?.reason, event?.reasonText], ['offboarding', null]);
     const fields = { user_id: '7', client_id: post.client_id, client_secret: post.secret };
     t.is((await app.form('/logout', fields)).body.data.sessions_ended, 0);
   },
