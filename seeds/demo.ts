@@ -80,8 +80,9 @@ curl -sS -u '${resourceServer}' -d 'token=${phone.accessToken}' ${url}/introspec
 # the app revokes a refresh token, and with it the whole grant; again, and it says so
 curl -sS -u '${app}' -d 'token=${phone.refreshToken}' ${url}/revoke
 
-# the laptop logs out; the access token above is dead with it
+# the laptop logs out; the token that was registered first is of its session, and dead with it
 curl -sS -H 'Content-Type: application/json' -d '{"refresh_token":"${laptop.refreshToken}"}' ${url}/logout
+curl -sS -u '${resourceServer}' -d 'token=${newToken}' ${url}/introspect
 
 # an auditor asks what happened
 curl -sS -u '${auditor}' '${adminUrl}/v1/audit/events?user_id=alice'

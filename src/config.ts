@@ -171,7 +171,10 @@ class Reader extends EnvReader {
     }
     const isSqlite = /^sqlite:(?!:memory:$)./.test(text);
     if (!isSqlite && !(/^postgres(ql)?:\/\//.test(text) && URL.canParse(text))) {
-      this.report('DATABASE_URL', 'is not a known database URL', 'Set it to sqlite:PATH or to postgres://….');
+      const remedy = /^postgres(ql)?:/.test(text)
+        ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40.'
+        : 'Set it to sqlite:PATH or to postgres://….';
+      this.report('DATABASE_URL', 'is not a known database URL', remedy);
     }
     return text;
   }

@@ -1,19 +1,16 @@
-// The server as a thing that can be started and stopped: store, application, listeners, draining.
+// The server as a thing that can be started and stopped: store, application, listeners, upkeep.
 import { randomBytes } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { type Config, trustedPeers } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import type { Counts, OtherWorkers } from './http/metrics.ts';
-import { answerUnreadable, headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './http/unreadable.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
-import { localUrl } from './local-url.ts';
+import { Listener } from './listener.ts';
 import { demandSchema, migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
@@ -22,11 +19,6 @@ import type { ThreadSettings } from './upkeep/thread-calls.ts';
 import { type TrailWork, trailWorkOn } from './upkeep/trail-work.ts';
 import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
-/** How often it is looked which requests are overdue. */
-const checkingIntervalMs = 2_000;
-const keepAliveTimeoutMs = 65_000;
-/** Of all workers together. */
-const connectionsMax = 10_000;
 /** For a million revocations it takes about a second. */
 const warmUpMsMax = 5_000;
 
@@ -118,16 +110,16 @@ export async function serveStore(
     exportTrail: (...of) => work.exportTrail(...of),
   });
   await store.warmUp(warmUpMsMax);
-  const main = await listen(app.main, config, config.port);
-  const admin = app.admin ? await listen(app.admin, config, config.adminPort ?? 0) : null;
+  const main = await Listener.open(app.main, config, config.port);
+  const admin = app.admin ? await Listener.open(app.admin, config, config.adminPort ?? 0) : null;
   return {
-    url: urlOf(main),
-    adminUrl: urlOf(admin ?? main),
+    url: main.url,
+    adminUrl: (admin ?? main).url,
     store,
     counts: app.counts,
     async stop() {
       isDraining = true;
-      await Promise.all([main, admin].map((server) => server && drain(server, config.shutdownGraceMs)));
+      await Promise.all([main, admin].map((listener) => listener?.close(config.shutdownGraceMs)));
       await upkeep.stop();
       await app
         .close()
@@ -149,46 +141,4 @@ function signingKeysOf({ signingKeysFile, production }: Config): SigningKeys | n
 function upstreamOf(config: Config, log: Logger, now: () => number): Upstream | null {
   const { upstreamMetadata: given, upstreamMetadataUrl: url, authorizationServerIssuer: issuer } = config;
   return given || url ? new Upstream({ given, url, issuer, fetchJson, now, log }) : null;
-}
-
-function listen(handle: RequestListener, { host, workers }: Config, port: number): Promise<Server> {
-  const options = {
-    maxHeaderSize: headerBytesMax,
-    requestTimeout: requestTimeoutMs,
-    connectionsCheckingInterval: checkingIntervalMs,
-    // The application looks for it itself, and says so where it is missing.
-    requireHostHeader: false,
-  };
-  const server = createServer(options, handle);
-  // Expectations that we do not know are passed over (RFC 9110 §10.1.1).
-  server.on('checkExpectation', handle);
-  server.headersTimeout = headersTimeoutMs;
-  // By default the header fields after the two thousandth are left out, and nobody is told. Their bytes are bounded.
-  server.maxHeadersCount = 0;
-  server.keepAliveTimeout = keepAliveTimeoutMs;
-  server.maxConnections = Math.ceil(connectionsMax / workers);
-  // Otherwise a worker that is full passes new connections round (Node 22.12; older ones do).
-  Object.assign(server, { dropMaxConnection: true });
-  server.on('clientError', answerUnreadable);
-  return new Promise((resolve, reject) => {
-    // Also where it is the look-up of HOST that fails.
-    server.once('error', (error) => reject(Object.assign(error, { syscall: 'listen' })));
-    server.listen(port, host, () => resolve(server));
-  });
-}
-
-/** Open requests get the grace period; then whatever is left is cut off. */
-function drain(server: Server, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
-    server.close(() => {
-      clearTimeout(cutOff);
-      resolve();
-    });
-  });
-}
-
-function urlOf(server: Server): string {
-  const { address, port } = server.address() as AddressInfo;
-  return localUrl(address, port);
 }

@@ -72,6 +72,7 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ PORT: '3000.5' }, 'PORT is not a whole number in range'],
     [{ PORT: '3000', ADMIN_PORT: '3000' }, 'ADMIN_PORT is the same as PORT'],
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL is not a known database URL'],
+    [{ DATABASE_URL: 'postgres://u:p#w@host/db' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
     [{ PUBLIC_URL: 'tokens.example' }, 'PUBLIC_URL must be an http(s) URL without query or fragment'],

@@ -57,11 +57,14 @@ export async function serve(process: NodeJS.Process): Promise<void> {
   }
 }
 
+/** npm passes on a Ctrl-C that the terminal has told us of already. */
+const sameKeyMs = 1_000;
+
 function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): void {
-  let isStopping = false;
+  let toldAt: number | null = null;
   const stop = async (exitCode: number) => {
-    if (isStopping) return;
-    isStopping = true;
+    if (toldAt !== null) return;
+    toldAt = performance.now();
     log.info('stopping; open requests may end');
     try {
       await server.stop();
@@ -74,7 +77,10 @@ function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): vo
   };
   process.on('SIGTERM', () => void stop(0));
   // Whoever presses Ctrl-C again does not want to wait for them.
-  process.on('SIGINT', () => (isStopping ? process.exit(130) : void stop(0)));
+  process.on('SIGINT', () => {
+    if (toldAt !== null && performance.now() - toldAt > sameKeyMs) process.exit(130);
+    void stop(0);
+  });
   void server.givenUp?.then(() => stop(1));
 }
 
@@ -85,7 +91,7 @@ async function greeting({ url, adminUrl }: Serving, config: Config): Promise<str
     const isEmpty = (await store.listClients('', 1)).length === 0;
     if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), { url, adminUrl });
     if (!isEmpty && config.seedDemo)
-      return `The API is described at ${adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only.`;
+      return `The API is described at ${adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
     if (!isEmpty) return '';
     return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
   } finally {

@@ -59,3 +59,9 @@ export function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return depth > 0 && Object.values(value).every((member) => isShallow(member, depth - 1));
 }
+
+/** Does JSON that is written of it say the numbers that were read: none beyond what a double holds exactly? */
+export function hasExactNumbers(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+  return typeof value !== 'object' || value === null || Object.values(value).every(hasExactNumbers);
+}

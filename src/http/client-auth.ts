@@ -26,7 +26,7 @@ import type { Throttle } from './throttle.ts';
 const realm = 'realm="revocation-server"';
 export const basicChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8"` };
 export const bearerChallenge = { 'WWW-Authenticate': `Bearer ${realm}` };
-const refusedBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
+export const refusedBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
 const weakBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="insufficient_scope"` };
 
 export interface AuthParts {

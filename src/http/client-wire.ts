@@ -4,6 +4,7 @@ import { type CertificateName, type Client, signingAlgorithms } from '../domain/
 import type { KeySource } from '../domain/issuers.ts';
 import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
+import { isDistinguishedName } from './auth-methods/certificate-identity.ts';
 import { checkKeyUrl } from './issuer-wire.ts';
 import { readJwks } from './jwks-member.ts';
 import {
@@ -48,7 +49,9 @@ export const newClientBody = z.strictObject({
   client_secret: clientSecret.optional(),
   jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
   jwks_uri: uri.optional(),
-  tls_client_auth_subject_dn: line(1024).optional(),
+  tls_client_auth_subject_dn: line(1024)
+    .refine(isDistinguishedName, 'is not a distinguished name as RFC 4514 writes it: CN=app,O=Example')
+    .optional(),
   tls_client_auth_san_dns: line(255).optional(),
   tls_client_auth_san_uri: uri.optional(),
   tls_client_auth_san_ip: ipAddress.optional(),

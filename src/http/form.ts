@@ -3,6 +3,7 @@
 // objects of brackets, and pass on what they cannot decode.
 import { type Context, dropChosenNames, isOfType, protect, secretNames } from './context.ts';
 import { badParameter, Refusal, safeName } from './refusal.ts';
+import { invite } from './unreadable.ts';
 
 export const formType = 'application/x-www-form-urlencoded';
 
@@ -49,6 +50,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
   return new Promise((resolve, reject) => {
     demandPlain(ctx);
     if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    if (request.headers.expect !== undefined) invite(request, ctx.res);
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {

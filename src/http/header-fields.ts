@@ -3,6 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from './refusal.ts';
 
+/** uri-host and port (RFC 3986 §3.2): empty where the target has none. */
+const hostSyntax = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
 const singletons = ['host', 'authorization', 'content-type'];
 /** Most names need not be looked at. */
 const lengths: ReadonlySet<number> = new Set(singletons.map(({ length }) => length));
@@ -20,6 +22,8 @@ export function checkHeaderFields({ rawHeaders, httpVersion }: IncomingMessage):
     if (!singletons.includes(name)) continue;
     if (seen.includes(name)) throw new Refusal('invalid_request', `the header ${name} is repeated`);
     seen.push(name);
+    if (name === 'host' && !hostSyntax.test(rawHeaders[n + 1] as string))
+      throw new Refusal('invalid_request', 'the header host is not a host and a port');
   }
   if (httpVersion !== '1.0' && !seen.includes('host'))
     throw new Refusal('invalid_request', 'the header host is missing');

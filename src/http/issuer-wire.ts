@@ -111,7 +111,8 @@ function toInbox({ issuer, inbox }: Body): Inbox | null {
 
 async function toKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
   const given = [body.discovery, body.jwks_uri, body.jwks].filter((way) => way !== undefined);
-  if (given.length !== 1)
+  if (given.length === 0) throw badParameter('jwks', 'or discovery or jwks_uri must say where its keys are');
+  if (given.length > 1)
     throw badParameter('jwks', 'is one of three: give discovery, jwks_uri or jwks, and only one');
   if (body.jwks !== undefined) return { kind: 'jwks', keys: await readJwks('jwks', body.jwks) };
   if (body.jwks_uri !== undefined) {

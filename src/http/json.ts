@@ -110,7 +110,7 @@ function problemOf(issue: Issue): string {
         ? 'is missing'
         : `must be of type ${typeNames[issue.expected] ?? issue.expected}`;
     case 'invalid_value':
-      return `must be one of: ${issue.values.join(', ')}`;
+      return issue.input === undefined ? 'is missing' : `must be one of: ${issue.values.join(', ')}`;
     case 'too_big':
       return `is over ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'too_small':

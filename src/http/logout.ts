@@ -21,6 +21,7 @@ import type { FloodRecorder } from './flood-recorder.ts';
 import { formType, hasBody, readBody, readForm, readingBody } from './form.ts';
 import { check, isJson, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
+import { idLengthMax } from './members.ts';
 import { type GivenReason, readReason } from './reason.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
@@ -158,9 +159,8 @@ async function logOutByClient(
   }
   demand(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
-  if (!isId(userId)) {
-    throw badParameter('user_id', 'has the wrong form');
-  }
+  if (userId.length > idLengthMax) throw badParameter('user_id', `is over ${idLengthMax} characters`);
+  if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');
   const origin = originOf(ctx, caller.actor);
   return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });
 }

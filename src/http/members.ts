@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { clientIdSyntax } from '../domain/clients.ts';
-import { isShallow } from '../domain/jwt-shape.ts';
+import { hasExactNumbers, isShallow } from '../domain/jwt-shape.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import { plainAddress } from './context.ts';
 
@@ -29,6 +29,14 @@ export function issuerName(lengthMax = uriLengthMax) {
 
 export const list = <T extends z.ZodType>(item: T) => z.array(item).max(listItemsMax);
 
+/** One audience or several (RFC 7519 §4.1.3). */
+export const audience = z.union([uri, list(uri).min(1)], {
+  error: ({ input }) =>
+    Array.isArray(input) && input.length > listItemsMax
+      ? `is over ${listItemsMax}`
+      : `must be a string of 1 to ${uriLengthMax} printable characters, or a list of them`,
+});
+
 /** User ids are compared and answered as decimal strings where issuers number their users. */
 export const userIdentifier = z.union([identifier, z.int().transform(String)], {
   error: (issue) =>
@@ -54,8 +62,10 @@ export const ipAddress = z
 
 /** JSON of any shape, but of bounded size and depth. */
 export function boundedJson<T extends z.ZodType>(schema: T, bytesMax: number, depthMax: number) {
-  return schema.refine(
-    (value) => isShallow(value, depthMax) && Buffer.byteLength(JSON.stringify(value)) <= bytesMax,
-    `is over ${bytesMax} bytes or ${depthMax} levels deep`,
-  );
+  return schema
+    .refine((value) => isShallow(value, depthMax) && Buffer.byteLength(JSON.stringify(value)) <= bytesMax, {
+      error: `is over ${bytesMax} bytes or ${depthMax} levels deep`,
+      abort: true,
+    })
+    .refine(hasExactNumbers, 'holds a number that not every reader of JSON takes for the same');
 }

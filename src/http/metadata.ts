@@ -5,6 +5,7 @@ import type { JWK } from 'jose';
 import { signingAlgorithms } from '../domain/clients.ts';
 import { asymmetricAlgorithms } from '../domain/issuers.ts';
 import { isObject } from '../domain/jwt-shape.ts';
+import { KeysUnavailable } from '../domain/known-token.ts';
 import type { AuthMethod } from '../domain/vocabulary.ts';
 import type { SigningKeys } from '../jwt/signing-keys.ts';
 import type { Upstream, UpstreamMetadata } from '../jwt/upstream.ts';
@@ -47,8 +48,12 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
 
   return {
     async metadata(ctx: Context): Promise<void> {
-      if (!upstream) throw new Refusal('not_found', 'the metadata of the authorization server is not set');
-      const theirs = withoutOurs(await upstream.metadata());
+      if (!upstream)
+        throw new Refusal(
+          'not_found',
+          'the metadata of the authorization server is not set; see AUTHORIZATION_SERVER_METADATA',
+        );
+      const theirs = withoutOurs(await upstream.metadata().catch(cannotBeHad));
       ctx.set('Cache-Control', metadataMaxAge);
       respond(ctx, 200, withoutEmpty({ ...theirs, ...ours }));
     },
@@ -56,7 +61,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
     /** Where clients look for the server's keys and find ours, they must still find the server's. */
     async jwks(ctx: Context): Promise<void> {
       if (!signingKeys) throw new Refusal('not_found', 'answers are not signed here');
-      const theirs: readonly JWK[] = upstream ? await upstream.keys() : [];
+      const theirs: readonly JWK[] = upstream ? await upstream.keys().catch(cannotBeHad) : [];
       ctx.set('Cache-Control', metadataMaxAge);
       respond(
         ctx,
@@ -66,6 +71,14 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
       );
     },
   };
+}
+
+/** The log has said of what and why: no token is concerned. */
+function cannotBeHad(error: unknown): never {
+  if (!(error instanceof KeysUnavailable)) throw error;
+  const headers = { 'Retry-After': String(error.retryAfterSeconds) };
+  const message = "the authorization server's metadata or keys cannot be had, try again";
+  throw new Refusal('temporarily_unavailable', message, { headers });
 }
 
 /**

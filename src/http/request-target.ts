@@ -17,3 +17,14 @@ export function toPathAndQuery(request: IncomingMessage): void {
   const { pathname, search } = URL.canParse(url, base) ? new URL(url, base) : { pathname: '', search: '' };
   request.url = pathname + search;
 }
+
+/** To mend what is not UTF-8 could make one user of two. */
+export function isWellEncoded({ url = '' }: IncomingMessage): boolean {
+  if (!url.includes('%')) return true;
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -65,11 +65,12 @@ export function handleRevocations(parts: RevocationsParts) {
     },
 
     async showRevocation(ctx: Context): Promise<void> {
-      await auth.permit(ctx, 'audit');
+      const { onlyIssuer } = await auth.permitWithin(ctx, 'audit');
       readQuery(ctx, []);
       const { seq = '' } = ctx.params as { seq?: string };
       const row = /^[1-9]\d{0,14}$/.test(seq) ? await store.findRevocation(Number(seq)) : undefined;
-      if (!row) throw new Refusal('not_found', 'there is no such revocation, or it was purged');
+      if (!row || (onlyIssuer !== null && row.target.issuer !== onlyIssuer))
+        throw new Refusal('not_found', 'there is no such revocation, or it was purged');
       respond(ctx, 200, revocationToWire(row));
     },
   };

@@ -4,7 +4,7 @@ import type Koa from 'koa';
 import type { Context, Next, State } from './context.ts';
 import { checkHeaderFields } from './header-fields.ts';
 import { type Family, Refusal } from './refusal.ts';
-import { pathOf } from './request-target.ts';
+import { isWellEncoded, pathOf } from './request-target.ts';
 
 type Handle = (ctx: Context) => Promise<void>;
 
@@ -59,6 +59,8 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
   const parametric = router.routes() as unknown as Middleware;
   return (ctx, next) => {
     if (ctx.req.url === '') throw new Refusal('invalid_request', 'the request target is not a URL');
+    if (!isWellEncoded(ctx.req))
+      throw new Refusal('invalid_request', 'the request target is not properly encoded UTF-8');
     return (fixed.get(pathOf(ctx.req)) ?? parametric)(ctx as Context, next);
   };
 }

@@ -11,6 +11,7 @@ import { areAuthorizationDetails, isConfirmation, isScope } from '../domain/show
 import { signedEndOf } from '../domain/verified-jwt.ts';
 import { check } from './json.ts';
 import {
+  audience,
   boundedJson,
   clientIdentifier,
   digest,
@@ -19,7 +20,6 @@ import {
   issuerName,
   line,
   list,
-  uri,
   userIdentifier,
 } from './members.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
@@ -54,7 +54,7 @@ const body = z.strictObject({
   grant_id: identifier.optional(),
   session_id: identifier.optional(),
   scope: line(scopeLengthMax).refine(isScope, 'must be scope tokens, one space between them').optional(),
-  aud: z.union([uri, list(uri).min(1)]).optional(),
+  aud: audience.optional(),
   iss: issuerName().optional(),
   jti: identifier.optional(),
   username: identifier.optional(),

@@ -3,10 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PassThrough, pipeline, type Readable } from 'node:stream';
+import { type Duplex, PassThrough, pipeline, type Readable } from 'node:stream';
 import { headersOf } from './respond.ts';
 
 export const headerBytesMax = 32_768;
+/** Node's. */
+const chunkExtensionBytesMax = 16_384;
 /** Of the headers alone. */
 export const headersTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
@@ -14,6 +16,12 @@ export const requestTimeoutMs = 30_000;
 const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
 /** Whoever goes on sending this much after having been refused is cut off. */
 const restBytesMax = 4 * 2 ** 20;
+
+/** Lets a sender that waits for it send the body (RFC 9110 §10.1.1): nothing in the header speaks against it. */
+export function invite(request: IncomingMessage, response: ServerResponse): void {
+  const { headers, httpVersion } = request;
+  if (headers.expect?.toLowerCase() === '100-continue' && httpVersion === '1.1') response.writeContinue();
+}
 
 /** Connections whose request is answered while it is still being read. */
 const patient = new WeakSet<Socket>();
@@ -32,6 +40,7 @@ export function bePatient(request: IncomingMessage, response: ServerResponse): P
   const { socket } = request;
   const stream = new PassThrough();
   const body = { stream, isStalled: false };
+  invite(request, response);
   patient.add(socket);
   socket.setTimeout(requestTimeoutMs);
   response.once('close', () => patient.delete(socket));
@@ -64,17 +73,48 @@ export function discardRest(request: IncomingMessage): void {
   request.resume();
 }
 
-export function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+/** What Node says of it, with what it has just read. */
+type Unreadable = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
+
+export function answerUnreadable(error: Unreadable, socket: Socket): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && patient.has(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const [status, text] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`]
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', tooSlow]
-        : ['400 Bad Request', 'this is not an HTTP request'];
+  const [status, text] = whyUnreadable(error);
+  endWith(socket, status, text);
+}
+
+/** RFC 9110 §9.3.6 is for proxies. */
+export function refuseConnect(_request: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => {});
+  endWith(socket, ...unknownMethod);
+}
+
+const unknownMethod = ['501 Not Implemented', 'this method is not known here'] as const;
+const requestLine = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
+/** The beginning of one that has no end. */
+const longTarget = new RegExp(`^[A-Z]+ \\S{${headerBytesMax - 100}}`);
+
+function whyUnreadable({ code, rawPacket }: Unreadable): readonly [status: string, text: string] {
+  const text = rawPacket?.toString('latin1') ?? '';
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return longTarget.test(text)
+        ? ['414 URI Too Long', `the request target is over ${headerBytesMax} bytes`]
+        : ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`];
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return ['413 Content Too Large', `the chunk extensions are over ${chunkExtensionBytesMax} bytes`];
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['408 Request Timeout', tooSlow];
+    case 'HPE_INVALID_METHOD':
+      if (requestLine.test(text)) return unknownMethod;
+  }
+  return ['400 Bad Request', 'this is not an HTTP request'];
+}
+
+function endWith(socket: Duplex, status: string, text: string): void {
   const body = JSON.stringify({ error: 'invalid_request', error_description: text });
-  const headers = ['Connection', 'close', ...headersOf(body, 'application/json', randomUUID())];
+  const date = new Date().toUTCString();
+  const headers = ['Date', date, 'Connection', 'close', ...headersOf(body, 'application/json', randomUUID())];
   const lines = headers.map((text, n) => (n % 2 === 0 ? `${text}: ` : `${text}\r\n`));
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
 }

@@ -33,7 +33,8 @@ export class Upstream {
       fetch: async () => given ?? fetchMetadata(parts),
       isGiven: given !== null,
       now,
-      onFailure: (problem) => this.#warn(problem, "the authorization server's metadata could not be fetched"),
+      onFailure: (problem) =>
+        this.#warn(parts.url, problem, "the authorization server's metadata could not be fetched"),
       onFetched: () => {},
     });
   }
@@ -61,14 +62,14 @@ export class Upstream {
       },
       isGiven: false,
       now,
-      onFailure: (problem) => this.#warn(problem, "the authorization server's keys could not be fetched"),
+      onFailure: (problem) =>
+        this.#warn(uri, problem, "the authorization server's keys could not be fetched"),
       onFetched: () => {},
     });
   }
 
-  #warn(problem: string, what: string): void {
-    const { log, issuer } = this.#parts;
-    log.warn({ issuer, problem }, what);
+  #warn(url: string | null, problem: string, what: string): void {
+    this.#parts.log.warn({ url, problem }, what);
   }
 }
 

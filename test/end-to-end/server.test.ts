@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, request as httpRequest } from 'node:http';
+import { Agent, createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,37 +88,59 @@ test('two processes on one Postgres: of 100 simultaneous revocations exactly one
   t.is(replies.filter((status) => status === 'already_inactive').length, 99);
 });
 
-testEachStore('SIGTERM lets an open request end, takes no new one, and exits with 0', async (t, database) => {
-  const env = { DATABASE_URL: database.url, ...noSeeds };
-  const issuer = await createClient(env, 'issuer', '--permission', 'register');
-  const server = await launch(t, env);
+/** A registration that the server waits for, over a connection that is kept; `end` sends the rest of it. */
+async function beginRegistration(server: ServerProcess, issuer: TestClient) {
   const now = Math.floor(Date.now() / 1000);
-  const body = {
-    token: 'a-token-of-the-test',
-    token_use: 'access_token',
-    client_id: 'app',
-    iat: now,
-    exp: now + 60,
-  };
+  const claims = { token_use: 'access_token', client_id: 'app', iat: now, exp: now + 60 };
+  const body = JSON.stringify({ token: 'a-token-of-the-test', ...claims });
   const open = httpRequest(`${server.url}/v1/tokens`, {
+    agent: new Agent({ keepAlive: true }),
     method: 'POST',
     headers: {
       authorization: authorization(issuer),
       'content-type': 'application/json',
-      'content-length': Buffer.byteLength(JSON.stringify(body)),
+      'content-length': Buffer.byteLength(body),
       expect: '100-continue',
     },
   });
   open.flushHeaders();
   await once(open, 'continue');
+  return async () => {
+    open.end(body);
+    const [response] = await once(open, 'response');
+    const { status } = JSON.parse(await text(response));
+    return [response.statusCode, status, response.headers.connection];
+  };
+}
+
+// Longer than a test may take: whatever waits for its end fails.
+const patience = { SHUTDOWN_GRACE_SECONDS: '600' };
+
+testEachStore('SIGTERM lets an open request end, takes no new one, and exits with 0', async (t, database) => {
+  const env = { DATABASE_URL: database.url, ...noSeeds, ...patience };
+  const issuer = await createClient(env, 'issuer', '--permission', 'register');
+  const server = await launch(t, env);
+  const end = await beginRegistration(server, issuer);
   const ended = server.end('SIGTERM');
   await eventually(() => isRefused(server.url));
-  open.end(JSON.stringify(body));
-  const [response] = await once(open, 'response');
-  t.is(response.statusCode, 201);
-  t.is(JSON.parse(await text(response)).status, 'registered');
+  t.deepEqual(await end(), [201, 'registered', 'close']);
   t.is(await ended, 0);
   t.is(server.log().at(-1)?.msg, 'stopped');
+});
+
+test('a Ctrl-C that comes twice, as npm passes it on, lets open requests end', async (t) => {
+  const database = await migratedDatabase('sqlite');
+  t.teardown(database.drop);
+  const env = { DATABASE_URL: database.url, ...noSeeds, ...patience };
+  const issuer = await createClient(env, 'issuer', '--permission', 'register');
+  const server = await launch(t, env);
+  const end = await beginRegistration(server, issuer);
+  const ended = server.end('SIGINT');
+  await eventually(() => /stopping/.test(server.output()) || undefined);
+  void server.end('SIGINT');
+  await eventually(() => isRefused(server.url));
+  t.deepEqual(await end(), [201, 'registered', 'close']);
+  t.is(await ended, 0);
 });
 
 testEachStore(
@@ -234,19 +256,24 @@ test('a newcomer is shown lines that work as they stand, and no log line holds w
     .output()
     .split('\n')
     .filter((line) => line.startsWith('curl '));
-  const answers: Record<string, { status: number; body: Record<string, unknown> }> = {};
+  const answers: { path: string; status: number; body: Record<string, unknown> }[] = [];
   for (const command of commands) {
     const { url, init } = parseCurl(command);
     const response = await fetch(url, init);
     const body = (await response.json()) as Record<string, unknown>;
-    answers[new URL(url).pathname] = { status: response.status, body };
+    answers.push({ path: new URL(url).pathname, status: response.status, body });
   }
-  t.deepEqual(Object.keys(answers), ['/v1/tokens', '/introspect', '/revoke', '/logout', '/v1/audit/events']);
-  t.is(answers['/v1/tokens']?.status, 201);
-  t.is(answers['/introspect']?.body.active, true);
-  t.is(answers['/revoke']?.body.status, 'revoked');
-  t.like(answers['/logout']?.body.data, { status: 'logged_out' });
-  const trail = answers['/v1/audit/events']?.body.items as { action: string }[];
+  t.deepEqual(
+    answers.map(({ path }) => path),
+    ['/v1/tokens', '/introspect', '/revoke', '/logout', '/introspect', '/v1/audit/events'],
+  );
+  const [registered, live, revoked, loggedOut, dead, audited] = answers;
+  t.is(registered?.status, 201);
+  t.is(live?.body.active, true);
+  t.is(revoked?.body.status, 'revoked');
+  t.like(loggedOut?.body.data, { status: 'logged_out' });
+  t.deepEqual(dead?.body, { active: false });
+  const trail = audited?.body.items as { action: string }[];
   t.true(trail.some(({ action }) => action === 'logout'));
   await server.end('SIGTERM');
 

@@ -351,7 +351,7 @@ testEachDatabase(
     const members = { ...scopes, scope_permissions: { audit: ['audit'] } };
     const issuer = await TestIssuer.inline(app, members);
     const auth = `Bearer ${await issuer.sign({ sub: 'auditor', aud: publicUrl, scope: 'audit' })}`;
-    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    const operator = await app.addClient({ permissions: ['revoke:any', 'audit'] });
     for (const name of [issuer.name, publicUrl]) {
       const target = { kind: 'session', issuer: name, session_id: 's1' };
       t.is((await app.json('/v1/revocations', { target, reason: 'admin' }, operator)).status, 201);
@@ -370,6 +370,18 @@ testEachDatabase(
     for (const query of ['', '?kind=session&id=s1', `?kind=session&id=s1&issuer=${own}`])
       t.deepEqual(await issuersOf(`/v1/revocations${query}`), [issuer.name], query);
     t.deepEqual(await issuersOf('/v1/sessions?user_id=u1'), [issuer.name]);
+    const { items } = (await app.get('/v1/revocations', operator)).body;
+    const shown = items.map(async ({ seq, target }: { seq: number; target: { issuer: string } }) => [
+      target.issuer,
+      (await app.get(`/v1/revocations/${seq}`, auth)).status,
+    ]);
+    t.deepEqual(
+      new Map(await Promise.all(shown)),
+      new Map([
+        [publicUrl, 404],
+        [issuer.name, 200],
+      ]),
+    );
     const others = `issuer=${encodeURIComponent(publicUrl)}`;
     for (const path of [`/v1/revocations?${others}`, `/v1/sessions?user_id=u1&${others}`]) {
       const refused = await app.get(path, auth);

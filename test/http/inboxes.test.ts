@@ -158,10 +158,12 @@ testEachDatabase(
       const reply = await ask(body, claims);
       t.is(reply.status, status, reply.text);
       t.is(reply.body.error, error);
+      if (status === 401)
+        t.regex(reply.headers['www-authenticate'] ?? '', /^Bearer .*error="invalid_token"$/);
     }
     const anonymous = await app.json('/global-token-revocation', {});
     t.is(anonymous.status, 401);
-    t.regex(anonymous.headers['www-authenticate'] ?? '', /^Bearer/);
+    t.regex(anonymous.headers['www-authenticate'] ?? '', /^Bearer (?!.*error)/, 'RFC 6750 §3.1');
   },
 );
 

@@ -42,7 +42,14 @@ testEachDatabase(
     t.is((await app.request('POST', `${path}/enable`, { auth: admin })).body.disabled_at, null);
     t.deepEqual(
       (await app.events()).map(({ action }) => action).filter((action) => action.startsWith('issuer')),
-      ['issuer_added', 'issuer_added', 'issuer_disabled', 'issuer_enabled'],
+      [
+        'issuer_added',
+        'issuer_key_seen',
+        'issuer_added',
+        'issuer_key_seen',
+        'issuer_disabled',
+        'issuer_enabled',
+      ],
     );
     t.is((await app.get('/v1/issuers/nobody', admin)).status, 404);
     t.is((await app.get(path, await app.addClient({ permissions: ['audit'] }))).status, 403);

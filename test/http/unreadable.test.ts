@@ -15,7 +15,7 @@ function connection() {
   return {
     sent,
     socket: socket as unknown as Socket,
-    request: Object.assign(new PassThrough(), { socket }) as unknown as IncomingMessage,
+    request: Object.assign(new PassThrough(), { socket, headers: {} }) as unknown as IncomingMessage,
     response: response as unknown as ServerResponse,
   };
 }

@@ -28,6 +28,12 @@ function normalAddress(address: string): string {
   return URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : address;
 }
 
+/** Type and value in every part (RFC 4514 §3). */
+export function isDistinguishedName(text: string): boolean {
+  const attributes = splitUnescaped(text, ',').flatMap((rdn) => splitUnescaped(rdn, '+'));
+  return attributes.every((attribute) => /^\s*(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)\s*=/.test(attribute));
+}
+
 /** One relative name: its attributes sorted, types in upper case, escapes undone. */
 function normalRdn(rdn: string): string {
   const attributes = splitUnescaped(rdn, '+').map((attribute) => {

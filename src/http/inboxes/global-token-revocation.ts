@@ -1,7 +1,7 @@
 // POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, 401 to a caller that is not known.
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
-import { bearerChallenge } from '../client-auth.ts';
+import { bearerChallenge, refusedBearer } from '../client-auth.ts';
 import { bearerOf, type Context, protect } from '../context.ts';
 import { readJson } from '../json.ts';
 import { Refusal } from '../refusal.ts';
@@ -20,7 +20,7 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
     const why = read.ok ? faultOf(read, inbox) : read.why;
     if (!read.ok || why !== undefined) {
       await inbox.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
-      throw notAccepted();
+      throw notAccepted(assertion === undefined ? bearerChallenge : refusedBearer);
     }
     const from = read.issuer.issuer;
     const body = await readJson(ctx).catch(async (error) => {
@@ -32,7 +32,7 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
     if (named.status !== 'named') await inbox.refuse(ctx, named.status, from);
     switch (named.status) {
       case 'named':
-        if (!(await inbox.act(ctx, read, named.targets))) throw notAccepted();
+        if (!(await inbox.act(ctx, read, named.targets))) throw notAccepted(refusedBearer);
         ctx.status = 204;
         return;
       case 'not_governed':
@@ -52,6 +52,6 @@ function faultOf(read: Read, inbox: Inbox): SignalFault | undefined {
   return inbox.isRecent(read) ? undefined : 'expired';
 }
 
-function notAccepted(): Refusal {
-  return new Refusal('invalid_token', 'the bearer token is not accepted', { headers: bearerChallenge });
+function notAccepted(headers: Readonly<Record<string, string>>): Refusal {
+  return new Refusal('invalid_token', 'the bearer token is not accepted', { headers });
 }

@@ -1,6 +1,6 @@
 // SQLite: a reader in the server's own thread, whose look-ups take microseconds and wait for no writer, and a
 // writer in another thread.
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
@@ -27,7 +27,7 @@ export function dialect(path: string): Dialect {
     return knexFactory(config);
   };
   return {
-    isThere: () => existsSync(path),
+    isThere: () => isThere(path),
     isInPlace: (ageMs) => read?.isInPlace(ageMs) ?? true,
     openReader: () => {
       makeFile(path);
@@ -71,6 +71,16 @@ export function dialect(path: string): Dialect {
       }
     },
   };
+}
+
+/** What may not be looked at is there: to open it tells why. */
+function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ENOENT';
+  }
 }
 
 /**

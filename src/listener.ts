@@ -1,0 +1,104 @@
+// A port that the server listens at: its limits, and how it is let go without a request being lost.
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  answerUnreadable,
+  headerBytesMax,
+  headersTimeoutMs,
+  refuseConnect,
+  requestTimeoutMs,
+} from './http/unreadable.ts';
+import { localUrl } from './local-url.ts';
+
+/** How often it is looked which requests are overdue. */
+const checkingIntervalMs = 2_000;
+const keepAliveTimeoutMs = 65_000;
+/** Of all workers together. */
+const connectionsMax = 10_000;
+/** How often it is looked, while draining, which connections have nothing more to say. */
+const idleIntervalMs = 250;
+
+/** Node has no public name for the answer that is under way on a connection. */
+type Connection = Socket & { readonly _httpMessage?: ServerResponse | null };
+
+export class Listener {
+  readonly #server: Server;
+  readonly #connections = new Set<Connection>();
+
+  /** Rejects with a system error of `listen` where the port or the host cannot be had. */
+  static async open(
+    handle: RequestListener,
+    { host, workers }: { readonly host: string; readonly workers: number },
+    port: number,
+  ): Promise<Listener> {
+    const listener = new Listener(handle, Math.ceil(connectionsMax / workers));
+    const server = listener.#server;
+    await new Promise<void>((resolve, reject) => {
+      // Also where it is the look-up of HOST that fails.
+      server.once('error', (error) => reject(Object.assign(error, { syscall: 'listen' })));
+      server.listen(port, host, resolve);
+    });
+    return listener;
+  }
+
+  private constructor(handle: RequestListener, ownConnectionsMax: number) {
+    const options = {
+      maxHeaderSize: headerBytesMax,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: checkingIntervalMs,
+      // The application looks for it itself, and says so where it is missing.
+      requireHostHeader: false,
+    };
+    const server = createServer(options, handle);
+    // Whoever reads the body asks for it; expectations that we do not know are passed over (RFC 9110 §10.1.1).
+    server.on('checkContinue', handle);
+    server.on('checkExpectation', handle);
+    server.on('connect', refuseConnect);
+    server.headersTimeout = headersTimeoutMs;
+    // By default the header fields after the two thousandth are left out, and nobody is told. Their bytes are bounded.
+    server.maxHeadersCount = 0;
+    server.keepAliveTimeout = keepAliveTimeoutMs;
+    server.maxConnections = ownConnectionsMax;
+    Object.assign(server, {
+      // Otherwise a worker that is full passes new connections round (Node 22.12; older ones do).
+      dropMaxConnection: true,
+      // Who has sent all it has to say still waits for the answer.
+      httpAllowHalfOpen: true,
+    });
+    server.on('clientError', answerUnreadable);
+    server.on('connection', (connection) => {
+      this.#connections.add(connection);
+      connection.once('close', () => this.#connections.delete(connection));
+    });
+    this.#server = server;
+  }
+
+  get url(): string {
+    const { address, port } = this.#server.address() as AddressInfo;
+    return localUrl(address, port);
+  }
+
+  /** Open requests get the grace period; then whatever is left is cut off. */
+  close(graceMs: number): Promise<void> {
+    const server = this.#server;
+    for (const { _httpMessage: answer } of this.#connections) if (answer) endWith(answer);
+    // Who sends another one over an open connection is answered, and goes elsewhere with the next.
+    for (const event of ['request', 'checkContinue', 'checkExpectation'])
+      server.prependListener(event, (_request, answer: ServerResponse) => endWith(answer));
+    return new Promise((resolve) => {
+      const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+      // Answers that had begun could not say that they would be the last.
+      const idle = setInterval(() => server.closeIdleConnections(), idleIntervalMs);
+      server.close(() => {
+        clearTimeout(cutOff);
+        clearInterval(idle);
+        resolve();
+      });
+    });
+  }
+}
+
+/** `Connection: close` goes with the answer, unless that has begun. */
+function endWith(answer: ServerResponse): void {
+  answer.shouldKeepAlive = false;
+}
