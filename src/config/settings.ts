@@ -2,7 +2,6 @@
 
 import type { Config } from '../config.ts';
 
-/** One line of the table of docs/settings.md; a test holds the two against each other. */
 interface Setting {
   readonly name: string;
   readonly default: string;

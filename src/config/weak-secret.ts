@@ -1,4 +1,4 @@
-// Which secrets that sign may be guessed: short ones, samples of tutorials, and what a hand types that is tired.
+// Which secrets that sign may be guessed: short ones, samples of tutorials, and rows of keys that somebody mashed.
 
 const bytesMin = 32;
 /** Characters that follow from nothing before them. */

@@ -122,17 +122,20 @@ export function endOf({ signed, expiresAt, registeredUntil }: KnownToken, lifeti
 }
 
 /**
- * A JWT that nobody registered and that is older than what was purged could be one that was revoked: it is
- * not known any more.
+ * A token that is older than what was purged could be one that was revoked: it is not known any more, neither as a JWT
+ * that nobody registered nor where a registration is remembered whose row has gone, too.
  */
 export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
   const { verification } = presented;
   if (verification.kind === 'refused') return undefined;
   const registered = registrationOf(facts, presented);
-  if (verification.kind === 'opaque') return registered;
-  if (registered) return knownAs(registered, verification);
-  if (facts.isForgotten(verification.issuedFrom, verification.claims.expiresAt)) return undefined;
-  return verification.token;
+  if (verification.kind === 'opaque')
+    return registered && facts.isForgotten(registered.issuedAt, registered.expiresAt)
+      ? undefined
+      : registered;
+  const { issuedFrom, claims } = verification;
+  if (facts.isForgotten(issuedFrom, Math.max(claims.expiresAt, registered?.expiresAt ?? 0))) return undefined;
+  return registered ? knownAs(registered, verification) : verification.token;
 }
 
 /** What a registered token is when it is presented, and verified so. */

@@ -1,7 +1,7 @@
 // What is deleted when: one line per table. Nothing here may change a verdict; what has no rule says why.
 //   clients, issuers, issuer_keys, signers are named by audit events and revocations, and few
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
-//   heads, upkeep, append_only_passes hold a handful of numbers
+//   heads, upkeep hold a handful of numbers; append_only_passes what a transaction under way may do
 // Events and ended sessions, which take more than a comparison, are in purge.ts.
 import { dayMs, hourMs } from './durations.ts';
 import type { DueRows, EndedSessions } from './upkeep-store.ts';

@@ -40,9 +40,9 @@ export interface Facts {
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
   /**
-   * Could a revocation of a token that nobody has registered, was issued at this instant or later, and ends at the other,
-   * have been purged? Then it is neither vouched for as a JWT nor registered. That happens when the longest life of tokens
-   * was raised since, or when whoever purged had a clock that was ahead.
+   * Could a revocation of a token that was issued at this instant or later, and ends at the other, have been purged? Then
+   * it is neither vouched for nor registered. That happens when the longest life of tokens was raised since, or when
+   * whoever purged had a clock that was ahead.
    */
   isForgotten(issuedFrom: number, expiresAt: number): boolean;
   /** What came of the order that was given under this idempotency key, unless that has expired. */

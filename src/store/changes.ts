@@ -1,7 +1,7 @@
 // What the decisions of one batch have changed so far: laid over the facts, so that each sees the effects of
 // those before it.
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
-import type { Client } from '../domain/clients.ts';
+import type { Client, ClientSecret } from '../domain/clients.ts';
 import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
@@ -79,8 +79,10 @@ export function changeClient(client: Client | undefined, change: ClientChange): 
     case 'insert_secret':
       return { ...client, secrets: [...client.secrets, change.secret] };
     case 'expire_secrets': {
+      const ends = ({ secretId, expiresAt }: ClientSecret) =>
+        secretId !== change.except && (expiresAt === null || expiresAt > change.at);
       const secrets = client.secrets.map((secret) =>
-        secret.secretId === change.except ? secret : { ...secret, expiresAt: change.at },
+        ends(secret) ? { ...secret, expiresAt: change.at } : secret,
       );
       return { ...client, secrets };
     }

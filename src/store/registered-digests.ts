@@ -82,7 +82,7 @@ export class RegisteredDigests {
     const filter = this.#filter;
     while (this.#lastId !== null) {
       const [reader, after] = [this.#reader, this.#lastId];
-      const page = await inTurn(() => gatherNewDigests(reader, after, tokensPerPage, bytesRead));
+      const page = await afterRequests(() => gatherNewDigests(reader, after, tokensPerPage, bytesRead));
       if (!this.#take(filter, page.beginnings)) return;
       this.#lastId = page.lastId;
       if (page.tokens === tokensPerPage) continue;
@@ -101,7 +101,9 @@ export class RegisteredDigests {
     for (const column of ['digest', 'token_digest'] as const) {
       let [after, isMore] = ['', true];
       while (isMore) {
-        const page = await inTurn(() => gatherDigests(this.#reader, column, after, tokensPerPage, bytesRead));
+        const page = await afterRequests(() =>
+          gatherDigests(this.#reader, column, after, tokensPerPage, bytesRead),
+        );
         if (!this.#take(filter, page)) return;
         after = page.slice(-digitsRead);
         isMore = page.length === tokensPerPage * digitsRead;
@@ -127,7 +129,7 @@ export class RegisteredDigests {
 }
 
 /** Requests go first: it rests as long as it works. */
-async function inTurn<T>(read: () => Promise<T>): Promise<T> {
+async function afterRequests<T>(read: () => Promise<T>): Promise<T> {
   const began = performance.now();
   const page = await read();
   const took = performance.now() - began;

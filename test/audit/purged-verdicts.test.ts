@@ -97,6 +97,36 @@ testEachDatabase('a purge whose clock is ahead brings no JWT back', async (t, ap
   t.true(await app.isActive(await issuer.sign({ exp: app.seconds + hour })), 'what was issued since lives');
 });
 
+for (const [by, aheadSeconds] of [
+  ['its own name', 4_300],
+  ['its user', 403 * day],
+] as const) {
+  testEachDatabase(
+    `a purge whose clock is ahead brings no token back that was revoked by ${by}, where it is remembered`,
+    async (t, app) => {
+      const client = await app.addClient({ permissions: ['revoke:any'] });
+      const lives = { client_id: client.client_id, sub: 'u1', exp: app.seconds + 600 };
+      const token = await app.register(lives);
+      const other = await app.another();
+      for (const server of [app, other, app, other, app, other]) t.true(await server.isActive(token));
+      if (by === 'its own name') await app.form('/revoke', { token }, client);
+      else
+        await app.json(
+          '/v1/revocations',
+          { target: { kind: 'subject', sub: 'u1' }, reason: 'admin' },
+          client,
+        );
+      t.deepEqual([await app.isActive(token), await other.isActive(token)], [false, false]);
+      app.advance(aheadSeconds);
+      t.true(((await run(app)).revocations ?? 0) > 0);
+      app.advance(-aheadSeconds);
+      t.deepEqual([await app.isActive(token), await other.isActive(token)], [false, false]);
+      const late = await app.form('/revoke', { token }, client);
+      t.is(late.body.status, 'already_inactive');
+    },
+  );
+}
+
 testEachDatabase(
   'a purge whose clock is ahead brings no JWT back that is registered for longer than it is signed',
   async (t, app) => {

@@ -1,5 +1,6 @@
 // The outcomes of /v1/revocations, /v1/clients, /v1/issuers and of reading the trail.
 import { randomBytes } from 'node:crypto';
+import { calculateJwkThumbprint } from 'jose';
 import type { TestApp, TestClient } from '../../helpers/app.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 import { type Case, client, type Outcomes, refused } from './outcomes.ts';
@@ -321,6 +322,15 @@ export const issuerOutcomes: Outcomes<ManagementWorld> = {
             audiences: [],
             scope_permissions: {},
             reach: 'own',
+          },
+        },
+        {
+          action: 'issuer_key_seen',
+          actor: client(admin),
+          metadata: {
+            issuer: name,
+            kid: issuer.key.jwk.kid,
+            thumbprint: await calculateJwkThumbprint(issuer.key.jwk),
           },
         },
       ],
