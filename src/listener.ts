@@ -49,10 +49,11 @@ export class Listener {
       // The application looks for it itself, and says so where it is missing.
       requireHostHeader: false,
     };
-    const server = createServer(options, handle);
+    const inTurn = oneAtATime(handle);
+    const server = createServer(options, inTurn);
     // Whoever reads the body asks for it; expectations that we do not know are passed over (RFC 9110 §10.1.1).
-    server.on('checkContinue', handle);
-    server.on('checkExpectation', handle);
+    server.on('checkContinue', inTurn);
+    server.on('checkExpectation', inTurn);
     server.on('connect', refuseConnect);
     server.headersTimeout = headersTimeoutMs;
     // By default the header fields after the two thousandth are left out, and nobody is told. Their bytes are bounded.
@@ -96,6 +97,28 @@ export class Listener {
       });
     });
   }
+}
+
+/**
+ * What a client sends without waiting for the answer to what it sent before begins after that answer: an introspection
+ * behind a revocation would not see it (RFC 9112 §9.3.2).
+ */
+function oneAtATime(handle: RequestListener): RequestListener {
+  /** The last of those that wait on a connection, until it is answered. */
+  const waiting = new WeakMap<Socket, ServerResponse>();
+  return (request, response) => {
+    // An answer has the connection from its turn on.
+    if (response.socket !== null) return void handle(request, response);
+    const { socket } = request as { readonly socket: Connection };
+    const before = waiting.get(socket) ?? socket._httpMessage;
+    waiting.set(socket, response);
+    response.once('close', () => {
+      if (waiting.get(socket) === response) waiting.delete(socket);
+    });
+    before?.once('close', () => {
+      if (!socket.destroyed) handle(request, response);
+    });
+  };
 }
 
 /** `Connection: close` goes with the answer, unless that has begun. */

@@ -39,17 +39,16 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     ...(hasWorkers && { pid: process.pid }),
   });
   for (const warning of config.warnings) log.warn(warning);
-  let server: Serving;
   try {
     await prepareServer(config, log);
-    server = hasWorkers
-      ? await startFleet(config, log)
-      : await startServer(config, log, { nodeVersion: process.version });
+    const starting: Promise<Serving> = hasWorkers
+      ? startFleet(config, log)
+      : startServer(config, log, { nodeVersion: process.version });
+    // From now on: of several workers the first serves before the last.
+    stopWhenTold(process, starting, log);
+    const server = await starting;
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
-    const text = await greeting(server, config);
-    // Before the last words: who waits for them may send a signal at once.
-    stopWhenTold(process, server, log);
-    output.write(`${text}\n`);
+    output.write(`${await greeting(server, config)}\n`);
   } catch (error) {
     output.flush();
     process.stderr.write(`${error instanceof WorkerFailed ? error.message : describeFailure(error)}\n`);
@@ -60,12 +59,15 @@ export async function serve(process: NodeJS.Process): Promise<void> {
 /** npm passes on a Ctrl-C that the terminal has told us of already. */
 const sameKeyMs = 1_000;
 
-function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): void {
+function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: Logger): void {
   let toldAt: number | null = null;
   const stop = async (exitCode: number) => {
     if (toldAt !== null) return;
     toldAt = performance.now();
     log.info('stopping; open requests may end');
+    // Where it cannot start, that is told, and ends the process.
+    const server = await starting.catch(() => null);
+    if (!server) return;
     try {
       await server.stop();
       log.info('stopped');
@@ -81,7 +83,8 @@ function stopWhenTold(process: NodeJS.Process, server: Serving, log: Logger): vo
     if (toldAt !== null && performance.now() - toldAt > sameKeyMs) process.exit(130);
     void stop(0);
   });
-  void server.givenUp?.then(() => stop(1));
+  const watch = ({ givenUp }: Serving) => givenUp?.then(() => stop(1));
+  starting.then(watch, () => {});
 }
 
 /** On an empty database of a newcomer: demo data, and what to type next. */

@@ -697,6 +697,30 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('what is sent without waiting for an answer is judged after that answer', async (t, app) => {
+  const client = await app.addClient({ permissions: ['introspect:any'] });
+  const { hostname, port } = new URL(app.url);
+  const post = (path: string, token: string, connection: string) => {
+    const body = `token=${token}`;
+    const headers = ['Host: x', `Authorization: ${authorization(client)}`, `Content-Type: ${formType}`];
+    const all = [...headers, `Connection: ${connection}`, `Content-Length: ${body.length}`];
+    return `POST ${path} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n${body}`;
+  };
+  for (let n = 0; n < 5; n++) {
+    const token = await app.register({ client_id: client.client_id });
+    const socket = connect(Number(port), hostname);
+    const kept = [post('/introspect', token, 'keep-alive'), post('/revoke', token, 'keep-alive')];
+    socket.write([...kept, post('/introspect', token, 'close')].join(''));
+    const answers = (await text(socket)).match(/"(?:active|status)":"?\w+/g);
+    t.deepEqual(answers, ['"active":true', '"status":"revoked', '"active":false']);
+  }
+  const many = connect(Number(port), hostname);
+  const get = (connection: string) =>
+    `GET /health/alive HTTP/1.1\r\nHost: x\r\nConnection: ${connection}\r\n\r\n`;
+  many.write(get('keep-alive').repeat(999) + get('close'));
+  t.is((await text(many)).match(/"status":"alive"/g)?.length, 1000);
+});
+
 testEachDatabase('who has sent all it has to say is answered all the same', async (t, app) => {
   const client = await app.addClient();
   const token = await app.register({ client_id: client.client_id });

@@ -42,7 +42,9 @@ export function dialect(url: string): Dialect {
         min: 0,
         max: poolMax,
         afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
-          const settings = `set synchronous_commit = on; set statement_timeout = ${timeouts.statement};
+          // The lock on the heads is what puts decisions in their order: a stricter level would only have them repeated.
+          const settings = `set synchronous_commit = on;
+            set default_transaction_isolation = 'read committed'; set statement_timeout = ${timeouts.statement};
             set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
           client.query(settings).then(() => done(null), done);
         },
