@@ -199,20 +199,29 @@ const ofLine: Readonly<Record<Line, string>> = {
   unvouched: 'requests without client authentication',
 };
 
-/** A line is full. The message may leave the process. */
+/** A line is full, or something stood in it for too long. The message may leave the process. */
 export class StoreOverloaded extends StoreUnavailable {
   override readonly name = 'StoreOverloaded';
   readonly line: Line;
 
-  constructor(line: Line, waitingMax: number) {
-    super(`too many ${ofLine[line]} wait, at most ${waitingMax} may; try again`);
+  constructor(line: Line, what: string) {
+    super(`${what}; try again`);
     this.line = line;
+  }
+
+  static full(line: Line, waitingMax: number): StoreOverloaded {
+    return new StoreOverloaded(line, `too many ${ofLine[line]} wait, at most ${waitingMax} may`);
+  }
+
+  static late(line: Line, waitMsMax: number): StoreOverloaded {
+    return new StoreOverloaded(line, `it waited for over ${waitMsMax / 1000} seconds`);
   }
 }
 
 /**
  * Every method rejects with `StoreUnavailable` when the database cannot be reached or refuses the write;
- * questions and decisions, at once, with `StoreOverloaded` when their line (default `vouched`) is full.
+ * questions and decisions with `StoreOverloaded`, at once when their line (default `vouched`) is full, else when they have
+ * stood in it for too long.
  */
 export interface Store {
   /** Answers from what is committed when it is asked; never from a replica or a cache. */

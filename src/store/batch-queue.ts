@@ -6,6 +6,9 @@ import { type Line, lines, StoreOverloaded } from '../domain/store.ts';
 /** An item that waits, and then is one of a batch. */
 export interface Entry<Item> {
   readonly item: Item;
+  readonly line: Line;
+  /** Since when it waits; milliseconds. */
+  readonly since: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -15,6 +18,8 @@ export interface QueueLimits {
   /** Batches that may be under way at once. */
   readonly lanes: number;
   readonly waitingMax: Readonly<Record<Line, number>>;
+  /** What has waited for longer is refused when its turn comes: whoever asked is hardly there any more. */
+  readonly waitMsMax: number;
 }
 
 /**
@@ -44,9 +49,10 @@ export class BatchQueue<Item> {
   add<T>(item: Item, line: Line): Promise<T> {
     const waiting = this.#waiting[line];
     const waitingMax = this.#limits.waitingMax[line];
-    if (waiting.length >= waitingMax) return Promise.reject(new StoreOverloaded(line, waitingMax));
+    if (waiting.length >= waitingMax) return Promise.reject(StoreOverloaded.full(line, waitingMax));
     return new Promise<T>((resolve, reject) => {
-      waiting.push({ item, resolve: resolve as (value: unknown) => void, reject });
+      const since = performance.now();
+      waiting.push({ item, line, since, resolve: resolve as (value: unknown) => void, reject });
       this.#schedule();
     });
   }
@@ -95,9 +101,19 @@ export class BatchQueue<Item> {
     return until(this.#place + size) - until(this.#place);
   }
 
+  /** Refuses what comes too late; returns the others. */
+  #inTime(batch: Entry<Item>[]): Entry<Item>[] {
+    const { waitMsMax } = this.#limits;
+    const first = performance.now() - waitMsMax;
+    const isLate = ({ since }: Entry<Item>) => since < first;
+    if (!batch.some(isLate)) return batch;
+    for (const { line, reject } of batch.filter(isLate)) reject(StoreOverloaded.late(line, waitMsMax));
+    return batch.filter((entry) => !isLate(entry));
+  }
+
   async #run(): Promise<void> {
-    const batch = this.#take();
-    if (batch.length === 0) return;
+    const batch = this.#inTime(this.#take());
+    if (batch.length === 0) return this.#count() > 0 ? this.#schedule() : undefined;
     this.#running += 1;
     if (this.#count() > 0) this.#schedule();
     let settle: (() => void) | undefined;

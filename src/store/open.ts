@@ -52,6 +52,8 @@ export interface StoreOptions {
 
 /** What may wait: about a second's work of the first line, and of the last. */
 const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
+/** As long as one statement may take: behind one that hangs, nothing waits for many of them. */
+const waitMsMax = 10_000;
 const batchMaxDefault = 200;
 const lanesDefault = 4;
 const attemptsMax = 4;
@@ -87,8 +89,9 @@ class KnexStore implements Store {
     this.#clockSql = options.now ? null : dialect.clockSql;
     const batchMax = options.batchMax ?? batchMaxDefault;
     const lanes = options.lanes ?? lanesDefault;
-    this.#questions = new BatchQueue((entries) => this.#answer(entries), { batchMax, waitingMax, lanes });
-    this.#decisions = new BatchQueue((entries) => this.#commit(entries), { batchMax, waitingMax, lanes: 1 });
+    const limits = { batchMax, waitingMax, waitMsMax };
+    this.#questions = new BatchQueue((entries) => this.#answer(entries), { ...limits, lanes });
+    this.#decisions = new BatchQueue((entries) => this.#commit(entries), { ...limits, lanes: 1 });
   }
 
   ask<T>(question: (facts: Facts, now: number) => T, line: Line = 'vouched'): Promise<T> {

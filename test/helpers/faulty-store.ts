@@ -156,7 +156,7 @@ class Held {
         await released;
         await Promise.all(entries.map((entry) => entry.item().then(entry.resolve, entry.reject)));
       },
-      { batchMax: 1, lanes: 1, waitingMax },
+      { batchMax: 1, lanes: 1, waitingMax, waitMsMax: Number.POSITIVE_INFINITY },
     );
   }
 

@@ -1,11 +1,13 @@
 // The queue behind questions and decisions: what joins a batch, who goes first, and what happens when too
 // much waits.
+import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { type Line, lines } from '../../src/domain/store.ts';
 import { BatchQueue, type Entry, type QueueLimits } from '../../src/store/batch-queue.ts';
 
-const wide = { batchMax: 100, waitingMax: of(100), lanes: 1 };
+const waitMsMax = 60_000;
+const wide = { batchMax: 100, waitingMax: of(100), lanes: 1, waitMsMax };
 
 function of(waitingMax: number): QueueLimits['waitingMax'] {
   return { vouched: waitingMax, bulk: waitingMax, unvouched: waitingMax };
@@ -43,7 +45,7 @@ test('what arrives in one turn travels together, what comes later joins no batch
 });
 
 test('a batch is no larger than its bound, and lanes work side by side', async (t) => {
-  const { queue, batches, turn, release } = heldQueue({ batchMax: 2, waitingMax: of(100), lanes: 2 });
+  const { queue, batches, turn, release } = heldQueue({ ...wide, batchMax: 2, lanes: 2 });
   const all = [1, 2, 3, 4, 5].map((item) => queue.add<number>(item, 'vouched'));
   await turn();
   t.deepEqual(batches, [
@@ -63,6 +65,7 @@ test('each line has its own length: a full one refuses at once, and no other wit
   const { queue, turn, release } = heldQueue({
     batchMax: 1,
     waitingMax: { vouched: 2, bulk: 1, unvouched: 0 },
+    waitMsMax,
     lanes: 1,
   });
   const accepted = [queue.add<number>(1, 'vouched'), queue.add<number>(2, 'vouched')];
@@ -87,7 +90,7 @@ test('each line has its own length: a full one refuses at once, and no other wit
 });
 
 test('the lines go in their order, but for one place in ten that each later line has to itself', async (t) => {
-  const { queue, batches, turn, release } = heldQueue({ batchMax: 20, waitingMax: of(100), lanes: 1 });
+  const { queue, batches, turn, release } = heldQueue({ ...wide, batchMax: 20 });
   const hundreds: Record<Line, number> = { unvouched: 200, bulk: 100, vouched: 0 };
   const all = (Object.keys(hundreds) as Line[]).flatMap((line) =>
     Array.from({ length: 30 }, (_, n) => queue.add<number>(hundreds[line] + n, line)),
@@ -217,6 +220,7 @@ test('of any arrivals each is settled once and in its turn; no line takes more t
     batchMax: fc.integer({ min: 1, max: 25 }),
     waitingMax,
     lanes: fc.integer({ min: 1, max: 3 }),
+    waitMsMax: fc.constant(waitMsMax),
   });
   const burst = fc.tuple(fc.constantFrom<Line | 'end'>(...lines, 'end'), fc.integer({ min: 1, max: 25 }));
   const steps = fc
@@ -227,4 +231,23 @@ test('of any arrivals each is settled once and in its turn; no line takes more t
     if (problems.length > 0) throw new Error(problems.join('; '));
   });
   await t.notThrowsAsync(fc.assert(isSound, { numRuns: 200 }));
+});
+
+test('what has waited for too long is refused when its turn comes, and what came later is not', async (t) => {
+  const { queue, batches, turn, release } = heldQueue({ ...wide, waitMsMax: 1_000 });
+  const first = queue.add<number>(1, 'vouched');
+  await turn();
+  const late = queue.add<number>(2, 'bulk');
+  await setTimeout(1_100);
+  const next = queue.add<number>(3, 'vouched');
+  release();
+  t.is(await first, 1);
+  await t.throwsAsync(late, {
+    name: 'StoreOverloaded',
+    message: 'it waited for over 1 seconds; try again',
+  });
+  await turn();
+  release();
+  t.is(await next, 3);
+  t.deepEqual(batches, [[1], [3]]);
 });
