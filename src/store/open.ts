@@ -48,12 +48,14 @@ export interface StoreOptions {
   readonly batchMax?: number;
   /** Batches of questions under way at once. */
   readonly lanes?: number;
+  /** What has waited for so many milliseconds is refused. */
+  readonly waitMsMax?: number;
 }
 
 /** What may wait: about a second's work of the first line, and of the last. */
 const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
 /** As long as one statement may take: behind one that hangs, nothing waits for many of them. */
-const waitMsMax = 10_000;
+const waitMsMaxDefault = 10_000;
 const batchMaxDefault = 200;
 const lanesDefault = 4;
 const attemptsMax = 4;
@@ -89,7 +91,7 @@ class KnexStore implements Store {
     this.#clockSql = options.now ? null : dialect.clockSql;
     const batchMax = options.batchMax ?? batchMaxDefault;
     const lanes = options.lanes ?? lanesDefault;
-    const limits = { batchMax, waitingMax, waitMsMax };
+    const limits = { batchMax, waitingMax, waitMsMax: options.waitMsMax ?? waitMsMaxDefault };
     this.#questions = new BatchQueue((entries) => this.#answer(entries), { ...limits, lanes });
     this.#decisions = new BatchQueue((entries) => this.#commit(entries), { ...limits, lanes: 1 });
   }

@@ -7,6 +7,8 @@ import type { Decision, Facts, Store } from '../../src/domain/store.ts';
 import { openStore, type StoreOptions } from '../../src/store/open.ts';
 
 const batchMax = 10;
+/** An array of a thousand takes a thousand batches. */
+const patient = { waitMsMax: Number.POSITIVE_INFINITY };
 /** One decision in so many has a neighbour that the database refuses: then each is committed alone. */
 const decisionsPerRefusal = 7;
 
@@ -15,9 +17,9 @@ export function openTestStore(databaseUrl: string, options: StoreOptions): Store
     case '':
       return openStore(databaseUrl, options);
     case 'one':
-      return openStore(databaseUrl, { ...options, batchMax: 1 });
+      return openStore(databaseUrl, { ...options, ...patient, batchMax: 1 });
     case 'full':
-      return amongNeighbours(openStore(databaseUrl, { ...options, batchMax }));
+      return amongNeighbours(openStore(databaseUrl, { ...options, ...patient, batchMax }));
     default:
       throw new Error('TEST_BATCHES is neither one nor full');
   }
