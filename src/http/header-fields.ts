@@ -22,9 +22,18 @@ export function checkHeaderFields({ rawHeaders, httpVersion }: IncomingMessage):
     if (!singletons.includes(name)) continue;
     if (seen.includes(name)) throw new Refusal('invalid_request', `the header ${name} is repeated`);
     seen.push(name);
-    if (name === 'host' && !hostSyntax.test(rawHeaders[n + 1] as string))
-      throw new Refusal('invalid_request', 'the header host is not a host and a port');
+    if (name === 'host') checkHost(rawHeaders[n + 1] as string);
   }
   if (httpVersion !== '1.0' && !seen.includes('host'))
     throw new Refusal('invalid_request', 'the header host is missing');
+}
+
+/** Nearly all requests name the same one. */
+let lastHost = '';
+
+function checkHost(host: string): void {
+  if (host === lastHost) return;
+  if (!hostSyntax.test(host))
+    throw new Refusal('invalid_request', 'the header host is not a host and a port');
+  lastHost = host;
 }
