@@ -50,7 +50,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
   return new Promise((resolve, reject) => {
     demandPlain(ctx);
     if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    if (request.headers.expect !== undefined) invite(request, ctx.res);
+    invite(request, ctx.res);
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 // /v1/revocations: end everything under a name with one call, see beforehand what it would hit, and read
 // the log of what was ended.
+import { type Caller, reaches } from '../domain/clients.ts';
 import type { OnceKey, Repeated } from '../domain/once.ts';
 import type { Policy } from '../domain/policy.ts';
 import { isReason } from '../domain/reasons.ts';
@@ -55,21 +56,21 @@ export function handleRevocations(parts: RevocationsParts) {
     },
 
     async listRevocations(ctx: Context): Promise<void> {
-      const { onlyIssuer } = await auth.permitWithin(ctx, 'audit');
+      const caller = await auth.permitWithin(ctx, 'audit');
       const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
       const limit = readLimit(query);
       const before = readPosition(query);
-      const rows = await store.listRevocations(readFilter(query, policy, onlyIssuer), before, limit + 1);
+      const rows = await store.listRevocations(readFilter(query, policy, caller), before, limit + 1);
       const walk = fingerprintOf(query, filters);
       respondPage(ctx, rows, limit, ({ seq }) => [seq, walk], revocationToWire);
     },
 
     async showRevocation(ctx: Context): Promise<void> {
-      const { onlyIssuer } = await auth.permitWithin(ctx, 'audit');
+      const caller = await auth.permitWithin(ctx, 'audit');
       readQuery(ctx, []);
       const { seq = '' } = ctx.params as { seq?: string };
       const row = /^[1-9]\d{0,14}$/.test(seq) ? await store.findRevocation(Number(seq)) : undefined;
-      if (!row || (onlyIssuer !== null && row.target.issuer !== onlyIssuer))
+      if (!row || !reaches(caller, row.target.issuer))
         throw new Refusal('not_found', 'there is no such revocation, or it was purged');
       respond(ctx, 200, revocationToWire(row));
     },
@@ -109,10 +110,9 @@ function readPosition(query: Query): number {
   return before as number;
 }
 
-/** `onlyIssuer`: the only one that the caller may read of; null, of all. */
-function readFilter(query: Query, policy: Policy, onlyIssuer: string | null): RevocationFilter {
+function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFilter {
   const [kind, id, reason] = (['kind', 'id', 'reason'] as const).map((name) => query.get(name));
-  const issuer = query.get('issuer') ?? onlyIssuer ?? undefined;
+  const issuer = query.get('issuer') ?? caller.onlyIssuer ?? undefined;
   for (const name of ['issuer', 'id'] as const) {
     const text = query.get(name);
     if (text === '') throw badParameter(name, 'is empty');
@@ -122,7 +122,7 @@ function readFilter(query: Query, policy: Policy, onlyIssuer: string | null): Re
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
   if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');
   if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
-  if (onlyIssuer !== null && issuer !== onlyIssuer)
+  if (issuer !== undefined && !reaches(caller, issuer))
     throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's data only");
   const of = issuer ?? policy.publicUrl;
   return {
