@@ -8,7 +8,7 @@ import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts
 import { allOf } from './all-of.ts';
 import { appendEvents } from './audit-events.ts';
 import { applyClientChange } from './clients.ts';
-import { findRow, runFixed } from './dialect.ts';
+import { findRow, incarnationOf, runFixed } from './dialect.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import { insertRemembered } from './idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './issuers.ts';
@@ -63,7 +63,8 @@ async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<LockedHead
   const locked = await findRow<Omit<LockedHeads, 'now'> & { readonly now?: number }>(
     tx,
     `update heads set event_seq = event_seq where id = 1
-      returning revocation_seq, event_seq, suspension_seq, token_seq, stamped_at${now}`,
+      returning revocation_seq, event_seq, suspension_seq, token_seq, stamped_at,
+        ${incarnationOf(tx)} as incarnation${now}`,
   );
   return { ...locked, now: timeAfter(locked.stamped_at, locked.now ?? clock.now()) };
 }

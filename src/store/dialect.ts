@@ -108,6 +108,11 @@ export function hexOf(db: Knex, bytes: string): string {
   return isPostgres(db) ? postgres.hexOf(bytes) : sqlite.hexOf(bytes);
 }
 
+/** SQL for what tells the database behind `db` from one that was put in its place: it changes in a select of `heads`. */
+export function incarnationOf(db: Knex): string {
+  return isPostgres(db) ? postgres.incarnation : sqlite.incarnation;
+}
+
 function isPostgres(db: Knex): boolean {
   return db.client instanceof PipelinedClient;
 }

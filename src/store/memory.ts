@@ -21,7 +21,7 @@ import {
   targetsEverywhere,
 } from '../domain/targets.ts';
 import { listSuspended } from './clients.ts';
-import { findRow } from './dialect.ts';
+import { findRow, incarnationOf } from './dialect.ts';
 import { DigestFilter } from './digest-filter.ts';
 import { listSuspendedIssuers } from './issuers.ts';
 import { bytesOfKey, KeySet, type Prints, printsOf, printsOfHex } from './key-set.ts';
@@ -41,7 +41,8 @@ const tailPageSize = 2_000;
 export function readHeads(db: Knex): Promise<Heads> {
   return findRow<Heads>(
     db,
-    'select revocation_seq, suspension_seq, token_seq, stamped_at from heads where id = 1',
+    `select revocation_seq, suspension_seq, token_seq, stamped_at, ${incarnationOf(db)} as incarnation
+      from heads where id = 1`,
   );
 }
 
@@ -54,6 +55,8 @@ export interface Heads {
   readonly token_seq: number;
   /** The time of the last decisions. */
   readonly stamped_at: number;
+  /** Another when another database answers under the same name: after a failover or a restore. */
+  readonly incarnation: string;
 }
 
 /** How far back purges reached; milliseconds. */
@@ -118,6 +121,8 @@ export class Memory {
   /** All revocations up to this sequence number are in the set. */
   #seq = 0;
   #records = unknownRecords;
+  /** Of the database of which all this is remembered; null before the first look. */
+  #incarnation: string | null = null;
   #reading: Promise<void> | null = null;
 
   constructor(reader: Knex) {
@@ -153,7 +158,7 @@ export class Memory {
 
   /** Has no record changed since, and nothing been erased? What was found then may be kept only if so. */
   isAsOf(heads: Heads): boolean {
-    return this.#records.seq === heads.suspension_seq;
+    return this.#records.seq === heads.suspension_seq && heads.incarnation === this.#incarnation;
   }
 
   /**
@@ -168,7 +173,9 @@ export class Memory {
       heads.revocation_seq < seqBefore ||
       heads.suspension_seq < recordsBefore ||
       heads.token_seq < tokenSeqBefore;
-    if (wentBack) this.#forget();
+    const isAnother = this.#incarnation !== null && heads.incarnation !== this.#incarnation;
+    if (wentBack || isAnother) this.#forget();
+    this.#incarnation = heads.incarnation;
     this.#tokenSeq = Math.max(this.#tokenSeq, heads.token_seq);
     if (heads.suspension_seq > this.#records.seq) await this.#readRecords(db, heads.suspension_seq);
     await this.#readRevocations(db, heads.revocation_seq);
@@ -182,6 +189,7 @@ export class Memory {
 
   /** Takes in what this process has just committed right after `before`, so that it need not be read back. */
   learn(before: Heads, { tokens, revocations }: Learnt): void {
+    if (before.incarnation !== this.#incarnation) return;
     this.#registered.learn(tokens, before.token_seq);
     this.#tokenSeq = Math.max(this.#tokenSeq, before.token_seq + tokens.length);
     if (this.#seq !== before.revocation_seq) return;
@@ -237,10 +245,10 @@ export class Memory {
   }
 
   #isUpTo(heads: Heads): boolean {
-    return this.#seq >= heads.revocation_seq;
+    return this.#seq >= heads.revocation_seq && heads.incarnation === this.#incarnation;
   }
 
-  /** The log went back: the database was restored under us, and what we remember may never have been. */
+  /** The database was restored under us, or another took its place: what we remember may never have been. */
   #forget(): void {
     this.#tokens.clear();
     this.#registered.forget();

@@ -1,4 +1,5 @@
 // What the store remembers between questions must never make a dead token look alive.
+import test from 'ava';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { type Claims, digestOf } from '../../src/domain/claims.ts';
 import { cutoffForName, finalForName } from '../../src/domain/cutoffs.ts';
@@ -10,6 +11,7 @@ import { dialectOf } from '../../src/store/dialect.ts';
 import { openStore } from '../../src/store/open.ts';
 import { appendRevocations, type NumberedRevocation } from '../../src/store/revocations.ts';
 import { TestApp } from '../helpers/app.ts';
+import { migratedDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { byHand, dropTriggers } from '../helpers/tamper.ts';
@@ -61,6 +63,45 @@ testEachStore(
     await app.stop();
   },
 );
+
+test('a log that went back and grew again is read anew: another table of heads says so (postgres)', async (t) => {
+  const database = await migratedDatabase('postgres');
+  t.teardown(database.drop);
+  const app = await TestApp.start(database);
+  const [one, two] = [
+    await app.register({ client_id: 'c1', sub: 'u1' }),
+    await app.register({ client_id: 'c1', sub: 'u2' }),
+  ];
+  const cut = (store: Store, sub: string) =>
+    store.write((_facts, now) => ({
+      outcome: undefined,
+      effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, now, cause, 400)] },
+    }));
+  const covered = (store: Store) =>
+    Promise.all(
+      [one, two].map((token) =>
+        store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length),
+      ),
+    );
+  await cut(app.store, 'u1');
+  t.deepEqual(await covered(app.store), [1, 0]);
+  const other = await app.another();
+  await byHand(database, async (run) => {
+    await dropTriggers(database, run);
+    for (const table of ['revocations', 'cutoffs']) await run(`delete from ${table}`);
+    await run('update heads set revocation_seq = 0');
+    await run('alter table heads rename to lost');
+    await run('create table heads (like lost including all)');
+    await run('insert into heads select * from lost');
+    await run('drop table lost');
+  });
+  await cut(other.store, 'u2');
+  t.deepEqual(await covered(app.store), [0, 1], 'by who had it in memory');
+  await cut(app.store, 'u1');
+  t.deepEqual(await covered(app.store), [1, 1]);
+  t.deepEqual(await covered(other.store), [1, 1]);
+  await app.stop();
+});
 
 testEachStore(
   'a long log is read while the store warms up, and then looked up no more',

@@ -152,6 +152,9 @@ export function hexOf(bytes: string): string {
   return `encode(${bytes}, 'hex')`;
 }
 
+/** Another server after a failover, or the same one started over other files; another table after a restore. */
+export const incarnation = "concat_ws(' ', pg_postmaster_start_time(), tableoid)";
+
 /** Bytes as Postgres writes them. */
 function toJsonRow(row: Readonly<Record<string, unknown>>): object {
   const written = { ...row };

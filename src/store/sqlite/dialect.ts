@@ -186,3 +186,6 @@ export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Pro
 export function hexOf(bytes: string): string {
   return `hex(${bytes})`;
 }
+
+/** A file that was replaced is noticed by `isInPlace`. */
+export const incarnation = "''";
