@@ -68,8 +68,7 @@ export interface LoggedRevocation extends Revocation {
  * them, or those of some kinds.
  */
 export function keysOf(claims: Claims, kinds?: ReadonlySet<TargetKind>): TargetKey[] {
-  const targets = targetsOf(claims);
-  return (kinds ? targets.filter(({ kind }) => kinds.has(kind)) : targets).map(targetKey);
+  return targetsOf(claims, kinds).map(targetKey);
 }
 
 /** Does this row kill the token? `keys` are all the token's keys, those that hold in every issuer included. */

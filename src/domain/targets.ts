@@ -53,32 +53,37 @@ export function sessionTarget({ issuer, sessionId }: { issuer: string; sessionId
   return { kind: 'session', issuer, id: sessionId };
 }
 
+const namedKinds = ['jti', 'grant', 'session', 'key', 'subject', 'client', 'issuer'] as const;
+type NamedKind = (typeof namedKinds)[number];
+
+const idOf: Readonly<Record<NamedKind, (claims: Claims) => string | null>> = {
+  jti: ({ jti }) => jti,
+  grant: ({ grantId }) => grantId,
+  session: ({ sessionId }) => sessionId,
+  key: ({ keyThumbprint }) => keyThumbprint,
+  subject: ({ subject }) => subject,
+  client: ({ clientId }) => clientId,
+  issuer: () => '',
+};
+
 /** The target of this kind that the token bears, if it has such a name. */
-export function targetOf(claims: Claims, kind: Exclude<TargetKind, 'token'>): Target | undefined {
-  const ids = {
-    jti: claims.jti,
-    grant: claims.grantId,
-    session: claims.sessionId,
-    key: claims.keyThumbprint,
-    subject: claims.subject,
-    client: claims.clientId,
-    issuer: '',
-  };
-  const id = ids[kind];
+export function targetOf(claims: Claims, kind: NamedKind): Target | undefined {
+  const id = idOf[kind](claims);
   return id === null ? undefined : { kind, issuer: claims.issuer, id };
 }
 
-const namedKinds = ['jti', 'grant', 'session', 'key', 'subject', 'client', 'issuer'] as const;
+const allKinds: ReadonlySet<TargetKind> = new Set(targetKinds);
 
 /**
- * Every target of the token: at most nine, its own first. A JWT is also named by the digest of its whole string, as it
- * was presented: who has nothing but a digest may not know what it is of.
+ * The targets of the token that are of these kinds: at most nine, its own first. A JWT is also named by the digest of its
+ * whole string, as it was presented: who has nothing but a digest may not know what it is of.
  */
-export function targetsOf(claims: Claims): Target[] {
-  const targets = [tokenTarget(claims)];
-  if (isJwt(claims)) targets.push({ kind: 'token', issuer: '', id: claims.digest });
+export function targetsOf(claims: Claims, kinds = allKinds): Target[] {
+  const targets: Target[] = [];
+  if (kinds.has('token')) targets.push(tokenTarget(claims));
+  if (kinds.has('token') && isJwt(claims)) targets.push({ kind: 'token', issuer: '', id: claims.digest });
   for (const kind of namedKinds) {
-    const target = targetOf(claims, kind);
+    const target = kinds.has(kind) ? targetOf(claims, kind) : undefined;
     if (target) targets.push(target);
   }
   return targets;
@@ -87,7 +92,7 @@ export function targetsOf(claims: Claims): Target[] {
 /** The token's names of these kinds, as a revocation in every issuer names them. */
 export function targetsEverywhere(claims: Claims, kinds: ReadonlySet<TargetKind>): Target[] {
   if (kinds.size === 0) return [];
-  const named = targetsOf(claims).filter(({ kind }) => kind !== 'token' && kinds.has(kind));
+  const named = targetsOf(claims, kinds).filter(({ kind }) => kind !== 'token');
   return named.map((target) => ({ ...target, issuer: everyIssuer }));
 }
 

@@ -280,11 +280,11 @@ export class LoadedFacts implements Facts {
   /** False for nearly all tokens, and then nothing need be looked up. */
   #mayBeCovered(claims: Claims): boolean {
     if (!this.#isForDecisions) return this.#memory.mayBeCovered(claims, this.#heads);
-    const { revocations, kindsEverywhere } = this.#changes;
+    const { revocations, kinds, kindsEverywhere } = this.#changes;
     return (
       kindsEverywhere.size > 0 ||
-      this.#memory.mayBeCovered(claims, this.#heads, this.#keysOf(claims)) ||
-      this.#keysOf(claims).some((key) => revocations.has(key))
+      this.#memory.mayBeCovered(claims, this.#heads) ||
+      keysOf(claims, kinds).some((key) => revocations.has(key))
     );
   }
 

@@ -148,7 +148,7 @@ export class Memory {
     if (!found || !this.#comesAgain(name) || !this.isAsOf(heads)) return;
     // Its own string where that is the same: two would take twice the room.
     this.#tokens.set(name === found.digest ? found.digest : name, found);
-    this.#prints.set(found, this.#printsOf(found, null));
+    this.#prints.set(found, this.#printsOf(found));
   }
 
   #comesAgain(name: TokenName): boolean {
@@ -201,25 +201,21 @@ export class Memory {
     }
   }
 
-  /** False only when no revocation up to the heads bears any of the token's keys, `own` or in every issuer. */
-  mayBeCovered(
-    claims: Claims & { readonly registrar?: string | null },
-    heads: Heads,
-    own: readonly TargetKey[] | null = null,
-  ): boolean {
+  /** False only when no revocation up to the heads bears any of the token's keys, its own or in every issuer. */
+  mayBeCovered(claims: Claims & { readonly registrar?: string | null }, heads: Heads): boolean {
     if (!this.#isUpTo(heads)) return true;
     const known = this.#prints.get(claims);
     if (known !== undefined) return this.#revoked.hasAny(known);
-    const prints = this.#printsOf(claims, own);
+    const prints = this.#printsOf(claims);
     // Whoever verified the signature of a JWT remembers its claims; those of a registration come from here, or are
     // joined with a signature anew for each question.
     if (claims.registrar === null) this.#prints.set(claims, prints);
     return this.#revoked.hasAny(prints);
   }
 
-  #printsOf(claims: Claims, own: readonly TargetKey[] | null): Prints {
+  #printsOf(claims: Claims): Prints {
     const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
-    return printsOf([...(own ?? keysOf(claims, this.#kinds)), ...everywhere]);
+    return printsOf([...keysOf(claims, this.#kinds), ...everywhere]);
   }
 
   /** False only when no revocation up to the heads bears this key. */
