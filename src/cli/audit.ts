@@ -14,6 +14,7 @@ import { storedSeals } from '../upkeep/read-trail.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
 import { sealAndSend } from '../upkeep/trail-work.ts';
 import { verifyCommand } from './audit-verify.ts';
+import { toLines } from './lines.ts';
 import { Progress } from './progress.ts';
 import { withStore } from './with-store.ts';
 
@@ -112,18 +113,23 @@ export function auditCommand(process: NodeJS.Process): Command {
     .command('erase')
     .description('erase a person: values and salts in events, dead sessions and tokens, names in revocations')
     .requiredOption('--subject <user>', 'the user id')
-    .action(({ subject }: { subject: string }) =>
+    .option('--confirm <user>', 'the user id again, for it cannot be undone')
+    .action(({ subject, confirm }: { subject: string; confirm?: string }) =>
       withStore(process, async (store, config, origin) => {
+        if (confirm !== subject) throw new Refusal('confirmation_required', unconfirmed);
         const keys = new SealKeys(config.sealKeyFile);
         if (!config.production && !keys.exists) await keys.rotate();
         const erased = await eraseSubject(store, origin, subject, keys.pseudonymKey());
-        for (const [what, rows] of Object.entries(erased)) say(`${what.padEnd(14)} ${rows}`);
+        say(toLines(erased));
         if (erased.tokens_left > 0)
           say('Tokens that are alive were left, with the name. Revoke them first, then erase again.');
       }),
     );
   return command;
 }
+
+const unconfirmed =
+  'Nothing was erased. It cannot be undone: to do it, give the user id once more, by --confirm.';
 
 function toFormat(text: string): 'ndjson' | 'csv' {
   if (text === 'ndjson' || text === 'csv') return text;

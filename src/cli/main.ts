@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The command line: `revocation-server --help`. One file per command; here they are put together, and
 // errors become a message and an exit code.
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import { ConfigError } from '../config.ts';
 import { Refusal } from '../http/refusal.ts';
 import { packageVersion } from '../package-root.ts';
@@ -17,10 +17,15 @@ import { purgeCommand } from './purge.ts';
 import { revokeCommand } from './revoke.ts';
 import { serve } from './serve.ts';
 
+const plain = new Help();
 const program = new Command('revocation-server')
   .description('OAuth token revocation server: once it said a token is dead, nobody hears otherwise from it.')
   .version(packageVersion())
   .showHelpAfterError('(see --help)')
+  .configureHelp({
+    optionDescription: (option) =>
+      `${plain.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,
+  })
   .addHelpText(
     'after',
     '\nSettings come from the environment; `config check` shows them, docs/settings.md tells more.',

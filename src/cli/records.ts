@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Origin } from '../domain/audit.ts';
 import type { Facts, Store } from '../domain/store.ts';
 import { Refusal } from '../http/refusal.ts';
+import { toLines } from './lines.ts';
 import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
@@ -28,7 +29,7 @@ export interface Records<Item> {
   readonly summaryOf: (item: Item) => string;
 }
 
-/** Output: one object as lines of `name value`, or as JSON. */
+/** Output: one object as lines, or as JSON. */
 export function printer(process: NodeJS.Process) {
   const say = (line: string) => process.stdout.write(`${line}\n`);
   return {
@@ -104,11 +105,8 @@ export function throwUnknown({ noun, key }: { readonly noun: string; readonly ke
   throw new Refusal('not_found', `There is no ${noun} ${called}. \`${noun} list\` shows them all.`);
 }
 
+const shownOnce = 'The secret is shown this once; keep it where secrets are kept.';
+
 function toText(wire: Record<string, unknown>): string {
-  const lines = Object.entries(wire).map(
-    ([name, value]) => `${name.padEnd(28)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  if ('client_secret' in wire)
-    lines.push('', 'The secret is shown this once; keep it where secrets are kept.');
-  return lines.join('\n');
+  return 'client_secret' in wire ? `${toLines(wire)}\n\n${shownOnce}` : toLines(wire);
 }

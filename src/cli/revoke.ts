@@ -12,6 +12,7 @@ import { badParameter, Refusal } from '../http/refusal.ts';
 import { withNames } from '../http/refused-requests.ts';
 import { readOrder } from '../http/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../http/revocation-wire.ts';
+import { toLines } from './lines.ts';
 import { withoutAbsent } from './options.ts';
 import { withStore } from './with-store.ts';
 
@@ -72,7 +73,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
         const read = await readOrder(store, policy, body, origin);
         const say = (wire: object) => {
           const told = { ...wire, notes: [...(wire as Noted).notes, ...remedyOf(read.order)] };
-          process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toText(told)}\n`);
+          process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toLines(told)}\n`);
         };
         process.stderr.write(await hintOfNamespace(store, policy, read.order));
         if (body.dry_run) return say(await previewOrder(parts, read.order));
@@ -165,15 +166,4 @@ function remedyOf({ target }: RevokeOrder): readonly string[] {
 /** As a shell takes it back. */
 function quoted(id: string): string {
   return /^[\w.:/@%+-]+$/.test(id) ? id : `'${id.replaceAll("'", `'\\''`)}'`;
-}
-
-function toText(wire: object): string {
-  return Object.entries(wire)
-    .flatMap(([name, value]) =>
-      // Notes are read by people: a line each.
-      name === 'notes'
-        ? (value as readonly string[]).map((note, n) => `${(n === 0 ? name : '').padEnd(16)} ${note}`)
-        : `${name.padEnd(16)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-    )
-    .join('\n');
 }

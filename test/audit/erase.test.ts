@@ -178,7 +178,8 @@ testEachDatabase('a question that an erasure overtakes sees what stands in its p
     // Another process erases after the question has begun, and before it has looked the token up.
     if (!hasErased) {
       const env = { DATABASE_URL: app.database.url, SEAL_KEY_FILE: keys.path };
-      execFileSync(process.execPath, ['dist/src/cli/main.js', 'audit', 'erase', '--subject', alice], { env });
+      const command = ['audit', 'erase', '--subject', alice, '--confirm', alice];
+      execFileSync(process.execPath, ['dist/src/cli/main.js', ...command], { env });
       hasErased = true;
     }
     return facts.token(digest) ? null : facts.standing(signed).coveredBy.length;

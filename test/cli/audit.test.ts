@@ -142,7 +142,11 @@ testEachStore('purge --dry-run counts, purge deletes, audit erase says what it t
   t.regex(purged.stdout, table);
   t.regex(purged.stderr, /^purging \[#{30}\] 100% 0\/0/);
   t.like(await store.findEvent(4), { action: 'purge', channel: 'cli' });
-  const erased = await run('audit', 'erase', '--subject', 'user-2');
+  const unconfirmed = await run('audit', 'erase', '--subject', 'user-2', '--confirm', 'user-1');
+  t.is(unconfirmed.code, 1);
+  t.regex(unconfirmed.stderr, /^Nothing was erased\..* --confirm\.\n$/);
+  t.like(await store.findEvent(2), { userId: 'user-2' });
+  const erased = await run('audit', 'erase', '--subject', 'user-2', '--confirm', 'user-2');
   t.regex(
     erased.stdout,
     /^audit_events +1\nsessions +0\ntokens +0\nrevocations +0\ntokens_left +0\nsessions_left +0\n$/,

@@ -30,7 +30,10 @@ testEachDatabase('revoke --client wants its id typed out, and shows what it woul
   const refused = await run(app, args);
   t.is(refused.code, 1);
   t.regex(refused.stderr, /confirm is missing/);
-  t.regex(refused.stdout, /"tokens":1/);
+  t.regex(
+    refused.stdout,
+    /^would_end\.tokens +1\nwould_end\.complete +true\nwould_end\.by_client +client_id web, tokens 1\n/m,
+  );
   t.regex(refused.stdout, /^notes +Only registered.*\n( {17}\S.*\n)+ {17}Suspend it: client disable web\n$/m);
   t.regex(refused.stderr, /^To do it, add: --confirm web$/m);
   t.true(await app.isActive(token));

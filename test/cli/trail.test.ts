@@ -108,7 +108,8 @@ testEachStore('every command that changes or is refused something is an event', 
     ['audit export --through 3', [{ action: 'audit_exported' }]],
     ['audit proof 1', [{ action: 'audit_read', metadata: { view: 'proof', id: '1', filters: {} } }]],
     ['audit proof 999', [refused('not_found', 'audit proof')]],
-    ['audit erase --subject u1', [{ action: 'erase' }, { action: 'erase' }]],
+    ['audit erase --subject u1', [refused('confirmation_required', 'audit erase')]],
+    ['audit erase --subject u1 --confirm u1', [{ action: 'erase' }, { action: 'erase' }]],
   ];
   for (const [line, told] of lines) {
     const head = await store.findEventHead();

@@ -1,0 +1,36 @@
+// What an object of the API says, for people: a line for each member, those of an object in it by `name.member`.
+
+/** Lines of `name value`, names padded to the longest; of a list whose items are no single words, a line each. */
+export function toLines(object: object): string {
+  const lines = linesOf(object, '');
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join('\n');
+}
+
+type Line = readonly [name: string, text: string];
+
+function linesOf(object: object, prefix: string): Line[] {
+  return Object.entries(object).flatMap(([member, value]: [string, unknown]): Line[] => {
+    const name = `${prefix}${member}`;
+    if (Array.isArray(value)) {
+      const texts = value.map(textOf);
+      const areWords = texts.every((text) => !text.includes(' '));
+      return areWords
+        ? [[name, texts.join(' ') || 'none']]
+        : texts.map((text, n) => [n === 0 ? name : '', text]);
+    }
+    return isObject(value) && prefix === '' ? linesOf(value, `${name}.`) : [[name, textOf(value)]];
+  });
+}
+
+function textOf(value: unknown): string {
+  if (value === null) return 'none';
+  if (!isObject(value)) return String(value);
+  return Object.entries(value)
+    .map(([name, member]) => `${name} ${textOf(member)}`)
+    .join(', ');
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
