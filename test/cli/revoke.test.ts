@@ -34,7 +34,7 @@ testEachDatabase('revoke --client wants its id typed out, and shows what it woul
     refused.stdout,
     /^would_end\.tokens +1\nwould_end\.complete +true\nwould_end\.by_client +client_id web, tokens 1\n/m,
   );
-  t.regex(refused.stdout, /^notes +Only registered.*\n( {17}\S.*\n)+ {17}Suspend it: client disable web\n$/m);
+  t.regex(refused.stdout, /^notes +Only registered.*\n( {28}\S.*\n)+ {28}Suspend it: client disable web\n$/m);
   t.regex(refused.stderr, /^To do it, add: --confirm web$/m);
   t.true(await app.isActive(token));
   t.is((await run(app, [...args, '--confirm', 'web'])).code, 0);
