@@ -2,8 +2,8 @@
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import { dirname, join } from 'node:path';
+import { isCidr } from './addresses.ts';
 import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
 import { weaknessOf } from './config/weak-secret.ts';
@@ -276,23 +276,6 @@ function besideDatabase(databaseUrl: string, file: string): string {
 
 function isIssuerName(text: string): boolean {
   return text.length <= 512 && text !== everyIssuer;
-}
-
-function isCidr(text: string): boolean {
-  const [address = '', bits] = text.split('/');
-  const widest = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
-  return widest > 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest));
-}
-
-/** The peers whose word about a request's origin is believed. */
-export function trustedPeers(cidrs: readonly string[]): BlockList {
-  const peers = new BlockList();
-  for (const cidr of cidrs) {
-    const [address = '', bits] = cidr.split('/');
-    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-    peers.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
-  }
-  return peers;
 }
 
 /** What is mounted, or may be. */

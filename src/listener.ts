@@ -1,8 +1,10 @@
 // A port that the server listens at: its limits, and how it is let go without a request being lost.
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import {
   answerUnreadable,
+  type Connection,
   headerBytesMax,
   headersTimeoutMs,
   refuseConnect,
@@ -18,9 +20,6 @@ const connectionsMax = 10_000;
 /** How often it is looked, while draining, which connections have nothing more to say. */
 const idleIntervalMs = 250;
 
-/** Node has no public name for the answer that is under way on a connection. */
-type Connection = Socket & { readonly _httpMessage?: ServerResponse | null };
-
 export class Listener {
   readonly #server: Server;
   readonly #connections = new Set<Connection>();
@@ -33,10 +32,10 @@ export class Listener {
   ): Promise<Listener> {
     const listener = new Listener(handle, Math.ceil(connectionsMax / workers));
     const server = listener.#server;
-    await new Promise<void>((resolve, reject) => {
-      // Also where it is the look-up of HOST that fails.
-      server.once('error', (error) => reject(Object.assign(error, { syscall: 'listen' })));
-      server.listen(port, host, resolve);
+    server.listen(port, host);
+    // Also where it is the look-up of HOST that fails.
+    await once(server, 'listening').catch((error) => {
+      throw Object.assign(error, { syscall: 'listen' });
     });
     return listener;
   }

@@ -1,8 +1,9 @@
 // The server as a thing that can be started and stopped: store, application, listeners, upkeep.
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { trustedPeers } from './addresses.ts';
 import { createApp } from './app.ts';
-import { type Config, trustedPeers } from './config.ts';
+import type { Config } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import type { Counts, OtherWorkers } from './http/metrics.ts';

@@ -3,7 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { ConfigError, readConfig, trustedPeers } from '../src/config.ts';
+import { trustedPeers } from '../src/addresses.ts';
+import { ConfigError, readConfig } from '../src/config.ts';
 
 const production = {
   NODE_ENV: 'production',
@@ -83,6 +84,8 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL is not one of its values'],
     [{ LOG_FORMAT: 'xml' }, 'LOG_FORMAT is not one of its values'],
     [{ TRUST_PROXY: '10.0.0.0/8,proxy.example' }, 'TRUST_PROXY has an entry of the wrong form'],
+    [{ TRUST_PROXY: '10.0.0.0/8/24' }, 'TRUST_PROXY has an entry of the wrong form'],
+    [{ TRUST_PROXY: '::ffff:10.0.0.1' }, 'TRUST_PROXY has an entry of the wrong form'],
     [{ TRUST_PROXY: '10.0.0.0/33' }, 'TRUST_PROXY has an entry of the wrong form'],
     [{ LOGOUT_ALIASES: 'api/logout' }, 'LOGOUT_ALIASES has an entry of the wrong form'],
     [{ LOGOUT_ALIASES: '/v1/logout' }, 'LOGOUT_ALIASES has an entry of the wrong form'],

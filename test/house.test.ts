@@ -76,7 +76,14 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/config/': ['src/config.ts'],
   'src/jwt/': ['src/domain/', 'src/short-memory.ts'],
   'src/store/': ['src/domain/'],
-  'src/http/': ['src/domain/', 'src/jwt/', 'src/short-memory.ts', 'src/local-url.ts', 'src/package-root.ts'],
+  'src/http/': [
+    'src/addresses.ts',
+    'src/domain/',
+    'src/jwt/',
+    'src/short-memory.ts',
+    'src/local-url.ts',
+    'src/package-root.ts',
+  ],
   'src/upkeep/': ['src/domain/', 'src/store/', 'src/config.ts'],
   'src/workers/': ['src/config.ts', 'src/http/'],
 };

@@ -9,7 +9,7 @@ import { eraseSubject } from '../domain/erase-subject.ts';
 import { exportEvents } from '../domain/export-trail.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import { proveEvent } from '../domain/trail-proof.ts';
-import { Refusal } from '../http/refusal.ts';
+import { badParameter, Refusal } from '../http/refusal.ts';
 import { storedSeals } from '../upkeep/read-trail.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
 import { sealAndSend } from '../upkeep/trail-work.ts';
@@ -53,6 +53,7 @@ export function auditCommand(process: NodeJS.Process): Command {
         if (!event) throw new Refusal('not_found', 'There is no such event.');
         if (!seal) throw new Refusal('not_found', 'The event is not sealed yet. Run: audit seal');
         const leaves = await store.upkeep.listLeaves(seal.first, seal.last);
+        if (leaves.length !== seal.last - seal.first + 1) throw new Refusal('not_found', incomplete);
         await recordReading(store, origin, 'audit_read', {}, { view: 'proof', id: String(seq) });
         say(JSON.stringify(proveEvent(event, leaves, seal), null, 2));
       }),
@@ -70,6 +71,7 @@ export function auditCommand(process: NodeJS.Process): Command {
         const { format, after } = options;
         const head = await store.findEventHead();
         const through = Math.min(options.through ?? head, head);
+        if (after > through) throw badParameter('--after', 'is after the end of the export');
         const out = options.out === undefined ? process.stdout : await openFile(options.out, after > 0);
         await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
         const progress = new Progress(process.stderr, 'exporting', through - after);
@@ -128,6 +130,7 @@ export function auditCommand(process: NodeJS.Process): Command {
   return command;
 }
 
+const incomplete = 'Other events of its range are missing, so nothing can be proven. Run: audit verify';
 const unconfirmed =
   'Nothing was erased. It cannot be undone: to do it, give the user id once more, by --confirm.';
 

@@ -87,6 +87,7 @@ export interface UpkeepStore {
   /** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
   findSealedBefore(before: number): Promise<number>;
   countEventsThrough(seq: number): Promise<number>;
+  /** Deletes whole sealed ranges up to there, of `limit` events in all, or a single one that is larger. */
   purgeEventsThrough(seq: number, limit: number): Promise<Purged>;
 
   /** Deletes what is personal of this user in at most `limit` events; resolves to how many. */

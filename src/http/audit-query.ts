@@ -1,9 +1,9 @@
 // The filters that all views of the audit trail share.
 import { isIP } from 'node:net';
+import { plainAddress } from '../addresses.ts';
 import { isReason } from '../domain/reasons.ts';
 import type { EventFilter } from '../domain/store.ts';
 import { actorKinds, auditActions } from '../domain/vocabulary.ts';
-import { plainAddress } from './context.ts';
 import { idLengthMax } from './members.ts';
 import { type Query, readInterval } from './query.ts';
 import { badParameter } from './refusal.ts';

@@ -1,7 +1,5 @@
 // What a request carries through the middleware: its id, its address, and where its answer's errors belong.
 import { randomUUID } from 'node:crypto';
-import type { BlockList } from 'node:net';
-import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type { Actor, Origin } from '../domain/audit.ts';
@@ -108,40 +106,4 @@ export function dropChosenNames(ctx: Context): void {
   const isRisky = body === null ? state.requestId.length >= secretLengthMin : body.includes(state.requestId);
   if (isRisky) state.requestId = randomUUID();
   if (longWord.test(ctx.get('user-agent'))) state.userAgent = null;
-}
-
-/**
- * The caller's address: the direct peer, or the last address that trusted proxies did not add to
- * X-Forwarded-For themselves.
- */
-export function addressOf(peer: string, forwardedFor: string, trusted: BlockList): string {
-  let address = plainAddress(peer);
-  if (forwardedFor === '') return address;
-  const hops = forwardedFor.split(',').map((hop) => plainAddress(withoutPort(hop.trim())));
-  while (hops.length > 0 && isTrusted(address, trusted)) {
-    const hop = hops.pop() as string;
-    if (isIP(hop) === 0) break;
-    address = hop;
-  }
-  return address;
-}
-
-export function isTrusted(address: string, trusted: BlockList): boolean {
-  return isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
-}
-
-/** Some gateways add the port they were called from, and then brackets to IPv6 addresses. */
-function withoutPort(hop: string): string {
-  const [, ipv6, ipv4] = /^(?:\[([^\]]+)\](?::\d+)?|(\d+(?:\.\d+){3}):\d+)$/.exec(hop) ?? [];
-  return ipv6 ?? ipv4 ?? hop;
-}
-
-/**
- * An address in its one writing (RFC 5952), without the zone, which means something to its own machine only. IPv4
- * addresses in IPv6 clothes are IPv4 addresses; what is no address stays as it is.
- */
-export function plainAddress(address: string): string {
-  if (!address.includes(':') || !isIPv6(address)) return address;
-  const plain = new SocketAddress({ address, family: 'ipv6' }).address;
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
 }

@@ -1,16 +1,19 @@
 // Events that callers can cause at will (failed authentications, tokens nobody knows, refused requests). The
-// first few of an action, address and caller in a minute are written singly, the rest as one event with a
+// first few of an action, network and caller in a minute are written singly, the rest as one event with a
 // count, so that a flood fills no disk and a full trail never turns the kill switch off.
+import { networkOf } from '../addresses.ts';
 import { type Actor, eventOf, type NewEvent, systemOrigin } from '../domain/audit.ts';
 import { recordEvents, type Store } from '../domain/store.ts';
 
 const singlyPerMinute = 10;
 const minuteMs = 60_000;
-/** Distinct floods remembered per minute; beyond it the address is left out. */
+/** Distinct floods remembered per minute; beyond it the network is left out. */
 const floodsMax = 10_000;
 
 interface Tally {
   readonly event: NewEvent;
+  /** Of all of them; null when they came from several. */
+  ip: string | null;
   seen: number;
 }
 
@@ -27,11 +30,12 @@ export class FloodRecorder {
 
   /** Resolves when the event is durable, or at once when it is only counted. */
   async record(event: NewEvent): Promise<void> {
-    const address = this.#tallies.size < floodsMax ? (event.ip ?? '') : '';
-    const key = JSON.stringify([event.action, address, event.actor, event.metadata.code]);
-    const tally = this.#tallies.get(key) ?? { event, seen: 0 };
+    const network = this.#tallies.size < floodsMax ? networkOf(event.ip ?? '') : '';
+    const key = JSON.stringify([event.action, network, event.actor, event.metadata.code]);
+    const tally = this.#tallies.get(key) ?? { event, ip: event.ip, seen: 0 };
     this.#tallies.set(key, tally);
     tally.seen += 1;
+    if (tally.ip !== event.ip) tally.ip = null;
     if (tally.seen <= singlyPerMinute) {
       await recordEvents(this.#store, [event], 'unvouched');
     }
@@ -41,8 +45,8 @@ export class FloodRecorder {
   async flush(): Promise<void> {
     const events = [...this.#tallies.values()]
       .filter((tally) => tally.seen > singlyPerMinute)
-      .map(({ event, seen }) =>
-        eventOf({ ...systemOrigin, ip: event.ip, actor: actorOf(event) }, event.action, {
+      .map(({ event, ip, seen }) =>
+        eventOf({ ...systemOrigin, ip, actor: actorOf(event) }, event.action, {
           reason: event.reason,
           count: seen - singlyPerMinute,
           metadata: 'code' in event.metadata ? { code: event.metadata.code } : {},
@@ -61,9 +65,10 @@ export class FloodRecorder {
 
   /** What could not be written counts towards the next minute; what was written singly is not told again. */
   #countAgain(counted: ReadonlyMap<string, Tally>): void {
-    for (const [key, { event, seen }] of counted) {
+    for (const [key, { event, ip, seen }] of counted) {
       if (seen <= singlyPerMinute) continue;
-      const tally = this.#tallies.get(key) ?? { event, seen: 0 };
+      const tally = this.#tallies.get(key) ?? { event, ip, seen: 0 };
+      if (tally.ip !== ip) tally.ip = null;
       tally.seen = Math.max(tally.seen, singlyPerMinute) + seen - singlyPerMinute;
       this.#tallies.set(key, tally);
     }

@@ -1,10 +1,10 @@
 // Members that several /v1 bodies share, with their bounds.
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { plainAddress } from '../addresses.ts';
 import { clientIdSyntax } from '../domain/clients.ts';
 import { hasExactNumbers, isShallow } from '../domain/jwt-shape.ts';
 import { everyIssuer } from '../domain/targets.ts';
-import { plainAddress } from './context.ts';
 
 export const idLengthMax = 255;
 const uriLengthMax = 512;

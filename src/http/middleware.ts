@@ -3,10 +3,11 @@
 // endpoints is as much as what the layer does.
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
+import { addressOf } from '../addresses.ts';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import { parseBasic } from './auth-methods/secret.ts';
-import { addressOf, bearerOf, type Context, type Next, protect, requestIdOf } from './context.ts';
+import { bearerOf, type Context, type Next, protect, requestIdOf } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './metrics.ts';
 import { type Overload, retryAfterSeconds } from './overload.ts';

@@ -1,10 +1,10 @@
 // From the body of a revocation to an order of the domain: who may give it, which target it names.
 import { hash } from 'node:crypto';
 import type { Origin } from '../domain/audit.ts';
-import { digestOf } from '../domain/claims.ts';
+import { digestOf, type RegisteredToken } from '../domain/claims.ts';
 import { type Asker, type Client, holds, issuersOf, reaches } from '../domain/clients.ts';
 import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
-import { parseJwt } from '../domain/jwt-shape.ts';
+import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import type { OnceKey } from '../domain/once.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -20,6 +20,8 @@ import { type RevocationBody, type TargetBody, targetOfBody } from './revocation
 
 export interface ReadOrder {
   readonly order: RevokeOrder;
+  /** Whose the target is: issuers, all of which the caller must reach. */
+  readonly owners: readonly string[];
   /** What the caller may type out to confirm. */
   readonly typedIds: readonly string[];
 }
@@ -38,6 +40,7 @@ export async function readOrder(
     only,
     end = null,
     signedEnd,
+    owners = [target.issuer],
     typedIds,
   } = await resolveTarget(store, policy, body.target);
   const isCode = isReason(body.reason);
@@ -59,6 +62,7 @@ export async function readOrder(
       },
       action: 'bulk_revoke',
     },
+    owners,
     typedIds,
   };
 }
@@ -69,6 +73,7 @@ interface Resolved {
   readonly only: Restriction;
   readonly end?: number;
   readonly signedEnd?: number;
+  readonly owners?: readonly string[];
   readonly typedIds: readonly string[];
 }
 
@@ -122,22 +127,32 @@ async function resolveToken(
   const ids = new Set([id, byString?.tokenDigest ?? id]);
   const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
   // Of what a digest alone names nobody knows that it is no JWT, whatever was registered.
-  const known = token === undefined ? [] : [byString, bySignature].filter((found) => found !== undefined);
-  const ends = known.map(endOfRegistered);
+  const registered = [byString, bySignature].filter((found) => found !== undefined);
+  const ends = token === undefined ? [] : registered.map(endOfRegistered);
   const signedEnd = jwt && signedEndOf(jwt, policy.lifetimeDaysMax);
   return {
     target: target as Target,
     further,
     only: unrestricted,
+    owners: ownersOf(registered, jwt),
     typedIds: [],
     ...(ends.length > 0 && { end: Math.max(...ends) }),
     ...(typeof signedEnd === 'number' && { signedEnd }),
   };
 }
 
+const nobody = '';
+
+/** Whoever registered it, and the issuer that a JWT names: no other can have signed it. */
+function ownersOf(registered: readonly RegisteredToken[], jwt: UntrustedJwt | undefined): string[] {
+  const owners = new Set(registered.map(({ issuer }) => issuer));
+  if (typeof jwt?.payload.iss === 'string') owners.add(jwt.payload.iss);
+  return owners.size === 0 ? [nobody] : [...owners];
+}
+
 /** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */
-export function demandRevoke(client: Asker, target: Target, policy: Policy): void {
-  if (!reaches(client, target.issuer))
+export function demandRevoke(client: Asker, { order: { target }, owners }: ReadOrder, policy: Policy): void {
+  if (!owners.every((owner) => reaches(client, owner)))
     throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");
   if (holds(client, 'revoke:any')) return;
   const permission: Permission = `revoke:${target.kind}`;
@@ -145,8 +160,9 @@ export function demandRevoke(client: Asker, target: Target, policy: Policy): voi
     throw new Refusal('insufficient_permission', `this needs the permission revoke:any or ${permission}`);
   if (target.issuer === everyIssuer)
     throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
-  if (target.kind !== 'token' && !issuersOf(client, policy).includes(target.issuer))
-    throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
+  const own = issuersOf(client, policy);
+  if (!owners.every((owner) => own.includes(owner)))
+    throw new Refusal('issuer_not_allowed', 'the target does not belong to an issuer of this client');
 }
 
 /** draft-ietf-httpapi-idempotency-key-header: a string, quoted as structured fields are, or bare. */

@@ -44,7 +44,7 @@ export function handleRevocations(parts: RevocationsParts) {
       const origin = originOf(ctx, caller.actor);
       const read = await readOrder(store, policy, body, origin);
       await withNames(namedBy(read.order), async () => {
-        demandRevoke(caller, read.order.target, policy);
+        demandRevoke(caller, read, policy);
         if (body.dry_run) {
           respond(ctx, 200, await previewOrder(parts, read.order));
           return;

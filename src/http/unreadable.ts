@@ -73,14 +73,31 @@ export function discardRest(request: IncomingMessage): void {
   request.resume();
 }
 
+/** Node has no public name for the answer that is under way on a connection. */
+export type Connection = Socket & { readonly _httpMessage?: ServerResponse | null };
+
 /** What Node says of it, with what it has just read. */
 type Unreadable = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
 export function answerUnreadable(error: Unreadable, socket: Socket): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && patient.has(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const answer = (socket as Connection)._httpMessage;
+  // It came behind a whole request, which gets its answer; nothing after it does.
+  if (answer?.req.complete) {
+    endAfter(answer, socket);
+    return;
+  }
+  // No second answer can begin within the first.
+  if (answer?.headersSent) return void socket.destroy();
   const [status, text] = whyUnreadable(error);
   endWith(socket, status, text);
+}
+
+/** `Connection: close` goes with the answer, unless that has begun. */
+function endAfter(answer: ServerResponse, socket: Socket): void {
+  answer.shouldKeepAlive = false;
+  if (answer.headersSent) answer.once('finish', () => socket.destroySoon());
 }
 
 /** RFC 9110 §9.3.6 is for proxies. */

@@ -55,7 +55,7 @@ export async function applyIssuerChange(db: Knex, change: IssuerChange): Promise
 
 /** Thumbprints of the keys that this issuer has ever named so. */
 export async function listThumbprints(db: Knex, issuer: string, kid: string): Promise<string[]> {
-  return db('issuer_keys').where({ issuer, kid }).pluck('thumbprint');
+  return db('issuer_keys').where({ issuer, kid }).orderBy('thumbprint').pluck('thumbprint');
 }
 
 export async function insertIssuerKeys(db: Knex, keys: readonly IssuerKey[], now: number): Promise<void> {

@@ -166,12 +166,24 @@ export async function countEventsThrough(db: Knex, seq: number): Promise<number>
   return countOf(db('audit_events').where('seq', '<=', seq));
 }
 
+/** Sealed ranges go whole, as many as hold `limit` events together, but one at least: of half a range nothing is proven. */
 export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<Purged> {
   return withPass(writer, async (tx) => {
-    const seqs = await tx('audit_events').where('seq', '<=', seq).orderBy('seq').limit(limit).pluck('seq');
-    const purged: number = seqs.length === 0 ? 0 : await tx('audit_events').whereIn('seq', seqs).delete();
-    return { purged, isDone: seqs.length < limit };
+    const first = await extremeOf(tx('audit_events').min({ seq: 'seq' }));
+    if (first === null || first > seq) return { purged: 0, isDone: true };
+    const ends = () => tx('audit_seals').whereBetween('last_seq', [first, seq]);
+    const several = ends().where('last_seq', '<', first + limit);
+    const last =
+      (await extremeOf(several.max({ seq: 'last_seq' }))) ??
+      (await extremeOf(ends().min({ seq: 'last_seq' })));
+    if (last === null) return { purged: 0, isDone: true };
+    const purged: number = await tx('audit_events').where('seq', '<=', last).delete();
+    return { purged, isDone: last === seq };
   });
+}
+
+async function extremeOf(query: Knex.QueryBuilder): Promise<number | null> {
+  return ((await query.first()) as { seq: number | null }).seq;
 }
 
 async function countOf(query: Knex.QueryBuilder): Promise<number> {

@@ -194,7 +194,7 @@ export async function listBearers(
   if (target.kind !== 'token' && target.issuer !== everyIssuer) query.andWhere('issuer', target.issuer);
   switch (target.kind) {
     case 'token':
-      return pageByExpiry(query.andWhere('digest', Buffer.from(target.id, 'hex')), after, limit);
+      return pageByExpiry(query.andWhere(isNamed(Buffer.from(target.id, 'hex'))), after, limit);
     case 'key':
       return { tokens: [], next: null };
     case 'grant':
@@ -210,6 +210,14 @@ export async function listBearers(
     default:
       return target.kind satisfies never;
   }
+}
+
+/** By its string, or as a JWT by its signing input. */
+function isNamed(digest: Buffer): Knex.QueryCallback {
+  return (rows) =>
+    void rows
+      .where('digest', digest)
+      .orWhere((jwts) => void jwts.where('token_digest', digest).whereRaw('token_digest <> digest'));
 }
 
 type Query = Knex.QueryBuilder<TokenRow>;

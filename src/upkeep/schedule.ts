@@ -71,18 +71,23 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
   };
 }
 
-/** Runs `job` again and again, never twice at once. An interval of 0 means never. */
+/** However short the life of a process is, the first time comes soon. */
+const firstMsMax = 60_000;
+
+/** Runs `job`, which sees to its own errors, again and again, never twice at once. An interval of 0 means never. */
 function every(intervalMs: number, job: () => Promise<void>): () => Promise<void> {
   if (intervalMs === 0) return async () => {};
-  let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    running ??= job().finally(() => {
-      running = undefined;
-    });
-  }, intervalMs);
-  timer.unref();
+  const ending = new AbortController();
+  const rest = (ms: number) => setTimeout(ms, undefined, { ref: false, signal: ending.signal });
+  const run = async () => {
+    for (let ms = Math.min(intervalMs, firstMsMax); ; ms = intervalMs) {
+      await rest(ms);
+      await job();
+    }
+  };
+  const ended = run().catch(() => {});
   return async () => {
-    clearInterval(timer);
-    await running;
+    ending.abort();
+    await ended;
   };
 }

@@ -89,6 +89,21 @@ testEachDatabase('a key that an issuer has not used before is an event, once', a
   );
 });
 
+testEachDatabase('addresses of one IPv6 network are counted together', async (t, app) => {
+  const flood = await app.another({ TRUST_PROXY: '127.0.0.1' });
+  for (let n = 1; n <= 14; n++) {
+    const headers = { 'x-forwarded-for': `2001:db8::${n}` };
+    await flood.form('/revoke', { token: 'x' }, ['nobody', 'w'.repeat(43)], { headers });
+  }
+  await flood.form('/revoke', { token: 'x' }, ['nobody', 'w'.repeat(43)], {
+    headers: { 'x-forwarded-for': '2001:db8:1::1' },
+  });
+  await flood.stop();
+  const told = (await app.events('client_auth_failed')).map(({ ip, count }) => [ip, count]);
+  const singly = Array.from({ length: 10 }, (_, n) => [`2001:db8::${n + 1}`, 1]);
+  t.deepEqual(told, [...singly, ['2001:db8:1::1', 1], [null, 4]]);
+});
+
 testEachDatabase(
   'what callers can cause at will is written singly ten times a minute, then counted, and never lost',
   async (t, app) => {

@@ -289,8 +289,10 @@ testEachStore(
   'a purge rests between two steps, not after the last and not once it is ended',
   async (t, database) => {
     const { clock, store, keys, policy } = await keptForAMonth(t, database);
-    await appendLogouts(store, 500);
-    await seal(store, keys);
+    for (const events of [120, 60, 150, 300]) {
+      await appendLogouts(store, events);
+      await seal(store, keys);
+    }
     clock.now += 40 * day * 1000;
     const [rests, ending]: [number[], AbortController] = [[], new AbortController()];
     const rest = async (stepMs: number) => {
@@ -298,11 +300,13 @@ testEachStore(
       ending.abort();
     };
     const cut = await purge(store, policy, systemOrigin, { rest, signal: ending.signal });
-    t.is(cut?.audit_events, 200);
+    t.is(cut?.audit_events, 120 + 60, 'as many whole ranges as make a step');
     t.is(rests.length, 1);
+    t.like(await verify(store, keys), { finding: null, purgedThrough: 180 });
     const whole = await purge(store, policy, systemOrigin, { rest });
-    t.is(whole?.audit_events, 300);
+    t.is(whole?.audit_events, 150 + 300);
     t.is(rests.length, 2);
+    t.like(await verify(store, keys), { finding: null, purgedThrough: 630 });
     t.true(rests.every((stepMs) => stepMs > 0));
   },
 );

@@ -1,6 +1,8 @@
 // The application without a server around it, for tests of what a running one cannot be brought to show.
+
+import { trustedPeers } from '../../src/addresses.ts';
 import { type App, type AppParts, createApp } from '../../src/app.ts';
-import { readConfig, trustedPeers } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
 import { exportEvents } from '../../src/domain/export-trail.ts';
 import { policyOf } from '../../src/domain/policy.ts';
 import type { Store } from '../../src/domain/store.ts';

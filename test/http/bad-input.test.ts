@@ -721,6 +721,36 @@ testEachDatabase('what is sent without waiting for an answer is judged after tha
   t.is((await text(many)).match(/"status":"alive"/g)?.length, 1000);
 });
 
+testEachDatabase('what is no HTTP behind a whole request does not take its answer', async (t, app) => {
+  const issuer = await app.addClient({ permissions: ['register'] });
+  const token = await app.register({ client_id: issuer.client_id });
+  const { hostname, port } = new URL(app.url);
+  const say = (path: string, type: string, framing: string, body: string) => {
+    const socket = connect(Number(port), hostname);
+    const headers = ['Host: x', `Authorization: ${authorization(issuer)}`, `Content-Type: ${type}`, framing];
+    socket.write(`POST ${path} HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
+    return socket;
+  };
+  const revoke = `token=${token}`;
+  const length = `Content-Length: ${revoke.length}`;
+  const answer = await text(say('/revoke', formType, length, `${revoke}GARBAGE\r\n\r\n`));
+  t.regex(answer, /^HTTP\/1\.1 200 .*Connection: close.*"status":"revoked"/s);
+  t.is(answer.split('HTTP/1.1').length, 2, 'and nothing is answered after it');
+
+  const lines = '{}\n'.repeat(200);
+  const chunk = `${lines.length.toString(16)}\r\n${lines}\r\n`;
+  const socket = say('/v1/tokens', 'application/x-ndjson', 'Transfer-Encoding: chunked', chunk);
+  let begun = '';
+  socket
+    .on('error', () => {})
+    .on('data', (data) => {
+      begun += data;
+      if (begun.includes('"index":199')) socket.write('GARBAGE\r\n');
+    });
+  await once(socket, 'close');
+  t.is(begun.split('HTTP/1.1').length, 2, 'nor in the middle of it');
+});
+
 testEachDatabase('who has sent all it has to say is answered all the same', async (t, app) => {
   const client = await app.addClient();
   const token = await app.register({ client_id: client.client_id });

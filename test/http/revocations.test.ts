@@ -1,4 +1,5 @@
 // /v1/revocations: every target, previews and confirmation, repeated orders, and the log.
+import { randomUUID } from 'node:crypto';
 import { digestOf } from '../../src/domain/claims.ts';
 import type { TestApp, TestClient } from '../helpers/app.ts';
 import { publicUrl } from '../helpers/app.ts';
@@ -8,6 +9,16 @@ const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });
 
 const base64urlDigest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
+
+/** That nobody signed. */
+const jwtOf = (iss: string) =>
+  [
+    { alg: 'ES256', typ: 'at+jwt' },
+    { iss, jti: randomUUID() },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .concat('c2ln')
+    .join('.');
 
 testEachDatabase(
   'POST /v1/revocations of a user ends what was issued until now, and nothing later',
@@ -213,6 +224,65 @@ testEachDatabase('POST /v1/revocations needs the permission for the kind and the
     t.is(reply.body.code, code);
   }
   t.is((await app.json('/v1/revocations', {})).status, 401);
+});
+
+testEachDatabase("revoke:token reaches tokens of the client's own issuers only", async (t, app) => {
+  const [own, other] = ['https://own.example', 'https://other.example'];
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [own, other] });
+  const narrow = await app.addClient({ permissions: ['revoke:token'], issuers: [own] });
+  const registered = async (iss: string, token?: string) => {
+    const item = { token: token ?? app.newToken(), client_id: 'c1', token_use: 'access_token', iss };
+    const [iat, exp] = [app.seconds, app.seconds + 600];
+    t.is((await app.json('/v1/tokens', { ...item, iat, exp }, registrar)).status, 201);
+    return item.token;
+  };
+  const ask = async (target: object, dry_run = false) =>
+    (
+      await app.json(
+        '/v1/revocations',
+        { target: { kind: 'token', ...target }, reason: 'admin', dry_run },
+        narrow,
+      )
+    ).body;
+  const foreign = await registered(other);
+  const refused = await ask({ token: foreign });
+  t.like(refused, { status: 403, code: 'issuer_not_allowed' });
+  const { request_id: _, ...same } = refused;
+  for (const target of [
+    { token_digest: base64urlDigest(foreign) },
+    { token: app.newToken() },
+    { token_digest: base64urlDigest(app.newToken()) },
+    { token: jwtOf(other) },
+    { token: await registered(own, jwtOf(other)) },
+    { token: await registered(other, jwtOf(own)) },
+  ])
+    t.like(await ask(target), same, JSON.stringify(Object.keys(target)));
+  t.is((await ask({ token: foreign }, true)).status, 403, 'nor does it see what it may not do');
+  t.true(await app.isActive(foreign));
+  for (const target of [
+    { token: await registered(own) },
+    { token_digest: base64urlDigest(await registered(own)) },
+    { token: jwtOf(own) },
+    { token: await registered(own, jwtOf(own)) },
+  ])
+    t.is((await ask(target)).status, 'revoked');
+});
+
+testEachDatabase('a preview of one token counts it, by whichever of its names', async (t, app) => {
+  const ops = await operator(app);
+  const signed = jwtOf(publicUrl);
+  await app.register({ client_id: 'web', token: signed });
+  const opaque = await app.register({ client_id: 'web' });
+  for (const target of [
+    { token: opaque },
+    { token_digest: base64urlDigest(opaque) },
+    { token: signed },
+    { token_digest: base64urlDigest(signed) },
+  ]) {
+    const order = { target: { kind: 'token', ...target }, reason: 'admin', dry_run: true };
+    const { body } = await app.json('/v1/revocations', order, ops);
+    t.is(body.would_end.tokens, 1, JSON.stringify(Object.keys(target)));
+  }
 });
 
 testEachDatabase(

@@ -4,9 +4,10 @@
 import { hash, X509Certificate } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import { calculateJwkThumbprint, type JWK } from 'jose';
+import { isTrusted, plainAddress } from '../../addresses.ts';
 import type { Client } from '../../domain/clients.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
-import { type Context, isTrusted, plainAddress } from '../context.ts';
+import type { Context } from '../context.ts';
 import { isIdentifiedBy } from './certificate-identity.ts';
 import type { PresentedCertificate } from './credentials.ts';
 

@@ -1,0 +1,74 @@
+// Addresses of peers: whose they are, whose word about other addresses is believed, and how they are written.
+import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
+
+const groupsOfIPv6 = 8;
+
+/** An address, or a block such as 10.0.0.0/8. */
+export function isCidr(text: string): boolean {
+  const [address = '', bits, ...more] = text.split('/');
+  // Peers in IPv6 clothes are looked for as IPv4.
+  const isPlain = plainAddress(address) === address || !isIPv4(plainAddress(address));
+  const widest = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
+  return (
+    isPlain &&
+    more.length === 0 &&
+    widest > 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= widest))
+  );
+}
+
+/** The peers whose word about a request's origin is believed. */
+export function trustedPeers(cidrs: readonly string[]): BlockList {
+  const peers = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = '', bits] = cidr.split('/');
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+    peers.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+  }
+  return peers;
+}
+
+/**
+ * The caller's address: the direct peer, or the last address that trusted proxies did not add to
+ * X-Forwarded-For themselves.
+ */
+export function addressOf(peer: string, forwardedFor: string, trusted: BlockList): string {
+  let address = plainAddress(peer);
+  if (forwardedFor === '') return address;
+  const hops = forwardedFor.split(',').map((hop) => plainAddress(withoutPort(hop.trim())));
+  while (hops.length > 0 && isTrusted(address, trusted)) {
+    const hop = hops.pop() as string;
+    if (isIP(hop) === 0) break;
+    address = hop;
+  }
+  return address;
+}
+
+export function isTrusted(address: string, trusted: BlockList): boolean {
+  return isIP(address) !== 0 && trusted.check(address, isIPv4(address) ? 'ipv4' : 'ipv6');
+}
+
+/** Some gateways add the port they were called from, and then brackets to IPv6 addresses. */
+function withoutPort(hop: string): string {
+  const [, ipv6, ipv4] = /^(?:\[([^\]]+)\](?::\d+)?|(\d+(?:\.\d+){3}):\d+)$/.exec(hop) ?? [];
+  return ipv6 ?? ipv4 ?? hop;
+}
+
+/**
+ * An address in its one writing (RFC 5952), without the zone, which means something to its own machine only. IPv4
+ * addresses in IPv6 clothes are IPv4 addresses; what is no address stays as it is.
+ */
+export function plainAddress(address: string): string {
+  if (!address.includes(':') || !isIPv6(address)) return address;
+  const plain = new SocketAddress({ address, family: 'ipv6' }).address;
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(plain)?.[1] ?? plain;
+}
+
+/** One IPv6 host commands a whole /64. */
+export function networkOf(address: string): string {
+  if (!isIPv6(address)) return address;
+  const parts = address.split('::').map((part) => part.split(':').filter((group) => group !== ''));
+  const [head = [], tail = []] = parts;
+  const zeros = Array<string>(groupsOfIPv6 - head.length - tail.length).fill('0');
+  return [...head, ...zeros, ...tail].slice(0, groupsOfIPv6 / 2).join(':');
+}
