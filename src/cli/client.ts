@@ -91,7 +91,10 @@ export function clientCommand(process: NodeJS.Process): Command {
     .option('--tls-san-uri <uri>', 'URI in its certificate (tls_client_auth)')
     .option('--tls-san-ip <address>', 'IP address in its certificate (tls_client_auth)')
     .option('--tls-san-email <address>', 'e-mail address in its certificate (tls_client_auth)')
-    .option('--scope <scopes>', 'introspection shows it these scopes alone, separated by spaces')
+    .option(
+      '--scope <scopes>',
+      'signed introspection answers show it these scopes alone, separated by spaces',
+    )
     .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')

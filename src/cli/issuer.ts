@@ -115,7 +115,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
         const onFailure = (_issuer: string, text: string) => {
           problem = text;
         };
-        const keyRing = new KeyRing({ fetchJson, now: Date.now, onFailure, onKeys: () => {} });
+        const keyRing = new KeyRing({ fetchJson, now: Date.now, onFailure, onKeys: async () => {} });
         const keys = await keyRing.fresh(marked.issuer).catch(() => {
           throw new Refusal(
             'temporarily_unavailable',

@@ -86,7 +86,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
           });
           const outcome = await revokeTarget(store, policy, read.order);
           if (outcome.status === 'refused') throw badParameter(outcome.parameter, outcome.problem);
-          if ('seq' in outcome) say(outcomeToWire(read.order, outcome));
+          if ('seq' in outcome) say(outcomeToWire(outcome));
         });
       });
     });

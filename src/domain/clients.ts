@@ -64,14 +64,21 @@ export interface Caller extends Client {
   readonly isBearer: boolean;
   /** What it may reach is this issuer's data only; null: no such bound. */
   readonly onlyIssuer: string | null;
+  /** Which client of its issuer's a bearer is, as signed; null where it is none. */
+  readonly signedAs: { readonly issuer: string; readonly clientId: string } | null;
 }
 
 /** Whoever asks about tokens: a client as such, or a caller that may be bound to one issuer. */
-export type Asker = Client & Partial<Pick<Caller, 'onlyIssuer'>>;
+export type Asker = Client & Partial<Pick<Caller, 'onlyIssuer' | 'signedAs'>>;
 
 /** May it reach what belongs to this issuer? */
 export function reaches({ onlyIssuer = null }: Asker, issuer: string): boolean {
   return onlyIssuer === null || onlyIssuer === issuer;
+}
+
+/** The name under which a token of this issuer may be for it. */
+export function nameAt({ clientId, signedAs }: Asker, issuer: string): string {
+  return signedAs?.issuer === issuer ? signedAs.clientId : clientId;
 }
 
 /** The issuers it may register and revoke for: its own list, else ours alone. */
@@ -86,7 +93,7 @@ export function callerOf(client: Client): Caller {
   const known = callers.get(client);
   if (known) return known;
   const actor = { kind: 'client', id: client.clientId } as const;
-  const caller: Caller = { ...client, actor, isBearer: false, onlyIssuer: null };
+  const caller: Caller = { ...client, actor, isBearer: false, onlyIssuer: null, signedAs: null };
   callers.set(client, caller);
   return caller;
 }

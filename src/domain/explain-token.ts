@@ -43,7 +43,7 @@ export function explainToken(
       () => (callerId === null ? undefined : facts.client(callerId)),
     );
     const judged = verdict(claims, standing, now);
-    const isHidden = callerId !== null && !(caller && mayIntrospect(caller) && maySee(caller, claims));
+    const isHidden = callerId !== null && !(caller && mayIntrospect(caller) && maySee(facts, caller, claims));
     const dead = judged.active ? 'alive' : judged.why;
     const cause = dead === 'revoked' && isSuperseded(standing) ? 'superseded' : dead;
     const bears = (row: LoggedRevocation, { kind, issuer, id }: Target) =>

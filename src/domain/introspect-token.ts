@@ -1,7 +1,7 @@
 // Introspection (RFC 7662): is this token active, and may this caller know? Whoever may not know gets the
 // same answer as for a token that does not exist.
 import type { Claims } from './claims.ts';
-import { type Asker, holds, reaches } from './clients.ts';
+import { type Asker, holds, nameAt, reaches } from './clients.ts';
 import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
 import type { Facts, Store } from './store.ts';
 import { verdict } from './verdict.ts';
@@ -43,7 +43,7 @@ function judge(facts: Facts, now: number, caller: Asker, presented: Presented): 
   const [cover] = standing.coveredBy;
   if (cover && now < token.expiresAt)
     return { active: false, revoked: { claims: token, reason: cover.reason } };
-  if (!maySee(caller, token) || !verdict(token, standing, now).active) return inactive;
+  if (!maySee(facts, caller, token) || !verdict(token, standing, now).active) return inactive;
   const secondsLeft = Math.max(0, Math.floor((token.expiresAt - now) / 1000));
   return { active: true, claims: token, cacheMaxAge: Math.min(caller.cacheMaxAge, secondsLeft) };
 }
@@ -52,9 +52,17 @@ function judge(facts: Facts, now: number, caller: Asker, presented: Presented): 
  * RFC 7662 §4: an access token shows itself to its audience, a refresh token, which is no access token,
  * never to a resource server.
  */
-export function maySee(caller: Asker, token: KnownToken): boolean {
+export function maySee(facts: Facts, caller: Asker, token: KnownToken): boolean {
   if (!reaches(caller, token.issuer)) return false;
-  if (holds(caller, 'introspect:any') || token.clientId === caller.clientId) return true;
+  const name = nameAt(caller, token.issuer);
+  if (holds(caller, 'introspect:any') || token.clientId === name) return true;
   if (token.tokenUse === 'refresh_token') return token.registrar === caller.clientId;
-  return token.audience.some((name) => name === caller.clientId || caller.audiences.includes(name));
+  return audienceOf(facts, token).some((one) => one === name || caller.audiences.includes(one));
+}
+
+/** Of a token that names none, the one on its issuer's record. */
+function audienceOf(facts: Facts, { audience, issuer }: KnownToken): readonly string[] {
+  if (audience.length > 0) return audience;
+  const name = facts.issuer(issuer)?.defaultAudience;
+  return name == null ? [] : [name];
 }

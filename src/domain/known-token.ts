@@ -138,6 +138,18 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   return registered ? knownAs(registered, verification) : verification.token;
 }
 
+/**
+ * What is to be ended. A JWT whose registration contradicts its signature is active for nobody, but only as long as that
+ * registration is kept: as what it was signed it is ended all the same.
+ */
+export function findEndable(facts: Facts, presented: Presented): KnownToken | undefined {
+  const known = findKnownToken(facts, presented);
+  const { verification } = presented;
+  if (known || verification.kind !== 'verified') return known;
+  const { issuedFrom, claims, token } = verification;
+  return facts.isForgotten(issuedFrom, claims.expiresAt) ? undefined : token;
+}
+
 /** What a registered token is when it is presented, and verified so. */
 export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
   switch (verification.kind) {
@@ -160,7 +172,7 @@ export function knownAs(registered: RegisteredToken, verification: Verification)
  * said since which grant and session it belongs to.
  */
 export function findAgain(facts: Facts, presented: Presented, known: KnownToken): KnownToken {
-  return known.registrar === null ? (findKnownToken(facts, presented) ?? known) : known;
+  return known.registrar === null ? (findEndable(facts, presented) ?? known) : known;
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   type NewRevocation,
   safeIatAfter,
 } from './cutoffs.ts';
-import { endOf, findAgain, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Session } from './sessions.ts';
@@ -59,7 +59,7 @@ interface Proof {
 export async function logOut(store: Store, policy: Policy, request: LogoutRequest): Promise<LoggedOut> {
   const presented = [request.refresh, request.bearer].filter((token) => token !== null);
   const known = await store.ask(
-    (facts) => facts.together(...presented.map((token) => () => findKnownToken(facts, token))),
+    (facts) => facts.together(...presented.map((token) => () => findEndable(facts, token))),
     'unvouched',
   );
   const found = presented.flatMap((token, n) => (known[n] ? [{ presented: token, known: known[n] }] : []));

@@ -8,7 +8,6 @@ import {
   finalForToken,
   forever,
   isLimited,
-  type LoggedRevocation,
   laterEnd,
   type NewRevocation,
   openEnd,
@@ -39,6 +38,9 @@ export interface RevokeOrder {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
+/** What was ordered, as far as the answer repeats it: a repeated order may come to mean something else. */
+export type Ordered = Pick<RevokeOrder, 'target' | 'further' | 'only'>;
+
 /** Plain JSON, so that it can be kept for a repeated order. */
 export type TargetRevoked =
   | {
@@ -50,8 +52,9 @@ export type TargetRevoked =
       readonly cutoff: number;
       /** The first whole-second `iat` that survives; null when none does. */
       readonly safeIatAfter: number | null;
-      /** What the row says that was there before. */
-      readonly earlier?: Pick<LoggedRevocation, 'reason' | 'reasonText'>;
+      readonly ordered: Ordered;
+      /** Of the row that was there before, where one was. */
+      readonly cause: Pick<Cause, 'reason' | 'reasonText'>;
     }
   | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
 
@@ -68,7 +71,7 @@ export async function revokeTarget(
   const outcome = await store.write(once(key, (facts, now) => decideRevocation(facts, now, policy, order)));
   if (outcome.status !== 'already_revoked') return outcome;
   const row = await store.findRevocation(outcome.seq);
-  return row ? { ...outcome, earlier: { reason: row.reason, reasonText: row.reasonText } } : outcome;
+  return row ? { ...outcome, cause: { reason: row.reason, reasonText: row.reasonText } } : outcome;
 }
 
 export function decideRevocation(
@@ -88,10 +91,13 @@ export function decideRevocation(
   );
   const wasThere = earlier.every((row) => row !== undefined);
   const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
+  const { target, further, only } = order;
+  const { reason, reasonText } = order.cause;
+  const told = { ordered: { target, further, only }, cause: { reason, reasonText } };
   if (wasThere) {
     const { seq, revokedAt, cutoff } = earlier[0] as Revocation;
     const outcome = { status: 'already_revoked', seq, revokedAt, cutoff, safeIatAfter: null } as const;
-    return { outcome, effects: { events } };
+    return { outcome: { ...outcome, ...told }, effects: { events } };
   }
   const { cutoff } = rows[0] as NewRevocation;
   return {
@@ -101,6 +107,7 @@ export function decideRevocation(
       revokedAt: now,
       cutoff,
       safeIatAfter: isForGood ? null : safeIatAfter(cutoff),
+      ...told,
     }),
     effects: { revocations: rows, events },
   };

@@ -4,7 +4,7 @@ import { about, eventOf, type Origin } from './audit.ts';
 import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
 import { cutoffOf, endOfUnit, finalForToken, type NewRevocation } from './cutoffs.ts';
-import { endOf, findAgain, findKnownToken, type KnownToken, type Presented } from './known-token.ts';
+import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer } from './remains.ts';
 import type { Decision, Facts, Store } from './store.ts';
@@ -32,7 +32,7 @@ export interface RevokeRequest {
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
   // A public client has proved nothing (RFC 7009 §5).
   const line = request.caller.authMethod === 'none' ? 'unvouched' : 'vouched';
-  const known = await store.ask((facts) => findKnownToken(facts, request.presented), line);
+  const known = await store.ask((facts) => findEndable(facts, request.presented), line);
   if (!known) return { status: 'already_inactive', reason: 'token_not_found' };
   if (!mayRevoke(request.caller, known)) return { status: 'foreign' };
   return store.write((facts, now) => decide(facts, now, policy, request, known), line);

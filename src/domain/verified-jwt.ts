@@ -178,11 +178,9 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
   const { scope, scp, username, cnf, authorization_details, acr, auth_time, iat, nbf, aud } = payload;
   // A binding that cannot be read must not become none.
   if (cnf !== undefined && !isConfirmation(cnf)) throw new Malformed();
-  const isDpopBound = typeof cnf?.jkt === 'string';
   const members: Record<string, unknown> = {
     scope: toScope(scope) ?? toScope(scp),
     username: isId(username) ? username : undefined,
-    token_type: isDpopBound ? 'DPoP' : undefined,
     cnf,
     authorization_details: areAuthorizationDetails(authorization_details) ? authorization_details : undefined,
     acr: isId(acr) ? acr : undefined,

@@ -12,6 +12,23 @@ export type Form = ReadonlyMap<string, string>;
 export const bodyBytesMax = 65_536;
 const parametersMax = 64;
 
+/** Whichever are read of any form. */
+const parameters: ReadonlySet<string> = new Set([
+  'token',
+  'token_type_hint',
+  'refresh_token',
+  'logout_token',
+  'client_id',
+  'client_secret',
+  'client_assertion',
+  'client_assertion_type',
+  'user_id',
+  'userId',
+  'scope',
+  'reason',
+  'timestamp',
+]);
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads the form of a request; refuses every other kind of body. Written out, since it is read so often. */
@@ -93,8 +110,12 @@ function parseForm(body: Uint8Array): Form {
     const split = pair.indexOf('=');
     const name = formDecode(split < 0 ? pair : pair.slice(0, split));
     const value = split < 0 ? '' : formDecode(pair.slice(split + 1));
-    if (/[[\]]/.test(name))
-      throw badParameter(safeName(name.split('[')[0] ?? ''), 'must be a plain parameter, without brackets');
+    const [plain = ''] = name.split(/[[\]]/, 1);
+    if (plain !== name) {
+      // Parameters that nobody knows are ignored (RFC 6749 §3.2); one that is known must not get lost so.
+      if (!parameters.has(plain)) continue;
+      throw badParameter(plain, 'must be a plain parameter, without brackets');
+    }
     if (form.has(name)) throw badParameter(safeName(name), 'is repeated');
     form.set(name, value);
     if (form.size > parametersMax)

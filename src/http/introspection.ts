@@ -4,6 +4,7 @@ import type { Origin } from '../domain/audit.ts';
 import type { Claims } from '../domain/claims.ts';
 import type { Caller } from '../domain/clients.ts';
 import type { Introspection } from '../domain/introspect-token.ts';
+import { isObject } from '../domain/jwt-shape.ts';
 import { type ClientAuth, demand } from './client-auth.ts';
 import type { Context } from './context.ts';
 import type { DeadTokenRecorder } from './dead-token-recorder.ts';
@@ -50,13 +51,13 @@ export function leaveTrace(parts: TraceParts, introspection: Introspection, orig
 
 /** RFC 7662 §2.2; absent members are left out. Times are whole seconds there, and none later than the truth. */
 function membersOf(claims: Claims, cacheMaxAge: number): Answer {
-  const { scope, username, token_type, iat, exp, nbf, aud, ...others } = claims.members;
+  const { scope, username, token_type = typeOf(claims), iat, exp, nbf, aud, ...others } = claims.members;
   return {
     active: true,
     scope,
     client_id: claims.clientId ?? undefined,
     username,
-    token_type: claims.tokenUse === 'access_token' ? (token_type ?? 'Bearer') : undefined,
+    token_type: claims.tokenUse === 'access_token' ? token_type : undefined,
     exp: seconds(exp, Math.floor),
     iat: seconds(iat, Math.floor),
     nbf: seconds(nbf, Math.ceil),
@@ -69,6 +70,11 @@ function membersOf(claims: Claims, cacheMaxAge: number): Answer {
     token_use: claims.tokenUse,
     cache_max_age: cacheMaxAge,
   };
+}
+
+/** RFC 9449 §5: a token that is bound to a key is no bearer token. */
+function typeOf({ members: { cnf } }: Claims): string {
+  return isObject(cnf) && typeof cnf.jkt === 'string' ? 'DPoP' : 'Bearer';
 }
 
 function seconds(time: unknown, round: (value: number) => number): number | undefined {

@@ -50,11 +50,13 @@ export function readInterval(query: Query): { readonly from?: number; readonly t
 }
 
 /**
- * Milliseconds of an RFC 3339 time; NaN for anything else, also for a time whose year in UTC has not four digits: it
+ * Milliseconds of an RFC 3339 time, the next where it is finer: what was issued until then is covered, and intervals are
+ * half-open. NaN for anything else, also for a time whose year in UTC has not four digits: it
  * could not be written down again.
  */
 export function parseTime(text: string): number {
-  const ms = rfc3339.test(text) && isDay(text.slice(0, 10)) ? Date.parse(text) : Number.NaN;
+  const isTime = rfc3339.test(text) && isDay(text.slice(0, 10));
+  const ms = isTime ? Date.parse(text) + (/\.\d{3}0*[1-9]/.test(text) ? 1 : 0) : Number.NaN;
   return ms >= yearZero && ms <= forever ? ms : Number.NaN;
 }
 

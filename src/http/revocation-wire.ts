@@ -5,7 +5,7 @@ import type { Actor } from '../domain/audit.ts';
 import { forever, type LoggedRevocation, type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import { tokenBytesMax } from '../domain/presented-token.ts';
 import type { Preview } from '../domain/preview-revocation.ts';
-import type { RevokeOrder, TargetRevoked } from '../domain/revoke-target.ts';
+import type { Ordered, RevokeOrder, TargetRevoked } from '../domain/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
 import { digest, identifier, line, sha256, uri, userIdentifier } from './members.ts';
 import { parseTime } from './query.ts';
@@ -120,27 +120,28 @@ export function revocationToWire(row: LoggedRevocation): object {
 }
 
 /** The other keys that a kid has named. */
-function also({ further }: RevokeOrder): object {
+function also({ further }: Ordered): object {
   return further.length === 0 ? {} : { also: further.map((target) => targetToWire(target)) };
 }
 
 type Done = Extract<TargetRevoked, { seq: number }>;
 
-export function outcomeToWire(order: RevokeOrder, outcome: Done): object {
+export function outcomeToWire(outcome: Done): object {
   const isFinal = outcome.cutoff === forever;
-  const { reason, reasonText } = outcome.earlier ?? order.cause;
+  const { ordered } = outcome;
+  const { reason, reasonText } = outcome.cause;
   return {
     status: outcome.status,
     seq: outcome.seq,
     revoked_at: timeOf(outcome.revokedAt),
-    target: targetToWire(order.target, order.only),
-    ...also(order),
+    target: targetToWire(ordered.target, ordered.only),
+    ...also(ordered),
     final: isFinal,
     cutoff: isFinal ? null : timeOf(outcome.cutoff),
     safe_iat_after: outcome.safeIatAfter,
     reason,
     reason_text: reasonText,
-    notes: notesOf(order),
+    notes: notesOf(ordered),
   };
 }
 
@@ -176,7 +177,7 @@ export function previewToWire(
 }
 
 /** What whoever orders this must know. */
-function notesOf({ target }: RevokeOrder): string[] {
+function notesOf({ target }: Ordered): string[] {
   const notes = ['There is no undo: a revocation stays for as long as what it kills could live.'];
   if (target.kind === 'client')
     notes.push('The client itself is not suspended: its credentials with this server still work.');

@@ -4,7 +4,7 @@ import { type Caller, reaches } from '../domain/clients.ts';
 import type { OnceKey, Repeated } from '../domain/once.ts';
 import type { Policy } from '../domain/policy.ts';
 import { isReason } from '../domain/reasons.ts';
-import { namedBy, type RevokeOrder, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
+import { namedBy, revokeTarget, type TargetRevoked } from '../domain/revoke-target.ts';
 import type { RevocationFilter, Store } from '../domain/store.ts';
 import { type Target, type TargetKind, targetKey, targetKinds } from '../domain/targets.ts';
 import { permissions } from '../domain/vocabulary.ts';
@@ -51,7 +51,7 @@ export function handleRevocations(parts: RevocationsParts) {
         }
         const key = readIdempotencyKey(ctx, caller, body);
         if (!(await wasGiven(store, key))) await demandConfirmation(parts, read, body.confirm);
-        answer(ctx, read.order, await revokeTarget(store, policy, read.order, key));
+        answer(ctx, await revokeTarget(store, policy, read.order, key), read.order.target.kind);
       });
     },
 
@@ -82,16 +82,16 @@ async function wasGiven(store: Store, key: OnceKey | null): Promise<boolean> {
   return key !== null && (await store.ask((facts) => facts.remembered(key.keyDigest))) !== undefined;
 }
 
-function answer(ctx: Context, order: RevokeOrder, outcome: TargetRevoked | Repeated): void {
+function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKind): void {
   const { requestId, clientId, log } = ctx.state;
-  const fields = { request_id: requestId, client_id: clientId, kind: order.target.kind };
+  const fields = { request_id: requestId, client_id: clientId, kind };
   log.info({ ...fields, status: outcome.status }, 'bulk revocation');
   switch (outcome.status) {
     case 'revoked':
     case 'already_revoked':
       ctx.set('Revocation-Seq', String(outcome.seq));
       ctx.set('Location', `/v1/revocations/${outcome.seq}`);
-      respond(ctx, outcome.status === 'revoked' ? 201 : 200, outcomeToWire(order, outcome));
+      respond(ctx, outcome.status === 'revoked' ? 201 : 200, outcomeToWire(outcome));
       return;
     case 'refused':
       throw badParameter(outcome.parameter, outcome.problem);

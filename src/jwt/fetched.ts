@@ -24,7 +24,6 @@ export interface FetchedParts<Value> {
   readonly now: () => number;
   /** Told of each fetch that failed, with words for the operator. */
   readonly onFailure: (problem: string) => void;
-  readonly onFetched: (value: Value) => void;
 }
 
 interface Loaded<Value> {
@@ -121,7 +120,7 @@ export class Fetched<Value> {
   /** At most one fetch at a time, and none within the cool-down. Never rejects. */
   #load(mark: number, betweenMs = coolDownMs): Promise<void> {
     if (this.#loading) return this.#loading;
-    const { now, isGiven, fetch, onFetched, onFailure } = this.#parts;
+    const { now, isGiven, fetch, onFailure } = this.#parts;
     if (!isGiven && this.#msSince(this.#attemptedAt) < betweenMs) return Promise.resolve();
     const since = now();
     this.#attemptedAt = since;
@@ -129,7 +128,6 @@ export class Fetched<Value> {
       .then((value) => {
         this.#loaded = { value, at: now(), since, mark };
         this.#hasFailed = false;
-        onFetched(value);
       })
       .catch((error: Error) => {
         this.#hasFailed = true;

@@ -9,8 +9,8 @@ export interface KeySourceParts {
   readonly now: () => number;
   /** Told of each fetch that failed, with words for the operator. */
   readonly onFailure: (issuer: string, problem: string) => void;
-  /** Told of each set that was fetched. */
-  readonly onKeys: (issuer: string, keys: readonly VerifyingKey[]) => void;
+  /** Told of each set that was fetched, before any of its keys counts. */
+  readonly onKeys: (issuer: string, keys: readonly VerifyingKey[]) => Promise<void>;
 }
 
 export type KeySource = Fetched<readonly VerifyingKey[]>;
@@ -19,11 +19,14 @@ export function keySourceOf(name: string, source: Source, parts: KeySourceParts)
   const { fetchJson, now, onFailure, onKeys } = parts;
   return new Fetched<readonly VerifyingKey[]>({
     what: `the keys of ${name}`,
-    fetch: () => readKeys(name, source, fetchJson),
+    fetch: async () => {
+      const keys = await readKeys(name, source, fetchJson);
+      await onKeys(name, keys);
+      return keys;
+    },
     isGiven: source.kind === 'jwks',
     now,
     onFailure: (problem) => onFailure(name, problem),
-    onFetched: (keys) => onKeys(name, keys),
   });
 }
 

@@ -20,8 +20,9 @@ export async function findSigner(
   const asked = keyRing.now();
   const held = await keyRing.current(source);
   const signer = await findAmong(presentedToken, jwt, alg, held);
-  // A key that we hold and that did not sign is an answer; one that we do not hold may be new.
-  if (signer || isNamedIn(jwt, alg, held)) return signer;
+  // A key that we hold and that did not sign is answer enough, unless a no will be acted on: its kid may be given to
+  // another key since. One that we do not hold may be new.
+  if (signer || (!mustBeSure && isNamedIn(jwt, alg, held))) return signer;
   const keys = await keyRing.certain(source, mustBeSure ? asked : undefined);
   return keys === held ? undefined : findAmong(presentedToken, jwt, alg, keys);
 }

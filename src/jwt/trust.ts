@@ -62,7 +62,7 @@ export function createTrust(parts: TrustParts): Trust {
     onFailure: tellFailure(log),
     onKeys: recordKeys(store, log),
   });
-  const clientKeys = new KeyRing({ fetchJson, now, onFailure: tellFailure(log), onKeys: () => {} });
+  const clientKeys = new KeyRing({ fetchJson, now, onFailure: tellFailure(log), onKeys: async () => {} });
   const verifier = new JwtVerifier({ issuers, keyRing, sharedSecret, policy, onRefusal });
   return { verifier, issuers, keyRing, clientKeys };
 }
@@ -73,9 +73,8 @@ function tellFailure(log: Logger) {
 }
 
 function recordKeys(store: Store, log: Logger) {
-  return (issuer: string, keys: readonly VerifyingKey[]): void => {
+  return (issuer: string, keys: readonly VerifyingKey[]): Promise<void> =>
     rememberKeys(store, systemOrigin, namedKeys(issuer, keys)).catch(() =>
       log.warn({ issuer }, "which keys an issuer's kids name could not be recorded; tried again later"),
     );
-  };
 }

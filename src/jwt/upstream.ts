@@ -35,7 +35,6 @@ export class Upstream {
       now,
       onFailure: (problem) =>
         this.#warn(parts.url, problem, "the authorization server's metadata could not be fetched"),
-      onFetched: () => {},
     });
   }
 
@@ -64,7 +63,6 @@ export class Upstream {
       now,
       onFailure: (problem) =>
         this.#warn(uri, problem, "the authorization server's keys could not be fetched"),
-      onFetched: () => {},
     });
   }
 

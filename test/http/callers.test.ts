@@ -407,6 +407,18 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('a bearer introspects what names its own client, within its issuer', async (t, app) => {
+  const issuer = await TestIssuer.inline(app, { scope_permissions: { inspect: ['introspect'] } });
+  const bearer = await issuer.sign({ aud: publicUrl, scope: 'inspect', client_id: 'api-1' });
+  const headers = { authorization: `Bearer ${bearer}` };
+  const sees = async (token: string) =>
+    (await app.form('/introspect', { token }, undefined, { headers })).body.active;
+  t.true(await sees(await issuer.sign({ client_id: 'web', aud: 'api-1' })));
+  t.true(await sees(await issuer.sign({ client_id: 'api-1', aud: 'other' })));
+  t.false(await sees(await issuer.sign({ client_id: 'web', aud: 'other' })));
+  t.false(await sees(await app.register({ client_id: 'api-1', aud: 'api-1' })), 'the same name elsewhere');
+});
+
 testEachDatabase('a registration gives a bearer neither permissions nor a name', async (t, app) => {
   const issuer = await TestIssuer.inline(app, { ...scopes, reach: 'all' });
   const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });

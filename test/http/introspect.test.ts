@@ -9,6 +9,25 @@ import { activity, logIn } from '../helpers/logins.ts';
 const api = 'https://api.example';
 const inactive = '{"active":false}';
 
+testEachDatabase('POST /introspect calls a token that is bound to a key no bearer token', async (t, app) => {
+  const cnf = { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' };
+  const typeOf = async (members: object) =>
+    (await app.introspect(await app.register({ client_id: 'c1', ...members }))).token_type;
+  t.is(await typeOf({}), 'Bearer');
+  t.is(await typeOf({ cnf }), 'DPoP');
+  t.is(await typeOf({ cnf, token_type: 'other' }), 'other');
+});
+
+testEachDatabase(
+  'POST /introspect ignores parameters that nobody knows, however they are named',
+  async (t, app) => {
+    const token = await app.register({ client_id: 'c1' });
+    const observer = await app.observer();
+    const reply = await app.form('/introspect', `token=${token}&foo[a]=1&foo[a]=2&[token]=x&b[]`, observer);
+    t.true(reply.body.active);
+  },
+);
+
 testEachDatabase(
   'POST /introspect shows a live access token to its audience as it was registered',
   async (t, app) => {

@@ -2,7 +2,7 @@
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { addIssuer, switchIssuer } from '../../src/domain/manage-issuers.ts';
 import { newIssuerBody, toNewIssuer } from '../../src/http/issuer-wire.ts';
-import { api, publicUrl } from '../helpers/app.ts';
+import { api, publicUrl, type TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge, newKey, reencodeSignature, TestIssuer } from '../helpers/issuer.ts';
 
@@ -367,6 +367,26 @@ testEachDatabase('what only looks like a JWT is unknown', async (t, app) => {
     t.is(body.data.reason, 'token_not_found', text);
   }
   t.true(await app.isActive(token));
+});
+
+testEachDatabase('default_audience stands in for opaque tokens of the issuer, too', async (t, app) => {
+  const issuer = await TestIssuer.inline(app, { default_audience: api });
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const [server, stranger] = [
+    await app.addClient({ permissions: ['introspect'], audiences: [api] }),
+    await app.addClient({ permissions: ['introspect'], audiences: ['https://other.example'] }),
+  ];
+  const [token, named] = [app.newToken(), app.newToken()];
+  for (const item of [{ token }, { token: named, aud: 'https://other.example' }]) {
+    const { aud: _, ...without } = app.registration({ client_id: 'c1', iss: issuer.name });
+    t.is((await app.json('/v1/tokens', { ...without, ...item }, registrar)).status, 201);
+  }
+  const sees = async (client: TestClient) => {
+    const answers = [token, named].map((one) => app.form('/introspect', { token: one }, client));
+    return (await Promise.all(answers)).map(({ body }) => body.active);
+  };
+  t.deepEqual(await sees(server), [true, false]);
+  t.deepEqual(await sees(stranger), [false, true]);
 });
 
 testEachDatabase('default_client and default_audience stand in where a JWT names none', async (t, app) => {

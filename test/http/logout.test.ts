@@ -84,6 +84,14 @@ for (const [what, token] of Object.entries({
   });
 }
 
+testEachDatabase('POST /logout with a malformed bearer says token_not_found', async (t, app) => {
+  for (const bearer of ['a b', '\tab', 'a\tb', ',']) {
+    const reply = await app.json('/logout', {}, `Bearer ${bearer}`);
+    t.deepEqual(reply.body, alreadyLoggedOut('token_not_found'), JSON.stringify(bearer));
+  }
+  for (const none of ['Bearer', 'Bearer ']) t.is((await app.json('/logout', {}, none)).status, 401);
+});
+
 testEachDatabase('POST /logout with a dead token still ends what is alive of its session', async (t, app) => {
   const client = await app.addClient();
   const { refresh, access } = await logIn(app, client);

@@ -4,6 +4,7 @@ import { digestOf } from '../../src/domain/claims.ts';
 import type { TestApp, TestClient } from '../helpers/app.ts';
 import { publicUrl } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });
@@ -417,6 +418,28 @@ testEachDatabase('GET /v1/revocations finds the rows of an issuer by its name', 
     t.deepEqual(await find(`kind=issuer&${query}`), [{ kind: 'issuer', issuer }], query);
   t.deepEqual(await find(`kind=issuer&id=${issuer}&issuer=${publicUrl}`), []);
 });
+
+testEachDatabase(
+  'a repeated order is answered as it was, though its kid names another key by now',
+  async (t, app) => {
+    const ops = await operator(app);
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+    t.teardown(() => issuer.stop());
+    t.true(await app.isActive(await issuer.sign()));
+    const target = { kind: 'key', issuer: issuer.name, kid: 'k1' };
+    const order = { target, reason: 'key_compromise', confirm: 'k1' };
+    const send = () => app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': 'once' } });
+    const first = await send();
+    t.is(first.status, 201);
+    await issuer.rotate('k1');
+    app.advance(400);
+    const token = await issuer.sign();
+    t.true(await app.isActive(token));
+    const again = await send();
+    t.deepEqual(again.body, first.body);
+    t.true(await app.isActive(token), 'for it was not ended');
+  },
+);
 
 testEachDatabase('POST /v1/revocations is carried out once under one Idempotency-Key', async (t, app) => {
   const ops = await operator(app);

@@ -115,6 +115,32 @@ testEachDatabase('a JWT is dead by whatever digest of it was revoked', async (t,
   t.false(await app.isActive(app.secret(withSpareBits(byToken))));
 });
 
+testEachDatabase(
+  'a JWT that its registration contradicts is ended as signed, and stays so without the registration',
+  async (t, app) => {
+    const { issuer, client } = await trusted(app);
+    const stranger = await app.addClient({ permissions: ['register'] });
+    const [revoked, loggedOut] = [
+      await issuer.sign({ client_id: client.client_id, n: 1 }),
+      await issuer.sign({ client_id: client.client_id, n: 2 }),
+    ];
+    const [iat, exp] = [app.seconds - 9000, app.seconds - 8000];
+    for (const token of [revoked, loggedOut]) {
+      const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+      const item = app.registration({ client_id: 'c1', token_digest, iat, exp });
+      t.is((await app.json('/v1/tokens', item, stranger)).status, 201);
+      t.false(await app.isActive(token));
+    }
+    t.is((await app.form('/revoke', { token: revoked }, client)).body.status, 'revoked');
+    t.is((await app.json('/logout', { refresh_token: loggedOut })).body.data.status, 'logged_out');
+    await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+    const other = await app.another();
+    for (const token of [revoked, loggedOut]) t.false(await other.isActive(token));
+    t.is((await app.form('/revoke', { token: revoked }, client)).body.reason, 'token_already_revoked');
+    await other.stop();
+  },
+);
+
 testEachDatabase('a JWT without iat that an operator revoked stays revoked to its exp', async (t, app) => {
   const { issuer, client, revoke } = await trusted(app);
   const token = await issuer.sign({

@@ -265,6 +265,19 @@ testEachDatabase('POST /v1/tokens compares fractional issue times with a cutoff 
   t.deepEqual(survives, [false, false, true, true]);
 });
 
+testEachDatabase('a cutoff that is finer than a millisecond reaches all of it', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const iat = app.seconds - 10;
+  const [within, after] = [
+    await app.register({ client_id: 'c1', sub: 'u1', iat: iat + 0.0004 }),
+    await app.register({ client_id: 'c1', sub: 'u1', iat: iat + 0.0011 }),
+  ];
+  const cutoff = new Date(iat * 1000).toISOString().replace('.000Z', '.0005Z');
+  const order = { target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff };
+  t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+  t.deepEqual([await app.isActive(within), await app.isActive(after)], [false, true]);
+});
+
 testEachDatabase('POST /v1/tokens is for clients that may register, for their issuers', async (t, app) => {
   const weak = await app.addClient({ permissions: ['introspect', 'admin'] });
   const other = await app.addClient({ permissions: ['register'], issuers: ['https://other.example'] });

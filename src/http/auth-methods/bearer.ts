@@ -77,5 +77,6 @@ function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Calle
     actor: { kind: 'user', id: subject ?? clientId },
     isBearer: true,
     onlyIssuer: reach === 'own' ? issuer.issuer : null,
+    signedAs: clientId === null ? null : { issuer: issuer.issuer, clientId },
   };
 }
