@@ -98,21 +98,45 @@ export class Listener {
   }
 }
 
+/** Requests that wait on one connection for the answers to those before them; beyond, no more is read of it. */
+const waitingMax = 32;
+
+interface Line {
+  /** The answer behind which the next request begins. */
+  last: ServerResponse | null | undefined;
+  waiting: number;
+}
+
 /**
  * What a client sends without waiting for the answer to what it sent before begins after that answer: an introspection
  * behind a revocation would not see it (RFC 9112 §9.3.2).
  */
 function oneAtATime(handle: RequestListener): RequestListener {
-  /** The last of those that wait on a connection, until it is answered. */
-  const waiting = new WeakMap<Socket, ServerResponse>();
+  const lines = new WeakMap<Socket, Line>();
+  const holdBack = (socket: Socket) => {
+    if ((lines.get(socket)?.waiting ?? 0) > waitingMax) socket.pause();
+  };
+  const lineOf = (socket: Connection): Line => {
+    const known = lines.get(socket);
+    if (known) return known;
+    const line: Line = { last: socket._httpMessage, waiting: 0 };
+    lines.set(socket, line);
+    // Whoever is done with a request, or reads a body, has the socket go on.
+    socket.on('resume', () => holdBack(socket));
+    return line;
+  };
   return (request, response) => {
     // An answer has the connection from its turn on.
     if (response.socket !== null) return void handle(request, response);
     const { socket } = request as { readonly socket: Connection };
-    const before = waiting.get(socket) ?? socket._httpMessage;
-    waiting.set(socket, response);
+    const line = lineOf(socket);
+    const before = line.waiting > 0 ? line.last : socket._httpMessage;
+    line.last = response;
+    line.waiting += 1;
+    holdBack(socket);
     response.once('close', () => {
-      if (waiting.get(socket) === response) waiting.delete(socket);
+      line.waiting -= 1;
+      if (line.waiting === waitingMax) socket.resume();
     });
     before?.once('close', () => {
       if (!socket.destroyed) handle(request, response);

@@ -7,10 +7,11 @@ import { isReadingOf, recordReading, recordWalk } from '../domain/read-trail.ts'
 import type { Store } from '../domain/store.ts';
 import { filterNames, readFilter } from './audit-query.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
+import { originOf } from './secrecy.ts';
 
 export interface AuditParts {
   readonly store: Store;

@@ -5,9 +5,10 @@ import type { ExportFormat, ExportTrail } from '../domain/export-trail.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import type { AuditParts } from './audit-events.ts';
 import { filterNames, readFilter } from './audit-query.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { type Query, readQuery } from './query.ts';
 import { badParameter } from './refusal.ts';
+import { originOf } from './secrecy.ts';
 
 const contentTypes = { ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
 const bufferBytes = 65_536;

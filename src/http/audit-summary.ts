@@ -3,10 +3,11 @@ import { dayMs, hourMs } from '../domain/durations.ts';
 import { recordReading } from '../domain/read-trail.ts';
 import type { AuditParts } from './audit-events.ts';
 import { filterNames, readFilter } from './audit-query.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { readQuery } from './query.ts';
 import { badParameter } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
+import { originOf } from './secrecy.ts';
 
 const intervals = { hour: hourMs, day: dayMs } as const;
 /** A month of hours, three years of days. */

@@ -17,10 +17,11 @@ import {
 import { type Credentials, type PresentedCertificate, twoMethods } from './auth-methods/credentials.ts';
 import { isSameSecret, parseBasic, provesSecret, readPost } from './auth-methods/secret.ts';
 import type { ClientDirectory } from './client-directory.ts';
-import { bearerOf, type Context, originOf, protect } from './context.ts';
+import { bearerOf, type Context } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Form } from './form.ts';
 import { badParameter, Refusal } from './refusal.ts';
+import { originOf, protect } from './secrecy.ts';
 import type { Throttle } from './throttle.ts';
 
 const realm = 'realm="revocation-server"';

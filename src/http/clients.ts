@@ -7,12 +7,12 @@ import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { clientSecret, clientToWire, newClientBody, toNewClient } from './client-wire.ts';
-import { type Context, originOf } from './context.ts';
-import { hasBody } from './form.ts';
+import type { Context } from './context.ts';
 import { check, readJson } from './json.ts';
 import { badCursor, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
+import { hasBody, originOf } from './secrecy.ts';
 
 export interface ClientsParts {
   readonly store: Store;

@@ -1,9 +1,11 @@
 // Forms as OAuth means them (RFC 6749 §3.2, appendix B): flat UTF-8 strings, no parameter twice, a
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
-import { type Context, dropChosenNames, isOfType, protect, secretNames } from './context.ts';
+import { type Context, isOfType } from './context.ts';
 import { badParameter, Refusal, safeName } from './refusal.ts';
+import { dropChosenNames, hasBody, protect, secretNames } from './secrecy.ts';
 import { invite } from './unreadable.ts';
+import { decodeWhole, formDecode } from './urlencoded.ts';
 
 export const formType = 'application/x-www-form-urlencoded';
 
@@ -76,6 +78,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
       else chunks.push(chunk);
     });
     request.on('end', () => {
+      state.isRead = true;
       state.body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
       resolve(state.body);
     });
@@ -92,18 +95,13 @@ export function demandPlain(ctx: Context): void {
     throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
 }
 
-/** Whether the request says that it has a body. */
-export function hasBody(ctx: Context): boolean {
-  return ctx.get('transfer-encoding') !== '' || (ctx.request.length ?? 0) > 0;
-}
-
 function tooLarge(bytesMax: number): Refusal {
   return new Refusal('too_large', `the body is over ${bytesMax} bytes`);
 }
 
 function parseForm(body: Uint8Array): Form {
   const form = new Map<string, string>();
-  const text = decode(() => utf8.decode(body));
+  const text = decodeWhole(() => utf8.decode(body));
   if (text === '') return form;
   for (const pair of text.split('&')) {
     if (pair === '') continue;
@@ -123,18 +121,4 @@ function parseForm(body: Uint8Array): Form {
   }
   for (const [name, value] of form) if (value === '') form.delete(name);
   return form;
-}
-
-/** Decodes `application/x-www-form-urlencoded` text; refuses what is not properly encoded UTF-8. */
-export function formDecode(text: string): string {
-  if (!/[%+]/.test(text)) return text;
-  return decode(() => decodeURIComponent(text.replaceAll('+', ' ')));
-}
-
-function decode(attempt: () => string): string {
-  try {
-    return attempt();
-  } catch {
-    throw new Refusal('invalid_request', 'the parameters are not properly encoded UTF-8');
-  }
 }

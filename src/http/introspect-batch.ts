@@ -6,13 +6,14 @@ import { introspectTokens } from '../domain/introspect-token.ts';
 import type { Presented, TokenVerifier } from '../domain/known-token.ts';
 import type { Store } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
 import { check, readJson } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import type { Overload } from './overload.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
+import { originOf } from './secrecy.ts';
 
 export interface IntrospectBatchParts extends TraceParts {
   readonly store: Store;

@@ -8,11 +8,12 @@ import { signIntrospection } from '../jwt/introspection-jwt.ts';
 import type { SigningKeys } from '../jwt/signing-keys.ts';
 import { prefers } from './accept.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { readForm } from './form.ts';
 import { type Answer, answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
 import { missingParameter } from './refusal.ts';
 import { respond, respondText } from './respond.ts';
+import { originOf } from './secrecy.ts';
 
 export interface IntrospectParts extends TraceParts {
   readonly store: Store;

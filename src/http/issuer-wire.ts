@@ -124,9 +124,11 @@ async function toKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
 }
 
 export function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
-  const { protocol, hostname = '', username } = URL.canParse(url) ? new URL(url) : { protocol: '' };
+  const parsed = URL.canParse(url) && url.trim() === url ? new URL(url) : undefined;
+  const { protocol = '', hostname = '', username, password } = parsed ?? {};
   const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLoopback(hostname)));
-  if (!isSafe || username !== '') throw badParameter(name, 'must be an https URL without a user name');
+  if (!isSafe || username !== '' || password !== '')
+    throw badParameter(name, 'must be an https URL without a user name');
   return url;
 }
 

@@ -7,12 +7,13 @@ import type { IssuerDirectory } from '../jwt/issuer-directory.ts';
 import type { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire, namedInRecord } from '../jwt/key-set.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from './issuer-wire.ts';
 import { check, readJson } from './json.ts';
 import { badCursor, readCursor, readLimit, readQuery, respondPage } from './query.ts';
 import { Refusal } from './refusal.ts';
 import { respond } from './respond.ts';
+import { originOf } from './secrecy.ts';
 
 export interface IssuersParts {
   readonly store: Store;

@@ -1,9 +1,10 @@
 // JSON bodies of /v1 and /logout, and checking them: every problem names its member, none its value.
 import type { z } from 'zod';
 import { isObject } from '../domain/jwt-shape.ts';
-import { type Context, protect, secretNames } from './context.ts';
+import type { Context } from './context.ts';
 import { bodyBytesMax, readBody, readingBody } from './form.ts';
 import { badParameter, Refusal, type RefusedParameter, safeName } from './refusal.ts';
+import { protect, secretNames } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -59,8 +60,8 @@ export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
 const problemsMax = 20;
 
 const protoName = '__proto__';
-/** Also with its underscores escaped. */
-const mayHoldProto = /__proto__|\\u005f/i;
+/** Also with some of its letters escaped. */
+const mayHoldProto = /__proto__|\\u00/i;
 
 /** The library that checks bodies leaves such a member out without a word. */
 function refuseProto(name: string, value: unknown): unknown {

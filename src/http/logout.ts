@@ -16,15 +16,16 @@ import { plainText } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
 import { bearerChallenge, type ClientAuth, demand } from './client-auth.ts';
-import { type Context, isOfType, originOf, protect } from './context.ts';
+import { type Context, isOfType } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { formType, hasBody, readBody, readForm, readingBody } from './form.ts';
-import { check, isJson, readJson } from './json.ts';
+import { formType, readBody, readForm, readingBody } from './form.ts';
+import { check, isJson, readJson, secretsIn } from './json.ts';
 import { credentialMembers, credentialsOf } from './json-credentials.ts';
 import { idLengthMax } from './members.ts';
 import { type GivenReason, readReason } from './reason.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
+import { hasBody, headerSecrets, originOf, protect } from './secrecy.ts';
 
 export interface LogoutParts {
   readonly store: Store;
@@ -67,9 +68,10 @@ export function handleLogout(parts: LogoutParts) {
     const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
     protect(ctx, [bearerToken ?? '']);
     const whose = presented.length > 0 ? 'anyone' : 'operators';
-    const given = readReason(body.reason || undefined, 'user_initiated_logout', presented, whose);
+    const secrets = [...presented, ...secretsIn(body), ...headerSecrets(ctx)];
+    const given = readReason(body.reason || undefined, 'user_initiated_logout', secrets, whose);
     const claimedUserId = body.user_id || body.userId || null;
-    const timestamp = plainText(body.timestamp ?? '', timestampMax, presented);
+    const timestamp = plainText(body.timestamp ?? '', timestampMax, secrets);
     const metadata = timestamp === null ? {} : { client_timestamp: timestamp };
 
     const outcome =
@@ -83,9 +85,12 @@ export function handleLogout(parts: LogoutParts) {
             origin: originOf(ctx, { kind: 'user', id: null }),
           })
         : await logOutByClient(parts, ctx, body, claimedUserId, given, metadata);
-    const reason = outcome.status === 'logged_out' ? given.shown : outcome.reason;
+    const [reason, code] =
+      outcome.status === 'logged_out' ? [given.shown, given.reason] : [outcome.reason, outcome.reason];
     const { requestId, clientId, log } = ctx.state;
-    log.info({ request_id: requestId, client_id: clientId, status: outcome.status, reason }, 'logout');
+    // The code alone: free text stands in the audit trail, where it can be erased.
+    const fields = { request_id: requestId, client_id: clientId, status: outcome.status, reason: code };
+    log.info(fields, 'logout');
     if (outcome.status === 'logged_out') ctx.set('Revocation-Seq', String(outcome.seq));
     respond(ctx, 200, envelope(outcome, reason));
   };

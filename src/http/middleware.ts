@@ -6,14 +6,14 @@ import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
-import { parseBasic } from './auth-methods/secret.ts';
-import { bearerOf, type Context, type Next, protect, requestIdOf } from './context.ts';
+import { type Context, type Next, requestIdOf } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './metrics.ts';
 import { type Overload, retryAfterSeconds } from './overload.ts';
 import { Refusal, render } from './refusal.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond, setCommonHeaders } from './respond.ts';
+import { headerSecrets, protect, protectUnread } from './secrecy.ts';
 import { discardRest } from './unreadable.ts';
 
 export interface PassageParts {
@@ -51,6 +51,7 @@ function identify(ctx: Context, log: Logger, trusted: BlockList): void {
     clientId: null,
     caller: null,
     body: null,
+    isRead: false,
     secrets: new Set(),
     userAgent: undefined,
     log,
@@ -61,17 +62,18 @@ function identify(ctx: Context, log: Logger, trusted: BlockList): void {
 /** Only a request id that the caller chose can hold a secret; those of bodies are protected when they are read. */
 function protectHeader(ctx: Context): void {
   if (!ctx.req.headers['x-request-id']) return;
-  const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
-  protect(ctx, [basic?.clientSecret ?? bearerOf(ctx) ?? '']);
+  protect(ctx, headerSecrets(ctx));
 }
 
 /** Counts every request; writes a line for each at level debug. */
 function observe(ctx: Context, metrics: Metrics, took: number): void {
-  const { route, requestId, clientId, log } = ctx.state;
+  const { route, clientId, log } = ctx.state;
   const { method } = ctx.req;
   const status = ctx.res.statusCode;
   metrics.count(method ?? '', route, status, took / 1000);
   if (!log.isLevelEnabled('debug')) return;
+  protectUnread(ctx);
+  const { requestId } = ctx.state;
   const ms = Math.round(took);
   log.debug({ request_id: requestId, client_id: clientId, method, route, status, ms }, 'request');
 }
@@ -89,6 +91,7 @@ async function recorded(ctx: Context, recorder: FloodRecorder, error: unknown): 
 /** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
 function answerError(ctx: Context, overload: Overload, error: unknown): void {
   if (error instanceof StoreOverloaded) overload.note(error.line);
+  protectUnread(ctx);
   const refusal = refusalOf(error, ctx);
   const { status, contentType, headers, body } = render(refusal, ctx.state.family);
   ctx.set({ ...headers, ...refusal.headers });

@@ -2,9 +2,10 @@
 // limits of floods. What the operation itself has written down is not written twice; what strangers send
 // is in the metrics, and in `client_auth_failed` where they tried to pass for someone.
 import { eventOf, type NamedInEvent } from '../domain/audit.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { Refusal, refusalCodes } from './refusal.ts';
+import { originOf } from './secrecy.ts';
 
 /** Resolves when it is durable, or at once when there is nothing to write or it is only counted. */
 export async function recordRefusal(recorder: FloodRecorder, ctx: Context, refusal: Refusal): Promise<void> {

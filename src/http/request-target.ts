@@ -1,8 +1,8 @@
 // The target of a request: its path and query, however the request line writes them (RFC 9112 §3.2).
 import type { IncomingMessage } from 'node:http';
 
-const plain = /^\/[^#]*$/;
-const base = 'http://localhost';
+/** Of a whole URL (RFC 9112 §3.2.2); its path and query stay as they are written. */
+const wholeUrl = /^https?:\/\/[^/?#]*/i;
 
 /** The path of a request whose target is a path and perhaps a query. */
 export function pathOf({ url = '' }: IncomingMessage): string {
@@ -13,9 +13,11 @@ export function pathOf({ url = '' }: IncomingMessage): string {
 /** Leaves path and query of a whole URL, before anyone goes by the target. It is empty where it was no URL. */
 export function toPathAndQuery(request: IncomingMessage): void {
   const { url = '' } = request;
-  if (plain.test(url)) return;
-  const { pathname, search } = URL.canParse(url, base) ? new URL(url, base) : { pathname: '', search: '' };
-  request.url = pathname + search;
+  if (url.startsWith('/') && !url.includes('#')) return;
+  const [origin] = wholeUrl.exec(url) ?? [];
+  const rest = origin === undefined ? url : url.slice(origin.length);
+  const isUrl = (origin === undefined || URL.canParse(origin)) && /^(?:\/[^#]*|\?[^#]*|\*)?$/.test(rest);
+  request.url = isUrl ? rest.replace(/^(?!\/|\*)/, '/') : '';
 }
 
 /** To mend what is not UTF-8 could make one user of two. */

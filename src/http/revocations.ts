@@ -10,7 +10,7 @@ import { type Target, type TargetKind, targetKey, targetKinds } from '../domain/
 import { permissions } from '../domain/vocabulary.ts';
 import type { ClientAuth } from './client-auth.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from './confirm.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import { check, readJson } from './json.ts';
 import {
   badCursor,
@@ -27,6 +27,7 @@ import { withNames } from './refused-requests.ts';
 import { respond } from './respond.ts';
 import { demandRevoke, readIdempotencyKey, readOrder } from './revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from './revocation-wire.ts';
+import { originOf } from './secrecy.ts';
 
 export interface RevocationsParts extends PreviewParts {
   readonly auth: ClientAuth;

@@ -8,12 +8,14 @@ import { type Revoked, revokeToken } from '../domain/revoke-token.ts';
 import { recordEvents, type Store } from '../domain/store.ts';
 import type { AuditAction } from '../domain/vocabulary.ts';
 import { basicChallenge, type ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { readForm } from './form.ts';
+import { secretsIn } from './json.ts';
 import { readReason } from './reason.ts';
 import { missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
+import { headerSecrets, originOf } from './secrecy.ts';
 
 export interface RevokeParts {
   readonly store: Store;
@@ -37,7 +39,10 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     const presentedToken = form.get('token');
     if (presentedToken === undefined) throw missingParameter('token');
 
-    const given = readReason(form.get('reason'), 'client_request', [presentedToken]);
+    const given = readReason(form.get('reason'), 'client_request', [
+      ...secretsIn(Object.fromEntries(form)),
+      ...headerSecrets(ctx),
+    ]);
     const origin = originOf(ctx, caller.actor);
     const presented =
       verifier.recall(presentedToken) ?? (await verifier.present(presentedToken, { mustBeSure: true }));

@@ -6,7 +6,7 @@ import type { Policy } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
 import type { Permission } from '../domain/vocabulary.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, originOf } from './context.ts';
+import type { Context } from './context.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -19,6 +19,7 @@ import {
 import { readReason } from './reason.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { respond, timeOf } from './respond.ts';
+import { headerSecrets, originOf } from './secrecy.ts';
 
 export interface SessionsParts {
   readonly store: Store;
@@ -49,7 +50,12 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
     async deleteSession(ctx: Context): Promise<void> {
       const caller = await auth.permitWithin(ctx, 'sessions', 'revoke:any', 'revoke:session');
       const query = readQuery(ctx, ['reason']);
-      const { reason, reasonText } = readReason(query.get('reason'), 'user_logout', [], 'operators');
+      const { reason, reasonText } = readReason(
+        query.get('reason'),
+        'user_logout',
+        headerSecrets(ctx),
+        'operators',
+      );
       const { id = '' } = ctx.params as { id?: string };
       const origin = originOf(ctx, caller.actor);
       const cause = { reason, reasonText, origin };

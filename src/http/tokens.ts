@@ -8,7 +8,7 @@ import type { Policy } from '../domain/policy.ts';
 import { type Registered, type Registration, registerToken } from '../domain/register-token.ts';
 import { type Store, StoreOverloaded } from '../domain/store.ts';
 import type { ClientAuth } from './client-auth.ts';
-import { type Context, dropChosenNames, isOfType, originOf, protect } from './context.ts';
+import { type Context, isOfType } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import { bodyBytesMax, demandPlain } from './form.ts';
 import { type InTurn, inTurn } from './in-turn.ts';
@@ -19,6 +19,7 @@ import type { Overload } from './overload.ts';
 import { badParameter, Refusal, refusalCodes, render } from './refusal.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond } from './respond.ts';
+import { dropChosenNames, originOf, protect } from './secrecy.ts';
 import { readRegistration } from './token-registration.ts';
 import { bePatient, type PatientBody, requestTimeoutMs } from './unreadable.ts';
 
@@ -35,8 +36,8 @@ const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
 /** Lines of a stream that are registered side by side; they share commits. */
 const linesAtOnce = 200;
-/** Groups of answers that wait for a caller who sends all before reading any. */
-const groupsAhead = 200;
+/** Answers that wait for a caller who sends all before reading any; then no more is read of what it sends. */
+const bytesAhead = 8 * 2 ** 20;
 const stalled = `nothing more came for ${requestTimeoutMs / 1000} seconds`;
 
 interface Item {
@@ -91,6 +92,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
       demandPlain(ctx);
       // What the caller named the request by may be a token of a line to come.
       ctx.state.requestId = randomUUID();
+      ctx.state.isRead = true;
       ctx.status = 200;
       ctx.set('Content-Type', 'application/x-ndjson');
       const answers = answerLines(bePatient(ctx.req, ctx.res), (index, value) => {
@@ -98,7 +100,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
         else protect(ctx, secretsIn(value));
         return registerItem(ctx, registrar, turn, index, value);
       });
-      ctx.body = Readable.from(answers, { highWaterMark: groupsAhead });
+      ctx.body = Readable.from(answers, { objectMode: false, highWaterMark: bytesAhead });
       return;
     }
     const { value, bytes } = await readJsonOfSize(ctx, arrayBytesMax);

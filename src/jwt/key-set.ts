@@ -24,6 +24,7 @@ export class KeySetRefused extends Error {
 
 const keysMax = 100;
 const rsaBitsMin = 2048;
+const rsaBitsMax = 8192;
 /** Nearly all have 65537. With 1 everybody could sign, and a long one takes a hundred times as long to verify with. */
 const rsaExponents = { min: 3n, max: 2n ** 32n };
 
@@ -90,10 +91,16 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   }
 }
 
+/** Is it a key that verifying with takes no time to speak of? Whoever sends us one may have made it otherwise. */
+export function isFitKey(key: KeyObject): boolean {
+  if (key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'rsa-pss') return isFitRsaKey(key);
+  return key.asymmetricKeyType !== 'dsa';
+}
+
 function isFitRsaKey({ asymmetricKeyDetails }: KeyObject): boolean {
   const { modulusLength = 0, publicExponent = 0n } = asymmetricKeyDetails ?? {};
   const isFit = publicExponent >= rsaExponents.min && publicExponent <= rsaExponents.max;
-  return isFit && modulusLength >= rsaBitsMin;
+  return isFit && modulusLength >= rsaBitsMin && modulusLength <= rsaBitsMax;
 }
 
 const curves: Readonly<Record<string, string>> = {

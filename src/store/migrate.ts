@@ -28,7 +28,9 @@ export async function demandSchema(databaseUrl: string): Promise<void> {
 }
 
 /** Runs what is pending; resolves to the names of what it ran. */
-export function migrateUp(databaseUrl: string): Promise<string[]> {
+export async function migrateUp(databaseUrl: string): Promise<string[]> {
+  // Then nothing need be locked, which whoever holds the database could keep from us.
+  if ((await migrationStatus(databaseUrl)).pending.length === 0) return [];
   return exclusively(dialectOf(databaseUrl), async (knex) => {
     const [, names] = (await knex.migrate.latest(migrationConfig)) as [number, string[]];
     return names;

@@ -417,6 +417,7 @@ testEachDatabase('JSON with a member __proto__ is refused by its name, wherever 
     ['/v1/issuers', `{${issuer},"scope_permissions":{"__proto__":["audit"]}}`],
     ['/v1/tokens', '{"token":"x","cnf":{"__proto__":{"jkt":"x"}}}'],
     ['/v1/clients', '{"__proto__":{"client_id":"x"}}'],
+    ['/v1/clients', '{"__pr\\u006fto__":{"client_id":"x"}}'],
   ];
   for (const [path, body] of bodies) {
     const reply = await app.request('POST', path, { auth, type: 'application/json', body });
@@ -848,17 +849,25 @@ testEachDatabase('a request target may be a whole URL; one that is no URL is ref
     const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
     return `${head.split(' ')[1]} ${JSON.parse(body).detail ?? ''}`.trim();
   };
-  for (const target of ['http://a/version', 'https://a:1/version?x=1', '/version#x', '//a/version#x'])
+  for (const target of ['http://a/version', 'https://a:1/version?x=1', 'HTTP://a/version'])
     t.is(await say(target), '200', target);
   const noUrl = '400 the request target is not a URL';
-  for (const target of ['http://[::1/', 'http://xn--/x', 'http://a:99999999/version', 'http://a%b/version'])
+  for (const target of [
+    '/version#x',
+    'http://a/version#x',
+    'http://[::1/',
+    'http://xn--/x',
+    'http://a:99999999/version',
+    'http://a%b/version',
+  ])
     t.is(await say(target), noUrl, target);
   const mended = '400 the request target is not properly encoded UTF-8';
   for (const target of ['/version?x=%ff', '/version?x=%', '/v1/sessions/%ff', 'http://a/version?x=%f'])
     t.is(await say(target), mended, target);
   t.is(await say('/version?x=%c3%bc'), '200');
   const nothing = '404 there is nothing here; see /openapi.json';
-  for (const target of ['*', 'http://a', 'http://a/nothing']) t.is(await say(target), nothing, target);
+  for (const target of ['*', 'http://a', 'http://a/nothing', 'http://a/v1/../version', '/v1/../version'])
+    t.is(await say(target), nothing, target);
 });
 
 testEachDatabase('a request that its sender cuts off harms no other', async (t, app) => {

@@ -121,5 +121,7 @@ test('keys are fetched without TLS from this machine alone, unless that is allow
     const message = 'jwks_uri must be an https URL without a user name';
     t.throws(() => check(`http://${host}/jwks`), { message }, host);
     t.is(check(`http://${host}/jwks`, true), `http://${host}/jwks`);
+    for (const url of [`https://a@${host}/`, `https://:b@${host}/`, ` https://${host}/`])
+      t.throws(() => check(url), { message }, url);
   }
 });

@@ -517,6 +517,51 @@ testEachDatabase('no request id writes down a token or a secret', async (t, app)
   t.is((await app.json('/v1/clients', { client_id: 'newer' }, admin, pasted(secret))).status, 201);
 });
 
+testEachDatabase('what was not read is written down nowhere, though headers repeat it', async (t, app) => {
+  const admin = await app.addClient({ permissions: ['admin'] });
+  const asks: [string, string, number][] = [
+    ['POST', '/v1/tokens', 403],
+    ['POST', '/v1/clients/nobody/disable', 404],
+    ['GET', '/v1/clients/nobody', 404],
+    ['POST', '/nowhere', 404],
+    ['PUT', '/v1/tokens', 405],
+  ];
+  for (const [method, path, status] of asks) {
+    const token = app.secret(`word.${app.newToken().slice(0, 40)}`);
+    const headers = { 'X-Request-Id': token, 'User-Agent': `browser ${token}` };
+    const body = JSON.stringify({ token });
+    const reply = await app.request(method, path, { auth: admin, type: 'application/json', body, headers });
+    t.is(reply.status, status, path);
+  }
+  const mine = { 'X-Request-Id': '0b3ed8a5-1b1c-4b1e-8f7e-2f1a4b0f6d11' };
+  const kept = await app.json('/v1/tokens', {}, admin, { headers: mine });
+  t.is(kept.headers['x-request-id'], mine['X-Request-Id'], 'as most name their requests');
+});
+
+testEachDatabase(
+  'a secret in words is written down nowhere, though a reason or User-Agent repeats it',
+  async (t, app) => {
+    const secret = app.secret('correct horse battery staple and a lower tail');
+    const admin = await app.addClient({ permissions: ['admin'] });
+    const creation = { client_id: 'words', permissions: ['revoke:any', 'register'], client_secret: secret };
+    t.is((await app.json('/v1/clients', creation, admin)).status, 201);
+    const client = ['words', secret] as const;
+    const headers = { 'User-Agent': `why ${secret}` };
+    const reason = `since ${secret} said so`;
+    const token = await app.register({ client_id: 'words' });
+    t.is(
+      (
+        await app.json('/v1/tokens', app.registration({ client_id: 'c1', token: app.newToken() }), client, {
+          headers,
+        })
+      ).status,
+      201,
+    );
+    t.is((await app.form('/revoke', { token, reason }, client, { headers })).status, 200);
+    t.is((await app.json('/logout', { user_id: 'u1', reason }, client, { headers })).status, 200);
+  },
+);
+
 testEachDatabase(
   'what a refused request holds is written down nowhere, though its headers repeat it',
   async (t, app) => {

@@ -7,6 +7,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isTrusted, plainAddress } from '../../addresses.ts';
 import type { Client } from '../../domain/clients.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
+import { isFitKey } from '../../jwt/key-set.ts';
 import type { Context } from '../context.ts';
 import { isIdentifiedBy } from './certificate-identity.ts';
 import type { PresentedCertificate } from './credentials.ts';
@@ -93,7 +94,8 @@ function leadsTo(
 }
 
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return issuer.ca && certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  const { publicKey } = issuer;
+  return issuer.ca && isFitKey(publicKey) && certificate.checkIssued(issuer) && certificate.verify(publicKey);
 }
 
 function isInForce(certificate: X509Certificate, now: number): boolean {

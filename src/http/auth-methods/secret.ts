@@ -3,8 +3,9 @@
 import { timingSafeEqual } from 'node:crypto';
 import { digestOf } from '../../domain/claims.ts';
 import type { Client } from '../../domain/clients.ts';
-import { type Form, formDecode } from '../form.ts';
+import type { Form } from '../form.ts';
 import { missingParameter } from '../refusal.ts';
+import { formDecode } from '../urlencoded.ts';
 import type { Credentials } from './credentials.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

@@ -2,9 +2,10 @@
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
 import { bearerChallenge, refusedBearer } from '../client-auth.ts';
-import { bearerOf, type Context, protect } from '../context.ts';
+import { bearerOf, type Context } from '../context.ts';
 import { readJson } from '../json.ts';
 import { Refusal } from '../refusal.ts';
+import { protect } from '../secrecy.ts';
 import { Inbox, type InboxParts, type Read, toNamed } from './inbox.ts';
 
 /** Untyped, an ID or access token for this audience would do, too (RFC 8725 §3.11). */

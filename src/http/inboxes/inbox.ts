@@ -16,8 +16,9 @@ import {
 import type { Store } from '../../domain/store.ts';
 import type { Target } from '../../domain/targets.ts';
 import type { SignalRead, SignalVerifier } from '../../jwt/signal-verifier.ts';
-import { type Context, originOf } from '../context.ts';
+import type { Context } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
+import { originOf } from '../secrecy.ts';
 
 export interface InboxParts {
   readonly store: Store;

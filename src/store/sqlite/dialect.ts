@@ -42,7 +42,7 @@ export function dialect(path: string): Dialect {
     openMigrator: openWriter,
     readsBesideWriter: true,
     clockSql: null,
-    isTransient: (error) => /^SQLITE_(BUSY|LOCKED)/.test(codeOf(error)),
+    isTransient: (error) => /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
     withMigrationLock: async (work) => {
       // A lock file of its own: it must not stand in the way of the migrations that it guards, and the
