@@ -84,7 +84,8 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');
   }
   const databaseUrl = reader.databaseUrl(production);
-  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port));
+  // With a slash at its end it would be another namespace of tokens.
+  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port)).replace(/\/$/, '');
   const isSqlite = databaseUrl.startsWith('sqlite:');
   const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback(host) && !production);
   if (seedDemo && production) {

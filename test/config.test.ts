@@ -101,8 +101,18 @@ test('a variable that is nearly a setting is refused, with the one that is meant
   t.deepEqual(problemsOf({ PUBLIC_URLS: 'x', HOSTNAME: 'box', PATH: '/bin', POST: 'x' }), [
     'PUBLIC_URLS is not a setting',
   ]);
+  t.deepEqual(problemsOf({ PROT: '1', TRUSTED_PROXY: 'x' }), [
+    'PROT is not a setting',
+    'TRUSTED_PROXY is not a setting',
+  ]);
   const error = t.throws(() => readConfig({ PUBLC_URL: 'https://x.example' }), { instanceOf: ConfigError });
   t.regex(error.message, /Did you mean PUBLIC_URL\?/);
+});
+
+test('a slash at the end of PUBLIC_URL makes no other namespace', (t) => {
+  const url = 'https://tokens.example/base';
+  t.is(readConfig({ PUBLIC_URL: `${url}/` }).publicUrl, url);
+  t.is(readConfig({ PUBLIC_URL: url }).publicUrl, url);
 });
 
 test('no problem repeats a value', (t) => {

@@ -16,7 +16,9 @@ const remedies: Readonly<Record<string, string>> = {
     'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf.',
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
   '3D000': 'The database named in DATABASE_URL does not exist. Create it: createdb NAME.',
-  '42501': 'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up',
+  '42501':
+    'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up; and grant the ' +
+    'user of the server what it needs (docs/operating.md, Updating).',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
   '53100': diskFull,
   ENOSPC: 'The disk is full. Free room there, then repeat.',

@@ -8,7 +8,7 @@ import { check } from '../http/json.ts';
 import { Refusal } from '../http/refusal.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
-import { keyToWire, namedInRecord, namedKeys } from '../jwt/key-set.ts';
+import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/key-set.ts';
 import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
@@ -98,6 +98,8 @@ export function issuerCommand(process: NodeJS.Process): Command {
         if (added.status === 'issuer_exists')
           throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
         show(issuerToWire(added.issuer), options.json);
+        const { problem } = await fetchKeys(added.issuer);
+        if (problem !== '') process.stderr.write(`It is on record, but ${withoutKeys(problem)}`);
       });
     });
 
@@ -111,23 +113,35 @@ export function issuerCommand(process: NodeJS.Process): Command {
       await withStore(process, async (store, _config, origin) => {
         const marked = await markKeysStale(store, origin, name);
         if (marked.status === 'not_found') return throwUnknown(records);
-        let problem = '';
-        const onFailure = (_issuer: string, text: string) => {
-          problem = text;
-        };
-        const keyRing = new KeyRing({ fetchJson, now: Date.now, onFailure, onKeys: async () => {} });
-        const keys = await keyRing.fresh(marked.issuer).catch(() => {
+        const { keys, problem } = await fetchKeys(marked.issuer);
+        if (problem !== '')
           throw new Refusal(
             'temporarily_unavailable',
             `The keys could not be fetched: the address ${problem}.`,
           );
-        });
         await rememberKeys(store, origin, namedKeys(name, keys));
         show({ issuer: name, keys: keys.map(keyToWire) }, json);
       });
     });
 
   return command;
+}
+
+/** Why they could not be had is empty where they could. */
+async function fetchKeys(
+  issuer: Issuer,
+): Promise<{ readonly keys: readonly VerifyingKey[]; readonly problem: string }> {
+  let problem = '';
+  const onFailure = (_issuer: string, text: string) => {
+    problem = text;
+  };
+  const keyRing = new KeyRing({ fetchJson, now: Date.now, onFailure, onKeys: async () => {} });
+  const keys = await keyRing.fresh(issuer).catch(() => []);
+  return { keys, problem };
+}
+
+function withoutKeys(problem: string): string {
+  return `its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`;
 }
 
 async function toBody(options: AddOptions): Promise<Record<string, unknown>> {

@@ -4,6 +4,8 @@ import type { Logger } from 'pino';
 import { seedDemo } from '../../seeds/demo.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { policyOf } from '../domain/policy.ts';
+import type { Store } from '../domain/store.ts';
+import { everyIssuer } from '../domain/targets.ts';
 import { createLog } from '../log.ts';
 import { prepareServer, startServer } from '../server.ts';
 import { openStore } from '../store/open.ts';
@@ -47,8 +49,9 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     // From now on: of several workers the first serves before the last.
     stopWhenTold(process, starting, log);
     const server = await starting;
+    const text = await greeting(server, config, log);
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
-    output.write(`${await greeting(server, config)}\n`);
+    if (text !== '') output.write(`${text}\n`);
   } catch (error) {
     output.flush();
     process.stderr.write(`${error instanceof WorkerFailed ? error.message : describeFailure(error)}\n`);
@@ -88,10 +91,11 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
 }
 
 /** On an empty database of a newcomer: demo data, and what to type next. */
-async function greeting({ url, adminUrl }: Serving, config: Config): Promise<string> {
+async function greeting({ url, adminUrl }: Serving, config: Config, log: Logger): Promise<string> {
   const store = openStore(config.databaseUrl);
   try {
     const isEmpty = (await store.listClients('', 1)).length === 0;
+    if (!isEmpty) await warnOfNamespace(store, config, log);
     if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), { url, adminUrl });
     if (!isEmpty && config.seedDemo)
       return `The API is described at ${adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
@@ -100,4 +104,21 @@ async function greeting({ url, adminUrl }: Serving, config: Config): Promise<str
   } finally {
     await store.close();
   }
+}
+
+/** A server whose PUBLIC_URL, or PORT, has changed has another namespace: names without an issuer end nothing there. */
+async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
+  const { tokens } = await store.listBearers({ kind: 'issuer', issuer: everyIssuer, id: '' }, [], 1);
+  const [clients, issuers] = [await store.listClients('', 1_000), await store.listIssuers('', 1_000)];
+  const known = new Set([
+    publicUrl,
+    ...clients.flatMap((client) => client.issuers),
+    ...issuers.map(({ issuer }) => issuer),
+  ]);
+  const foreign = tokens.find(({ issuer }) => !known.has(issuer));
+  if (foreign)
+    log.warn(
+      { issuer: foreign.issuer, public_url: publicUrl },
+      'tokens were registered under another PUBLIC_URL (or PORT): those are not meant by names without an issuer; set it back',
+    );
 }

@@ -5,16 +5,22 @@ import { type Config, readConfig } from '../config.ts';
 import { eventOf, type Origin } from '../domain/audit.ts';
 import { recordEvents, type Store } from '../domain/store.ts';
 import { Refusal, refusalCodes } from '../http/refusal.ts';
-import { demandSchema, migrateUp } from '../store/migrate.ts';
+import { demandSchema, migrateUp, migrationStatus } from '../store/migrate.ts';
 import { openStore } from '../store/open.ts';
 
 type Work<T> = (store: Store, config: Config, origin: Origin) => Promise<T>;
 
+const madeNew =
+  'There was no database where DATABASE_URL points; now there is. If a server runs already, it has another one: correct DATABASE_URL.\n';
+
 /** For commands that may come before the first start of the server: makes the database where serving would, too. */
 export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const { databaseUrl, migrateOnStart } = readConfig(process.env);
+  const { done } = await migrationStatus(databaseUrl);
   if (migrateOnStart && (await migrateUp(databaseUrl)).length > 0)
-    process.stderr.write('The database that DATABASE_URL names had no schema, or an old one; now it has.\n');
+    process.stderr.write(
+      done.length === 0 ? madeNew : 'The schema of the database was old; now it is up to date.\n',
+    );
   return withStore(process, work);
 }
 

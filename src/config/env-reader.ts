@@ -137,24 +137,29 @@ export class EnvReader {
   /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
   reportMisspelt(known: readonly string[]): void {
     for (const name of Object.keys(this.#env)) {
-      if (known.includes(name) || !/^[A-Z][A-Z_]{5,}$/.test(name)) continue;
-      const meant = known.find((other) => other.length > 5 && isNearly(name, other));
+      if (known.includes(name) || !/^[A-Z][A-Z_]{3,}$/.test(name)) continue;
+      const meant = known.find((other) => isNearly(name, other));
       if (meant) this.report(name, 'is not a setting', `Did you mean ${meant}?`);
     }
   }
 }
 
-/** At most one letter added, left out or changed, or two neighbours swapped. */
+/** Of short words others are one letter away; of long ones none is that differs by two. */
+const [shortMax, longMin] = [5, 10];
+
+/** At most one letter added, left out or changed, or two neighbours swapped; of long names two added or left out. */
 function isNearly(name: string, other: string): boolean {
-  if (Math.abs(name.length - other.length) > 1) return false;
+  if (Math.abs(name.length - other.length) > 2) return false;
   let head = 0;
   while (head < name.length && name[head] === other[head]) head++;
   let tail = 0;
   const tailMax = Math.min(name.length, other.length) - head;
   while (tail < tailMax && name.at(-1 - tail) === other.at(-1 - tail)) tail++;
   const [left, right] = [name.slice(head, name.length - tail), other.slice(head, other.length - tail)];
+  if (left.length === 2 && right.length === 2) return left[0] === right[1] && left[1] === right[0];
+  if (other.length <= shortMax) return false;
   if (left.length <= 1 && right.length <= 1) return true;
-  return left.length === 2 && right.length === 2 && left[0] === right[1] && left[1] === right[0];
+  return other.length >= longMin && left.length + right.length === 2;
 }
 
 export function namesUser({ username, password }: URL): boolean {

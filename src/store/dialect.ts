@@ -113,6 +113,11 @@ export function incarnationOf(db: Knex): string {
   return isPostgres(db) ? postgres.incarnation : sqlite.incarnation;
 }
 
+/** Also where this user may not read it. */
+export function hasTable(db: Knex, name: string): Promise<boolean> {
+  return isPostgres(db) ? postgres.hasTable(db, name) : db.schema.hasTable(name);
+}
+
 function isPostgres(db: Knex): boolean {
   return db.client instanceof PipelinedClient;
 }

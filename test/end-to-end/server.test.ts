@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
-import { authorization, encodeForm, type TestClient } from '../helpers/app.ts';
+import { authorization, encodeForm, publicUrl, TestApp, type TestClient } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
@@ -246,6 +246,24 @@ testEachStore('healthcheck tells a running server from none', async (t, database
   await server.end('SIGTERM');
   t.is((await cli(['healthcheck'], { ...env, PORT })).code, 1);
 });
+
+testEachStore(
+  'a server with another PUBLIC_URL than its tokens says so at its start',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    await app.addClient();
+    await app.register({ client_id: 'c1' });
+    await app.stop();
+    const warned = async (publicUrl: string) => {
+      const server = await launch(t, { DATABASE_URL: database.url, PUBLIC_URL: publicUrl, SEED_DEMO: 'no' });
+      await server.end('SIGTERM');
+      return server.log().filter(({ level, public_url }) => level === 40 && public_url === publicUrl);
+    };
+    t.deepEqual(await warned(publicUrl), []);
+    const [warning] = await warned('https://other.example');
+    t.like(warning, { issuer: publicUrl });
+  },
+);
 
 test('a newcomer is shown lines that work as they stand, and no log line holds what is in them', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'revocation-newcomer-'));

@@ -125,7 +125,7 @@ async function listening(child: ChildProcess, output: () => string): Promise<str
   });
   for (;;) {
     const line = jsonLines(output()).find(({ msg }) => msg === 'listening');
-    if (line && /\n[^{]*\n$/.test(output())) {
+    if (line) {
       ended.catch(() => {});
       return String(line.url);
     }

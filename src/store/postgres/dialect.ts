@@ -155,6 +155,14 @@ export function hexOf(bytes: string): string {
 /** Another server after a failover, or the same one started over other files; another table after a restore. */
 export const incarnation = "concat_ws(' ', pg_postmaster_start_time(), tableoid)";
 
+/** The catalogue that Knex asks leaves out what this user may not use. */
+export async function hasTable(db: Knex, name: string): Promise<boolean> {
+  const { table } = await findRow<{ table: string | null }>(db, 'select to_regclass(?)::text as table', [
+    name,
+  ]);
+  return table !== null;
+}
+
 /** Bytes as Postgres writes them. */
 function toJsonRow(row: Readonly<Record<string, unknown>>): object {
   const written = { ...row };
