@@ -3,10 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { sealEvents } from '../src/domain/seal-events.ts';
-import { sealReader } from '../src/domain/seals.ts';
 import type { Store } from '../src/domain/store.ts';
-import { verifyTrail } from '../src/domain/verify-trail.ts';
+import { sealEvents } from '../src/domain/trail/seal-events.ts';
+import { sealReader } from '../src/domain/trail/seals.ts';
+import { verifyTrail } from '../src/domain/trail/verify-trail.ts';
 import { openStore } from '../src/store/open.ts';
 import { storedEvents, storedSeals } from '../src/upkeep/read-trail.ts';
 import { SealKeys } from '../src/upkeep/seal-keys.ts';

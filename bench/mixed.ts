@@ -2,7 +2,7 @@
 // revocations at half of what the server can take, and while the server purges.
 import { digestOf } from '../src/domain/claims.ts';
 import { type Dialect, dialectOf } from '../src/store/dialect.ts';
-import { insertTokens } from '../src/store/tokens.ts';
+import { insertTokens } from '../src/store/tables/tokens.ts';
 import { benchToken, tokenOf } from './lib/fill.ts';
 import type { Effort } from './lib/interleave.ts';
 import { type Ask, formPost, type Measured, measure, median } from './lib/load.ts';

@@ -4,7 +4,7 @@
 import { parseArgs } from 'node:util';
 import { digestOf } from '../src/domain/claims.ts';
 import { dialectOf } from '../src/store/dialect.ts';
-import { insertTokens } from '../src/store/tokens.ts';
+import { insertTokens } from '../src/store/tables/tokens.ts';
 import { benchToken } from './lib/fill.ts';
 import { median } from './lib/load.ts';
 import { startOurs } from './lib/servers.ts';

@@ -2,7 +2,7 @@
 // the logs append-only, and what sealing, sending and purging remember. Events that are there already get
 // their leaves here; the format of a leaf never changes, so this may use the one function that knows it.
 import type { Knex } from 'knex';
-import { type EventRow, toSaltedColumns } from '../src/store/audit-rows.ts';
+import { type EventRow, toSaltedColumns } from '../src/store/tables/audit-rows.ts';
 
 /** What is refused, but for a transaction that has put its row into append_only_passes; or always. */
 const guards = [

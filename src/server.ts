@@ -6,7 +6,7 @@ import { createApp } from './app.ts';
 import type { Config } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
-import type { Counts, OtherWorkers } from './http/metrics.ts';
+import type { Counts, OtherWorkers } from './http/ops/metrics.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';

@@ -7,8 +7,8 @@ import { parse } from 'yaml';
 import { ConfigError, readConfig, settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
 import { auditActions, permissions, reasons } from '../src/domain/vocabulary.ts';
-import { type RefusalCode, refusalCodes } from '../src/http/refusal.ts';
 import { readPackageFile } from '../src/package-root.ts';
+import { type RefusalCode, refusalCodes } from '../src/wire/refusal.ts';
 import { appOn } from './helpers/app-parts.ts';
 
 interface SourceFile {
@@ -76,16 +76,18 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/config/': ['src/config.ts'],
   'src/jwt/': ['src/domain/', 'src/short-memory.ts'],
   'src/store/': ['src/domain/'],
+  'src/wire/': ['src/addresses.ts', 'src/domain/', 'src/jwt/', 'src/local-url.ts'],
   'src/http/': [
     'src/addresses.ts',
     'src/domain/',
     'src/jwt/',
-    'src/short-memory.ts',
     'src/local-url.ts',
     'src/package-root.ts',
+    'src/short-memory.ts',
+    'src/wire/',
   ],
   'src/upkeep/': ['src/domain/', 'src/store/', 'src/config.ts'],
-  'src/workers/': ['src/config.ts', 'src/http/'],
+  'src/workers/': ['src/config.ts', 'src/http/ops/metrics.ts'],
 };
 
 test('each room imports only the rooms below it', (t) => {
@@ -103,6 +105,11 @@ test('each room imports only the rooms below it', (t) => {
     importsOf(sources.filter(within('src/store/')), (name) => name.startsWith('koa')),
     [],
   );
+});
+
+test('what the command line shares with the API stands in src/wire', (t) => {
+  const isForbidden = (name: string) => name.startsWith('src/http/') && name !== 'src/http/ops/metrics.ts';
+  t.deepEqual(importsOf(sources.filter(within('src/cli/')), isForbidden), []);
 });
 
 test('the application is given a store, and opens none', (t) => {

@@ -1,7 +1,7 @@
 // A trail of events for benches: logouts of many users, each with everything that an event can hold.
 import { eventOf, type NewEvent, systemOrigin } from '../../src/domain/audit.ts';
-import { appendEvents } from '../../src/store/audit-events.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
+import { appendEvents } from '../../src/store/tables/audit-events.ts';
 import { progress } from './progress.ts';
 
 export const users = 20_000;

@@ -7,8 +7,12 @@ import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../../src/domain/claims.ts';
 import { type Cause, finalForToken } from '../../src/domain/cutoffs.ts';
 import { targetKey } from '../../src/domain/targets.ts';
-import { appendRevocations, findRevocation, type NumberedRevocation } from '../../src/store/revocations.ts';
-import { findTokens, insertTokens } from '../../src/store/tokens.ts';
+import {
+  appendRevocations,
+  findRevocation,
+  type NumberedRevocation,
+} from '../../src/store/tables/revocations.ts';
+import { findTokens, insertTokens } from '../../src/store/tables/tokens.ts';
 import { multiplyRow } from './multiply.ts';
 
 const cause: Cause = { reason: 'client_request', reasonText: null, origin: systemOrigin };

@@ -2,9 +2,9 @@
 // metrics and recorders do nothing, and what decisions say for the trail is dropped at the port.
 import { readConfig } from '../../src/config.ts';
 import type { Store } from '../../src/domain/store.ts';
-import { DeadTokenRecorder } from '../../src/http/dead-token-recorder.ts';
 import { FloodRecorder } from '../../src/http/flood-recorder.ts';
-import { Metrics } from '../../src/http/metrics.ts';
+import { DeadTokenRecorder } from '../../src/http/oauth/dead-token-recorder.ts';
+import { Metrics } from '../../src/http/ops/metrics.ts';
 import { createLog } from '../../src/log.ts';
 import { serveStore } from '../../src/server.ts';
 import { openStore } from '../../src/store/open.ts';

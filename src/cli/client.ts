@@ -5,11 +5,17 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { Client } from '../domain/clients.ts';
 import { createClient, rotateClientSecret, switchClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
-import { cacheMaxAgeMax, clientToWire, newClientBody, toNewClient } from '../http/client-wire.ts';
-import { overlapSecondsDefault, rotateBody } from '../http/clients.ts';
-import { check } from '../http/json.ts';
-import { Refusal } from '../http/refusal.ts';
-import { timeOf } from '../http/respond.ts';
+import { check } from '../wire/check.ts';
+import {
+  cacheMaxAgeMax,
+  clientToWire,
+  newClientBody,
+  overlapSecondsDefault,
+  rotateBody,
+  toNewClient,
+} from '../wire/clients.ts';
+import { Refusal } from '../wire/refusal.ts';
+import { timeOf } from '../wire/time.ts';
 import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';

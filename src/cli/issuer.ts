@@ -3,12 +3,12 @@
 import { Command } from 'commander';
 import { type Issuer, inboxKinds } from '../domain/issuers.ts';
 import { addIssuer, markKeysStale, rememberKeys, switchIssuer } from '../domain/manage-issuers.ts';
-import { issuerToWire, newIssuerBody, toNewIssuer } from '../http/issuer-wire.ts';
-import { check } from '../http/json.ts';
-import { Refusal } from '../http/refusal.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/key-set.ts';
+import { check } from '../wire/check.ts';
+import { issuerToWire, newIssuerBody, toNewIssuer } from '../wire/issuers.ts';
+import { Refusal } from '../wire/refusal.ts';
 import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';

@@ -2,8 +2,8 @@
 // database.
 import { Command } from 'commander';
 import { readConfig } from '../config.ts';
-import { Refusal } from '../http/refusal.ts';
 import { createKeyFile, rotateKeyFile, SigningKeys } from '../jwt/signing-keys.ts';
+import { Refusal } from '../wire/refusal.ts';
 
 export function keysCommand(process: NodeJS.Process): Command {
   const show = async (path: string) => {

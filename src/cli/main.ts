@@ -3,8 +3,8 @@
 // errors become a message and an exit code.
 import { Command, Help } from 'commander';
 import { ConfigError } from '../config.ts';
-import { Refusal } from '../http/refusal.ts';
 import { packageVersion } from '../package-root.ts';
+import { Refusal } from '../wire/refusal.ts';
 import { auditCommand } from './audit.ts';
 import { clientCommand } from './client.ts';
 import { configCommand } from './config.ts';

@@ -1,6 +1,6 @@
 // What several commands do with their options.
 import { readFile } from 'node:fs/promises';
-import { Refusal } from '../http/refusal.ts';
+import { Refusal } from '../wire/refusal.ts';
 
 /** An option may be given several times, and may list several values with commas. */
 export function collect(value: string, earlier: string[] = []): string[] {

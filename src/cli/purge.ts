@@ -1,8 +1,8 @@
 // `purge`: deletes now what the server would delete on its interval.
 import { Command } from 'commander';
 import { countPurgeable, type PurgeCounts, purge } from '../domain/purge.ts';
-import { Refusal } from '../http/refusal.ts';
 import { purgePolicyOf } from '../upkeep/schedule.ts';
+import { Refusal } from '../wire/refusal.ts';
 import { Progress } from './progress.ts';
 import { withStore } from './with-store.ts';
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Origin } from '../domain/audit.ts';
 import type { Facts, Store } from '../domain/store.ts';
-import { Refusal } from '../http/refusal.ts';
+import { Refusal } from '../wire/refusal.ts';
 import { toLines } from './lines.ts';
 import { withStore } from './with-store.ts';
 

@@ -4,9 +4,9 @@ import { userInfo } from 'node:os';
 import { type Config, readConfig } from '../config.ts';
 import { eventOf, type Origin } from '../domain/audit.ts';
 import { recordEvents, type Store } from '../domain/store.ts';
-import { Refusal, refusalCodes } from '../http/refusal.ts';
 import { demandSchema, migrateUp, migrationStatus } from '../store/migrate.ts';
 import { openStore } from '../store/open.ts';
+import { Refusal, refusalCodes } from '../wire/refusal.ts';
 
 type Work<T> = (store: Store, config: Config, origin: Origin) => Promise<T>;
 

@@ -2,7 +2,7 @@
 // by messages, and leaves signals to the first process: a terminal and some service managers send them to all.
 import cluster from 'node:cluster';
 import type { Config } from '../config.ts';
-import type { Counts, OtherWorkers } from '../http/metrics.ts';
+import type { Counts, OtherWorkers } from '../http/ops/metrics.ts';
 import { createLog } from '../log.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import type { ToFirst, ToWorker } from '../workers/messages.ts';

@@ -4,13 +4,13 @@
 // the facts, for many of them at once, and makes what was decided durable, many together. So the rules
 // neither wait nor batch, and batching can change no answer.
 import type { NewEvent } from './audit.ts';
-import type { RecordedEvent } from './audit-leaf.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { Client, ClientSecret } from './clients.ts';
 import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
 import type { Issuer } from './issuers.ts';
 import type { Grant, Session } from './sessions.ts';
 import type { Target, TargetKey, TargetKind } from './targets.ts';
+import type { RecordedEvent } from './trail/audit-leaf.ts';
 import type { UpkeepStore } from './upkeep-store.ts';
 import type { Standing } from './verdict.ts';
 

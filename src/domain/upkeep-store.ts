@@ -1,7 +1,7 @@
 // The port for what runs beside the requests: sealing, verifying, purging, erasing. All of it works in
 // small steps, each a short transaction of its own, so that no request waits for more than one of them.
 import type { Digest, RegisteredToken } from './claims.ts';
-import type { CheckedEvent } from './verify-trail.ts';
+import type { CheckedEvent } from './trail/verify-trail.ts';
 
 export interface StoredSeal {
   readonly number: number;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type { Actor } from '../domain/audit.ts';
-import type { Family } from './refusal.ts';
+import type { Family } from '../wire/refusal.ts';
 
 export interface State {
   requestId: string;

@@ -1,6 +1,6 @@
 // CORS for browser apps at /revoke and /logout: an origin that some enabled client lists is echoed, on
 // success, error and preflight alike; never `*`, never with credentials.
-import type { ClientDirectory } from './client-directory.ts';
+import type { ClientDirectory } from './auth/client-directory.ts';
 import type { Context, Next } from './context.ts';
 
 const preflightSeconds = '600';

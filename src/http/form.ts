@@ -1,8 +1,9 @@
 // Forms as OAuth means them (RFC 6749 §3.2, appendix B): flat UTF-8 strings, no parameter twice, a
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
+
+import { badParameter, Refusal, safeName } from '../wire/refusal.ts';
 import { type Context, isOfType } from './context.ts';
-import { badParameter, Refusal, safeName } from './refusal.ts';
 import { dropChosenNames, hasBody, protect, secretNames } from './secrecy.ts';
 import { invite } from './unreadable.ts';
 import { decodeWhole, formDecode } from './urlencoded.ts';

@@ -1,7 +1,7 @@
 // Header fields of which a request has one. Of several, Node takes the first; a proxy in front of us may have gone
 // by the last.
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from './refusal.ts';
+import { Refusal } from '../wire/refusal.ts';
 
 /** uri-host and port (RFC 3986 §3.2): empty where the target has none. */
 const hostSyntax = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;

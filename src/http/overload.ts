@@ -4,9 +4,9 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Line } from '../domain/store.ts';
+import { Refusal, render } from '../wire/refusal.ts';
 import { type Context, requestIdOf } from './context.ts';
-import type { Metrics } from './metrics.ts';
-import { Refusal, render } from './refusal.ts';
+import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
 import { headersOf } from './respond.ts';
 

@@ -1,8 +1,8 @@
 // Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
 import { hash } from 'node:crypto';
-import { forever } from '../domain/cutoffs.ts';
+import { badParameter, safeName } from '../wire/refusal.ts';
+import { parseTime } from '../wire/time.ts';
 import type { Context } from './context.ts';
-import { badParameter, safeName } from './refusal.ts';
 import { respond } from './respond.ts';
 
 const pageLimitMax = 1000;
@@ -29,10 +29,6 @@ export function readLimit(query: Query): number {
   return limit;
 }
 
-/** The hour is 23 at most, which `Date.parse` does not mind. */
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
-const yearZero = Date.parse('0000-01-01T00:00:00Z');
-
 /** Milliseconds of an RFC 3339 time. */
 function readTime(query: Query, name: string): number | undefined {
   const text = query.get(name);
@@ -47,23 +43,6 @@ export function readInterval(query: Query): { readonly from?: number; readonly t
   const [from, to] = [readTime(query, 'from'), readTime(query, 'to')];
   if (from !== undefined && to !== undefined && to < from) throw badParameter('to', 'is before from');
   return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-}
-
-/**
- * Milliseconds of an RFC 3339 time, the next where it is finer: what was issued until then is covered, and intervals are
- * half-open. NaN for anything else, also for a time whose year in UTC has not four digits: it
- * could not be written down again.
- */
-export function parseTime(text: string): number {
-  const isTime = rfc3339.test(text) && isDay(text.slice(0, 10));
-  const ms = isTime ? Date.parse(text) + (/\.\d{3}0*[1-9]/.test(text) ? 1 : 0) : Number.NaN;
-  return ms >= yearZero && ms <= forever ? ms : Number.NaN;
-}
-
-/** `Date.parse` takes the 30th of February for the 2nd of March. */
-function isDay(date: string): boolean {
-  const ms = Date.parse(date);
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
 /** A cursor belongs to the parameters, these of the query, that it was given out under. */

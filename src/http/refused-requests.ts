@@ -1,10 +1,10 @@
 // Requests of callers who proved who they are and were refused all the same: each is an event, within the
 // limits of floods. What the operation itself has written down is not written twice; what strangers send
 // is in the metrics, and in `client_auth_failed` where they tried to pass for someone.
-import { eventOf, type NamedInEvent } from '../domain/audit.ts';
+import { eventOf } from '../domain/audit.ts';
+import { type Refusal, refusalCodes } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { Refusal, refusalCodes } from './refusal.ts';
 import { originOf } from './secrecy.ts';
 
 /** Resolves when it is durable, or at once when there is nothing to write or it is only counted. */
@@ -19,14 +19,4 @@ export async function recordRefusal(recorder: FloodRecorder, ctx: Context, refus
       metadata: { ...metadata, code: refusal.code, method: ctx.method, route },
     }),
   );
-}
-
-/** What `work` refuses is about these names. */
-export async function withNames<T>(named: NamedInEvent, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof Refusal) error.about = named;
-    throw error;
-  }
 }

@@ -42,8 +42,3 @@ export function setCommonHeaders(ctx: Context): void {
   ctx.set('X-Content-Type-Options', 'nosniff');
   if (!ctx.res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store');
 }
-
-/** RFC 3339 in UTC, with milliseconds. */
-export function timeOf(ms: number): string {
-  return new Date(ms).toISOString();
-}

@@ -1,9 +1,9 @@
 // Routes: which path answers which methods, and in which family's words it refuses.
 import Router from '@koa/router';
 import type Koa from 'koa';
+import { type Family, Refusal } from '../wire/refusal.ts';
 import type { Context, Next, State } from './context.ts';
 import { checkHeaderFields } from './header-fields.ts';
-import { type Family, Refusal } from './refusal.ts';
 import { isWellEncoded, pathOf } from './request-target.ts';
 
 type Handle = (ctx: Context) => Promise<void>;

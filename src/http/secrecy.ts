@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Actor, Origin } from '../domain/audit.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
-import { parseBasic } from './auth-methods/secret.ts';
+import { parseBasic } from './auth/secret.ts';
 import { bearerOf, type Context } from './context.ts';
 
 const channelOf = { oauth: 'oauth', logout: 'logout', events: 'inbox', v1: 'api' } as const;
@@ -12,8 +12,9 @@ export function originOf(ctx: Context, actor: Actor): Origin {
   protectUnread(ctx);
   const { requestId, ip, secrets } = ctx.state;
   if (ctx.state.userAgent === undefined) {
-    const known = [...secrets, ...headerSecrets(ctx)];
-    ctx.state.userAgent = plainText(ctx.get('user-agent'), userAgentMax, known);
+    const given = ctx.get('user-agent');
+    const known = given === '' ? [] : [...secrets, ...headerSecrets(ctx)];
+    ctx.state.userAgent = plainText(given, userAgentMax, known);
   }
   const { userAgent } = ctx.state;
   return { actor, channel: channelOf[ctx.state.family], ip, userAgent, requestId };

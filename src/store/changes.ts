@@ -7,7 +7,7 @@ import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import type { ClientChange, IssuerChange, Remembered } from '../domain/store.ts';
 import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
-import type { NumberedRevocation } from './revocations.ts';
+import type { NumberedRevocation } from './tables/revocations.ts';
 
 export class Changes {
   readonly tokens = new Map<Digest, RegisteredToken>();

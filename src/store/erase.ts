@@ -1,10 +1,10 @@
 // Erasing one person: values and salts go, commitments, counts and digests stay.
 import type { Knex } from 'knex';
-import { commitmentsOf } from '../domain/audit-leaf.ts';
 import type { Digest } from '../domain/claims.ts';
+import { commitmentsOf } from '../domain/trail/audit-leaf.ts';
 import { withPass } from './append-only.ts';
-import { type EventRow, toEvent } from './audit-rows.ts';
-import { readNote, writeNote } from './notes.ts';
+import { type EventRow, toEvent } from './tables/audit-rows.ts';
+import { readNote, writeNote } from './tables/notes.ts';
 
 /** Events about the user, or done by them as a proven user. */
 function eventsOf(db: Knex, userId: string): Knex.QueryBuilder<EventRow> {

@@ -33,8 +33,8 @@ import { Changes, changeClient, changeIssuer, clientOf, issuerOf } from './chang
 import * as kinds from './kinds.ts';
 import { theOne } from './kinds.ts';
 import { type Found, type Heads, jwtName, type Memory, type TokenName } from './memory.ts';
-import type { NumberedRevocation } from './revocations.ts';
 import { type Kind, NotLoaded, Shelf } from './shelf.ts';
+import type { NumberedRevocation } from './tables/revocations.ts';
 
 /** Effects as they are to be written. */
 export interface AppliedEffects extends Effects {

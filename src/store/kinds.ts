@@ -7,14 +7,14 @@ import type { Grant, Session } from '../domain/sessions.ts';
 import { bearersMax, type Remembered, sessionsMax } from '../domain/store.ts';
 import type { TargetKey, TargetKind } from '../domain/targets.ts';
 import { allOf } from './all-of.ts';
-import { findClients } from './clients.ts';
-import { findRemembered } from './idempotency-keys.ts';
-import { findIssuers, listThumbprints } from './issuers.ts';
-import { listCoverage, listKindsEverywhere, listUnderKeys } from './revocations.ts';
-import { findSessions, listSessionsOf } from './sessions.ts';
 import type { Kind } from './shelf.ts';
-import { findGrants, findJwts, findTokens, listUnexpired } from './tokens.ts';
-import { findUsedIds } from './used-ids.ts';
+import { findClients } from './tables/clients.ts';
+import { findRemembered } from './tables/idempotency-keys.ts';
+import { findIssuers, listThumbprints } from './tables/issuers.ts';
+import { listCoverage, listKindsEverywhere, listUnderKeys } from './tables/revocations.ts';
+import { findSessions, listSessionsOf } from './tables/sessions.ts';
+import { findGrants, findJwts, findTokens, listUnexpired } from './tables/tokens.ts';
+import { findUsedIds } from './tables/used-ids.ts';
 
 /** The key of a kind that has one fact only. */
 export const theOne = '';

@@ -20,14 +20,14 @@ import {
   targetKey,
   targetsEverywhere,
 } from '../domain/targets.ts';
-import { listSuspended } from './clients.ts';
 import { findRow, incarnationOf } from './dialect.ts';
 import { DigestFilter } from './digest-filter.ts';
-import { listSuspendedIssuers } from './issuers.ts';
 import { bytesOfKey, KeySet, type Prints, printsOf, printsOfHex } from './key-set.ts';
-import { readNote } from './notes.ts';
 import { RegisteredDigests } from './registered-digests.ts';
-import { gatherKeys, type NumberedRevocation } from './revocations.ts';
+import { listSuspended } from './tables/clients.ts';
+import { listSuspendedIssuers } from './tables/issuers.ts';
+import { readNote } from './tables/notes.ts';
+import { gatherKeys, type NumberedRevocation } from './tables/revocations.ts';
 
 const tokensMax = 120_000;
 /** How many names are remembered as looked up, before all of them are forgotten. */

@@ -2,7 +2,6 @@
 // made durable together; see facts.ts for how they get what they ask.
 import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type { RecordedEvent } from '../domain/audit-leaf.ts';
 import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
@@ -20,21 +19,22 @@ import {
   StoreUnavailable,
 } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
+import type { RecordedEvent } from '../domain/trail/audit-leaf.ts';
 import type { UpkeepStore } from '../domain/upkeep-store.ts';
-import { countEvents, findEvent, listEvents, listEventsAfter } from './audit-events.ts';
 import { BatchQueue, type Entry } from './batch-queue.ts';
-import { listClients, listOrigins } from './clients.ts';
 import { commitBatch, type Result } from './commit.ts';
 import { type Dialect, dialectOf, findRow } from './dialect.ts';
 import { LoadedFacts } from './facts.ts';
-import { listIssuers } from './issuers.ts';
 import { Memory, readHeads } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
-import { findRevocation, listRevocations } from './revocations.ts';
-import { listSessionsOf, touchSessions } from './sessions.ts';
 import { NotLoaded } from './shelf.ts';
+import { countEvents, findEvent, listEvents, listEventsAfter } from './tables/audit-events.ts';
+import { listClients, listOrigins } from './tables/clients.ts';
+import { listIssuers } from './tables/issuers.ts';
+import { findRevocation, listRevocations } from './tables/revocations.ts';
+import { listSessionsOf, touchSessions } from './tables/sessions.ts';
+import { listBearers } from './tables/tokens.ts';
 import { timeAfter } from './time.ts';
-import { listBearers } from './tokens.ts';
 import { guarded, toUnavailable } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep.ts';
 

@@ -4,7 +4,7 @@ import { forever, openEnds } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import type { DueRows, EndedSessions, Purged, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
-import { readNote, writeNote } from './notes.ts';
+import { readNote, writeNote } from './tables/notes.ts';
 
 /**
  * A name can be given to a token long after it was revoked, and is final all the same: its row stays while

@@ -3,6 +3,7 @@
 // much goes there, too: SQLite's reader works in the thread that answers.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
+import type { CheckedEvent } from '../domain/trail/verify-trail.ts';
 import type {
   DueRows,
   EndedSessions,
@@ -12,15 +13,14 @@ import type {
   UpkeepNote,
   UpkeepStore,
 } from '../domain/upkeep-store.ts';
-import type { CheckedEvent } from '../domain/verify-trail.ts';
-import { listLeaves, listStoredEvents } from './audit-events.ts';
 import type { Dialect } from './dialect.ts';
 import { eraseEvents, eraseRevocations, eraseSessions, eraseTokens } from './erase.ts';
-import { rememberSigners } from './issuers.ts';
-import { readNote, writeNote } from './notes.ts';
 import * as purge from './purge.ts';
-import * as seals from './seals.ts';
-import { listTokensOf } from './tokens.ts';
+import { listLeaves, listStoredEvents } from './tables/audit-events.ts';
+import { rememberSigners } from './tables/issuers.ts';
+import { readNote, writeNote } from './tables/notes.ts';
+import * as seals from './tables/seals.ts';
+import { listTokensOf } from './tables/tokens.ts';
 import { guarded } from './unavailable.ts';
 
 export class KnexUpkeep implements UpkeepStore {

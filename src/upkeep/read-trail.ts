@@ -1,9 +1,9 @@
 // Reads a trail for the verifier: from the database, or from an NDJSON export and a file of seals.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fromRecord, UnreadableRecord } from '../domain/audit-record.ts';
 import type { Store } from '../domain/store.ts';
-import type { CheckedEvent } from '../domain/verify-trail.ts';
+import { fromRecord, UnreadableRecord } from '../domain/trail/audit-record.ts';
+import type { CheckedEvent } from '../domain/trail/verify-trail.ts';
 
 const pageSize = 1000;
 

@@ -1,7 +1,7 @@
 // What the server and its upkeep thread say to each other. Each call has a channel of its own: the server asks
 // on it for one answer after another. Closing it ends the call; when the thread dies it closes as well.
 import type { MessagePort } from 'node:worker_threads';
-import type { ExportTrail } from '../domain/export-trail.ts';
+import type { ExportTrail } from '../domain/trail/export-trail.ts';
 import type { SealConfig } from './trail-work.ts';
 
 /** What the thread is started with: plain values, and no key among them. */

@@ -3,7 +3,7 @@
 // what goes wrong is the answer to a call.
 import { constants, platform, setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { exportEvents } from '../domain/export-trail.ts';
+import { exportEvents } from '../domain/trail/export-trail.ts';
 import { openStore } from '../store/open.ts';
 import { problemOf } from './problem-of.ts';
 import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './thread-calls.ts';

@@ -1,9 +1,9 @@
 // What takes long on the audit trail: sealing it, sending the seals, exporting it. Here is how it is done on a
 // store at hand; a server that opens its own store leaves it to a thread (upkeep-thread.ts), which does this.
 import type { Config } from '../config.ts';
-import { type ExportTrail, exportEvents } from '../domain/export-trail.ts';
-import { type Sealed, sealEvents } from '../domain/seal-events.ts';
 import type { Store } from '../domain/store.ts';
+import { type ExportTrail, exportEvents } from '../domain/trail/export-trail.ts';
+import { type Sealed, sealEvents } from '../domain/trail/seal-events.ts';
 import { SealKeys } from './seal-keys.ts';
 import { sendSeals } from './send-seals.ts';
 

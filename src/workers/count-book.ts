@@ -2,7 +2,7 @@
 // it has ended, or the sum would fall, which a Prometheus server takes for a new start from nothing.
 import type { Worker } from 'node:cluster';
 import { AggregatorRegistry } from 'prom-client';
-import type { Counts } from '../http/metrics.ts';
+import type { Counts } from '../http/ops/metrics.ts';
 import type { ToWorker } from './messages.ts';
 
 /** A worker that does not answer in time counts as when it last did. */

@@ -1,7 +1,7 @@
 // What the first process of a server and its workers say to each other. Workers are given their settings so,
 // not by arguments or environment: also one that is started later has the very same ones as all others.
 import type { Config } from '../config.ts';
-import type { Counts } from '../http/metrics.ts';
+import type { Counts } from '../http/ops/metrics.ts';
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly config: Config }

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
-import { eraseSubject, pseudonymOf } from '../../src/domain/erase-subject.ts';
+import { eraseSubject, pseudonymOf } from '../../src/domain/trail/erase-subject.ts';
 import { claimsOf } from '../helpers/claims.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';

@@ -1,10 +1,9 @@
 // What an operator reads when a command fails: options instead of members of the API, and what to do about what.
 import test from 'ava';
 import { describeFailure, inOptions } from '../../src/cli/failure.ts';
-import { newClientBody } from '../../src/http/client-wire.ts';
-import { rotateBody } from '../../src/http/clients.ts';
-import { newIssuerBody } from '../../src/http/issuer-wire.ts';
-import { revocationBody } from '../../src/http/revocation-wire.ts';
+import { newClientBody, rotateBody } from '../../src/wire/clients.ts';
+import { newIssuerBody } from '../../src/wire/issuers.ts';
+import { revocationBody } from '../../src/wire/revocations.ts';
 import { cli } from '../helpers/run.ts';
 
 test('every member that an option gives is told by its option', (t) => {

@@ -1,8 +1,13 @@
 // The leaf of an event: frozen to the byte, sensitive to every member, and independent of erased values.
 import test from 'ava';
-import { commitmentsOf, leafOf, personalFields, type RecordedEvent } from '../../src/domain/audit-leaf.ts';
-import { fromRecord, toRecord } from '../../src/domain/audit-record.ts';
-import { canonicalJson } from '../../src/domain/canonical-json.ts';
+import {
+  commitmentsOf,
+  leafOf,
+  personalFields,
+  type RecordedEvent,
+} from '../../src/domain/trail/audit-leaf.ts';
+import { fromRecord, toRecord } from '../../src/domain/trail/audit-record.ts';
+import { canonicalJson } from '../../src/domain/trail/canonical-json.ts';
 
 const salts = Object.fromEntries(
   personalFields.map((field, n) => [field, String(n).repeat(22).slice(0, 22)]),

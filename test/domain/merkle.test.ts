@@ -1,7 +1,7 @@
 // The Merkle tree against RFC 6962: known roots, and every path of every small tree.
 import { hash } from 'node:crypto';
 import test from 'ava';
-import { inclusionPath, leafHash, rootFromPath, rootOf } from '../../src/domain/merkle.ts';
+import { inclusionPath, leafHash, rootFromPath, rootOf } from '../../src/domain/trail/merkle.ts';
 
 /** The definition of RFC 6962 §2.1, word for word. */
 function definedRoot(leaves: readonly Buffer[]): Buffer {

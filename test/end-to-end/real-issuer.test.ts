@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { addIssuer } from '../../src/domain/manage-issuers.ts';
-import { newIssuerBody, toNewIssuer } from '../../src/http/issuer-wire.ts';
 import { packageRoot } from '../../src/package-root.ts';
+import { newIssuerBody, toNewIssuer } from '../../src/wire/issuers.ts';
 import { api, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 

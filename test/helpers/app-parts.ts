@@ -3,9 +3,9 @@
 import { trustedPeers } from '../../src/addresses.ts';
 import { type App, type AppParts, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
-import { exportEvents } from '../../src/domain/export-trail.ts';
 import { policyOf } from '../../src/domain/policy.ts';
 import type { Store } from '../../src/domain/store.ts';
+import { exportEvents } from '../../src/domain/trail/export-trail.ts';
 import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
 import { createLog } from '../../src/log.ts';
 

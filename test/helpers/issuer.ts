@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
-import { newIssuerBody, toNewIssuer } from '../../src/http/issuer-wire.ts';
 import { namedInRecord } from '../../src/jwt/key-set.ts';
+import { newIssuerBody, toNewIssuer } from '../../src/wire/issuers.ts';
 import { api, type TestApp } from './app.ts';
 
 export interface SigningKey {

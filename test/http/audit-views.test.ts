@@ -4,8 +4,8 @@
 import test from 'ava';
 import pg from 'pg';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
-import { csvCell } from '../../src/domain/export-trail.ts';
 import { purge } from '../../src/domain/purge.ts';
+import { csvCell } from '../../src/domain/trail/export-trail.ts';
 import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
 import { appendLogouts, newKeys, seal } from '../audit/trail.ts';
 import type { TestApp, TestClient } from '../helpers/app.ts';

@@ -1,6 +1,6 @@
 // /v1/issuers: whose JWTs are trusted.
 import test from 'ava';
-import { checkKeyUrl } from '../../src/http/issuer-wire.ts';
+import { checkKeyUrl } from '../../src/wire/issuers.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../helpers/issuer.ts';
 

@@ -1,7 +1,7 @@
 // JWTs of trusted issuers at /introspect, /revoke and /logout: never registered, judged all the same.
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { addIssuer, switchIssuer } from '../../src/domain/manage-issuers.ts';
-import { newIssuerBody, toNewIssuer } from '../../src/http/issuer-wire.ts';
+import { newIssuerBody, toNewIssuer } from '../../src/wire/issuers.ts';
 import { api, publicUrl, type TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge, newKey, reencodeSignature, TestIssuer } from '../helpers/issuer.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { prefers } from '../../src/http/accept.ts';
+import { prefers } from '../../src/http/oauth/accept.ts';
 import { rotateKeyFile } from '../../src/jwt/signing-keys.ts';
 import { api, publicUrl, type TestApp, type TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';

@@ -1,7 +1,7 @@
 // The histogram of request times, as a Prometheus server reads it.
 import test from 'ava';
 import { Registry } from 'prom-client';
-import { exposeTimes, RequestTimes } from '../../src/http/request-times.ts';
+import { exposeTimes, RequestTimes } from '../../src/http/ops/request-times.ts';
 
 test('buckets hold all requests that took as long at most, by route', async (t) => {
   const registry = new Registry();

@@ -1,7 +1,7 @@
 // Last activity of sessions, gathered and written together.
 import test from 'ava';
 import type { Store } from '../../src/domain/store.ts';
-import { SessionActivity } from '../../src/http/session-activity.ts';
+import { SessionActivity } from '../../src/http/oauth/session-activity.ts';
 
 test('a session that is used all the time is written once a minute, many sessions in few writes', async (t) => {
   const writes: { ids: readonly string[]; at: number }[] = [];

@@ -9,7 +9,7 @@ import { everyIssuer, type Target, targetKey } from '../../src/domain/targets.ts
 import type { Standing } from '../../src/domain/verdict.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { openStore } from '../../src/store/open.ts';
-import { appendRevocations, type NumberedRevocation } from '../../src/store/revocations.ts';
+import { appendRevocations, type NumberedRevocation } from '../../src/store/tables/revocations.ts';
 import { TestApp } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';

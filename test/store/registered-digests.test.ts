@@ -2,7 +2,7 @@
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import { finalForName } from '../../src/domain/cutoffs.ts';
-import { eraseSubject } from '../../src/domain/erase-subject.ts';
+import { eraseSubject } from '../../src/domain/trail/erase-subject.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { readHeads } from '../../src/store/memory.ts';
 import { RegisteredDigests } from '../../src/store/registered-digests.ts';

@@ -2,9 +2,9 @@
 import { isId } from '../../domain/claims.ts';
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { Target } from '../../domain/targets.ts';
+import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { readForm } from '../form.ts';
-import { missingParameter, Refusal } from '../refusal.ts';
 import { respond } from '../respond.ts';
 import { Inbox, type InboxParts, type Read } from './inbox.ts';
 

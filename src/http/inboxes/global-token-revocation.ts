@@ -1,10 +1,10 @@
 // POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, 401 to a caller that is not known.
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
-import { bearerChallenge, refusedBearer } from '../client-auth.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import { bearerChallenge, refusedBearer } from '../auth/client-auth.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { readJson } from '../json.ts';
-import { Refusal } from '../refusal.ts';
 import { protect } from '../secrecy.ts';
 import { Inbox, type InboxParts, type Read, toNamed } from './inbox.ts';
 

@@ -1,9 +1,9 @@
 // POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
+import { Refusal } from '../../wire/refusal.ts';
 import { type Context, isOfType } from '../context.ts';
 import { readBody, readingBody } from '../form.ts';
-import { Refusal } from '../refusal.ts';
 import { respond } from '../respond.ts';
 import { protect } from '../secrecy.ts';
 import { Inbox, type InboxParts, toNamed } from './inbox.ts';

@@ -1,0 +1,86 @@
+// An audit event as JSON: what the API answers, what an export holds, and how the verifier reads it back.
+import type { AuditEvent } from '../audit.ts';
+import { type ByField, type PersonalField, personalFields, type RecordedEvent } from './audit-leaf.ts';
+
+/** The event as the API shows it; `erased` names the members whose values were deleted. */
+export function toWire(event: RecordedEvent): Record<string, unknown> {
+  const erased = Object.keys(event.erased);
+  const wire = {
+    id: String(event.seq),
+    time: new Date(event.at).toISOString(),
+    action: event.action,
+    reason: event.reason,
+    reason_text: event.reasonText,
+    actor: event.actor,
+    channel: event.channel,
+    user_id: event.userId,
+    client_id: event.clientId,
+    session_id: event.sessionId,
+    token_ref: event.tokenRef,
+    ip: event.ip,
+    user_agent: event.userAgent,
+    request_id: event.requestId,
+    count: event.count,
+    metadata: event.metadata,
+  };
+  return erased.length === 0 ? wire : { ...wire, erased };
+}
+
+/** The event with its salts, or the commitments that erasing left: enough to check it offline. */
+export function toRecord(event: RecordedEvent): Record<string, unknown> {
+  return Object.assign(toWire(event), { proof: { salts: event.salts, commitments: event.erased } });
+}
+
+export class UnreadableRecord extends Error {
+  override readonly name = 'UnreadableRecord';
+}
+
+/** Reads what `toRecord` wrote. Whatever a hand has made of it otherwise shows in the leaf. */
+export function fromRecord(value: unknown): RecordedEvent {
+  const record = asObject(value);
+  const proof = asObject(record.proof);
+  const actor = asObject(record.actor);
+  const seq = Number(record.id);
+  const at = Date.parse(String(record.time));
+  if (!Number.isSafeInteger(seq) || Number.isNaN(at)) throw new UnreadableRecord('it has no id or no time');
+  return {
+    seq,
+    at,
+    action: record.action as AuditEvent['action'],
+    reason: textOf(record.reason),
+    reasonText: textOf(record.reason_text),
+    actor: { kind: actor.kind as AuditEvent['actor']['kind'], id: textOf(actor.id) },
+    channel: record.channel as AuditEvent['channel'],
+    userId: textOf(record.user_id),
+    clientId: textOf(record.client_id),
+    sessionId: textOf(record.session_id),
+    tokenRef: textOf(record.token_ref),
+    ip: textOf(record.ip),
+    userAgent: textOf(record.user_agent),
+    requestId: textOf(record.request_id),
+    count: Number(record.count),
+    metadata: asObject(record.metadata),
+    salts: byFieldOf(proof.salts),
+    erased: byFieldOf(proof.commitments),
+  };
+}
+
+function asObject(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UnreadableRecord('it is not an event with its proof, as an NDJSON export has them');
+  return value as Record<string, unknown>;
+}
+
+function textOf(value: unknown): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+function byFieldOf(value: unknown): ByField {
+  const found: Partial<Record<PersonalField, string>> = {};
+  const given = asObject(value);
+  for (const field of personalFields) {
+    const text = given[field];
+    if (typeof text === 'string') found[field] = text;
+  }
+  return found;
+}

@@ -1,0 +1,106 @@
+// Erasing one person from the record: values and salts in audit events, their dead sessions and tokens, and
+// their name in revocations. What is alive is left: it is for the operator to revoke first. The chain of
+// seals still verifies, and every count stays.
+import { createHmac } from 'node:crypto';
+import { eventOf, type Origin } from '../audit.ts';
+import type { RegisteredToken } from '../claims.ts';
+import { type Cause, endOfRegistered, finalForToken } from '../cutoffs.ts';
+import { type Facts, nowOf, recordEvents, type Store } from '../store.ts';
+import { tokenTarget } from '../targets.ts';
+
+export interface Erasure {
+  readonly audit_events: number;
+  readonly sessions: number;
+  readonly tokens: number;
+  readonly revocations: number;
+  /** Tokens that are alive, or superseded in a grant that is: still there, with the user's name. */
+  readonly tokens_left: number;
+  /** Sessions of such tokens. */
+  readonly sessions_left: number;
+}
+
+const batchRows = 200;
+
+/** Stands for the user's name where a revocation still needs one: only who has the key can recompute it. */
+export function pseudonymOf(userId: string, key: string): string {
+  return `erased:${createHmac('sha256', key).update(userId).digest('base64url').slice(0, 32)}`;
+}
+
+/** Events know no issuer: a user id that several issuers use is erased for all of them. */
+export async function eraseSubject(
+  store: Store,
+  origin: Origin,
+  userId: string,
+  key: string,
+  onErased: (rows: number) => void = () => {},
+): Promise<Erasure> {
+  const { upkeep } = store;
+  const pseudonym = pseudonymOf(userId, key);
+  const record = (metadata: Readonly<Record<string, unknown>>): Promise<void> => {
+    const event = eventOf(origin, 'erase', { metadata: { pseudonym, ...metadata } });
+    return recordEvents(store, [event]);
+  };
+  // No erasure is without its event, however it ends.
+  await record({ begins: true });
+  const { tokens, left } = await eraseTokens(store, origin, userId, onErased);
+  const { erased: sessions, left: sessionsLeft } = await upkeep.eraseSessions(userId, await nowOf(store));
+  const revocations = await upkeep.eraseRevocations(userId, pseudonym);
+  await record({ tokens, sessions, revocations });
+  let events = 0;
+  for (let erased = batchRows; erased === batchRows; ) {
+    erased = await upkeep.eraseEvents(userId, batchRows);
+    events += erased;
+    onErased(erased);
+  }
+  return {
+    audit_events: events,
+    sessions,
+    tokens,
+    revocations,
+    tokens_left: left,
+    sessions_left: sessionsLeft,
+  };
+}
+
+/**
+ * A dead token's row goes, but a revocation of its own stays in its place: so that it is dead also when its
+ * issuer registers it again.
+ */
+async function eraseTokens(
+  store: Store,
+  origin: Origin,
+  userId: string,
+  onErased: (rows: number) => void,
+): Promise<{ tokens: number; left: number }> {
+  const cause: Cause = { reason: 'erased', reasonText: null, origin };
+  let [tokens, left, after] = [0, 0, 0];
+  for (;;) {
+    const page = await store.upkeep.listTokensOf(userId, after, batchRows);
+    after = page.at(-1)?.id ?? after;
+    if (page.length === 0) return { tokens, left };
+    const dead = await store.write((facts, now) => {
+      const areDead = facts.together(
+        ...page.map(
+          ({ token }) =>
+            () =>
+              isDeadForGood(facts, token, now),
+        ),
+      );
+      const dead = page.map(({ token }) => token).filter((_, n) => areDead[n]);
+      const revocations = dead
+        .filter((token) => endOfRegistered(token) > now)
+        .map((token) => finalForToken(tokenTarget(token), cause, endOfRegistered(token)));
+      return { outcome: dead, effects: { revocations } };
+    });
+    const erased = await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));
+    tokens += erased;
+    left += page.length - dead.length;
+    onErased(erased);
+  }
+}
+
+/** A superseded refresh token must be known for its reuse to be noticed, as long as its grant lives. */
+function isDeadForGood(facts: Facts, token: RegisteredToken, now: number): boolean {
+  if (token.expiresAt <= now) return true;
+  return facts.standing(token).coveredBy.some(({ reason }) => reason !== 'superseded');
+}

@@ -1,0 +1,104 @@
+// GET /v1/audit/events and /{id}: the audit trail, newest or oldest first. Reading it is written into it,
+// once per walk.
+import { hash, randomBytes } from 'node:crypto';
+import type { Actor } from '../../domain/audit.ts';
+import type { Store } from '../../domain/store.ts';
+import { toWire } from '../../domain/trail/audit-record.ts';
+import { isReadingOf, recordReading, recordWalk } from '../../domain/trail/record-reading.ts';
+import { badParameter, Refusal } from '../../wire/refusal.ts';
+import type { ClientAuth } from '../auth/client-auth.ts';
+import type { Context } from '../context.ts';
+import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
+import { respond } from '../respond.ts';
+import { originOf } from '../secrecy.ts';
+import { filterNames, readFilter } from './query.ts';
+
+export interface AuditParts {
+  readonly store: Store;
+  readonly auth: ClientAuth;
+}
+
+const names = [...filterNames, 'order'];
+const keyBytes = 16;
+
+interface Position {
+  /** The `audit_read` event of the walk, which ends before it: it never chases what is being written. */
+  readonly reading: number;
+  /** The last event seen. */
+  readonly seen: number;
+  /** Of the walk, in its cursors alone. The event has a digest of it, which tells nobody who was looked for. */
+  readonly key: string;
+}
+
+export function handleListEvents({ store, auth }: AuditParts) {
+  return async function listEvents(ctx: Context): Promise<void> {
+    const caller = await auth.permit(ctx, 'audit');
+    const query = readQuery(ctx, [...names, 'limit', 'cursor']);
+    const limit = readLimit(query);
+    const filter = readFilter(query);
+    const oldestFirst = readOrder(query) === 'oldest';
+    const { reading, seen, key } = (await goOn()) ?? (await begin());
+    const within = { ...filter, below: reading - 1 };
+    const events = oldestFirst
+      ? await store.listEventsAfter(within, seen, limit + 1)
+      : await store.listEvents(within, seen, limit + 1);
+    respondPage(ctx, events, limit, ({ seq }) => [reading, seq, key], toWire);
+
+    async function begin(): Promise<Position> {
+      const key = randomBytes(keyBytes).toString('base64url');
+      const walk = walkOf(key, caller.actor, query);
+      const reading = await recordWalk(store, originOf(ctx, caller.actor), filter, { view: 'events', walk });
+      return { reading, seen: oldestFirst ? 0 : reading, key };
+    }
+
+    /** A cursor made by hand names no reading of its own, and nothing is read that is not on record. */
+    async function goOn(): Promise<Position | undefined> {
+      const position = readPosition(query);
+      if (!position) return undefined;
+      const event = await store.findEvent(position.reading);
+      if (!event || 'metadata' in event.erased)
+        throw badParameter('cursor', 'names no reading that is still on record; begin again without it');
+      if (!isReadingOf(event, walkOf(position.key, caller.actor, query))) throw badCursor();
+      return position;
+    }
+  };
+}
+
+export function handleShowEvent({ store, auth }: AuditParts) {
+  return async function showEvent(ctx: Context): Promise<void> {
+    const caller = await auth.permit(ctx, 'audit');
+    readQuery(ctx, []);
+    const { id = '' } = ctx.params as { id?: string };
+    const seq = /^[1-9][0-9]{0,14}$/.test(id) ? Number(id) : 0;
+    const event = seq === 0 ? undefined : await store.findEvent(seq);
+    if (!event) throw new Refusal('not_found', 'there is no such event');
+    const origin = originOf(ctx, caller.actor);
+    await recordReading(store, origin, 'audit_read', {}, { view: 'event', id });
+    respond(ctx, 200, toWire(event));
+  };
+}
+
+function readOrder(query: Query): 'newest' | 'oldest' {
+  const order = query.get('order') ?? 'newest';
+  if (order !== 'newest' && order !== 'oldest') throw badParameter('order', 'must be newest or oldest');
+  return order;
+}
+
+function readPosition(query: Query): Position | undefined {
+  const position = readCursor(query);
+  if (!position) return undefined;
+  const [reading, seen, key] = position;
+  const isInside = isSeq(reading) && isSeq(seen) && seen <= reading;
+  if (!isInside || typeof key !== 'string') throw badCursor();
+  return { reading, seen, key };
+}
+
+function isSeq(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 1;
+}
+
+/** Whose walk it is, and through what. */
+function walkOf(key: string, actor: Actor, query: Query): string {
+  const text = JSON.stringify([key, actor.kind, actor.id, ...names.map((name) => query.get(name) ?? null)]);
+  return hash('sha256', text, 'base64url');
+}

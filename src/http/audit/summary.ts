@@ -1,0 +1,38 @@
+// GET /v1/audit/summary: how often what happened, by hour or day, for charts.
+import { dayMs, hourMs } from '../../domain/durations.ts';
+import { recordReading } from '../../domain/trail/record-reading.ts';
+import { badParameter } from '../../wire/refusal.ts';
+import { timeOf } from '../../wire/time.ts';
+import type { Context } from '../context.ts';
+import { readQuery } from '../query.ts';
+import { respond } from '../respond.ts';
+import { originOf } from '../secrecy.ts';
+import type { AuditParts } from './events.ts';
+import { filterNames, readFilter } from './query.ts';
+
+const intervals = { hour: hourMs, day: dayMs } as const;
+/** A month of hours, three years of days. */
+const intervalsMax = { hour: 31 * 24, day: 3 * 366 } as const;
+const intervalsDefault = { hour: 24, day: 30 } as const;
+const rowsMax = 100_000;
+
+export function handleSummary({ store, auth, now }: AuditParts & { readonly now: () => number }) {
+  return async function summarise(ctx: Context): Promise<void> {
+    const caller = await auth.permit(ctx, 'audit');
+    const query = readQuery(ctx, [...filterNames, 'interval']);
+    const interval = query.get('interval') ?? 'day';
+    if (interval !== 'hour' && interval !== 'day') throw badParameter('interval', 'must be hour or day');
+    const given = readFilter(query);
+    const intervalMs = intervals[interval];
+    const to = given.to ?? Math.max(now() + 1, given.from ?? 0);
+    const from = given.from ?? (Math.ceil(to / intervalMs) - intervalsDefault[interval]) * intervalMs;
+    if (to - from > intervalsMax[interval] * intervalMs)
+      throw badParameter('from', `is over ${intervalsMax[interval]} intervals before to`);
+    const below = await store.findEventHead();
+    const origin = originOf(ctx, caller.actor);
+    await recordReading(store, origin, 'audit_read', given, { view: 'summary', interval });
+    const counts = await store.countEvents({ ...given, from, to, below }, intervalMs, rowsMax);
+    const items = counts.map(({ at, ...count }) => ({ time: timeOf(at), ...count }));
+    respond(ctx, 200, { interval, from: timeOf(from), to: timeOf(to), items });
+  };
+}

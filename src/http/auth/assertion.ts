@@ -1,0 +1,98 @@
+// private_key_jwt (RFC 7523 §2.2, §3, with the audience rules of rfc7523bis): the client signs a short-lived
+// statement that it is itself, for this server alone, and each statement counts once across all processes.
+import { digestOf } from '../../domain/claims.ts';
+import type { Client } from '../../domain/clients.ts';
+import { asymmetricAlgorithms } from '../../domain/issuers.ts';
+import { parseJwt, typeOf, type UntrustedJwt } from '../../domain/jwt-shape.ts';
+import { couldBeToken } from '../../domain/presented-token.ts';
+import type { Store } from '../../domain/store.ts';
+import { useId } from '../../domain/use-id.ts';
+import type { KeyRing } from '../../jwt/key-ring.ts';
+import { findSigner } from '../../jwt/signer.ts';
+import { hasBadMembers } from '../../jwt/verify-signature.ts';
+import { badParameter, missingParameter } from '../../wire/refusal.ts';
+import type { Form } from '../form.ts';
+import type { Credentials } from './credentials.ts';
+
+const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const lifetimeMsMax = 600_000;
+const jtiLengthMax = 255;
+/** rfc7523bis names the last; `JWT` and none at all are what older libraries send. */
+const types = ['', 'jwt', 'client-authentication+jwt'];
+
+export interface AssertionParts {
+  readonly store: Store;
+  readonly keyRing: KeyRing;
+  /** Any of these, alone. */
+  readonly audiences: readonly string[];
+  /** Accepted too, also beside others of these and of the above: what older clients were told to send. */
+  readonly legacyAudiences: readonly string[];
+  readonly clockSkewMs: number;
+}
+
+/** The client that an assertion says it is from; nothing is verified yet. */
+export function readAssertion(form: Form): Credentials | undefined {
+  const assertion = form.get('client_assertion');
+  const type = form.get('client_assertion_type');
+  if (assertion === undefined && type === undefined) return undefined;
+  if (assertion === undefined) throw missingParameter('client_assertion');
+  if (type === undefined) throw missingParameter('client_assertion_type');
+  if (type !== assertionType) throw badParameter('client_assertion_type', `must be ${assertionType}`);
+  const subject = couldBeToken(assertion) ? parseJwt(assertion)?.payload.sub : undefined;
+  const named = form.get('client_id');
+  const clientId = typeof subject === 'string' ? subject : (named ?? '');
+  if (named !== undefined && named !== clientId)
+    throw badParameter('client_id', 'differs from the client that client_assertion names');
+  return { clientId, assertion, methods: ['private_key_jwt'] };
+}
+
+export async function provesAssertion(
+  { store, keyRing, ...parts }: AssertionParts,
+  client: Client,
+  assertion: string,
+  now: number,
+): Promise<boolean> {
+  const jwt = parseJwt(assertion);
+  const { alg } = jwt?.header ?? {};
+  if (!jwt || typeof alg !== 'string' || !client.keys || !isFor(jwt, client, parts, now)) return false;
+  const source = { issuer: `client ${client.clientId}`, keySource: client.keys, keysStaleBefore: 0 };
+  if (!(await findSigner(assertion, jwt, alg, keyRing, source))) return false;
+  const { jti, exp } = jwt.payload as { jti: string; exp: number };
+  // Last of all: what fails for another reason must not use up the id of a good assertion.
+  const digest = digestOf(`assertion\0${client.clientId}\0${jti}`);
+  return (await useId(store, { digest, kind: 'assertion', expiresAt: Math.ceil(exp * 1000) })) === 'used_now';
+}
+
+type Rules = Pick<AssertionParts, 'audiences' | 'legacyAudiences' | 'clockSkewMs'>;
+
+function isFor({ header, payload }: UntrustedJwt, client: Client, rules: Rules, now: number): boolean {
+  const { iss, sub, exp, nbf, iat, jti } = payload;
+  const type = typeOf(header);
+  const isWellFormed =
+    type !== undefined &&
+    types.includes(type) &&
+    (asymmetricAlgorithms as readonly unknown[]).includes(header.alg) &&
+    !hasBadMembers(header);
+  const isOfClient = iss === client.clientId && sub === client.clientId;
+  const isTimely =
+    isTime(exp) &&
+    exp * 1000 > now &&
+    exp * 1000 <= now + lifetimeMsMax &&
+    [nbf, iat].every(
+      (time) => time === undefined || (isTime(time) && time * 1000 <= now + rules.clockSkewMs),
+    );
+  const isNamed = typeof jti === 'string' && jti !== '' && jti.length <= jtiLengthMax;
+  return isWellFormed && isOfClient && isTimely && isNamed && isForUs(payload.aud, rules);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value);
+}
+
+/** An assertion for several audiences could be played on by one of them. */
+function isForUs(aud: unknown, { audiences, legacyAudiences }: Rules): boolean {
+  const names = Array.isArray(aud) ? aud : [aud];
+  if (names.length === 1 && audiences.includes(names[0])) return true;
+  const all = [...audiences, ...legacyAudiences];
+  return legacyAudiences.length > 0 && names.length > 0 && names.every((name) => all.includes(name));
+}

@@ -1,0 +1,133 @@
+// tls_client_auth and self_signed_tls_client_auth (RFC 8705 §2) behind a proxy that ends TLS and hands the
+// certificate over in Client-Cert (RFC 9440). The header counts only from peers that are configured; and
+// since a proxy that lets self-signed certificates through says nothing of chains, we validate them.
+import { hash, X509Certificate } from 'node:crypto';
+import type { BlockList } from 'node:net';
+import { calculateJwkThumbprint, type JWK } from 'jose';
+import { isTrusted, plainAddress } from '../../addresses.ts';
+import type { Client } from '../../domain/clients.ts';
+import type { KeyRing } from '../../jwt/key-ring.ts';
+import { isFitKey } from '../../jwt/key-set.ts';
+import { isIdentifiedBy } from '../../wire/certificate-identity.ts';
+import type { Context } from '../context.ts';
+import type { PresentedCertificate } from './credentials.ts';
+
+const chainMax = 10;
+const clientAuthUsage = '1.3.6.1.5.5.7.3.2';
+const byteSequence = /^ *:([A-Za-z0-9+/]+={0,2}): *$/;
+
+export interface CertificateParts {
+  readonly keyRing: KeyRing;
+  /** Peers whose Client-Cert is believed. */
+  readonly proxies: BlockList;
+  /** The authorities that may vouch for clients; empty turns `tls_client_auth` off. */
+  readonly authorities: readonly X509Certificate[];
+}
+
+/** Undefined when there is none, when nobody may hand one over, or when it is no certificate. */
+export function readCertificate(
+  { proxies }: Pick<CertificateParts, 'proxies'>,
+  ctx: Context,
+): PresentedCertificate | undefined {
+  const header = ctx.get('client-cert');
+  const peer = plainAddress(ctx.req.socket.remoteAddress ?? '');
+  if (header === '' || !isTrusted(peer, proxies)) return undefined;
+  const leaf = parseCertificate(header);
+  if (!leaf) return undefined;
+  const chain = ctx.get('client-cert-chain').split(',').slice(0, chainMax).map(parseCertificate);
+  return { leaf, chain: chain.filter((certificate) => certificate !== undefined) };
+}
+
+function parseCertificate(item: string): X509Certificate | undefined {
+  const base64 = byteSequence.exec(item)?.[1];
+  try {
+    return base64 === undefined ? undefined : new X509Certificate(Buffer.from(base64, 'base64'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 8705 §3.1: how a token names the certificate it is bound to. */
+export function certificateThumbprint({ leaf }: PresentedCertificate): string {
+  return hash('sha256', leaf.raw, 'base64url');
+}
+
+export function provesByAuthority(
+  { authorities }: CertificateParts,
+  client: Client,
+  certificate: PresentedCertificate,
+  now: number,
+): boolean {
+  const { leaf, chain } = certificate;
+  const usages: readonly string[] | undefined = leaf.keyUsage;
+  const mayAuthenticate = usages === undefined || usages.includes(clientAuthUsage);
+  return (
+    client.certificateName !== null &&
+    mayAuthenticate &&
+    isIdentifiedBy(leaf, client.certificateName) &&
+    leadsTo(leaf, chain, authorities, now)
+  );
+}
+
+/**
+ * Is there a path of valid signatures, within the dates, over authorities only, to one that is configured? Each
+ * certificate of the chain is reached once: a stranger sends it, and may send ten that all vouch for each other.
+ */
+function leadsTo(
+  leaf: X509Certificate,
+  chain: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  now: number,
+): boolean {
+  const unreached = new Set(chain);
+  const reached = [leaf];
+  for (const certificate of reached) {
+    if (!isInForce(certificate, now)) continue;
+    if (roots.some((root) => isInForce(root, now) && isIssuedBy(certificate, root))) return true;
+    for (const issuer of unreached) {
+      if (!isIssuedBy(certificate, issuer)) continue;
+      unreached.delete(issuer);
+      reached.push(issuer);
+    }
+  }
+  return false;
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  const { publicKey } = issuer;
+  return issuer.ca && isFitKey(publicKey) && certificate.checkIssued(issuer) && certificate.verify(publicKey);
+}
+
+function isInForce(certificate: X509Certificate, now: number): boolean {
+  return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
+}
+
+/** Undefined for a kind of key that no JWK describes, and so no client has registered. */
+async function thumbprintOf(leaf: X509Certificate): Promise<string | undefined> {
+  let jwk: JWK;
+  try {
+    jwk = leaf.publicKey.export({ format: 'jwk' });
+  } catch {
+    return undefined;
+  }
+  return calculateJwkThumbprint(jwk);
+}
+
+/** RFC 8705 §2.2: the certificate's key is one that the client registered; its `x5c`, where given, matches too. */
+export async function provesByOwnKey(
+  { keyRing }: CertificateParts,
+  client: Client,
+  { leaf }: PresentedCertificate,
+  now: number,
+): Promise<boolean> {
+  if (!client.keys || !isInForce(leaf, now)) return false;
+  const thumbprint = await thumbprintOf(leaf);
+  if (thumbprint === undefined) return false;
+  const source = { issuer: `client ${client.clientId}`, keySource: client.keys, keysStaleBefore: 0 };
+  const matches = (keys: Awaited<ReturnType<KeyRing['current']>>) =>
+    keys.some((key) => {
+      const own = key.jwk.x5c?.[0];
+      return key.thumbprint === thumbprint && (own === undefined || own === leaf.raw.toString('base64'));
+    });
+  return matches(await keyRing.current(source)) || matches(await keyRing.certain(source));
+}

@@ -1,0 +1,254 @@
+// Client authentication (RFC 6749 §2.3): who is calling, and has it been proved? Methods are pinned per
+// client; each has its file in auth-methods/. Every failure looks the same, whether the client is unknown,
+// suspended or the proof wrong.
+import { LRUCache } from 'lru-cache';
+import { eventOf } from '../../domain/audit.ts';
+import { type Digest, digestOf } from '../../domain/claims.ts';
+import { type Caller, type Client, callerOf, holds } from '../../domain/clients.ts';
+import type { Permission } from '../../domain/vocabulary.ts';
+import { badParameter, Refusal } from '../../wire/refusal.ts';
+import { bearerOf, type Context } from '../context.ts';
+import type { FloodRecorder } from '../flood-recorder.ts';
+import type { Form } from '../form.ts';
+import { originOf, protect } from '../secrecy.ts';
+import { type AssertionParts, provesAssertion, readAssertion } from './assertion.ts';
+import { type BearerParts, findBearer } from './bearer.ts';
+import { type CertificateParts, provesByAuthority, provesByOwnKey, readCertificate } from './certificate.ts';
+import type { ClientDirectory } from './client-directory.ts';
+import { type Credentials, type PresentedCertificate, twoMethods } from './credentials.ts';
+import { isSameSecret, parseBasic, provesSecret, readPost } from './secret.ts';
+import type { Throttle } from './throttle.ts';
+
+const realm = 'realm="revocation-server"';
+export const basicChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8"` };
+export const bearerChallenge = { 'WWW-Authenticate': `Bearer ${realm}` };
+export const refusedBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
+const weakBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="insufficient_scope"` };
+
+export interface AuthParts {
+  readonly directory: ClientDirectory;
+  readonly throttle: Throttle;
+  readonly recorder: FloodRecorder;
+  readonly now: () => number;
+  readonly assertions: AssertionParts;
+  readonly certificates: CertificateParts;
+  readonly bearers: BearerParts;
+}
+
+const nobody: Form = new Map();
+
+const provedMax = 1_000;
+
+export class ClientAuth {
+  readonly #parts: AuthParts;
+  /**
+   * Authorization headers by digest, each with the record that it proved itself against. The record is read
+   * anew now and then: once it is another, whatever has changed, the header has to prove itself again.
+   */
+  readonly #proved = new LRUCache<Digest, Client>({ max: provedMax });
+
+  constructor(parts: AuthParts) {
+    this.#parts = parts;
+  }
+
+  /** The client whose Authorization header has proved itself before, without waiting; hardly any other is asked for. */
+  recall(ctx: Context, form: Form): Caller | undefined {
+    const header = digestOfHeader(ctx, form);
+    const proved = header && this.#proved.get(header);
+    const isStill = proved && proved === this.#parts.directory.fresh(proved.clientId);
+    return isStill ? known(ctx, callerOf(proved)) : undefined;
+  }
+
+  /** The client that the request authenticates; undefined when it brings no credentials at all. */
+  async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
+    const { directory } = this.#parts;
+    const header = digestOfHeader(ctx, form);
+    const proved = header && this.#proved.get(header);
+    if (proved && proved === (await directory.find(proved.clientId))) return known(ctx, callerOf(proved));
+    const credentials = await this.#read(ctx, form);
+    if (!credentials) return undefined;
+    const client = await directory.find(credentials.clientId);
+    if (!client || !(await this.#proves(client, credentials)))
+      throw await this.#fail(ctx, credentials, client, whyNot(client, credentials));
+    if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
+      this.#proved.set(header, client);
+    return known(ctx, callerOf(client));
+  }
+
+  /** The same, where the bearer of an access token may call as well. */
+  async authenticateAny(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
+    const bearerToken = bearerOf(ctx);
+    if (bearerToken === undefined) return this.authenticate(ctx, form);
+    if (form.has('client_secret') || form.has('client_assertion')) throw twoMethods();
+    protect(ctx, [bearerToken]);
+    const caller = await findBearer(this.#parts.bearers, bearerToken, this.#certificateOf(ctx));
+    if (!caller) throw await this.#failBearer(ctx, bearerToken);
+    return known(ctx, caller);
+  }
+
+  /**
+   * For what concerns all issuers: the caller, which must hold one of `permissions`. Bearers who reach one
+   * issuer's data only are refused.
+   */
+  async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
+    const caller = await this.permitWithin(ctx, ...permissions);
+    if (caller.onlyIssuer === null) return caller;
+    throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only", {
+      headers: weakBearer,
+    });
+  }
+
+  /** The same for handlers that confine what is done to `onlyIssuer` themselves. */
+  async permitWithin(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
+    const caller = await this.authenticateAny(ctx);
+    if (!caller)
+      throw new Refusal('invalid_client', 'client authentication is missing', { headers: basicChallenge });
+    return demand(caller, ...permissions);
+  }
+
+  /** In order: the Authorization header, an assertion, a secret in the body, a certificate. */
+  async #read(ctx: Context, form: Form): Promise<Credentials | undefined> {
+    const header = ctx.get('authorization');
+    if (form.has('client_assertion') && (header !== '' || form.has('client_secret'))) throw twoMethods();
+    const body = readAssertion(form) ?? readPost(form);
+    if (header !== '') return this.#readHeader(ctx, header, body);
+    const certificate = this.#certificateOf(ctx);
+    // RFC 8705 §2: the client names itself in the body, the certificate proves it.
+    if (!body?.methods.includes('none') || !certificate) return body;
+    return {
+      ...body,
+      certificate,
+      methods: [...body.methods, 'tls_client_auth', 'self_signed_tls_client_auth'],
+    };
+  }
+
+  async #readHeader(ctx: Context, header: string, body: Credentials | undefined): Promise<Credentials> {
+    const [, scheme = '', value = ''] = /^([^ ]*) *(.*)$/s.exec(header) ?? [];
+    if (/^bearer$/i.test(scheme)) throw await this.#failBearer(ctx, value);
+    const basic = /^basic$/i.test(scheme) ? parseBasic(value) : undefined;
+    if (!basic) throw await this.#fail(ctx, undefined, undefined, { why: 'malformed' });
+    if (!body) return basic;
+    if (body.clientId !== basic.clientId) {
+      throw badParameter('client_id', 'differs from the client that the Authorization header names');
+    }
+    if (body.clientSecret === undefined) return basic;
+    // RFC 6749 §2.3 allows one method per request; gateways that add the same credentials again do no harm.
+    if (!isSameSecret(body, basic)) throw twoMethods();
+    return { ...basic, methods: [...basic.methods, ...body.methods] };
+  }
+
+  async #proves(client: Client, credentials: Credentials): Promise<boolean> {
+    const { now, assertions, certificates } = this.#parts;
+    const { authMethod } = client;
+    const { assertion, certificate, methods } = credentials;
+    if (client.disabledAt !== null || !methods.includes(authMethod)) return false;
+    switch (authMethod) {
+      case 'none':
+        return true;
+      case 'client_secret_basic':
+      case 'client_secret_post':
+        return provesSecret(client, credentials, now());
+      case 'private_key_jwt':
+        return assertion !== undefined && provesAssertion(assertions, client, assertion, now());
+      case 'tls_client_auth':
+        return certificate !== undefined && provesByAuthority(certificates, client, certificate, now());
+      case 'self_signed_tls_client_auth':
+        return certificate !== undefined && provesByOwnKey(certificates, client, certificate, now());
+      default:
+        return authMethod satisfies never;
+    }
+  }
+
+  #certificateOf(ctx: Context): PresentedCertificate | undefined {
+    return readCertificate(this.#parts.certificates, ctx);
+  }
+
+  async #fail(
+    ctx: Context,
+    credentials: Credentials | undefined,
+    client: Client | undefined,
+    failure: Failure,
+  ): Promise<Refusal> {
+    const { clientId = null, clientSecret = '', assertion = '' } = credentials ?? {};
+    protect(ctx, [clientSecret, assertion]);
+    const seconds = await this.#count(ctx, clientId, client, failure);
+    if (seconds > 0) return tooManyFailures(seconds);
+    return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
+  }
+
+  async #failBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
+    protect(ctx, [bearerToken]);
+    const seconds = await this.#count(ctx, null, undefined, { why: 'wrong_bearer' });
+    if (seconds > 0) return tooManyFailures(seconds);
+    const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
+    return new Refusal(code, 'the bearer token is not accepted here', { headers: refusedBearer });
+  }
+
+  async #count(
+    ctx: Context,
+    clientId: string | null,
+    client: Client | undefined,
+    failure: Failure,
+  ): Promise<number> {
+    const { throttle, recorder } = this.#parts;
+    const seconds = await throttle.fail(clientId, ctx.state.ip);
+    // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
+    const known = client?.clientId ?? null;
+    const origin = originOf(ctx, { kind: 'client', id: null });
+    await recorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
+    const { log, requestId } = ctx.state;
+    log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');
+    return seconds;
+  }
+}
+
+/** For the log alone: the caller hears the same of every failure. */
+interface Failure {
+  readonly why:
+    | 'malformed'
+    | 'unknown_client'
+    | 'suspended_client'
+    | 'wrong_method'
+    | 'wrong_proof'
+    | 'wrong_bearer';
+  /** The method that the client is registered for, where it came by another. */
+  readonly registered_for?: Client['authMethod'];
+}
+
+function whyNot(client: Client | undefined, { methods }: Credentials): Failure {
+  if (!client) return { why: 'unknown_client' };
+  if (client.disabledAt !== null) return { why: 'suspended_client' };
+  const isRegisteredFor = methods.includes(client.authMethod);
+  return isRegisteredFor
+    ? { why: 'wrong_proof' }
+    : { why: 'wrong_method', registered_for: client.authMethod };
+}
+
+function known(ctx: Context, caller: Caller): Caller {
+  ctx.state.clientId = caller.clientId;
+  ctx.state.caller = caller.actor;
+  return caller;
+}
+
+/** Undefined where the body has a say, too. */
+function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
+  const { authorization: header } = ctx.req.headers;
+  if (!header || form.has('client_id') || form.has('client_secret') || form.has('client_assertion'))
+    return undefined;
+  return digestOf(header);
+}
+
+function tooManyFailures(seconds: number): Refusal {
+  return new Refusal('too_many_failures', 'too many failed authentications, try again later', {
+    headers: { 'Retry-After': String(seconds) },
+  });
+}
+
+/** Refuses a caller that holds none of these permissions. */
+export function demand(caller: Caller, ...permissions: readonly Permission[]): Caller {
+  if (permissions.some((permission) => holds(caller, permission))) return caller;
+  const headers = caller.isBearer ? weakBearer : {};
+  throw new Refusal('insufficient_permission', `this needs the permission ${permissions.join(' or ')}`, {
+    headers,
+  });
+}

@@ -1,0 +1,24 @@
+// Client credentials as members of a JSON body: the parameters that OAuth puts into forms (RFC 6749 §2.3.1,
+// RFC 7521 §4.2), under the same names.
+import { z } from 'zod';
+import type { Form } from '../form.ts';
+
+const text = z.string().nullish();
+
+/** For the schema of a body. */
+export const credentialMembers = {
+  client_id: text,
+  client_secret: text,
+  client_assertion: text,
+  client_assertion_type: text,
+};
+
+type CredentialMember = keyof typeof credentialMembers;
+const names = Object.keys(credentialMembers) as CredentialMember[];
+
+/** As if they had come in a form: what is empty or null was not sent. */
+export function credentialsOf(
+  body: Readonly<Partial<Record<CredentialMember, string | null | undefined>>>,
+): Form {
+  return new Map(names.map((name) => [name, body[name] || ''] as const).filter(([, value]) => value !== ''));
+}

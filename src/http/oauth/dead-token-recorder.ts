@@ -1,0 +1,53 @@
+// Dead tokens that are presented at /introspect: perhaps stolen ones being tried. Each token is noted once
+// per caller and interval, after its answer has left, and together with others: what it costs the answer is
+// a look into a bounded memory.
+import { LRUCache } from 'lru-cache';
+import { about, eventOf, type NewEvent, type Origin } from '../../domain/audit.ts';
+import { type Claims, tokenRef } from '../../domain/claims.ts';
+import { recordEvents, type Store } from '../../domain/store.ts';
+
+const intervalMs = 600_000;
+const rememberedMax = 10_000;
+/** When the database cannot keep up, what comes on top is dropped, never waited for. */
+const waitingMax = 1_000;
+const gatherMs = 100;
+
+export class DeadTokenRecorder {
+  readonly #store: Store;
+  readonly #noted: LRUCache<string, true>;
+  #waiting: NewEvent[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    const ttlResolution = 0;
+    this.#noted = new LRUCache({ max: rememberedMax, ttl: intervalMs, ttlResolution, perf: { now } });
+  }
+
+  note(origin: Origin, claims: Claims, reason: string): void {
+    const key = `${tokenRef(claims)} ${origin.actor.id}`;
+    if (this.#noted.has(key) || this.#waiting.length >= waitingMax) return;
+    this.#noted.set(key, true);
+    this.#waiting.push(eventOf(origin, 'dead_token_presented', { reason, ...about(claims) }));
+    this.#timer ??= setTimeout(() => void this.flush(), gatherMs).unref();
+  }
+
+  /** Writes what waits. What cannot be written is noted when it is presented again. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const events = this.#waiting;
+    this.#waiting = [];
+    if (events.length > 0) this.#writing = this.#write(events);
+    await this.#writing;
+  }
+
+  async #write(events: readonly NewEvent[]): Promise<void> {
+    try {
+      await recordEvents(this.#store, events);
+    } catch {
+      for (const event of events) this.#noted.delete(`${event.tokenRef} ${event.actor.id}`);
+    }
+  }
+}

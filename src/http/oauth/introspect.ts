@@ -1,0 +1,60 @@
+// POST /introspect (RFC 7662). For anything dead, unknown or not for this caller the body is the same, byte
+// for byte.
+import type { Caller } from '../../domain/clients.ts';
+import { introspectToken } from '../../domain/introspect-token.ts';
+import type { TokenVerifier } from '../../domain/known-token.ts';
+import type { Store } from '../../domain/store.ts';
+import { signIntrospection } from '../../jwt/introspection-jwt.ts';
+import type { SigningKeys } from '../../jwt/signing-keys.ts';
+import { missingParameter } from '../../wire/refusal.ts';
+import type { ClientAuth } from '../auth/client-auth.ts';
+import type { Context } from '../context.ts';
+import { readForm } from '../form.ts';
+import { respond, respondText } from '../respond.ts';
+import { originOf } from '../secrecy.ts';
+import { prefers } from './accept.ts';
+import { type Answer, answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
+
+export interface IntrospectParts extends TraceParts {
+  readonly store: Store;
+  readonly verifier: TokenVerifier;
+  readonly auth: ClientAuth;
+  /** Null: answers are not signed. */
+  readonly signingKeys: SigningKeys | null;
+  /** Who signs. */
+  readonly issuer: string;
+  readonly now: () => number;
+}
+
+const signedType = 'application/token-introspection+jwt';
+
+export function handleIntrospect(parts: IntrospectParts) {
+  const { store, verifier, auth, signingKeys, issuer, now } = parts;
+  return async function introspect(ctx: Context): Promise<void> {
+    const form = await readForm(ctx);
+    const caller = await permitAsker(auth, ctx, form);
+    const presentedToken = form.get('token');
+    if (presentedToken === undefined) throw missingParameter('token');
+
+    const presented = verifier.recall(presentedToken) ?? (await verifier.present(presentedToken));
+    const answer =
+      presented === null ? ({ active: false } as const) : await introspectToken(store, caller, presented);
+    const body = answerOf(answer);
+    leaveTrace(parts, answer, () => originOf(ctx, caller.actor));
+    // A bearer has no record that could say how it verifies; it is no resource server either.
+    const isSigned = signingKeys && !caller.isBearer && prefers(ctx.req.headers.accept ?? '', signedType);
+    if (!isSigned) return respond(ctx, 200, body);
+    const signed = await signIntrospection(signingKeys, issuer, caller, narrowed(body, caller), now());
+    respondText(ctx, 200, signed, signedType);
+  };
+}
+
+/** RFC 9701 §5: of audience and scope a resource server is told what concerns it. */
+function narrowed(body: Answer, caller: Caller): object {
+  const { aud, scope } = body;
+  const isOwn = (name: unknown) => name === caller.clientId || caller.audiences.includes(String(name));
+  const own = Array.isArray(aud) && aud.some(isOwn) ? aud.filter(isOwn) : aud;
+  const scopes = typeof scope === 'string' && caller.scopes ? scope.split(' ') : null;
+  const ownScope = scopes?.filter((name) => caller.scopes?.includes(name)).join(' ');
+  return { ...body, aud: own, scope: scopes ? ownScope || undefined : scope };
+}

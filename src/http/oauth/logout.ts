@@ -1,0 +1,201 @@
+// POST /logout and its aliases: idempotent, for apps and people. Always 200 with an outcome once a proof
+// was presented, however dead the token is.
+
+import { z } from 'zod';
+import { eventOf } from '../../domain/audit.ts';
+import { isId, tokenRef } from '../../domain/claims.ts';
+import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/known-token.ts';
+import {
+  type LoggedOut,
+  type LogoutRequest,
+  type LogoutScope,
+  logOut,
+  logOutUser,
+} from '../../domain/log-out.ts';
+import { plainText } from '../../domain/plain-text.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { Store } from '../../domain/store.ts';
+import { check } from '../../wire/check.ts';
+import { idLengthMax } from '../../wire/members.ts';
+import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
+import { timeOf } from '../../wire/time.ts';
+import { bearerChallenge, type ClientAuth, demand } from '../auth/client-auth.ts';
+import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
+import { type Context, isOfType } from '../context.ts';
+import type { FloodRecorder } from '../flood-recorder.ts';
+import { formType, readBody, readForm, readingBody } from '../form.ts';
+import { isJson, readJson, secretsIn } from '../json.ts';
+import { respond } from '../respond.ts';
+import { hasBody, headerSecrets, originOf, protect } from '../secrecy.ts';
+import { type GivenReason, readReason } from './reason.ts';
+
+export interface LogoutParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly verifier: TokenVerifier;
+  readonly auth: ClientAuth;
+  readonly recorder: FloodRecorder;
+}
+
+const timestampMax = 64;
+
+/** A number that JSON has rounded is nobody's id: it logs nobody out, and stops nobody whom a token proves. */
+const noId = '\0';
+
+/** Members that are empty or null count as not sent; unknown ones are ignored, as apps send all sorts. */
+const userId = z
+  .union([z.string(), z.number().multipleOf(1)])
+  .transform((id) => (typeof id === 'string' || Number.isSafeInteger(id) ? String(id) : noId))
+  .nullish();
+const text = z.string().nullish();
+const logoutBody = z.object({
+  refresh_token: text,
+  user_id: userId,
+  userId,
+  reason: text,
+  timestamp: z.union([z.string(), z.number()]).transform(String).nullish(),
+  scope: z.preprocess(
+    (given) => (given === '' ? null : given),
+    z.enum(['current', 'others', 'all']).nullish(),
+  ),
+  ...credentialMembers,
+});
+type LogoutBody = z.output<typeof logoutBody>;
+
+export function handleLogout(parts: LogoutParts) {
+  return async function logout(ctx: Context): Promise<void> {
+    const body = await readLogoutBody(ctx);
+    const refreshToken = body.refresh_token || undefined;
+    const bearerToken = whateverBears(ctx);
+    const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
+    protect(ctx, [bearerToken ?? '']);
+    const whose = presented.length > 0 ? 'anyone' : 'operators';
+    const secretsOf = () => [...presented, ...secretsIn(body), ...headerSecrets(ctx)];
+    const given = readReason(body.reason || undefined, 'user_initiated_logout', secretsOf, whose);
+    const claimedUserId = body.user_id || body.userId || null;
+    const timestamp = body.timestamp ? plainText(body.timestamp, timestampMax, secretsOf()) : null;
+    const metadata = timestamp === null ? {} : { client_timestamp: timestamp };
+
+    const outcome =
+      presented.length > 0
+        ? await logOutByToken(parts, {
+            ...(await presentBoth(parts.verifier, refreshToken, bearerToken)),
+            scope: body.scope ?? null,
+            claimedUserId,
+            ...given,
+            metadata,
+            origin: originOf(ctx, { kind: 'user', id: null }),
+          })
+        : await logOutByClient(parts, ctx, body, claimedUserId, given, metadata);
+    const [reason, code] =
+      outcome.status === 'logged_out' ? [given.shown, given.reason] : [outcome.reason, outcome.reason];
+    const { requestId, clientId, log } = ctx.state;
+    // The code alone: free text stands in the audit trail, where it can be erased.
+    const fields = { request_id: requestId, client_id: clientId, status: outcome.status, reason: code };
+    log.info(fields, 'logout');
+    if (outcome.status === 'logged_out') ctx.set('Revocation-Seq', String(outcome.seq));
+    respond(ctx, 200, envelope(outcome, reason));
+  };
+}
+
+/** Also what is malformed is a token: one that nobody knows. */
+function whateverBears(ctx: Context): string | undefined {
+  return /^Bearer[ \t]+(\S.*?)[ \t]*$/i.exec(ctx.get('authorization'))?.[1];
+}
+
+async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
+  if (isOfType(ctx, formType)) return check(logoutBody, Object.fromEntries(await readForm(ctx)));
+  if (isJson(ctx)) return check(logoutBody, await readJson(ctx));
+  await readingBody(ctx, demandNone);
+  return check(logoutBody, {});
+}
+
+/** Without a content type there may be a body all the same, if it is empty. */
+async function demandNone(ctx: Context): Promise<void> {
+  const isEmpty = !hasBody(ctx) || (ctx.get('content-type') === '' && (await readBody(ctx)).length === 0);
+  if (isEmpty) return;
+  const message = `the content type must be application/json or ${formType}`;
+  throw new Refusal('unsupported_media_type', message);
+}
+
+/** The proofs; and why nothing can be said of the bearer, where the refresh token beside it may do alone. */
+interface Proofs {
+  readonly refresh: Presented | null;
+  readonly bearer: Presented | null;
+  readonly unavailable: KeysUnavailable | null;
+}
+
+async function presentBoth(
+  verifier: TokenVerifier,
+  refreshToken: string | undefined,
+  bearerToken: string | undefined,
+): Promise<Proofs> {
+  const present = (token: string) => verifier.present(token, { mustBeSure: true });
+  const refresh = refreshToken === undefined ? null : await present(refreshToken);
+  if (bearerToken === undefined) return { refresh, bearer: null, unavailable: null };
+  try {
+    return { refresh, bearer: await present(bearerToken), unavailable: null };
+  } catch (error) {
+    if (refresh === null || !(error instanceof KeysUnavailable)) throw error;
+    return { refresh, bearer: null, unavailable: error };
+  }
+}
+
+async function logOutByToken(parts: LogoutParts, request: LogoutRequest & Proofs): Promise<LoggedOut> {
+  const outcome = await logOut(parts.store, parts.policy, request);
+  if (outcome.status === 'already_logged_out' && outcome.reason === 'token_not_found') {
+    if (request.unavailable) throw request.unavailable;
+    const { reason, reasonText, metadata, origin } = request;
+    const presented = request.refresh ?? request.bearer;
+    const details = { reason, reasonText, metadata, tokenRef: presented && tokenRef(presented) };
+    await parts.recorder.record(eventOf(origin, 'logout_invalid_token', details));
+  }
+  return outcome;
+}
+
+/** Without a token: a client that may revoke anything logs a user out by id. */
+async function logOutByClient(
+  parts: LogoutParts,
+  ctx: Context,
+  body: LogoutBody,
+  userId: string | null,
+  given: GivenReason,
+  metadata: Readonly<Record<string, unknown>>,
+): Promise<LoggedOut> {
+  const isBearer = /^bearer\b/i.test(ctx.get('authorization'));
+  const caller = isBearer ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
+  if (!caller || caller.authMethod === 'none') {
+    throw new Refusal('invalid_token', 'a refresh_token or a bearer access token is missing', {
+      headers: bearerChallenge,
+    });
+  }
+  demand(caller, 'revoke:any');
+  if (userId === null) throw missingParameter('user_id');
+  if (userId.length > idLengthMax) throw badParameter('user_id', `is over ${idLengthMax} characters`);
+  if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');
+  const origin = originOf(ctx, caller.actor);
+  return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });
+}
+
+function envelope(outcome: LoggedOut, reason: string): object {
+  return { success: true, message: 'Logged out successfully', data: dataOf(outcome, reason) };
+}
+
+function dataOf(outcome: LoggedOut, reason: string): object {
+  switch (outcome.status) {
+    case 'logged_out':
+      return {
+        status: outcome.status,
+        reason,
+        scope: outcome.scope satisfies LogoutScope,
+        user_id: outcome.userId,
+        revoked_at: timeOf(outcome.revokedAt),
+        sessions_ended: outcome.sessionsEnded,
+        ...(outcome.safeIatAfter === null ? {} : { safe_iat_after: outcome.safeIatAfter }),
+      };
+    case 'already_logged_out':
+      return { status: outcome.status, reason };
+    default:
+      return outcome satisfies never;
+  }
+}

@@ -1,0 +1,105 @@
+// /.well-known/oauth-authorization-server (RFC 8414) and /jwks: how clients of the real authorization server
+// find us. What is the server's own comes from settings or from its metadata, ours is added; with neither
+// there is no document, since one without it would be invalid. The Host header changes nothing.
+import type { JWK } from 'jose';
+import { signingAlgorithms } from '../../domain/clients.ts';
+import { asymmetricAlgorithms } from '../../domain/issuers.ts';
+import { isObject } from '../../domain/jwt-shape.ts';
+import { KeysUnavailable } from '../../domain/known-token.ts';
+import type { AuthMethod } from '../../domain/vocabulary.ts';
+import type { SigningKeys } from '../../jwt/signing-keys.ts';
+import type { Upstream, UpstreamMetadata } from '../../jwt/upstream.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import type { Context } from '../context.ts';
+import { respond } from '../respond.ts';
+
+const metadataMaxAge = 'public, max-age=300';
+
+export interface MetadataParts {
+  readonly publicUrl: string;
+  readonly issuer: string;
+  readonly upstream: Upstream | null;
+  /** Null: answers are not signed. */
+  readonly signingKeys: SigningKeys | null;
+  /** Those that are on. */
+  readonly methods: readonly AuthMethod[];
+}
+
+/** RFC 8414 §3: the well-known part comes before the issuer's path. */
+export function metadataPath(issuer: string): string {
+  return `/.well-known/oauth-authorization-server${new URL(issuer).pathname.replace(/\/$/, '')}`;
+}
+
+export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, methods }: MetadataParts) {
+  const base = publicUrl.replace(/\/$/, '');
+  const confidential = methods.filter((method) => method !== 'none');
+  const assertions = methods.includes('private_key_jwt') ? asymmetricAlgorithms : [];
+  const ours = {
+    issuer,
+    revocation_endpoint: `${base}/revoke`,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertions,
+    introspection_endpoint: `${base}/introspect`,
+    introspection_endpoint_auth_methods_supported: confidential,
+    introspection_endpoint_auth_signing_alg_values_supported: assertions,
+    introspection_signing_alg_values_supported: signingKeys ? signingAlgorithms : [],
+    ...(signingKeys && { jwks_uri: `${base}/jwks` }),
+  };
+
+  return {
+    async metadata(ctx: Context): Promise<void> {
+      if (!upstream)
+        throw new Refusal(
+          'not_found',
+          'the metadata of the authorization server is not set; see AUTHORIZATION_SERVER_METADATA',
+        );
+      const theirs = withoutOurs(await upstream.metadata().catch(cannotBeHad));
+      ctx.set('Cache-Control', metadataMaxAge);
+      respond(ctx, 200, withoutEmpty({ ...theirs, ...ours }));
+    },
+
+    /** Where clients look for the server's keys and find ours, they must still find the server's. */
+    async jwks(ctx: Context): Promise<void> {
+      if (!signingKeys) throw new Refusal('not_found', 'answers are not signed here');
+      const theirs: readonly JWK[] = upstream ? await upstream.keys().catch(cannotBeHad) : [];
+      ctx.set('Cache-Control', metadataMaxAge);
+      respond(
+        ctx,
+        200,
+        { keys: [...(await signingKeys.published()), ...theirs] },
+        'application/jwk-set+json',
+      );
+    },
+  };
+}
+
+/** The log has said of what and why: no token is concerned. */
+function cannotBeHad(error: unknown): never {
+  if (!(error instanceof KeysUnavailable)) throw error;
+  const headers = { 'Retry-After': String(error.retryAfterSeconds) };
+  const message = "the authorization server's metadata or keys cannot be had, try again";
+  throw new Refusal('temporarily_unavailable', message, { headers });
+}
+
+/**
+ * What the server says of revocation and introspection is not true of ours: a client with a certificate would prefer
+ * its aliases of these endpoints (RFC 8705 §5), and no answer of ours is encrypted (RFC 9701 §7).
+ */
+function withoutOurs(metadata: UpstreamMetadata): Record<string, unknown> {
+  const {
+    signed_metadata: _signed,
+    introspection_encryption_alg_values_supported: _alg,
+    introspection_encryption_enc_values_supported: _enc,
+    mtls_endpoint_aliases: aliases,
+    ...theirs
+  } = metadata;
+  if (!isObject(aliases)) return theirs;
+  const { revocation_endpoint: _revocation, introspection_endpoint: _introspection, ...others } = aliases;
+  return Object.keys(others).length === 0 ? theirs : { ...theirs, mtls_endpoint_aliases: others };
+}
+
+/** RFC 8414 §3.2: claims with zero elements must be omitted. */
+function withoutEmpty(document: Record<string, unknown>): Record<string, unknown> {
+  const isEmpty = (value: unknown) => value === null || (Array.isArray(value) && value.length === 0);
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => !isEmpty(value)));
+}

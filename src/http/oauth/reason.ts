@@ -1,0 +1,24 @@
+// The optional `reason` of /revoke and /logout: a code from the vocabulary, or free text that is kept apart.
+import { plainText, reasonTextMax } from '../../domain/plain-text.ts';
+import { isCallerReason } from '../../domain/reasons.ts';
+import type { Reason } from '../../domain/vocabulary.ts';
+
+export interface GivenReason {
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  /** What the answer says back. */
+  readonly shown: string;
+}
+
+/** `secretsOf`: what of the request free text may not repeat. */
+export function readReason(
+  given: string | undefined,
+  otherwise: Reason,
+  secretsOf: () => readonly string[],
+  caller: 'anyone' | 'operators' = 'anyone',
+): GivenReason {
+  if (given === undefined) return { reason: otherwise, reasonText: null, shown: otherwise };
+  if (isCallerReason(given, caller)) return { reason: given, reasonText: null, shown: given };
+  const reasonText = plainText(given, reasonTextMax, secretsOf());
+  return { reason: otherwise, reasonText, shown: reasonText ?? otherwise };
+}

@@ -1,0 +1,57 @@
+// /openapi.json and /docs: the API described, for machines and for people.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+// Not the package itself: that would run the whole bundle, for a browser, in this process.
+import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
+import { parse } from 'yaml';
+import { Refusal } from '../../wire/refusal.ts';
+import type { Context } from '../context.ts';
+import { respond } from '../respond.ts';
+
+const assets: Readonly<Record<string, string>> = {
+  'swagger-ui.css': 'text/css',
+  'swagger-ui-bundle.js': 'text/javascript',
+};
+
+const page = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Revocation server API</title><link rel="stylesheet" href="/docs/swagger-ui.css"></head>
+<body><div id="api"></div><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body>
+</html>
+`;
+const start = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#api', deepLinking: true });\n`;
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+export function handleDocs(openapiYaml: string, version: string) {
+  const description = parse(openapiYaml) as { info: { version: string }; servers: { url: string }[] };
+  description.info.version = version;
+  // Wherever it was fetched from: a page may call no other place.
+  description.servers = [{ url: '/' }];
+
+  return {
+    async openapi(ctx: Context): Promise<void> {
+      ctx.set('Cache-Control', 'no-cache');
+      respond(ctx, 200, description);
+    },
+
+    async page(ctx: Context): Promise<void> {
+      send(ctx, 'text/html; charset=utf-8', page);
+    },
+
+    async file(ctx: Context): Promise<void> {
+      const { file = '' } = ctx.params as { file?: string };
+      if (file === 'start.js') return send(ctx, 'text/javascript', start);
+      const type = Object.hasOwn(assets, file) ? assets[file] : undefined;
+      if (type === undefined) throw new Refusal('not_found', 'there is nothing here');
+      send(ctx, type, await readFile(join(getAbsoluteFSPath(), file)));
+    },
+  };
+}
+
+function send(ctx: Context, type: string, body: string | Buffer): void {
+  ctx.set('Cache-Control', 'no-cache');
+  ctx.set('Content-Security-Policy', policy);
+  ctx.set('Content-Type', type);
+  ctx.body = body;
+}

@@ -1,0 +1,41 @@
+// For those who run the server: is it alive, is it ready, which version is it?
+import type { Store } from '../../domain/store.ts';
+import type { Context } from '../context.ts';
+import { retryAfterSeconds } from '../overload.ts';
+import { respond } from '../respond.ts';
+
+export interface HealthParts {
+  readonly store: Store;
+  /** The server has been told to stop and takes no new work. */
+  readonly isDraining: () => boolean;
+  readonly version: string;
+  readonly nodeVersion: string;
+}
+
+export function handleHealth({ store, isDraining, version, nodeVersion }: HealthParts) {
+  let looking: ReturnType<Store['findFaults']> | undefined;
+  /** One look for all who ask meanwhile: nobody vouches for them. */
+  const findFaults = () => {
+    looking ??= store.findFaults().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+  return {
+    async alive(ctx: Context): Promise<void> {
+      respond(ctx, 200, { status: 'alive' });
+    },
+
+    async ready(ctx: Context): Promise<void> {
+      const faults = isDraining() ? { server: 'stopping' } : await findFaults();
+      const checks = { database: 'ok', migrations: 'ok', ...faults };
+      if (Object.keys(faults).length === 0) return respond(ctx, 200, { status: 'ready', checks });
+      ctx.set('Retry-After', retryAfterSeconds);
+      respond(ctx, 503, { status: 'not_ready', checks });
+    },
+
+    async version(ctx: Context): Promise<void> {
+      respond(ctx, 200, { name: 'revocation-server', version, node: nodeVersion });
+    },
+  };
+}

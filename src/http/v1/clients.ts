@@ -1,0 +1,119 @@
+// /v1/clients: who may call. Needs the permission `admin`.
+import type { Origin } from '../../domain/audit.ts';
+import type { Client } from '../../domain/clients.ts';
+import { createClient, rotateClientSecret, switchClient } from '../../domain/manage-clients.ts';
+import type { Store } from '../../domain/store.ts';
+import { check } from '../../wire/check.ts';
+import { clientToWire, newClientBody, rotateBody, toNewClient } from '../../wire/clients.ts';
+import { badParameter, Refusal } from '../../wire/refusal.ts';
+import { timeOf } from '../../wire/time.ts';
+import type { ClientAuth } from '../auth/client-auth.ts';
+import type { ClientDirectory } from '../auth/client-directory.ts';
+import type { Context } from '../context.ts';
+import { readJson } from '../json.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
+import { respond } from '../respond.ts';
+import { hasBody, originOf } from '../secrecy.ts';
+
+export interface ClientsParts {
+  readonly store: Store;
+  readonly auth: ClientAuth;
+  readonly directory: ClientDirectory;
+  readonly allowHttpKeys: boolean;
+}
+
+export function handleClients({ store, auth, directory, allowHttpKeys }: ClientsParts) {
+  const admin = async (ctx: Context): Promise<Origin> => {
+    const caller = await auth.permit(ctx, 'admin');
+    return originOf(ctx, caller.actor);
+  };
+
+  return {
+    async createClient(ctx: Context): Promise<void> {
+      const caller = await auth.permit(ctx, 'admin');
+      const body = check(newClientBody, await readJson(ctx));
+      const origin = originOf(ctx, caller.actor);
+      const fields = await toNewClient(body, allowHttpKeys);
+      const created = await createClient(store, origin, fields, body.client_secret);
+      if (created.status === 'client_exists') {
+        const { clientId } = fields;
+        throw new Refusal('client_exists', 'there is a client with this client_id', { about: { clientId } });
+      }
+      // That there was no such client may be remembered.
+      await directory.forget(created.client.clientId);
+      const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
+      const secret = isGenerated ? { client_secret: created.clientSecret } : {};
+      respond(ctx, 201, { ...clientToWire(created.client), ...secret });
+    },
+
+    async listClients(ctx: Context): Promise<void> {
+      await admin(ctx);
+      const query = readQuery(ctx, ['limit', 'cursor']);
+      const limit = readLimit(query);
+      const [after, list] = readCursor(query) ?? ['', 'clients'];
+      if (typeof after !== 'string' || after.includes('\0') || list !== 'clients') throw badCursor();
+      const clients = await store.listClients(after, limit + 1);
+      respondPage(ctx, clients, limit, ({ clientId }) => [clientId, 'clients'], clientToWire);
+    },
+
+    async showClient(ctx: Context): Promise<void> {
+      await admin(ctx);
+      const clientId = clientIdOf(ctx);
+      const client = await store.ask((facts) => facts.client(clientId));
+      respond(ctx, 200, clientToWire(client ?? notFound()));
+    },
+
+    async rotateClientSecret(ctx: Context): Promise<void> {
+      const caller = await auth.permit(ctx, 'admin');
+      const clientId = clientIdOf(ctx);
+      const body = check(rotateBody, hasBody(ctx) ? await readJson(ctx) : {});
+      const origin = originOf(ctx, caller.actor);
+      const rotated = await rotateClientSecret(
+        store,
+        origin,
+        clientId,
+        body.overlap_seconds * 1000,
+        body.client_secret,
+      );
+      await directory.forget(clientId);
+      switch (rotated.status) {
+        case 'rotated': {
+          const secret = body.client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
+          respond(ctx, 200, {
+            client_id: clientId,
+            ...secret,
+            previous_expires_at: timeOf(rotated.previousExpireAt),
+          });
+          return;
+        }
+        case 'not_found':
+          return notFound();
+        case 'has_no_secret':
+          throw badParameter('client_id', 'names a client that has no secret', { about: { clientId } });
+        default:
+          rotated satisfies never;
+      }
+    },
+
+    disableClient: (ctx: Context) => setEnabled(ctx, false),
+    enableClient: (ctx: Context) => setEnabled(ctx, true),
+  };
+
+  async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
+    const origin = await admin(ctx);
+    const clientId = clientIdOf(ctx);
+    const switched = await switchClient(store, origin, clientId, enabled);
+    await directory.forget(clientId);
+    const client: Client = switched.status === 'not_found' ? notFound() : switched.client;
+    respond(ctx, 200, clientToWire(client));
+  }
+}
+
+function clientIdOf(ctx: Context): string {
+  const { client_id: clientId = '' } = ctx.params as { client_id?: string };
+  return /\p{Cc}/u.test(clientId) ? notFound() : clientId;
+}
+
+function notFound(): never {
+  throw new Refusal('not_found', 'there is no such client');
+}

@@ -1,0 +1,164 @@
+// /v1/revocations: end everything under a name with one call, see beforehand what it would hit, and read
+// the log of what was ended.
+import { hash } from 'node:crypto';
+import { type Caller, type Client, reaches } from '../../domain/clients.ts';
+import type { OnceKey, Repeated } from '../../domain/once.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { isReason } from '../../domain/reasons.ts';
+import { namedBy, revokeTarget, type TargetRevoked } from '../../domain/revoke-target.ts';
+import type { RevocationFilter, Store } from '../../domain/store.ts';
+import { type Target, type TargetKind, targetKey, targetKinds } from '../../domain/targets.ts';
+import { permissions } from '../../domain/vocabulary.ts';
+import { check } from '../../wire/check.ts';
+import { demandConfirmation, type PreviewParts, previewOrder } from '../../wire/confirmation.ts';
+import { badParameter, Refusal, withNames } from '../../wire/refusal.ts';
+import { demandRevoke, readOrder } from '../../wire/revocation-order.ts';
+import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revocations.ts';
+import type { ClientAuth } from '../auth/client-auth.ts';
+import type { Context } from '../context.ts';
+import { readJson } from '../json.ts';
+import {
+  badCursor,
+  fingerprintOf,
+  type Query,
+  readCursor,
+  readInterval,
+  readLimit,
+  readQuery,
+  respondPage,
+} from '../query.ts';
+import { respond } from '../respond.ts';
+import { originOf } from '../secrecy.ts';
+
+export interface RevocationsParts extends PreviewParts {
+  readonly auth: ClientAuth;
+}
+
+const revokePermissions = permissions.filter((permission) => permission.startsWith('revoke:'));
+const filters = ['kind', 'issuer', 'id', 'reason', 'from', 'to'] as const;
+
+export function handleRevocations(parts: RevocationsParts) {
+  const { store, policy, auth } = parts;
+  return {
+    async createRevocation(ctx: Context): Promise<void> {
+      const caller = await auth.permitWithin(ctx, ...revokePermissions);
+      const body = check(revocationBody, await readJson(ctx));
+      const origin = originOf(ctx, caller.actor);
+      const read = await readOrder(store, policy, body, origin);
+      await withNames(namedBy(read.order), async () => {
+        demandRevoke(caller, read, policy);
+        if (body.dry_run) {
+          respond(ctx, 200, await previewOrder(parts, read.order));
+          return;
+        }
+        const key = readIdempotencyKey(ctx, caller, body);
+        if (!(await wasGiven(store, key))) await demandConfirmation(parts, read, body.confirm);
+        answer(ctx, await revokeTarget(store, policy, read.order, key), read.order.target.kind);
+      });
+    },
+
+    async listRevocations(ctx: Context): Promise<void> {
+      const caller = await auth.permitWithin(ctx, 'audit');
+      const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
+      const limit = readLimit(query);
+      const before = readPosition(query);
+      const rows = await store.listRevocations(readFilter(query, policy, caller), before, limit + 1);
+      const walk = fingerprintOf(query, filters);
+      respondPage(ctx, rows, limit, ({ seq }) => [seq, walk], revocationToWire);
+    },
+
+    async showRevocation(ctx: Context): Promise<void> {
+      const caller = await auth.permitWithin(ctx, 'audit');
+      readQuery(ctx, []);
+      const { seq = '' } = ctx.params as { seq?: string };
+      const row = /^[1-9]\d{0,14}$/.test(seq) ? await store.findRevocation(Number(seq)) : undefined;
+      if (!row || !reaches(caller, row.target.issuer))
+        throw new Refusal('not_found', 'there is no such revocation, or it was purged');
+      respond(ctx, 200, revocationToWire(row));
+    },
+  };
+}
+
+/** A repeated order was confirmed when it was first given. */
+async function wasGiven(store: Store, key: OnceKey | null): Promise<boolean> {
+  return key !== null && (await store.ask((facts) => facts.remembered(key.keyDigest))) !== undefined;
+}
+
+function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKind): void {
+  const { requestId, clientId, log } = ctx.state;
+  const fields = { request_id: requestId, client_id: clientId, kind };
+  log.info({ ...fields, status: outcome.status }, 'bulk revocation');
+  switch (outcome.status) {
+    case 'revoked':
+    case 'already_revoked':
+      ctx.set('Revocation-Seq', String(outcome.seq));
+      ctx.set('Location', `/v1/revocations/${outcome.seq}`);
+      respond(ctx, outcome.status === 'revoked' ? 201 : 200, outcomeToWire(outcome));
+      return;
+    case 'refused':
+      throw badParameter(outcome.parameter, outcome.problem);
+    case 'key_reused':
+      throw new Refusal('idempotency_key_reused', 'this Idempotency-Key was given with another request');
+    default:
+      outcome satisfies never;
+  }
+}
+
+function readPosition(query: Query): number {
+  const position = readCursor(query);
+  if (!position) return Number.MAX_SAFE_INTEGER;
+  const [before, ofQuery] = position;
+  if (!Number.isSafeInteger(before) || ofQuery !== fingerprintOf(query, filters)) throw badCursor();
+  return before as number;
+}
+
+function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFilter {
+  const [kind, id, reason] = (['kind', 'id', 'reason'] as const).map((name) => query.get(name));
+  const issuer = query.get('issuer') ?? caller.onlyIssuer ?? undefined;
+  for (const name of ['issuer', 'id'] as const) {
+    const text = query.get(name);
+    if (text === '') throw badParameter(name, 'is empty');
+    if (/\p{Cc}/u.test(text ?? '')) throw badParameter(name, 'has control characters');
+  }
+  if (kind !== undefined && !isKind(kind))
+    throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
+  if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');
+  if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
+  if (issuer !== undefined && !reaches(caller, issuer))
+    throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's data only");
+  const of = issuer ?? policy.publicUrl;
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(issuer !== undefined && { issuer }),
+    ...(kind !== undefined && id !== undefined && { key: targetKey(targetNamed(kind, of, id)) }),
+    ...(reason !== undefined && { reason }),
+    ...readInterval(query),
+  };
+}
+
+/** An issuer is its own name, and has no other id. */
+function targetNamed(kind: TargetKind, issuer: string, id: string): Target {
+  if (kind === 'issuer') return { kind, issuer: id, id: '' };
+  if (kind !== 'token') return { kind, issuer, id };
+  return { kind, issuer: '', id: Buffer.from(id, 'base64url').toString('hex') };
+}
+
+function isKind(text: string): text is TargetKind {
+  return (targetKinds as readonly string[]).includes(text);
+}
+
+/** draft-ietf-httpapi-idempotency-key-header: a string, quoted as structured fields are, or bare. */
+function readIdempotencyKey(ctx: Context, client: Client, body: unknown): OnceKey | null {
+  const header = ctx.get('idempotency-key');
+  if (header === '') return null;
+  const [, quoted, bare] =
+    /^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x7e]{1,255}))$/.exec(header) ?? [];
+  // RFC 9651 §3.3.3.
+  const key = quoted?.replace(/\\(.)/g, '$1') ?? bare;
+  if (key === undefined)
+    throw badParameter('Idempotency-Key', 'must be a string of 1 to 255 printable characters');
+  return {
+    keyDigest: hash('sha256', `${client.clientId}\0${key}`, 'hex'),
+    requestDigest: hash('sha256', JSON.stringify(body), 'hex'),
+  };
+}

@@ -1,0 +1,112 @@
+// /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
+import { isId } from '../../domain/claims.ts';
+import { type Caller, holds, issuersOf } from '../../domain/clients.ts';
+import { type Device, describeDevices, endSession } from '../../domain/end-session.ts';
+import type { Policy } from '../../domain/policy.ts';
+import type { Store } from '../../domain/store.ts';
+import type { Permission } from '../../domain/vocabulary.ts';
+import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
+import { timeOf } from '../../wire/time.ts';
+import type { ClientAuth } from '../auth/client-auth.ts';
+import type { Context } from '../context.ts';
+import { readReason } from '../oauth/reason.ts';
+import {
+  badCursor,
+  fingerprintOf,
+  type Query,
+  readCursor,
+  readLimit,
+  readQuery,
+  respondPage,
+} from '../query.ts';
+import { respond } from '../respond.ts';
+import { headerSecrets, originOf } from '../secrecy.ts';
+
+export interface SessionsParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly auth: ClientAuth;
+}
+
+export function handleSessions({ store, policy, auth }: SessionsParts) {
+  return {
+    async listSessions(ctx: Context): Promise<void> {
+      const caller = await auth.permitWithin(ctx, 'sessions', 'audit', 'revoke:any');
+      const query = readQuery(ctx, ['user_id', 'issuer', 'current', 'limit', 'cursor']);
+      const userId = readId(query, 'user_id');
+      if (userId === undefined) throw missingParameter('user_id');
+      const issuer = readId(query, 'issuer') ?? caller.onlyIssuer ?? policy.publicUrl;
+      const allowed = reach(caller, policy, ['revoke:any', 'audit']);
+      if (allowed !== null && !allowed.includes(issuer))
+        throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
+      const limit = readLimit(query);
+      const walk = fingerprintOf(query, ['user_id', 'issuer']);
+      const sessions = await store.listSessions(issuer, userId, readPosition(query, walk), limit + 1);
+      const devices = await describeDevices(store, sessions);
+      const current = readId(query, 'current');
+      const positionOf = ({ session }: Device) => [session.createdAt, session.sessionId, walk];
+      respondPage(ctx, devices, limit, positionOf, (device) => toWire(device, current));
+    },
+
+    async deleteSession(ctx: Context): Promise<void> {
+      const caller = await auth.permitWithin(ctx, 'sessions', 'revoke:any', 'revoke:session');
+      const query = readQuery(ctx, ['reason']);
+      const { reason, reasonText } = readReason(
+        query.get('reason'),
+        'user_logout',
+        () => headerSecrets(ctx),
+        'operators',
+      );
+      const { id = '' } = ctx.params as { id?: string };
+      const origin = originOf(ctx, caller.actor);
+      const cause = { reason, reasonText, origin };
+      const ended = isId(id)
+        ? await endSession(store, policy, id, reach(caller, policy, ['revoke:any']), cause)
+        : ({ status: 'not_found' } as const);
+      if ('seq' in ended) ctx.set('Revocation-Seq', String(ended.seq));
+      const { requestId, clientId, log } = ctx.state;
+      log.info({ request_id: requestId, client_id: clientId, status: ended.status }, 'session end');
+      respond(ctx, 200, { status: ended.status });
+    },
+  };
+}
+
+/** The issuers whose sessions this caller may handle; null, everybody's, with one of the permissions `everywhere`. */
+function reach(caller: Caller, policy: Policy, everywhere: readonly Permission[]): readonly string[] | null {
+  if (caller.onlyIssuer !== null) return [caller.onlyIssuer];
+  return everywhere.some((permission) => holds(caller, permission)) ? null : issuersOf(caller, policy);
+}
+
+function readId(query: Query, name: string): string | undefined {
+  const id = query.get(name);
+  if (id === undefined) return undefined;
+  if (id === '') throw badParameter(name, 'is empty');
+  if (/\p{Cc}/u.test(id)) throw badParameter(name, 'has control characters');
+  return id;
+}
+
+/** `walk` names the user whose sessions are listed: a cursor goes with no other. */
+function readPosition(query: Query, walk: string): { createdAt: number; sessionId: string } | null {
+  const position = readCursor(query);
+  if (!position) return null;
+  const [createdAt, sessionId, of] = position;
+  const isPosition = Number.isSafeInteger(createdAt) && typeof sessionId === 'string';
+  if (!isPosition || sessionId.includes('\0') || of !== walk) throw badCursor();
+  return { createdAt: createdAt as number, sessionId };
+}
+
+function toWire({ session, active }: Device, current: string | undefined): object {
+  return {
+    session_id: session.sessionId,
+    issuer: session.issuer,
+    user_id: session.subject,
+    client_id: session.clientId,
+    created_at: timeOf(session.createdAt),
+    last_active_at: timeOf(session.lastActiveAt),
+    expires_at: timeOf(session.expiresAt),
+    user_agent: session.userAgent,
+    ip: session.ip,
+    active,
+    current: session.sessionId === current,
+  };
+}

@@ -1,0 +1,154 @@
+// The body of POST /v1/tokens: from the issuer's words to a registration of the domain.
+import { z } from 'zod';
+import { digestOf } from '../../domain/claims.ts';
+import { type Client, issuersOf } from '../../domain/clients.ts';
+import { parseJwt, type UntrustedJwt } from '../../domain/jwt-shape.ts';
+import { plainText, userAgentMax } from '../../domain/plain-text.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { tokenBytesMax } from '../../domain/presented-token.ts';
+import type { Registration } from '../../domain/register-token.ts';
+import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/shown-members.ts';
+import { signedEndOf } from '../../domain/verified-jwt.ts';
+import { check } from '../../wire/check.ts';
+import {
+  audience,
+  boundedJson,
+  clientIdentifier,
+  digest,
+  identifier,
+  ipAddress,
+  issuerName,
+  line,
+  list,
+  userIdentifier,
+} from '../../wire/members.ts';
+import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
+
+const scopeLengthMax = 4096;
+const jsonBytesMax = 8192;
+const jsonDepthMax = 8;
+const secondsMax = 253_402_300_799;
+
+const token = z
+  .string()
+  .min(1)
+  .max(tokenBytesMax)
+  .regex(/^[\x20-\x7e]+$/);
+const seconds = z.number().min(0).max(secondsMax);
+/** Milliseconds pass here, so that the rules of registration can say what is wrong with them. */
+const secondsOrMs = z
+  .number()
+  .min(0)
+  .max(secondsMax * 1000);
+
+const body = z.strictObject({
+  token: token.optional(),
+  token_digest: digest.optional(),
+  signing_input_digest: digest.optional(),
+  token_use: z.enum(['access_token', 'refresh_token']),
+  client_id: clientIdentifier,
+  sub: userIdentifier.optional(),
+  iat: secondsOrMs,
+  exp: secondsOrMs,
+  nbf: seconds.optional(),
+  grant_id: identifier.optional(),
+  session_id: identifier.optional(),
+  scope: line(scopeLengthMax).refine(isScope, 'must be scope tokens, one space between them').optional(),
+  aud: audience.optional(),
+  iss: issuerName().optional(),
+  jti: identifier.optional(),
+  username: identifier.optional(),
+  token_type: line(64).optional(),
+  cnf: boundedJson(
+    z.record(z.string(), z.unknown()).refine(isConfirmation, 'is empty'),
+    jsonBytesMax,
+    jsonDepthMax,
+  ).optional(),
+  authorization_details: boundedJson(
+    list(z.record(z.string(), z.unknown())).refine(areAuthorizationDetails, 'must each have a type'),
+    jsonBytesMax,
+    jsonDepthMax,
+  ).optional(),
+  acr: identifier.optional(),
+  auth_time: seconds.optional(),
+  user_agent: z.string().max(4096).optional(),
+  ip: ipAddress.optional(),
+  replaces: token.optional(),
+  replaces_digest: digest.optional(),
+});
+
+/** What the issuer said, before any signature is looked at. Throws a refusal that names the member. */
+export function readRegistration(
+  value: unknown,
+  registrar: Client,
+  policy: Policy,
+): Omit<Registration, 'verification'> {
+  const said = check(body, value);
+  const ownDigest = oneOf('token', said.token && digestOf(said.token), 'token_digest', said.token_digest);
+  if (ownDigest === null) throw missingParameter('token');
+  const replacesDigest = oneOf(
+    'replaces',
+    said.replaces && digestOf(said.replaces),
+    'replaces_digest',
+    said.replaces_digest,
+  );
+  if (replacesDigest === ownDigest) throw badParameter('replaces', 'is the token itself');
+  if (replacesDigest !== null && said.token_use !== 'refresh_token') {
+    throw badParameter('replaces', 'goes with refresh tokens only');
+  }
+  if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
+
+  const issuer = said.iss ?? policy.publicUrl;
+  if (!issuersOf(registrar, policy).includes(issuer)) {
+    throw new Refusal('issuer_not_allowed', 'this client may not register tokens of this iss', {
+      parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
+    });
+  }
+  const jwt = said.token === undefined ? undefined : parseJwt(said.token);
+  const { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf } = said;
+  const members = { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf };
+  const presented = [said.token ?? '', said.replaces ?? ''];
+  return {
+    digest: ownDigest,
+    tokenDigest: signingInputDigestOf(said, jwt) ?? ownDigest,
+    tokenUse: said.token_use,
+    issuer,
+    clientId: said.client_id,
+    subject: said.sub ?? null,
+    grantId: said.grant_id ?? null,
+    sessionId: said.session_id ?? null,
+    jti: said.jti ?? null,
+    iat: said.iat,
+    exp: said.exp,
+    nbf: nbf ?? null,
+    signedEnd: jwt ? signedEndOf(jwt, policy.lifetimeDaysMax) : null,
+    audience: aud === undefined ? [] : [aud].flat(),
+    members: JSON.parse(JSON.stringify(members)) as Record<string, unknown>,
+    replacesDigest,
+    replacesTokenDigest: parseJwt(said.replaces ?? '')?.signingInputDigest ?? null,
+    userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
+    ip: said.ip ?? null,
+  };
+}
+
+/** A JWT given as it is says for itself what its signature covers. */
+function signingInputDigestOf(
+  { token, signing_input_digest: given }: z.output<typeof body>,
+  jwt: UntrustedJwt | undefined,
+): string | undefined {
+  const own = jwt?.signingInputDigest ?? (token && digestOf(token));
+  if (own !== undefined && given !== undefined && given !== own)
+    throw badParameter('signing_input_digest', 'is not that of the token');
+  return own ?? given;
+}
+
+function oneOf(
+  name: string,
+  value: string | undefined,
+  otherName: string,
+  other: string | undefined,
+): string | null {
+  if (value !== undefined && other !== undefined)
+    throw badParameter(otherName, `is given, and so is ${name}`);
+  return value ?? other ?? null;
+}

@@ -1,0 +1,117 @@
+// The table `audit_events`: append-only, in commit order. A reader that sees a sequence number has seen all
+// below it, since they are given out under the lock of commit.ts.
+import type { Knex } from 'knex';
+import type { NewEvent } from '../../domain/audit.ts';
+import type { EventCount, EventFilter } from '../../domain/store.ts';
+import type { RecordedEvent } from '../../domain/trail/audit-leaf.ts';
+import { insertMany } from '../dialect.ts';
+import { type EventRow, toEvent, toRow } from './audit-rows.ts';
+
+export async function appendEvents(
+  db: Knex,
+  events: readonly NewEvent[],
+  seqBefore: number,
+  now: number,
+): Promise<void> {
+  const rows = events.map((event, n) => toRow({ seq: seqBefore + 1 + n, at: now, ...event }));
+  await insertMany(db, 'audit_events', rows);
+}
+
+const columnOf = {
+  userId: 'user_id',
+  clientId: 'client_id',
+  sessionId: 'session_id',
+  tokenRef: 'token_ref',
+  action: 'action',
+  reason: 'reason',
+  actorKind: 'actor_kind',
+  actorId: 'actor_id',
+  ip: 'ip',
+  requestId: 'request_id',
+} as const satisfies Partial<Record<keyof EventFilter, keyof EventRow>>;
+
+function matching(db: Knex, filter: EventFilter): Knex.QueryBuilder<EventRow> {
+  const query = db<EventRow>('audit_events').where('seq', '<=', filter.below);
+  for (const [name, column] of Object.entries(columnOf)) {
+    const value = filter[name as keyof typeof columnOf];
+    if (value !== undefined) query.andWhere(column, value);
+  }
+  if (filter.from !== undefined) query.andWhere('at', '>=', filter.from);
+  if (filter.to !== undefined) query.andWhere('at', '<', filter.to);
+  return query;
+}
+
+/** Newest first, below `before`. */
+export async function listEvents(
+  db: Knex,
+  filter: EventFilter,
+  before: number,
+  limit: number,
+): Promise<RecordedEvent[]> {
+  const query = matching(db, filter).andWhere('seq', '<', before).orderBy('seq', 'desc').limit(limit);
+  return ((await query) as EventRow[]).map(toEvent);
+}
+
+/** Oldest first, above `after`. */
+export async function listEventsAfter(
+  db: Knex,
+  filter: EventFilter,
+  after: number,
+  limit: number,
+): Promise<RecordedEvent[]> {
+  const query = matching(db, filter).andWhere('seq', '>', after).orderBy('seq').limit(limit);
+  return ((await query) as EventRow[]).map(toEvent);
+}
+
+export async function findEvent(db: Knex, seq: number): Promise<RecordedEvent | undefined> {
+  const row: EventRow | undefined = await db<EventRow>('audit_events').where('seq', seq).first();
+  return row && toEvent(row);
+}
+
+/** For checking: events as they stand, each with the leaf that was stored beside it. */
+export async function listStoredEvents(
+  db: Knex,
+  after: number,
+  limit: number,
+): Promise<{ event: RecordedEvent; storedLeaf: Buffer | null }[]> {
+  const rows: EventRow[] = await db<EventRow>('audit_events')
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(limit);
+  return rows.map((row) => ({ event: toEvent(row), storedLeaf: row.leaf }));
+}
+
+/** For sealing and proofs. */
+export async function listLeaves(db: Knex, first: number, last: number): Promise<Buffer[]> {
+  const rows: { leaf: Buffer }[] = await db('audit_events')
+    .where('seq', '>=', first)
+    .andWhere('seq', '<=', last)
+    .whereNotNull('leaf')
+    .orderBy('seq')
+    .select('leaf');
+  return rows.map(({ leaf }) => leaf);
+}
+
+/** Occurrences by interval of time, action and reason; times are the beginnings of intervals. */
+export async function countEvents(
+  db: Knex,
+  filter: EventFilter,
+  intervalMs: number,
+  limit: number,
+): Promise<EventCount[]> {
+  const rows: { bucket: number; action: string; reason: string | null; events: number; count: number }[] =
+    await matching(db, filter)
+      .select(db.raw('at / cast(? as bigint) as bucket', [intervalMs]), 'action', 'reason')
+      .count({ events: '*' })
+      .sum({ count: 'count' })
+      .groupBy('bucket', 'action', 'reason')
+      .orderBy(['bucket', 'action', { column: 'reason', nulls: 'first' }])
+      .limit(limit);
+  return rows.map(({ bucket: at, action, reason, events, count }) => ({
+    at: Number(at) * intervalMs,
+    action,
+    reason,
+    events: Number(events),
+    count: Number(count),
+  }));
+}

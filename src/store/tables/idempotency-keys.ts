@@ -1,0 +1,48 @@
+// The table `idempotency_keys`: what came of orders that may be repeated.
+import type { Knex } from 'knex';
+import type { Digest } from '../../domain/claims.ts';
+import type { Remember, Remembered } from '../../domain/store.ts';
+import { insertMany } from '../dialect.ts';
+
+interface KeyRow {
+  key_digest: Buffer;
+  request_digest: Buffer;
+  outcome: string;
+  expires_at: number;
+}
+
+export async function findRemembered(
+  db: Knex,
+  keyDigests: readonly Digest[],
+  now: number,
+): Promise<[Digest, Remembered][]> {
+  const rows: KeyRow[] = await db('idempotency_keys')
+    .whereIn(
+      'key_digest',
+      keyDigests.map((digest) => Buffer.from(digest, 'hex')),
+    )
+    .andWhere('expires_at', '>', now);
+  return rows.map((row) => [
+    row.key_digest.toString('hex'),
+    { requestDigest: row.request_digest.toString('hex'), outcome: JSON.parse(row.outcome) },
+  ]);
+}
+
+/** In the place of one that has expired. */
+const replace = `on conflict (key_digest) do update
+  set request_digest = excluded.request_digest, outcome = excluded.outcome, expires_at = excluded.expires_at`;
+
+export async function insertRemembered(
+  db: Knex,
+  kept: readonly (Remember & { readonly outcome: unknown })[],
+): Promise<void> {
+  const rows = kept.map(
+    ({ keyDigest, requestDigest, outcome, expiresAt }): KeyRow => ({
+      key_digest: Buffer.from(keyDigest, 'hex'),
+      request_digest: Buffer.from(requestDigest, 'hex'),
+      outcome: JSON.stringify(outcome),
+      expires_at: expiresAt,
+    }),
+  );
+  await insertMany(db, 'idempotency_keys', rows, replace);
+}

@@ -1,0 +1,235 @@
+// The table `revocations`: append-only, in commit order. And `cutoffs`, what verdicts need of the rows that
+// are not final: however often a user was logged out everywhere, it holds a handful of rows for them.
+import type { Knex } from 'knex';
+import type { TokenUse } from '../../domain/claims.ts';
+import {
+  forever,
+  type LoggedRevocation,
+  type NewRevocation,
+  type Restriction,
+  type Revocation,
+} from '../../domain/cutoffs.ts';
+import type { RevocationFilter } from '../../domain/store.ts';
+import { everyIssuer, type TargetKey, type TargetKind, targetKinds } from '../../domain/targets.ts';
+import type { Channel, Reason } from '../../domain/vocabulary.ts';
+import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
+
+/** A row that has its place in the log. */
+export interface NumberedRevocation extends NewRevocation, Revocation {}
+
+interface CoverageRow {
+  seq: number;
+  key: Buffer;
+  cutoff: number;
+  except_key: Buffer | null;
+  only_client_id: string | null;
+  only_use: TokenUse | null;
+  only_online: number;
+  reason: Reason;
+  revoked_at: number;
+}
+
+interface LogRow extends CoverageRow {
+  kind: TargetKind;
+  issuer: string;
+  target_id: string;
+  reason_text: string | null;
+  actor_kind: LoggedRevocation['actor']['kind'];
+  actor_id: string | null;
+  channel: Channel;
+  request_id: string | null;
+  purge_after: number;
+}
+
+const decisiveColumns: Table<CoverageRow>['columns'] = [
+  'seq',
+  'key',
+  'cutoff',
+  'except_key',
+  'only_client_id',
+  'only_use',
+  'only_online',
+  'reason',
+  'revoked_at',
+];
+const revocationsTable: Table<CoverageRow> = { name: 'revocations', columns: decisiveColumns };
+const cutoffsTable: Table<CoverageRow> = { name: 'cutoffs', columns: decisiveColumns };
+
+/** Rows are found by their key in one of two indexes: SQL must say in these very words whether they are final. */
+const isFinal = `cutoff = ${forever}`;
+const isCut = `cutoff <> ${forever}`;
+
+/** Rows under one of these keys. */
+function underKeys(db: Knex, keys: readonly TargetKey[]): Knex.QueryBuilder<LogRow> {
+  const bytes = keys.map(toBytes);
+  return db<LogRow>('revocations').where((row) =>
+    row
+      .where((final) => final.whereIn('key', bytes).whereRaw(isFinal))
+      .orWhere((cut) => cut.whereIn('key', bytes).whereRaw(isCut)),
+  );
+}
+
+/** Per key the rows that decide: the final one, and the furthest cutoffs. */
+export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promise<Revocation[]> {
+  const bytes = keys.map(toBytes);
+  const [finals, cutoffs] = await Promise.all([
+    findRowsByKey(db, revocationsTable, 'key', bytes, isFinal),
+    findRowsByKey(db, cutoffsTable, 'key', bytes),
+  ]);
+  return [...finals, ...cutoffs].map(toRevocation);
+}
+
+/** Kinds of target that were revoked in every issuer at once: hardly ever any. */
+export async function listKindsEverywhere(db: Knex): Promise<TargetKind[]> {
+  return db('revocations').whereRaw(`issuer = '${everyIssuer}'`).distinct('kind').pluck('kind');
+}
+
+/** What revocations bear: the first bytes of their keys, in hexadecimal one after another, and their kinds. */
+export interface Gathered {
+  readonly beginnings: string;
+  readonly kinds: readonly TargetKind[];
+  /** Of those that hold in every issuer. */
+  readonly kindsEverywhere: readonly TargetKind[];
+}
+
+/** Of the rows with `after` < seq <= `upTo`. As one row: a row for each key takes five times as long. */
+export async function gatherKeys(
+  db: Knex,
+  after: number,
+  upTo: number,
+  bytesOfKey: number,
+): Promise<Gathered> {
+  const isEverywhere = `issuer = '${everyIssuer}'`;
+  const anyOf = (kind: TargetKind) => [
+    `max(case when kind = '${kind}' then 1 else 0 end) as "${kind}"`,
+    `max(case when kind = '${kind}' and ${isEverywhere} then 1 else 0 end) as "every_${kind}"`,
+  ];
+  const row = await findRow<Record<string, number> & { beginnings: string | null }>(
+    db,
+    `select string_agg(${hexOf(db, `substr(key, 1, ${bytesOfKey})`)}, '') as beginnings,
+        ${targetKinds.flatMap(anyOf).join(', ')}
+      from revocations where seq > ? and seq <= ?`,
+    [after, upTo],
+  );
+  return {
+    beginnings: row.beginnings ?? '',
+    kinds: targetKinds.filter((kind) => row[kind] === 1),
+    kindsEverywhere: targetKinds.filter((kind) => row[`every_${kind}`] === 1),
+  };
+}
+
+/** Oldest first: rows under these keys whose cutoff is not before `issuedAt`, whoever they spare. */
+export async function listUnderKeys(
+  db: Knex,
+  keys: readonly TargetKey[],
+  issuedAt: number,
+  limit: number,
+): Promise<LoggedRevocation[]> {
+  const rows: LogRow[] = await underKeys(db, keys)
+    .andWhere('cutoff', '>=', issuedAt)
+    .orderBy('seq')
+    .limit(limit);
+  return rows.map(toLogged);
+}
+
+/** Newest first. */
+export async function listRevocations(
+  db: Knex,
+  filter: RevocationFilter,
+  before: number,
+  limit: number,
+): Promise<LoggedRevocation[]> {
+  const query = filter.key === undefined ? db<LogRow>('revocations') : underKeys(db, [filter.key]);
+  query.andWhere('seq', '<', before);
+  if (filter.kind !== undefined) query.andWhere('kind', filter.kind);
+  if (filter.issuer !== undefined) query.andWhere('issuer', filter.issuer);
+  if (filter.reason !== undefined) query.andWhere('reason', filter.reason);
+  if (filter.from !== undefined) query.andWhere('revoked_at', '>=', filter.from);
+  if (filter.to !== undefined) query.andWhere('revoked_at', '<', filter.to);
+  const rows = (await query.orderBy('seq', 'desc').limit(limit)) as LogRow[];
+  return rows.map(toLogged);
+}
+
+export async function findRevocation(db: Knex, seq: number): Promise<LoggedRevocation | undefined> {
+  const row: LogRow | undefined = await db('revocations').where('seq', seq).first();
+  return row && toLogged(row);
+}
+
+export async function appendRevocations(db: Knex, revocations: readonly NumberedRevocation[]): Promise<void> {
+  const rows = revocations.map((revocation) => {
+    const { target, cause } = revocation;
+    return {
+      kind: target.kind,
+      issuer: target.issuer,
+      target_id: target.id,
+      reason_text: cause.reasonText,
+      actor_kind: cause.origin.actor.kind,
+      actor_id: cause.origin.actor.id,
+      channel: cause.origin.channel,
+      request_id: cause.origin.requestId,
+      purge_after: revocation.purgeAfter,
+      ...toCoverageRow(revocation),
+    };
+  });
+  await insertMany(db, 'revocations', rows);
+}
+
+/** `dropped` no longer decide anything, `added` now do. */
+export async function replaceCutoffs(
+  db: Knex,
+  dropped: readonly number[],
+  added: readonly NumberedRevocation[],
+): Promise<void> {
+  if (dropped.length > 0) await db('cutoffs').whereIn('seq', dropped).delete();
+  const rows = added.map((revocation) => ({
+    purge_after: revocation.purgeAfter,
+    ...toCoverageRow(revocation),
+  }));
+  await insertMany(db, 'cutoffs', rows);
+}
+
+function toCoverageRow(revocation: Revocation): CoverageRow {
+  return {
+    seq: revocation.seq,
+    key: toBytes(revocation.key),
+    cutoff: revocation.cutoff,
+    except_key: revocation.exceptKey === null ? null : toBytes(revocation.exceptKey),
+    only_client_id: revocation.only.clientId,
+    only_use: revocation.only.tokenUse,
+    only_online: revocation.only.online ? 1 : 0,
+    reason: revocation.reason,
+    revoked_at: revocation.revokedAt,
+  };
+}
+
+function toRevocation(row: CoverageRow): Revocation {
+  const only: Restriction = {
+    clientId: row.only_client_id,
+    tokenUse: row.only_use,
+    online: row.only_online === 1,
+  };
+  return {
+    seq: row.seq,
+    key: row.key.toString('hex'),
+    only,
+    cutoff: row.cutoff,
+    exceptKey: row.except_key?.toString('hex') ?? null,
+    reason: row.reason,
+    revokedAt: row.revoked_at,
+  };
+}
+
+function toLogged(row: LogRow): LoggedRevocation {
+  return {
+    target: { kind: row.kind, issuer: row.issuer, id: row.target_id },
+    reasonText: row.reason_text,
+    actor: { kind: row.actor_kind, id: row.actor_id },
+    channel: row.channel,
+    requestId: row.request_id,
+    ...toRevocation(row),
+  };
+}
+
+function toBytes(hex: string): Buffer {
+  return Buffer.from(hex, 'hex');
+}

@@ -1,0 +1,68 @@
+// The table `audit_seals`: append-only, and never purged. It keeps what proves nothing but to those who hold
+// the public keys; the key that signs is never in a database.
+import type { Knex } from 'knex';
+import type { StoredSeal } from '../../domain/upkeep-store.ts';
+
+interface SealRow {
+  number: number;
+  first_seq: number;
+  last_seq: number;
+  last_at: number;
+  sealed_at: number;
+  jws: string;
+}
+
+/** In one statement: it holds the lock of those who write for one short commit. */
+export async function appendSeals(db: Knex, seals: readonly StoredSeal[]): Promise<void> {
+  const rows = seals.map((seal) => ({
+    number: seal.number,
+    first_seq: seal.first,
+    last_seq: seal.last,
+    last_at: seal.lastAt,
+    sealed_at: seal.sealedAt,
+    jws: seal.jws,
+  }));
+  await db<SealRow>('audit_seals').insert(rows);
+}
+
+export async function findLastSeal(db: Knex): Promise<StoredSeal | undefined> {
+  const row: SealRow | undefined = await db<SealRow>('audit_seals').orderBy('number', 'desc').first();
+  return row && toSeal(row);
+}
+
+export async function findSealOf(db: Knex, seq: number): Promise<StoredSeal | undefined> {
+  const row: SealRow | undefined = await db<SealRow>('audit_seals')
+    .where('last_seq', '>=', seq)
+    .orderBy('last_seq')
+    .first();
+  return row && row.first_seq <= seq ? toSeal(row) : undefined;
+}
+
+export async function listSeals(db: Knex, after: number, limit: number): Promise<StoredSeal[]> {
+  const rows: SealRow[] = await db<SealRow>('audit_seals')
+    .where('number', '>', after)
+    .orderBy('number')
+    .limit(limit);
+  return rows.map(toSeal);
+}
+
+/** The end of the oldest seals of which every event is from before `before`; 0 when there are none. */
+export async function findSealedBefore(db: Knex, before: number): Promise<number> {
+  const younger = await db('audit_seals').where('last_at', '>=', before).min({ number: 'number' }).first();
+  const query = db('audit_seals').max({ last: 'last_seq' });
+  const limit = (younger as { number: number | null } | undefined)?.number;
+  if (limit !== null && limit !== undefined) query.where('number', '<', limit);
+  const oldest = (await query.first()) as { last: number | null } | undefined;
+  return oldest?.last ?? 0;
+}
+
+function toSeal(row: SealRow): StoredSeal {
+  return {
+    number: row.number,
+    first: row.first_seq,
+    last: row.last_seq,
+    lastAt: row.last_at,
+    sealedAt: row.sealed_at,
+    jws: row.jws,
+  };
+}

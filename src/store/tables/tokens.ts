@@ -1,0 +1,327 @@
+// The table `tokens`: inserted once, never updated.
+import type { Knex } from 'knex';
+import { LRUCache } from 'lru-cache';
+import type { Digest, RegisteredToken, TokenUse } from '../../domain/claims.ts';
+import type { Grant } from '../../domain/sessions.ts';
+import type { BearerPage } from '../../domain/store.ts';
+import { everyIssuer, type Target } from '../../domain/targets.ts';
+import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
+
+interface TokenRow {
+  id?: number;
+  digest: Buffer | Digest;
+  token_digest: Buffer | Digest | null;
+  token_use: TokenUse;
+  issuer: string;
+  client_id: string | null;
+  subject: string | null;
+  grant_id: string | null;
+  session_id: string | null;
+  jti: string | null;
+  issued_at: number;
+  expires_at: number;
+  not_before: number | null;
+  audience: string;
+  members: string;
+  registrar: string;
+  registered_at: number;
+  replaces_digest: Buffer | null;
+  purge_after: number | null;
+}
+
+const table: Table<TokenRow> = {
+  name: 'tokens',
+  columns: [
+    'digest',
+    'token_digest',
+    'token_use',
+    'issuer',
+    'client_id',
+    'subject',
+    'grant_id',
+    'session_id',
+    'jti',
+    'issued_at',
+    'expires_at',
+    'not_before',
+    'audience',
+    'members',
+    'registrar',
+    'registered_at',
+    'replaces_digest',
+  ],
+  // Of most tokens both are the same.
+  inHex: { digest: 'digest', token_digest: 'nullif(token_digest, digest)' },
+};
+
+export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
+  const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
+  return (await findRowsByKey(db, table, 'digest', keys)).map(toToken);
+}
+
+/** JWTs by the digests of their signing inputs: the same token however its signature is written. */
+export async function findJwts(db: Knex, tokenDigests: readonly Digest[]): Promise<RegisteredToken[]> {
+  const keys = tokenDigests.map((digest) => Buffer.from(digest, 'hex'));
+  const rows = findRowsByKey(db, table, 'token_digest', keys, 'token_digest <> digest');
+  return (await rows).map(toToken);
+}
+
+/** Digests by their first bytes, in hexadecimal one after another. */
+export type Beginnings = string;
+
+/**
+ * The digests of the next `limit` tokens after the beginning `after`, in their order; of whole strings, or of the signing
+ * inputs of JWTs. From an index alone: it is a tenth of the table. As one row: a row for each takes five times as long.
+ */
+export async function gatherDigests(
+  db: Knex,
+  column: 'digest' | 'token_digest',
+  after: Beginnings,
+  limit: number,
+  bytesOfDigest: number,
+): Promise<Beginnings> {
+  // Behind all digests that begin so, of which the filter needs one.
+  const behind = Buffer.alloc(digestBytes, after === '' ? 0 : 0xff);
+  behind.write(after, 'hex');
+  const isJwt = column === 'token_digest' ? 'and token_digest <> digest' : '';
+  const row = await findRow<Page>(
+    db,
+    `select coalesce(string_agg(${beginningOf(db, column, bytesOfDigest)}, '' order by ${column}), '') as beginnings
+      from (select ${column} from tokens where ${column} > ? ${isJwt} order by ${column} limit ?) as page`,
+    [behind, limit],
+  );
+  return row.beginnings;
+}
+
+/** Both digests of the next `limit` tokens after the id `after`; and the heads as of then. */
+export async function gatherNewDigests(
+  db: Knex,
+  after: number,
+  limit: number,
+  bytesOfDigest: number,
+): Promise<NewDigests> {
+  const [digest, tokenDigest] = ['digest', 'token_digest'].map((column) =>
+    beginningOf(db, column, bytesOfDigest),
+  );
+  const row = await findRow<Record<'token_seq' | 'suspension_seq' | 'tokens' | 'last_id', number> & Page>(
+    db,
+    `select (select token_seq from heads where id = 1) as token_seq,
+        (select suspension_seq from heads where id = 1) as suspension_seq,
+        count(*) as tokens, coalesce(max(id), 0) as last_id,
+        coalesce(string_agg(${digest} || ${tokenDigest}, ''), '') as beginnings
+      from (select id, digest, token_digest from tokens where id > ? order by id limit ?) as page`,
+    [after, limit],
+  );
+  return {
+    tokenSeq: Number(row.token_seq),
+    suspensionSeq: Number(row.suspension_seq),
+    tokens: Number(row.tokens),
+    lastId: Math.max(after, Number(row.last_id)),
+    beginnings: row.beginnings,
+  };
+}
+
+interface Page {
+  readonly beginnings: Beginnings;
+}
+
+export interface NewDigests extends Page {
+  readonly tokenSeq: number;
+  readonly suspensionSeq: number;
+  readonly tokens: number;
+  readonly lastId: number;
+}
+
+const digestBytes = 32;
+
+function beginningOf(db: Knex, column: string, bytes: number): string {
+  return hexOf(db, `substr(${column}, 1, ${bytes})`);
+}
+
+/** The last id that was given out, and how many tokens there are at most. */
+export async function findExtentOfTokens(db: Knex): Promise<{ lastId: number; span: number }> {
+  const row = await findRow<{ first: number | null; last: number | null }>(
+    db,
+    // As one select, both are looked for in a walk through the whole index.
+    'select (select min(id) from tokens) as first, (select max(id) from tokens) as last',
+  );
+  return row.first === null
+    ? { lastId: 0, span: 0 }
+    : { lastId: Number(row.last), span: Number(row.last) - Number(row.first) + 1 };
+}
+
+/** Unexpired tokens of a grant or session, the newest `limit`. */
+export async function listUnexpired(
+  db: Knex,
+  column: 'grant_id' | 'session_id',
+  issuer: string,
+  id: string,
+  now: number,
+  limit: number,
+): Promise<RegisteredToken[]> {
+  const rows: TokenRow[] = await db('tokens')
+    .where(column, id)
+    .andWhere({ issuer })
+    .andWhere('expires_at', '>', now)
+    .orderBy('id', 'desc')
+    .limit(limit);
+  return rows.map(toToken);
+}
+
+/** Every registered token of a user, whatever its issuer, by ascending `id`. */
+export async function listTokensOf(
+  db: Knex,
+  subject: string,
+  after: number,
+  limit: number,
+): Promise<{ id: number; token: RegisteredToken }[]> {
+  const query = db('tokens').where('subject', subject).andWhere('id', '>', after).orderBy('id').limit(limit);
+  return ((await query) as (TokenRow & { id: number })[]).map((row) => ({ id: row.id, token: toToken(row) }));
+}
+
+const indexedColumns = { grant: 'grant_id', session: 'session_id', subject: 'subject' } as const;
+const idsPerPage = 5_000;
+
+/** Unexpired tokens that bear a target. Keys are known of no registered token. */
+export async function listBearers(
+  db: Knex,
+  target: Target,
+  now: number,
+  after: readonly number[],
+  limit: number,
+): Promise<BearerPage> {
+  const query = db<TokenRow>('tokens').where('expires_at', '>', now);
+  if (target.kind !== 'token' && target.issuer !== everyIssuer) query.andWhere('issuer', target.issuer);
+  switch (target.kind) {
+    case 'token':
+      return pageByExpiry(query.andWhere(isNamed(Buffer.from(target.id, 'hex'))), after, limit);
+    case 'key':
+      return { tokens: [], next: null };
+    case 'grant':
+    case 'session':
+    case 'subject':
+      return pageByExpiry(query.andWhere(indexedColumns[target.kind], target.id), after, limit);
+    case 'jti':
+      return pageById(db, query.andWhere('jti', target.id), after);
+    case 'client':
+      return pageById(db, query.andWhere('client_id', target.id), after);
+    case 'issuer':
+      return pageById(db, query, after);
+    default:
+      return target.kind satisfies never;
+  }
+}
+
+/** By its string, or as a JWT by its signing input. */
+function isNamed(digest: Buffer): Knex.QueryCallback {
+  return (rows) =>
+    void rows
+      .where('digest', digest)
+      .orWhere((jwts) => void jwts.where('token_digest', digest).whereRaw('token_digest <> digest'));
+}
+
+type Query = Knex.QueryBuilder<TokenRow>;
+
+/** In the order of the index that finds them. */
+async function pageByExpiry(query: Query, after: readonly number[], limit: number): Promise<BearerPage> {
+  const [expiresAt = 0, id = 0] = after;
+  const rows: TokenRow[] = await query
+    .whereRaw('(expires_at, id) > (?, ?)', [expiresAt, id])
+    .orderBy([{ column: 'expires_at' }, { column: 'id' }])
+    .limit(limit);
+  const last = rows.length < limit ? undefined : rows.at(-1);
+  return { tokens: rows.map(toToken), next: last ? [last.expires_at, last.id as number] : null };
+}
+
+/** No index finds them, so a page is what a stretch of the table holds, the newest first: it costs the same always. */
+async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<BearerPage> {
+  const upper = after[0] ?? Number((await db('tokens').max({ id: 'id' }).first())?.id ?? 0);
+  const rows: TokenRow[] = await query.whereBetween('id', [upper - idsPerPage + 1, upper]);
+  return { tokens: rows.map(toToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
+}
+
+/** Whose the grants are, by the first token still known under each. */
+export async function findGrants(db: Knex, grantIds: readonly string[]): Promise<Grant[]> {
+  const first = db('tokens').whereIn('grant_id', grantIds).groupBy('grant_id').min('id');
+  const rows: TokenRow[] = await db('tokens').whereIn('id', first);
+  return rows.map((row) => ({
+    grantId: row.grant_id as string,
+    issuer: row.issuer,
+    subject: row.subject,
+    clientId: row.client_id,
+  }));
+}
+
+export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[]): Promise<void> {
+  const rows = tokens.map(
+    (token): TokenRow => ({
+      digest: Buffer.from(token.digest, 'hex'),
+      token_digest: Buffer.from(token.tokenDigest, 'hex'),
+      token_use: token.tokenUse,
+      issuer: token.issuer,
+      client_id: token.clientId,
+      subject: token.subject,
+      grant_id: token.grantId,
+      session_id: token.sessionId,
+      jti: token.jti,
+      issued_at: token.issuedAt,
+      expires_at: token.expiresAt,
+      not_before: token.notBefore,
+      audience: JSON.stringify(token.audience),
+      members: JSON.stringify(token.members),
+      registrar: token.registrar,
+      registered_at: token.registeredAt,
+      replaces_digest: token.replacesDigest === null ? null : Buffer.from(token.replacesDigest, 'hex'),
+      purge_after: token.purgeAfter ?? null,
+    }),
+  );
+  await insertMany(db, 'tokens', rows);
+}
+
+function toToken(row: TokenRow): RegisteredToken {
+  const [digest, tokenDigest] = [toDigest(row.digest), row.token_digest && toDigest(row.token_digest)];
+  return {
+    digest,
+    // The same string object for the same text; none or an empty one is read where it is the same.
+    tokenDigest: tokenDigest && tokenDigest !== digest ? tokenDigest : digest,
+    tokenUse: row.token_use,
+    issuer: shared(row.issuer),
+    clientId: row.client_id && shared(row.client_id),
+    subject: row.subject,
+    grantId: row.grant_id,
+    sessionId: row.session_id,
+    jti: row.jti,
+    keyThumbprint: null,
+    issuedAt: row.issued_at,
+    expiresAt: row.expires_at,
+    notBefore: row.not_before,
+    audience: sharedList(row.audience),
+    members: JSON.parse(row.members),
+    registrar: shared(row.registrar),
+    registeredAt: row.registered_at,
+    replacesDigest: row.replaces_digest?.toString('hex') ?? null,
+  };
+}
+
+function toDigest(bytes: Buffer | Digest): Digest {
+  return typeof bytes === 'string' ? bytes : bytes.toString('hex');
+}
+
+const sharedMax = 1_000;
+const texts = new LRUCache<string, string>({ max: sharedMax });
+const lists = new LRUCache<string, readonly string[]>({ max: sharedMax });
+
+/** The same string object for the same text: few issuers and clients stand in the rows of many tokens. */
+function shared(text: string): string {
+  const known = texts.get(text);
+  if (known === undefined) texts.set(text, text);
+  return known ?? text;
+}
+
+function sharedList(json: string): readonly string[] {
+  const known = lists.get(json);
+  if (known) return known;
+  const list: readonly string[] = JSON.parse(json);
+  lists.set(json, list);
+  return list;
+}

@@ -1,0 +1,22 @@
+// The table `used_ids`: ids that count once, by digest.
+import type { Knex } from 'knex';
+import type { Digest } from '../../domain/claims.ts';
+import type { UsedId } from '../../domain/store.ts';
+import { findRowsByKey, insertMany, type Table } from '../dialect.ts';
+
+const table: Table<{ digest: Buffer }> = { name: 'used_ids', columns: ['digest'] };
+
+export async function findUsedIds(db: Knex, digests: readonly Digest[]): Promise<Digest[]> {
+  const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
+  const found = await findRowsByKey(db, table, 'digest', keys);
+  return found.map(({ digest }) => digest.toString('hex'));
+}
+
+export async function insertUsedIds(db: Knex, ids: readonly UsedId[]): Promise<void> {
+  const rows = ids.map(({ digest, kind, expiresAt }) => ({
+    digest: Buffer.from(digest, 'hex'),
+    kind,
+    expires_at: expiresAt,
+  }));
+  await insertMany(db, 'used_ids', rows);
+}

@@ -1,0 +1,157 @@
+// A client as JSON, in the names of RFC 7591: what the management API and the command line read and show.
+import { z } from 'zod';
+import { type CertificateName, type Client, signingAlgorithms } from '../domain/clients.ts';
+import type { KeySource } from '../domain/issuers.ts';
+import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
+import { authMethods, permissions } from '../domain/vocabulary.ts';
+import { isDistinguishedName } from './certificate-identity.ts';
+import { checkKeyUrl } from './issuers.ts';
+import { readJwks } from './jwks-member.ts';
+import {
+  boundedJson,
+  clientIdentifier,
+  identifier,
+  ipAddress,
+  issuerName,
+  line,
+  list,
+  uri,
+} from './members.ts';
+import { badParameter } from './refusal.ts';
+import { timeOf } from './time.ts';
+
+export const cacheMaxAgeMax = 3600;
+
+/** Browsers send origins as scheme, host and port: lower case, no default port, no path. */
+const origin = line(255).refine(
+  (text) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text,
+  'must be an origin such as https://app.example.com',
+);
+
+const clientSecret = z
+  .string()
+  .min(clientSecretLengthMin)
+  .max(clientSecretLengthMax)
+  .regex(/^[\x20-\x7e]+$/);
+
+export const newClientBody = z.strictObject({
+  // In a path these two are no names (RFC 3986 §5.2.4): such a client could not be managed.
+  client_id: clientIdentifier.refine((id) => id !== '.' && id !== '..', 'must not be . or ..'),
+  client_name: identifier.optional(),
+  token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
+  permissions: list(z.enum(permissions)).default([]),
+  audiences: list(uri).default([]),
+  allowed_origins: list(origin).default([]),
+  issuers: list(issuerName()).default([]),
+  cascade: z.enum(['token', 'grant']).default('token'),
+  logout_scope: z.enum(['current', 'all']).default('current'),
+  cache_max_age: z.int().min(0).max(cacheMaxAgeMax).default(0),
+  client_secret: clientSecret.optional(),
+  jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
+  jwks_uri: uri.optional(),
+  tls_client_auth_subject_dn: line(1024)
+    .refine(isDistinguishedName, 'is not a distinguished name as RFC 4514 writes it: CN=app,O=Example')
+    .optional(),
+  tls_client_auth_san_dns: line(255).optional(),
+  tls_client_auth_san_uri: uri.optional(),
+  tls_client_auth_san_ip: ipAddress.optional(),
+  tls_client_auth_san_email: line(255).optional(),
+  scope: line(4096).optional(),
+  introspection_signed_response_alg: z.enum(signingAlgorithms).default('RS256'),
+});
+
+type Body = z.output<typeof newClientBody>;
+
+/** A client that proves nothing may hold no permission. `allowHttp`: as for issuers. */
+export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewClient> {
+  const method = body.token_endpoint_auth_method;
+  if (method === 'none' && body.permissions.length > 0)
+    throw badParameter('permissions', 'must be empty for a client that does not authenticate');
+  if (body.client_secret !== undefined && method !== 'client_secret_basic' && method !== 'client_secret_post')
+    throw badParameter('client_secret', 'goes with clients that authenticate with a secret');
+  return {
+    clientId: body.client_id,
+    clientName: body.client_name ?? null,
+    authMethod: body.token_endpoint_auth_method,
+    permissions: [...new Set(body.permissions)],
+    audiences: [...new Set(body.audiences)],
+    allowedOrigins: [...new Set(body.allowed_origins)],
+    issuers: [...new Set(body.issuers)],
+    cascade: body.cascade,
+    logoutScope: body.logout_scope,
+    cacheMaxAge: body.cache_max_age,
+    keys: await toKeys(body, allowHttp),
+    certificateName: toCertificateName(body),
+    introspectionAlgorithm: body.introspection_signed_response_alg,
+    scopes: body.scope === undefined ? null : body.scope.split(' ').filter((name) => name !== ''),
+  };
+}
+
+/** RFC 7591 §2: `jwks` and `jwks_uri` are alternatives. */
+async function toKeys(body: Body, allowHttp: boolean): Promise<KeySource | null> {
+  const { jwks, jwks_uri: uri, token_endpoint_auth_method: method } = body;
+  const needsKeys = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
+  if (jwks !== undefined && uri !== undefined) throw badParameter('jwks_uri', 'is given, and so is jwks');
+  if (jwks !== undefined) return { kind: 'jwks', keys: await readJwks('jwks', jwks) };
+  if (uri !== undefined) return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', uri, allowHttp) };
+  if (needsKeys) throw badParameter('jwks', `or jwks_uri goes with ${method}`);
+  return null;
+}
+
+const certificateNames = ['subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email'] as const;
+
+/** RFC 8705 §2.1.2: exactly one. */
+function toCertificateName(body: Body): CertificateName | null {
+  const given = certificateNames.flatMap((kind): CertificateName[] => {
+    const value = body[`tls_client_auth_${kind}`];
+    return value === undefined ? [] : [{ kind, value }];
+  });
+  const isNeeded = body.token_endpoint_auth_method === 'tls_client_auth';
+  if (given.length !== (isNeeded ? 1 : 0)) {
+    const problem = isNeeded ? 'or one other tls_client_auth_ name is needed' : 'goes with tls_client_auth';
+    throw badParameter('tls_client_auth_subject_dn', problem);
+  }
+  return given[0] ?? null;
+}
+
+export function clientToWire(client: Client): Record<string, unknown> {
+  return {
+    client_id: client.clientId,
+    ...(client.clientName === null ? {} : { client_name: client.clientName }),
+    token_endpoint_auth_method: client.authMethod,
+    permissions: client.permissions,
+    audiences: client.audiences,
+    allowed_origins: client.allowedOrigins,
+    issuers: client.issuers,
+    cascade: client.cascade,
+    logout_scope: client.logoutScope,
+    cache_max_age: client.cacheMaxAge,
+    ...keysToWire(client.keys),
+    ...(client.certificateName === null
+      ? {}
+      : { [`tls_client_auth_${client.certificateName.kind}`]: client.certificateName.value }),
+    ...(client.introspectionAlgorithm === 'RS256'
+      ? {}
+      : { introspection_signed_response_alg: client.introspectionAlgorithm }),
+    ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
+    created_at: timeOf(client.createdAt),
+    disabled_at: client.disabledAt === null ? null : timeOf(client.disabledAt),
+    secrets: client.secrets.map((secret) => ({
+      id: secret.secretId,
+      created_at: timeOf(secret.createdAt),
+      expires_at: secret.expiresAt === null ? null : timeOf(secret.expiresAt),
+    })),
+  };
+}
+
+function keysToWire(keys: KeySource | null): Record<string, unknown> {
+  if (keys === null || keys.kind === 'discovery') return {};
+  return keys.kind === 'jwks' ? { jwks: { keys: keys.keys } } : { jwks_uri: keys.uri };
+}
+
+const overlapSecondsMax = 2_592_000;
+export const overlapSecondsDefault = 86_400;
+export const rotateBody = z.strictObject({
+  overlap_seconds: z.int().min(0).max(overlapSecondsMax).default(overlapSecondsDefault),
+  client_secret: clientSecret.optional(),
+});

@@ -1,0 +1,41 @@
+// Previews of revocations, and the confirmation that the largest of them want: for the management API and
+// the command line alike.
+import { confirmationCode, isConfirmed, needsConfirmation } from '../domain/confirmation.ts';
+import type { Policy } from '../domain/policy.ts';
+import { previewRevocation } from '../domain/preview-revocation.ts';
+import type { RevokeOrder } from '../domain/revoke-target.ts';
+import type { Store } from '../domain/store.ts';
+import { Refusal } from './refusal.ts';
+import type { ReadOrder } from './revocation-order.ts';
+import { previewToWire } from './revocations.ts';
+
+export interface PreviewParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  /** Signs the codes; null where no later call would know it, and then an order is confirmed by its id only. */
+  readonly confirmSecret: string | null;
+  readonly now: () => number;
+}
+
+export async function previewOrder(parts: PreviewParts, order: RevokeOrder): Promise<object> {
+  const { store, policy, confirmSecret, now } = parts;
+  const hasCode = confirmSecret !== null && needsConfirmation(order);
+  const confirm = hasCode ? confirmationCode(confirmSecret, order, now()) : null;
+  return previewToWire(order, await previewRevocation(store, policy, order), confirm);
+}
+
+/** Refuses, with a preview, an order that wants a confirmation and has none that is right. */
+export async function demandConfirmation(
+  parts: PreviewParts,
+  { order, typedIds }: ReadOrder,
+  given: string | undefined,
+): Promise<void> {
+  if (!needsConfirmation(order)) return;
+  if (isConfirmed(parts.confirmSecret, order, typedIds, given, parts.now())) return;
+  const detail = given === undefined ? 'confirm is missing' : 'confirm is neither a valid code nor the id';
+  const withCode = parts.confirmSecret === null ? '' : 'with the code of the preview, or ';
+  const message = `${detail}; repeat the call ${withCode}with the id of the target`;
+  throw new Refusal('confirmation_required', message, {
+    members: { preview: await previewOrder(parts, order) },
+  });
+}

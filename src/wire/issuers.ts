@@ -1,0 +1,180 @@
+// An issuer as JSON: what the management API and the command line read and show.
+import { z } from 'zod';
+import {
+  asymmetricAlgorithms,
+  foreignTypes,
+  type Inbox,
+  type Issuer,
+  inboxKinds,
+  type KeySource,
+  type PublicJwk,
+  usualClaimNames,
+  usualTypes,
+} from '../domain/issuers.ts';
+import { plainType } from '../domain/jwt-shape.ts';
+import type { NewIssuer } from '../domain/manage-issuers.ts';
+import { permissions } from '../domain/vocabulary.ts';
+import { isLoopback } from '../local-url.ts';
+import { readJwks } from './jwks-member.ts';
+import {
+  boundedJson,
+  clientIdentifier,
+  identifier,
+  idLengthMax,
+  issuerName,
+  line,
+  list,
+  uri,
+} from './members.ts';
+import { badParameter } from './refusal.ts';
+import { timeOf } from './time.ts';
+
+const algorithmsUsual = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'] as const;
+const claimNames = z.union([identifier.transform((name) => [name]), list(identifier).min(1)]);
+
+const tokenType = line(64)
+  .transform(plainType)
+  .refine((type) => !foreignTypes.has(type), 'names a kind of JWT that is no token');
+
+export const newIssuerBody = z.strictObject({
+  // Shorter than other URIs: audit events name it as whoever sent a message.
+  issuer: issuerName(idLengthMax),
+  discovery: z.literal(true).optional(),
+  jwks_uri: uri.optional(),
+  jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
+  algorithms: list(z.string()).min(1).optional(),
+  types: list(tokenType).min(1).optional(),
+  audiences: list(uri).default([]),
+  claims: z
+    .strictObject({
+      user: claimNames.optional(),
+      client: claimNames.optional(),
+      session: claimNames.optional(),
+      grant: claimNames.optional(),
+    })
+    .default({}),
+  default_client: identifier.optional(),
+  default_audience: uri.optional(),
+  refresh_marker: z.strictObject({ claim: identifier, value: identifier }).optional(),
+  reuses_ids: z.boolean().default(false),
+  scope_permissions: z.record(line(255), list(z.enum(permissions))).default({}),
+  reach: z.enum(['own', 'all']).default('own'),
+  inbox: z
+    .strictObject({
+      kinds: list(z.enum(inboxKinds)).min(1),
+      audience: clientIdentifier,
+      governs: list(issuerName()).min(1).optional(),
+      keep_offline: z.boolean().default(true),
+      subject_formats: list(z.enum(['email', 'account'])).default([]),
+    })
+    .optional(),
+});
+
+type Body = z.output<typeof newIssuerBody>;
+
+/** `allowHttp`: keys may be fetched without TLS from anywhere, not from this machine alone. */
+export async function toNewIssuer(body: Body, allowHttp: boolean): Promise<NewIssuer> {
+  const { user, client, session, grant } = body.claims;
+  return {
+    issuer: body.issuer,
+    keySource: await toKeySource(body, allowHttp),
+    algorithms: toAlgorithms(body.algorithms),
+    types: body.types ?? usualTypes,
+    audiences: [...new Set(body.audiences)],
+    claims: {
+      user: user ?? usualClaimNames.user,
+      client: client ?? usualClaimNames.client,
+      session: session ?? usualClaimNames.session,
+      grant: grant ?? usualClaimNames.grant,
+    },
+    defaultClient: body.default_client ?? null,
+    defaultAudience: body.default_audience ?? null,
+    refreshMarker: body.refresh_marker ?? null,
+    reusesIds: body.reuses_ids,
+    scopePermissions: body.scope_permissions,
+    reach: body.reach,
+    inbox: toInbox(body),
+  };
+}
+
+function toInbox({ issuer, inbox }: Body): Inbox | null {
+  if (!inbox) return null;
+  const { kinds, audience, governs, keep_offline, subject_formats } = inbox;
+  return {
+    kinds,
+    audience,
+    governs: governs ?? [issuer],
+    keepsOffline: keep_offline,
+    subjectFormats: subject_formats,
+  };
+}
+
+async function toKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
+  const given = [body.discovery, body.jwks_uri, body.jwks].filter((way) => way !== undefined);
+  if (given.length === 0) throw badParameter('jwks', 'or discovery or jwks_uri must say where its keys are');
+  if (given.length > 1)
+    throw badParameter('jwks', 'is one of three: give discovery, jwks_uri or jwks, and only one');
+  if (body.jwks !== undefined) return { kind: 'jwks', keys: await readJwks('jwks', body.jwks) };
+  if (body.jwks_uri !== undefined) {
+    return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', body.jwks_uri, allowHttp) };
+  }
+  if (/[?#]/.test(body.issuer)) throw badParameter('issuer', 'has a query or fragment, so has no metadata');
+  checkKeyUrl('issuer', body.issuer, allowHttp);
+  return { kind: 'discovery' };
+}
+
+export function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
+  const parsed = URL.canParse(url) && url.trim() === url ? new URL(url) : undefined;
+  const { protocol = '', hostname = '', username, password } = parsed ?? {};
+  const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLoopback(hostname)));
+  if (!isSafe || username !== '' || password !== '')
+    throw badParameter(name, 'must be an https URL without a user name');
+  return url;
+}
+
+/** Whoever checks a shared secret can also sign with it: such trust is a setting, not a record. */
+function toAlgorithms(given: readonly string[] | undefined): readonly string[] {
+  const unknown = given?.find((alg) => !(asymmetricAlgorithms as readonly string[]).includes(alg));
+  if (unknown === undefined) return given ?? algorithmsUsual;
+  const problem = /^HS\d+$/.test(unknown)
+    ? 'may not be HMAC: trust tokens with a shared secret by JWT_SECRET and JWT_SECRET_ISSUERS'
+    : `must be among: ${asymmetricAlgorithms.join(', ')}`;
+  throw badParameter('algorithms', problem);
+}
+
+export function issuerToWire(issuer: Issuer): Record<string, unknown> {
+  return {
+    issuer: issuer.issuer,
+    ...keySourceToWire(issuer.keySource),
+    algorithms: issuer.algorithms,
+    types: issuer.types,
+    audiences: issuer.audiences,
+    claims: issuer.claims,
+    ...(issuer.defaultClient === null ? {} : { default_client: issuer.defaultClient }),
+    ...(issuer.defaultAudience === null ? {} : { default_audience: issuer.defaultAudience }),
+    ...(issuer.refreshMarker === null ? {} : { refresh_marker: issuer.refreshMarker }),
+    reuses_ids: issuer.reusesIds,
+    scope_permissions: issuer.scopePermissions,
+    reach: issuer.reach,
+    ...(issuer.inbox === null ? {} : { inbox: inboxToWire(issuer.inbox) }),
+    created_at: timeOf(issuer.createdAt),
+    disabled_at: issuer.disabledAt === null ? null : timeOf(issuer.disabledAt),
+  };
+}
+
+function inboxToWire({ kinds, audience, governs, keepsOffline, subjectFormats }: Inbox): object {
+  return { kinds, audience, governs, keep_offline: keepsOffline, subject_formats: subjectFormats };
+}
+
+function keySourceToWire(source: KeySource): Record<string, unknown> {
+  switch (source.kind) {
+    case 'discovery':
+      return { discovery: true };
+    case 'jwks_uri':
+      return { jwks_uri: source.uri };
+    case 'jwks':
+      return { jwks: { keys: source.keys satisfies readonly PublicJwk[] } };
+    default:
+      return source satisfies never;
+  }
+}

@@ -1,0 +1,163 @@
+// From the body of a revocation to an order of the domain: who may give it, which target it names.
+import type { Origin } from '../domain/audit.ts';
+import { digestOf, type RegisteredToken } from '../domain/claims.ts';
+import { type Asker, holds, issuersOf, reaches } from '../domain/clients.ts';
+import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
+import { plainText, reasonTextMax } from '../domain/plain-text.ts';
+import type { Policy } from '../domain/policy.ts';
+import { isCallerReason, isReason } from '../domain/reasons.ts';
+import type { RevokeOrder } from '../domain/revoke-target.ts';
+import type { Store } from '../domain/store.ts';
+import { everyIssuer, type Target } from '../domain/targets.ts';
+import { signedEndOf } from '../domain/verified-jwt.ts';
+import type { Permission } from '../domain/vocabulary.ts';
+import { badParameter, missingParameter, Refusal } from './refusal.ts';
+import { type RevocationBody, type TargetBody, targetOfBody } from './revocations.ts';
+
+export interface ReadOrder {
+  readonly order: RevokeOrder;
+  /** Whose the target is: issuers, all of which the caller must reach. */
+  readonly owners: readonly string[];
+  /** What the caller may type out to confirm. */
+  readonly typedIds: readonly string[];
+}
+
+/** From the body of POST /v1/revocations. @throws Refusal `invalid_request`, which names the member. */
+export async function readOrder(
+  store: Store,
+  policy: Policy,
+  body: RevocationBody,
+  origin: Origin,
+): Promise<ReadOrder> {
+  const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
+  const {
+    target,
+    further = [],
+    only,
+    end = null,
+    signedEnd,
+    owners = [target.issuer],
+    typedIds,
+  } = await resolveTarget(store, policy, body.target);
+  const isCode = isReason(body.reason);
+  if (isCode && !isCallerReason(body.reason, 'operators'))
+    throw badParameter('reason', 'is one that only the server gives');
+  const texts = [isCode ? '' : body.reason, body.reason_text ?? ''].filter((text) => text !== '');
+  return {
+    order: {
+      target,
+      further,
+      only,
+      cutoff: body.cutoff ?? null,
+      end,
+      ...(signedEnd !== undefined && { signedEnd }),
+      cause: {
+        reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
+        reasonText: plainText(texts.join('; '), reasonTextMax, presented),
+        origin,
+      },
+      action: 'bulk_revoke',
+    },
+    owners,
+    typedIds,
+  };
+}
+
+interface Resolved {
+  readonly target: Target;
+  readonly further?: readonly Target[];
+  readonly only: Restriction;
+  readonly end?: number;
+  readonly signedEnd?: number;
+  readonly owners?: readonly string[];
+  readonly typedIds: readonly string[];
+}
+
+async function resolveTarget(store: Store, policy: Policy, body: TargetBody): Promise<Resolved> {
+  switch (body.kind) {
+    case 'token':
+      return resolveToken(store, policy, body);
+    case 'key':
+      return resolveKey(store, body, body.issuer ?? policy.publicUrl);
+    default: {
+      const { target, only } = targetOfBody(body, policy.publicUrl);
+      return { target, only, typedIds: [target.kind === 'issuer' ? target.issuer : target.id] };
+    }
+  }
+}
+
+/** A kid stands for every key that its issuer has ever named so: which of them leaked is not known. */
+async function resolveKey(
+  store: Store,
+  { kid, thumbprint }: Extract<TargetBody, { kind: 'key' }>,
+  issuer: string,
+): Promise<Resolved> {
+  if (kid !== undefined && thumbprint !== undefined)
+    throw badParameter('target', 'has a kid and a thumbprint');
+  const given = kid ?? thumbprint;
+  if (given === undefined) throw missingParameter('target.thumbprint');
+  const named = kid === undefined ? [given] : await store.ask((facts) => facts.thumbprints(issuer, kid));
+  const [target, ...further] = named.map((id): Target => ({ kind: 'key', issuer, id }));
+  if (!target) throw badParameter('target', 'names a kid that this issuer has never used; give a thumbprint');
+  return { target, further, only: unrestricted, typedIds: [given] };
+}
+
+/** A JWT is named by what its signature covers, and also by its registration where that says otherwise. */
+async function resolveToken(
+  store: Store,
+  policy: Policy,
+  { token, token_digest }: Extract<TargetBody, { kind: 'token' }>,
+): Promise<Resolved> {
+  if (token !== undefined && token_digest !== undefined)
+    throw badParameter('target', 'has a token and a token_digest');
+  const digest = token === undefined ? token_digest : digestOf(token);
+  if (digest === undefined) throw missingParameter('target.token');
+  const jwt = token === undefined ? undefined : parseJwt(token);
+  const [byString, bySignature] = await store.ask((facts) =>
+    facts.together(
+      () => facts.token(digest),
+      () => jwt && facts.jwt(jwt.signingInputDigest),
+    ),
+  );
+  const id = jwt?.signingInputDigest ?? byString?.tokenDigest ?? digest;
+  const ids = new Set([id, byString?.tokenDigest ?? id]);
+  const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
+  // Of what a digest alone names nobody knows that it is no JWT, whatever was registered.
+  const registered = [byString, bySignature].filter((found) => found !== undefined);
+  const ends = token === undefined ? [] : registered.map(endOfRegistered);
+  const signedEnd = jwt && signedEndOf(jwt, policy.lifetimeDaysMax);
+  return {
+    target: target as Target,
+    further,
+    only: unrestricted,
+    owners: ownersOf(registered, jwt),
+    typedIds: [],
+    ...(ends.length > 0 && { end: Math.max(...ends) }),
+    ...(typeof signedEnd === 'number' && { signedEnd }),
+  };
+}
+
+const nobody = '';
+
+/** Whoever registered it, and the issuer that a JWT names: no other can have signed it. */
+function ownersOf(registered: readonly RegisteredToken[], jwt: UntrustedJwt | undefined): string[] {
+  const owners = new Set(registered.map(({ issuer }) => issuer));
+  if (typeof jwt?.payload.iss === 'string') owners.add(jwt.payload.iss);
+  return owners.size === 0 ? [nobody] : [...owners];
+}
+
+/** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */
+export function demandRevoke(client: Asker, { order: { target }, owners }: ReadOrder, policy: Policy): void {
+  if (!owners.every((owner) => reaches(client, owner)))
+    throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");
+  if (holds(client, 'revoke:any')) return;
+  const permission: Permission = `revoke:${target.kind}`;
+  if (!holds(client, permission))
+    throw new Refusal('insufficient_permission', `this needs the permission revoke:any or ${permission}`);
+  if (target.issuer === everyIssuer)
+    throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
+  const own = issuersOf(client, policy);
+  if (!owners.every((owner) => own.includes(owner)))
+    throw new Refusal('issuer_not_allowed', 'the target does not belong to an issuer of this client');
+}
