@@ -113,7 +113,7 @@ test('what the command line shares with the API stands in src/wire', (t) => {
 });
 
 test('the application is given a store, and opens none', (t) => {
-  const app = sources.filter(within('src/app.ts'));
+  const app = sources.filter(within('src/app.ts', 'src/services.ts'));
   t.deepEqual(
     importsOf(app, (name) => name.startsWith('src/store/')),
     [],

@@ -94,43 +94,96 @@ export async function registerToken(
   origin: Origin,
   registration: Registration,
 ): Promise<Registered> {
-  return store.write((facts, now) => decide(facts, now, policy, registrar, origin, registration), 'bulk');
+  const request = { policy, registrar, origin, registration };
+  return store.write((facts, now) => decide(facts, now, request), 'bulk');
 }
 
-function decide(
-  facts: Facts,
-  now: number,
-  policy: Policy,
-  registrar: string,
-  origin: Origin,
-  registration: Registration,
-): Decision<Registered> {
-  const { digest, replacesDigest, grantId, sessionId } = registration;
-  const [existing, sameJwt, replaced] = facts.together(
-    () => facts.token(digest),
-    () => (isJwt(registration) ? facts.jwt(registration.tokenDigest) : undefined),
-    () => findReplaced(facts, registration),
-    // Looked at below, by nearly all: asked for now, they are loaded together with the tokens.
-    () => (grantId === null ? undefined : facts.grant(grantId)),
-    () => (sessionId === null ? undefined : facts.session(sessionId)),
-  );
-  const token = toToken(registration, replaced, registrar, now);
-  const refuse = (outcome: Registered, why: Readonly<Record<string, unknown>>): Decision<Registered> => {
-    const metadata = replaced ? { ...why, replaces: tokenRef(replaced) } : why;
-    const event = eventOf(origin, 'registration_refused', { metadata, ...about(token) });
-    return { outcome, effects: { events: [event] } };
-  };
-  const conflict = (code: RegistrationConflict) => refuse({ status: 'conflict', code }, { code });
-  const known = existing ?? sameJwt;
-  if (known && !isSaidAgain(known, token)) return conflict('claims_conflict');
+interface Request {
+  readonly policy: Policy;
+  readonly registrar: string;
+  readonly origin: Origin;
+  readonly registration: Registration;
+}
+
+function decide(facts: Facts, now: number, request: Request): Decision<Registered> {
+  const { registration, registrar, policy, origin } = request;
   const { verification } = registration;
+  const { existing, sameJwt, replaced } = find(facts, registration);
+  const token = toToken(registration, replaced, registrar, now);
+  const refuse = (why: Objection) => refused(why, origin, token, replaced);
+
+  const known = existing ?? sameJwt;
+  if (known && !isSaidAgain(known, token)) return refuse(conflict('claims_conflict'));
   if (existing) return again(existing, isActive(facts, now, existing, verification));
   const kept = keptFor(token, registration);
   if (sameJwt) return respelt(kept, isActive(facts, now, token, verification));
 
-  const refusal = refuseTimes(registration, policy, now) ?? refuseForgotten(facts, token, now);
-  if (refusal) return refuse(refusal, { code: 'invalid_request', parameter: refusal.parameter });
+  const objection =
+    refuseTimes(registration, policy, now) ??
+    refuseForgotten(facts, token, now) ??
+    refuseNames(facts, registration, token, replaced);
+  if (objection) return refuse(objection);
 
+  const [active, standing] = facts.together(
+    () => isActive(facts, now, token, verification),
+    () => (replaced ? facts.standing(replaced) : undefined),
+  );
+  if (!replaced || !standing) return accept(facts, now, request, kept, active);
+  const isRetry = mayRetry(replaced, standing, policy, now);
+  if (!isRetry && isSuperseded(standing)) return reuse(facts, now, policy, origin, replaced);
+  if (!isRetry && !verdict(replaced, standing, now).active) return refuse(conflict('refresh_token_dead'));
+  return accept(facts, now, request, kept, active, { replaced, isRetry });
+}
+
+interface Found {
+  readonly existing: RegisteredToken | undefined;
+  /** The same JWT by another string. */
+  readonly sameJwt: RegisteredToken | undefined;
+  readonly replaced: RegisteredToken | undefined;
+}
+
+function find(facts: Facts, registration: Registration): Found {
+  const { digest, tokenDigest, grantId, sessionId } = registration;
+  const [existing, sameJwt, replaced] = facts.together(
+    () => facts.token(digest),
+    () => (isJwt(registration) ? facts.jwt(tokenDigest) : undefined),
+    () => findReplaced(facts, registration),
+    // Looked at later, by nearly all: asked for now, they are loaded together with the tokens.
+    () => (grantId === null ? undefined : facts.grant(grantId)),
+    () => (sessionId === null ? undefined : facts.session(sessionId)),
+  );
+  return { existing, sameJwt, replaced };
+}
+
+type Objection = Extract<Registered, { status: 'conflict' | 'refused' }>;
+
+function conflict(code: RegistrationConflict): Objection {
+  return { status: 'conflict', code };
+}
+
+/** Leaves an event, and nothing else. */
+function refused(
+  objection: Objection,
+  origin: Origin,
+  token: RegisteredToken,
+  replaced: RegisteredToken | undefined,
+): Decision<Registered> {
+  const why =
+    objection.status === 'conflict'
+      ? { code: objection.code }
+      : { code: 'invalid_request', parameter: objection.parameter };
+  const metadata = replaced ? { ...why, replaces: tokenRef(replaced) } : why;
+  const event = eventOf(origin, 'registration_refused', { metadata, ...about(token) });
+  return { outcome: objection, effects: { events: [event] } };
+}
+
+/** The names that it gives belong to others, or do not go with what it replaces. */
+function refuseNames(
+  facts: Facts,
+  { replacesDigest }: Registration,
+  token: RegisteredToken,
+  replaced: RegisteredToken | undefined,
+): Objection | undefined {
   const [grant, session] = facts.together(
     () => (token.grantId === null ? undefined : facts.grant(token.grantId)),
     () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
@@ -140,35 +193,42 @@ function decide(
   if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId))
     return conflict('grant_conflict');
   if (session && !isSameUser(session, token)) return conflict('session_conflict');
+  return undefined;
+}
 
-  const [active, replacedStanding] = facts.together(
-    () => isActive(facts, now, token, verification),
-    () => (replaced ? facts.standing(replaced) : undefined),
-  );
-  const isRetry = replaced !== undefined && mayRetry(replaced, replacedStanding, policy, now);
-  if (replaced && replacedStanding && !isRetry) {
-    if (isSuperseded(replacedStanding)) return reuse(facts, now, policy, origin, replaced);
-    if (!verdict(replaced, replacedStanding, now).active) return conflict('refresh_token_dead');
-  }
+interface Rotation {
+  readonly replaced: RegisteredToken;
+  readonly isRetry: boolean;
+}
+
+function accept(
+  facts: Facts,
+  now: number,
+  { registration, origin }: Request,
+  token: RegisteredToken,
+  active: boolean,
+  rotation?: Rotation,
+): Decision<Registered> {
+  const { sessionId } = token;
   const events: NewEvent[] = [];
-  if (token.sessionId !== null && !session) {
+  if (sessionId !== null && !facts.session(sessionId)) {
     const { userAgent, ip } = registration;
     events.push(eventOf({ ...origin, userAgent, ip }, 'login', about(token)));
   }
-  if (replaced)
+  if (rotation)
     events.push(
       eventOf(origin, 'refresh_token_rotated', {
         reason: 'superseded',
-        metadata: isRetry ? { retry: true } : {},
-        ...about(replaced),
+        metadata: rotation.isRetry ? { retry: true } : {},
+        ...about(rotation.replaced),
       }),
     );
   return {
     outcome: { status: 'registered', token, active },
     effects: {
-      tokens: [kept],
-      sessions: token.sessionId === null ? [] : [toSession(token, token.sessionId, registration, now)],
-      revocations: replaced ? [supersession(replaced, origin)] : [],
+      tokens: [token],
+      sessions: sessionId === null ? [] : [toSession(token, sessionId, registration, now)],
+      revocations: rotation ? [supersession(rotation.replaced, origin)] : [],
       events,
     },
   };
@@ -227,13 +287,8 @@ function findReplaced(
  * A client whose answer got lost asks again. Within the grace interval after the rotation that is no reuse,
  * and the token gets a second successor, provided that nothing else stands against it.
  */
-function mayRetry(
-  replaced: RegisteredToken,
-  standing: Standing | undefined,
-  policy: Policy,
-  now: number,
-): boolean {
-  if (!standing || policy.refreshGraceMs === 0) return false;
+function mayRetry(replaced: RegisteredToken, standing: Standing, policy: Policy, now: number): boolean {
+  if (policy.refreshGraceMs === 0) return false;
   const isFresh = (row: Revocation) =>
     row.reason === 'superseded' && now - row.revokedAt <= policy.refreshGraceMs;
   const wasRotated = standing.coveredBy.length > 0 && standing.coveredBy.every(isFresh);

@@ -1,13 +1,14 @@
 // The application without a server around it, for tests of what a running one cannot be brought to show.
 
 import { trustedPeers } from '../../src/addresses.ts';
-import { type App, type AppParts, createApp } from '../../src/app.ts';
+import { type App, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 import { policyOf } from '../../src/domain/policy.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { exportEvents } from '../../src/domain/trail/export-trail.ts';
 import { trustSharedSecret } from '../../src/jwt/shared-secret.ts';
 import { createLog } from '../../src/log.ts';
+import type { AppParts } from '../../src/services.ts';
 
 export async function appOn(store: Store, parts: Partial<AppParts> = {}): Promise<App> {
   const config = readConfig({ PUBLIC_URL: 'https://tokens.example' });

@@ -1,0 +1,117 @@
+// What the endpoints share, made once of what the application is given: who calls and how they prove it, whose tokens are
+// trusted, how much is let in, and what is counted and recorded.
+import { X509Certificate } from 'node:crypto';
+import type { BlockList } from 'node:net';
+import type { JSONWebKeySet } from 'jose';
+import type { Logger } from 'pino';
+import type { Policy } from './domain/policy.ts';
+import type { Store } from './domain/store.ts';
+import type { ExportTrail } from './domain/trail/export-trail.ts';
+import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
+import { ClientAuth } from './http/auth/client-auth.ts';
+import { ClientDirectory } from './http/auth/client-directory.ts';
+import { Throttle } from './http/auth/throttle.ts';
+import { FloodRecorder } from './http/flood-recorder.ts';
+import { DeadTokenRecorder } from './http/oauth/dead-token-recorder.ts';
+import { SessionActivity } from './http/oauth/session-activity.ts';
+import { Metrics, type OtherWorkers } from './http/ops/metrics.ts';
+import { type TrailStatus, watchTrail } from './http/ops/trail-metrics.ts';
+import { Overload } from './http/overload.ts';
+import type { SharedSecretTrust } from './jwt/shared-secret.ts';
+import { SignalVerifier } from './jwt/signal-verifier.ts';
+import type { SigningKeys } from './jwt/signing-keys.ts';
+import { createTrust } from './jwt/trust.ts';
+import type { Upstream } from './jwt/upstream.ts';
+import { packageVersion } from './package-root.ts';
+
+export interface AppParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly log: Logger;
+  readonly trusted: BlockList;
+  readonly logoutAliases: readonly string[];
+  readonly authFailuresPerMinuteMax: number;
+  readonly introspectionsAtOnceMax: number;
+  /** Signs the codes that confirm large revocations. */
+  readonly confirmSecret: string;
+  /** /v1, /metrics and /docs have a listener of their own. */
+  readonly separateAdmin: boolean;
+  /** The issuer that clients know. */
+  readonly issuer: string;
+  readonly upstream: Upstream | null;
+  readonly signingKeys: SigningKeys | null;
+  readonly assertionAudiences: { readonly own: readonly string[]; readonly legacy: readonly string[] };
+  readonly clientCertProxies: BlockList;
+  readonly tlsClientAuthorities: readonly string[];
+  readonly sharedSecret: SharedSecretTrust;
+  /** Keys may be fetched without TLS from other machines. */
+  readonly allowHttpKeys: boolean;
+  readonly isDraining: () => boolean;
+  readonly nodeVersion: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly trail: TrailStatus;
+  readonly exportTrail: ExportTrail;
+  readonly publicSealKeys: () => Promise<JSONWebKeySet>;
+  /** Null: this process is the whole server. */
+  readonly others: OtherWorkers | null;
+}
+
+export type Services = ReturnType<typeof servicesOf>;
+
+/** Every endpoint takes of these what it needs. */
+export function servicesOf(parts: AppParts) {
+  const { store, policy, now, others } = parts;
+  const isShared = others !== null;
+  const metrics = new Metrics(others);
+  watchTrail(metrics, store, parts.trail);
+  const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
+  const { verifier, issuers, keyRing, clientKeys } = createTrust({ ...parts, countRefusal, isShared });
+  const directory = new ClientDirectory(store, isShared);
+  const recorder = new FloodRecorder(store);
+  const auth = new ClientAuth({
+    directory,
+    recorder,
+    throttle: new Throttle(parts.authFailuresPerMinuteMax, isShared),
+    now,
+    assertions: {
+      store,
+      keyRing: clientKeys,
+      audiences: parts.assertionAudiences.own,
+      legacyAudiences: parts.assertionAudiences.legacy,
+      clockSkewMs: policy.clockSkewMs,
+    },
+    certificates: {
+      keyRing: clientKeys,
+      proxies: parts.clientCertProxies,
+      authorities: parts.tlsClientAuthorities.map((pem) => new X509Certificate(pem)),
+    },
+    bearers: { store, verifier, publicUrl: policy.publicUrl },
+  });
+  return {
+    ...parts,
+    publicUrl: policy.publicUrl,
+    metrics,
+    overload: new Overload({ ...parts, metrics }),
+    recorder,
+    directory,
+    auth,
+    methods: methodsOffered(parts),
+    verifier,
+    issuers,
+    keyRing,
+    signals: new SignalVerifier({ issuers, keyRing, now }),
+    deadTokens: new DeadTokenRecorder(store, now),
+    activity: new SessionActivity(store, now),
+    version: packageVersion(),
+  };
+}
+
+/** Certificates count only where a proxy may hand them over, and authorities only where there are some. */
+function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): AuthMethod[] {
+  const hasProxies = clientCertProxies.rules.length > 0;
+  const isOff = (method: AuthMethod) =>
+    (method === 'self_signed_tls_client_auth' && !hasProxies) ||
+    (method === 'tls_client_auth' && !(hasProxies && tlsClientAuthorities.length > 0));
+  return authMethods.filter((method) => !isOff(method));
+}
