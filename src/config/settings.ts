@@ -43,7 +43,8 @@ export const settings: readonly Setting[] = [
   {
     name: 'PUBLIC_URL',
     default: 'http://HOST:PORT',
-    means: 'our identifier, and the namespace of tokens without `iss`; https and required in production',
+    means:
+      'our identifier, and the namespace of tokens without `iss`: never change it; https and required in production',
     value: ({ publicUrl }) => publicUrl,
   },
   {
