@@ -7,6 +7,7 @@ import {
   type Connection,
   headerBytesMax,
   headersTimeoutMs,
+  makeLast,
   refuseConnect,
   requestTimeoutMs,
 } from './http/unreadable.ts';
@@ -81,10 +82,10 @@ export class Listener {
   /** Open requests get the grace period; then whatever is left is cut off. */
   close(graceMs: number): Promise<void> {
     const server = this.#server;
-    for (const { _httpMessage: answer } of this.#connections) if (answer) endWith(answer);
+    for (const { _httpMessage: answer } of this.#connections) if (answer) makeLast(answer);
     // Who sends another one over an open connection is answered, and goes elsewhere with the next.
     for (const event of ['request', 'checkContinue', 'checkExpectation'])
-      server.prependListener(event, (_request, answer: ServerResponse) => endWith(answer));
+      server.prependListener(event, (_request, answer: ServerResponse) => makeLast(answer));
     return new Promise((resolve) => {
       const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
       // Answers that had begun could not say that they would be the last.
@@ -102,8 +103,8 @@ export class Listener {
 const waitingMax = 32;
 
 interface Line {
-  /** The answer behind which the next request begins. */
-  last: ServerResponse | null | undefined;
+  /** The last of those that wait, behind which the next one begins. */
+  last: ServerResponse | null;
   waiting: number;
 }
 
@@ -119,7 +120,7 @@ function oneAtATime(handle: RequestListener): RequestListener {
   const lineOf = (socket: Connection): Line => {
     const known = lines.get(socket);
     if (known) return known;
-    const line: Line = { last: socket._httpMessage, waiting: 0 };
+    const line: Line = { last: null, waiting: 0 };
     lines.set(socket, line);
     // Whoever is done with a request, or reads a body, has the socket go on.
     socket.on('resume', () => holdBack(socket));
@@ -142,9 +143,4 @@ function oneAtATime(handle: RequestListener): RequestListener {
       if (!socket.destroyed) handle(request, response);
     });
   };
-}
-
-/** `Connection: close` goes with the answer, unless that has begun. */
-function endWith(answer: ServerResponse): void {
-  answer.shouldKeepAlive = false;
 }

@@ -99,7 +99,10 @@ export function issuerCommand(process: NodeJS.Process): Command {
           throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
         show(issuerToWire(added.issuer), options.json);
         const { problem } = await fetchKeys(added.issuer);
-        if (problem !== '') process.stderr.write(`It is on record, but ${withoutKeys(problem)}`);
+        if (problem !== '')
+          process.stderr.write(
+            `It is on record, but its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`,
+          );
       });
     });
 
@@ -138,10 +141,6 @@ async function fetchKeys(
   const keyRing = new KeyRing({ fetchJson, now: Date.now, onFailure, onKeys: async () => {} });
   const keys = await keyRing.fresh(issuer).catch(() => []);
   return { keys, problem };
-}
-
-function withoutKeys(problem: string): string {
-  return `its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`;
 }
 
 async function toBody(options: AddOptions): Promise<Record<string, unknown>> {

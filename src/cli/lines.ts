@@ -1,4 +1,5 @@
 // What an object of the API says, for people: a line for each member, those of an object in it by `name.member`.
+import { isObject } from '../domain/jwt-shape.ts';
 
 /** Lines of `name value`, names padded to the longest; of a list whose items are no single words, a line each. */
 export function toLines(object: object): string {
@@ -29,8 +30,4 @@ function textOf(value: unknown): string {
   return Object.entries(value)
     .map(([name, member]) => `${name} ${textOf(member)}`)
     .join(', ');
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }

@@ -5,7 +5,6 @@ import { seedDemo } from '../../seeds/demo.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { policyOf } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
-import { everyIssuer } from '../domain/targets.ts';
 import { createLog } from '../log.ts';
 import { prepareServer, startServer } from '../server.ts';
 import { openStore } from '../store/open.ts';
@@ -108,17 +107,17 @@ async function greeting({ url, adminUrl }: Serving, config: Config, log: Logger)
 
 /** A server whose PUBLIC_URL, or PORT, has changed has another namespace: names without an issuer end nothing there. */
 async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
-  const { tokens } = await store.listBearers({ kind: 'issuer', issuer: everyIssuer, id: '' }, [], 1);
+  const others = (await store.listLatestIssuers()).filter((issuer) => issuer !== publicUrl);
+  if (others.length === 0) return;
   const [clients, issuers] = [await store.listClients('', 1_000), await store.listIssuers('', 1_000)];
   const known = new Set([
-    publicUrl,
     ...clients.flatMap((client) => client.issuers),
     ...issuers.map(({ issuer }) => issuer),
   ]);
-  const foreign = tokens.find(({ issuer }) => !known.has(issuer));
-  if (foreign)
+  const foreign = others.find((issuer) => !known.has(issuer));
+  if (foreign !== undefined)
     log.warn(
-      { issuer: foreign.issuer, public_url: publicUrl },
+      { issuer: foreign, public_url: publicUrl },
       'tokens were registered under another PUBLIC_URL (or PORT): those are not meant by names without an issuer; set it back',
     );
 }

@@ -12,15 +12,16 @@ type Work<T> = (store: Store, config: Config, origin: Origin) => Promise<T>;
 
 const madeNew =
   'There was no database where DATABASE_URL points; now there is. If a server runs already, it has another one: correct DATABASE_URL.\n';
+const madeCurrent = 'The schema of the database was old; now it is up to date.\n';
 
 /** For commands that may come before the first start of the server: makes the database where serving would, too. */
 export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const { databaseUrl, migrateOnStart } = readConfig(process.env);
-  const { done } = await migrationStatus(databaseUrl);
-  if (migrateOnStart && (await migrateUp(databaseUrl)).length > 0)
-    process.stderr.write(
-      done.length === 0 ? madeNew : 'The schema of the database was old; now it is up to date.\n',
-    );
+  const ran = migrateOnStart ? await migrateUp(databaseUrl) : [];
+  if (ran.length > 0) {
+    const { done } = await migrationStatus(databaseUrl);
+    process.stderr.write(done.length === ran.length ? madeNew : madeCurrent);
+  }
   return withStore(process, work);
 }
 

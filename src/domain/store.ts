@@ -266,6 +266,8 @@ export interface Store {
   listClients(after: string, limit: number): Promise<Client[]>;
   /** Ordered by name, at most `limit`, starting after `after`. */
   listIssuers(after: string, limit: number): Promise<Issuer[]>;
+  /** Those of the tokens that were registered last, each once. */
+  listLatestIssuers(): Promise<string[]>;
   /** Browser origins that enabled clients list. */
   listOrigins(): Promise<ReadonlySet<string>>;
   /** What keeps the server from being ready, by check; empty when nothing does. */

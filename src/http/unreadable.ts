@@ -85,7 +85,8 @@ export function answerUnreadable(error: Unreadable, socket: Socket): void {
   const answer = (socket as Connection)._httpMessage;
   // It came behind a whole request, which gets its answer; nothing after it does.
   if (answer?.req.complete) {
-    endAfter(answer, socket);
+    makeLast(answer);
+    if (answer.headersSent) answer.once('finish', () => socket.destroySoon());
     return;
   }
   // No second answer can begin within the first.
@@ -95,9 +96,8 @@ export function answerUnreadable(error: Unreadable, socket: Socket): void {
 }
 
 /** `Connection: close` goes with the answer, unless that has begun. */
-function endAfter(answer: ServerResponse, socket: Socket): void {
+export function makeLast(answer: ServerResponse): void {
   answer.shouldKeepAlive = false;
-  if (answer.headersSent) answer.once('finish', () => socket.destroySoon());
 }
 
 /** RFC 9110 §9.3.6 is for proxies. */

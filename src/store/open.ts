@@ -33,7 +33,7 @@ import { listClients, listOrigins } from './tables/clients.ts';
 import { listIssuers } from './tables/issuers.ts';
 import { findRevocation, listRevocations } from './tables/revocations.ts';
 import { listSessionsOf, touchSessions } from './tables/sessions.ts';
-import { listBearers } from './tables/tokens.ts';
+import { listBearers, listLatestIssuers } from './tables/tokens.ts';
 import { timeAfter } from './time.ts';
 import { guarded, toUnavailable } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep.ts';
@@ -170,6 +170,10 @@ class KnexStore implements Store {
 
   listOrigins(): Promise<ReadonlySet<string>> {
     return guarded(listOrigins(this.#reader));
+  }
+
+  listLatestIssuers(): Promise<string[]> {
+    return guarded(listLatestIssuers(this.#reader));
   }
 
   async findFaults(): Promise<Record<string, string>> {

@@ -113,6 +113,10 @@ export class FaultyStore implements Store {
     return fails ? Promise.reject(failure()) : this.#store.touchSessions(...of);
   }
 
+  listLatestIssuers(): ReturnType<Store['listLatestIssuers']> {
+    return this.#reading(() => this.#store.listLatestIssuers());
+  }
+
   listIssuers(...of: Parameters<Store['listIssuers']>): ReturnType<Store['listIssuers']> {
     return this.#reading(() => this.#store.listIssuers(...of));
   }

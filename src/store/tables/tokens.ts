@@ -240,6 +240,12 @@ async function pageById(db: Knex, query: Query, after: readonly number[]): Promi
   return { tokens: rows.map(toToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
 }
 
+/** Of the tokens that were registered last: as many as make a page. */
+export async function listLatestIssuers(db: Knex): Promise<string[]> {
+  const latest = db('tokens').select('issuer').orderBy('id', 'desc').limit(idsPerPage).as('latest');
+  return db.from(latest).distinct().pluck('issuer');
+}
+
 /** Whose the grants are, by the first token still known under each. */
 export async function findGrants(db: Knex, grantIds: readonly string[]): Promise<Grant[]> {
   const first = db('tokens').whereIn('grant_id', grantIds).groupBy('grant_id').min('id');
