@@ -40,6 +40,7 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     const methods = [...byMethod.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
     const allowed = [...methods, ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
     const handle = (ctx: Context): Promise<void> => {
+      checkHeaderFields(ctx.req);
       const { method = '' } = ctx.req;
       const handleMethod = byMethod.get(method === 'HEAD' ? 'GET' : method);
       if (handleMethod) return handleMethod(ctx);
@@ -50,8 +51,10 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     const answer = (ctx: Context): Promise<void> => {
       ctx.state.family = family;
       ctx.state.route = path;
-      checkHeaderFields(ctx.req);
-      return isForBrowsers ? cors(ctx, async () => handle(ctx)) : handle(ctx);
+      if (!isForBrowsers) return handle(ctx);
+      // RFC 9110 §9.3.7.
+      if (ctx.method === 'OPTIONS') ctx.set('Allow', allowed);
+      return cors(ctx, async () => handle(ctx));
     };
     if (path.includes(':')) router.all(path, answer);
     else fixed.set(path, answer);

@@ -42,6 +42,7 @@ testEachDatabase('OPTIONS /revoke and /logout tell a listed origin what it may s
   for (const path of ['/revoke', '/logout']) {
     const reply = await app.request('OPTIONS', path, { headers });
     t.is(reply.status, 204);
+    t.is(reply.headers.allow, 'POST, OPTIONS');
     t.deepEqual(corsOf(reply), {
       'access-control-allow-origin': origin,
       'access-control-expose-headers': 'X-Request-Id, Retry-After, WWW-Authenticate, Revocation-Seq',
