@@ -4,6 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isCidr } from './addresses.ts';
+import { isPostgresUrl, sqlitePathOf } from './config/database-url.ts';
 import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
 import { settings } from './config/settings.ts';
 import { weaknessOf } from './config/weak-secret.ts';
@@ -85,7 +86,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
   }
   const databaseUrl = reader.databaseUrl(production);
   // With a slash at its end it would be another namespace of tokens.
-  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port)).replace(/\/$/, '');
+  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port)).replace(/\/+$/, '');
   const isSqlite = databaseUrl.startsWith('sqlite:');
   const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback(host) && !production);
   if (seedDemo && production) {
@@ -170,9 +171,9 @@ class Reader extends EnvReader {
       }
       return 'sqlite:./data/revocation.sqlite';
     }
-    const isSqlite = /^sqlite:(?!:memory:$)./.test(text);
-    if (!isSqlite && !(/^postgres(ql)?:\/\//.test(text) && URL.canParse(text))) {
-      const remedy = /^postgres(ql)?:/.test(text)
+    const isUsable = isPostgresUrl(text) ? URL.canParse(text) : sqlitePathOf(text) !== undefined;
+    if (!isUsable) {
+      const remedy = isPostgresUrl(text)
         ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40.'
         : 'Set it to sqlite:PATH or to postgres://….';
       this.report('DATABASE_URL', 'is not a known database URL', remedy);
@@ -271,8 +272,8 @@ class Reader extends EnvReader {
 }
 
 function besideDatabase(databaseUrl: string, file: string): string {
-  if (!databaseUrl.startsWith('sqlite:')) return join('data', file);
-  return join(dirname(databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '')), file);
+  const path = sqlitePathOf(databaseUrl);
+  return join(path === undefined ? 'data' : dirname(path), file);
 }
 
 function isIssuerName(text: string): boolean {

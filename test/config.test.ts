@@ -76,6 +76,8 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ DATABASE_URL: 'postgres://u:p#w@host/db' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
+    [{ DATABASE_URL: 'sqlite://:memory:' }, 'DATABASE_URL is not a known database URL'],
+    [{ DATABASE_URL: 'sqlite://data/tokens.sqlite' }, 'DATABASE_URL is not a known database URL'],
     [{ PUBLIC_URL: 'tokens.example' }, 'PUBLIC_URL must be an http(s) URL without query or fragment'],
     [
       { PUBLIC_URL: 'https://tokens.example/?a=b' },
@@ -112,6 +114,7 @@ test('a variable that is nearly a setting is refused, with the one that is meant
 test('a slash at the end of PUBLIC_URL makes no other namespace', (t) => {
   const url = 'https://tokens.example/base';
   t.is(readConfig({ PUBLIC_URL: `${url}/` }).publicUrl, url);
+  t.is(readConfig({ PUBLIC_URL: `${url}//` }).publicUrl, url);
   t.is(readConfig({ PUBLIC_URL: url }).publicUrl, url);
 });
 

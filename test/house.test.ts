@@ -75,7 +75,7 @@ test('domain imports no other room, and nothing that speaks HTTP, SQL or to the 
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/config/': ['src/config.ts'],
   'src/jwt/': ['src/domain/', 'src/short-memory.ts'],
-  'src/store/': ['src/domain/'],
+  'src/store/': ['src/config/database-url.ts', 'src/domain/'],
   'src/wire/': ['src/addresses.ts', 'src/domain/', 'src/jwt/', 'src/local-url.ts'],
   'src/http/': [
     'src/addresses.ts',

@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
 import { eraseSubject } from '../domain/trail/erase-subject.ts';
-import { exportEvents } from '../domain/trail/export-trail.ts';
+import { csvHeader, exportEvents } from '../domain/trail/export-trail.ts';
 import { recordReading } from '../domain/trail/record-reading.ts';
 import { proveEvent } from '../domain/trail/trail-proof.ts';
 import { storedSeals } from '../upkeep/read-trail.ts';
@@ -77,7 +77,7 @@ export function auditCommand(process: NodeJS.Process): Command {
         const progress = new Progress(process.stderr, 'exporting', through - after);
         for await (const text of exportEvents(store, { below: through }, after, format)) {
           if (!out.write(text)) await once(out, 'drain');
-          progress.advance(text.split('\n').length - 1);
+          if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
         }
         if (out !== process.stdout) await finished(out.end());
         progress.end();

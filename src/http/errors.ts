@@ -1,4 +1,5 @@
 // What becomes of an error: a refusal for the caller, and for the log what it may hold.
+import { isObject } from '../domain/jwt-shape.ts';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import { Refusal } from '../wire/refusal.ts';
@@ -56,6 +57,7 @@ export function describe(error: unknown): Record<string, unknown> {
 }
 
 function withoutMessage(cause: unknown): unknown {
-  const { name, code, routine, constraint } = cause as Record<string, unknown>;
+  if (!isObject(cause)) return typeof cause;
+  const { name, code, routine, constraint } = cause;
   return { name, code, routine, constraint };
 }

@@ -126,6 +126,9 @@ async function readKeyFile(path: string): Promise<StoredKey[]> {
   const text = await readFile(path, 'utf8').catch(() => {
     throw unreadable(path);
   });
+  // A mounted secret may well be readable by a group that is ours alone.
+  if (((await stat(path)).mode & 0o007) !== 0)
+    throw new SigningKeysUnusable(`${path} can be read by others. Run: chmod 600 ${path}`);
   try {
     const { keys } = JSON.parse(text) as { keys: StoredKey[] };
     const isWhole = signingAlgorithms.every((alg) =>
@@ -135,7 +138,7 @@ async function readKeyFile(path: string): Promise<StoredKey[]> {
   } catch {
     // Falls through to the error.
   }
-  throw new SigningKeysUnusable('SIGNING_KEYS_FILE is not a file that `keys create` made');
+  throw new SigningKeysUnusable(`${path} is not a file that \`keys create\` made`);
 }
 
 function publicPartOf({ kty, n, e, crv, x, y, kid }: JWK, alg: SigningAlgorithm): JWK {

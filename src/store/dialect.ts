@@ -2,6 +2,7 @@
 // other file of the server names a database.
 import { resolve } from 'node:path';
 import type { Knex } from 'knex';
+import { isPostgresUrl, sqlitePathOf } from '../config/database-url.ts';
 import type { Exclusive } from '../domain/upkeep-store.ts';
 import * as postgres from './postgres/dialect.ts';
 import { PipelinedClient } from './postgres/pipelined-client.ts';
@@ -54,11 +55,9 @@ class UnusableDatabaseUrl extends Error {
 
 /** `sqlite:PATH` (relative to the working directory) or `postgres://…`. */
 export function dialectOf(databaseUrl: string): Dialect {
-  if (databaseUrl.startsWith('sqlite:')) {
-    const path = databaseUrl.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path !== '' && path !== ':memory:') return sqlite.dialect(resolve(path));
-  }
-  if (/^postgres(ql)?:\/\//.test(databaseUrl)) return postgres.dialect(databaseUrl);
+  const path = sqlitePathOf(databaseUrl);
+  if (path !== undefined) return sqlite.dialect(resolve(path));
+  if (isPostgresUrl(databaseUrl)) return postgres.dialect(databaseUrl);
   throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
 }
 

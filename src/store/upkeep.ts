@@ -34,8 +34,11 @@ export class KnexUpkeep implements UpkeepStore {
     this.#writer = writer;
   }
 
-  exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined> {
-    return this.#dialect.withTaskLock(task, work);
+  async exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined> {
+    // The errors of `work` are its own.
+    const done = await guarded(this.#dialect.withTaskLock(task, () => Promise.allSettled([work()])));
+    if (done?.[0].status === 'rejected') throw done[0].reason;
+    return done?.[0].value;
   }
 
   recall(name: UpkeepNote): Promise<number> {

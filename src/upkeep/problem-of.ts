@@ -1,8 +1,10 @@
 // What a log line says of an error.
+import { isObject } from '../domain/jwt-shape.ts';
 
 /** Messages of databases quote statements; names and our own sentences do not. */
 export function problemOf(error: unknown): string {
-  const { name, message, cause } = error as Error;
-  const reason = cause === undefined ? '' : `: ${(cause as { code?: string }).code ?? (cause as Error).name}`;
+  if (!(error instanceof Error)) return typeof error;
+  const { name, message, cause } = error;
+  const reason = isObject(cause) ? `: ${cause.code ?? cause.name}` : '';
   return name === 'StoreUnavailable' ? `${name}${reason}` : `${name}: ${message}${reason}`;
 }

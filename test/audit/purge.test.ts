@@ -1,10 +1,11 @@
 // Purging: what goes, what stays, that the trail accounts for it, and that no verdict changes.
+import { mkdirSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import { rotateClientSecret } from '../../src/domain/manage-clients.ts';
 import { countPurgeable, type PurgePolicy, purge } from '../../src/domain/purge.ts';
-import type { Store } from '../../src/domain/store.ts';
+import { type Store, StoreUnavailable } from '../../src/domain/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
 import type { TestApp } from '../helpers/app.ts';
@@ -331,3 +332,22 @@ testEachStore('of many purges at once one runs', async (t, database) => {
   t.true(outcomes.some((outcome) => outcome === policy));
   for (const store of stores) await store.close();
 });
+
+testEachStore(
+  'work under a lock fails as itself, a lock that cannot be taken as the store',
+  async (t, database) => {
+    const store = openStore(database.url);
+    const failure = new TypeError('of the work');
+    t.is(await t.throwsAsync(store.upkeep.exclusively('seal', () => Promise.reject(failure))), failure);
+    t.is(await store.upkeep.exclusively('seal', async () => 'free again'), 'free again');
+    await store.close();
+    const isSqlite = database.kind === 'sqlite';
+    if (isSqlite) mkdirSync(`${database.url.slice('sqlite:'.length)}-purge`);
+    const broken = openStore(isSqlite ? database.url : 'postgres://127.0.0.1:1/none');
+    await t.throwsAsync(
+      broken.upkeep.exclusively('purge', async () => t.fail()),
+      { instanceOf: StoreUnavailable },
+    );
+    await broken.close();
+  },
+);

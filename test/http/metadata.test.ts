@@ -1,5 +1,5 @@
 // /.well-known/oauth-authorization-server, /jwks and signed introspection answers.
-import { statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -217,6 +217,10 @@ test.serial('the next key is published before it is used, and the file is for it
   );
   await t.throwsAsync(new SigningKeys(`${rotatedFile}.none`, { mayCreate: false }).published(), {
     message: /keys create/,
+  });
+  chmodSync(rotatedFile, 0o644);
+  await t.throwsAsync(new SigningKeys(rotatedFile, { mayCreate: false }).published(), {
+    message: `${rotatedFile} can be read by others. Run: chmod 600 ${rotatedFile}`,
   });
 });
 

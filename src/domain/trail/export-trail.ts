@@ -57,7 +57,7 @@ const csvColumns = [
   'count',
   'metadata',
 ] as const;
-const csvHeader = `${csvColumns.join(',')}\r\n`;
+export const csvHeader = `${csvColumns.join(',')}\r\n`;
 
 function toCsvLine(event: RecordedEvent): string {
   const wire = toWire(event);

@@ -25,7 +25,7 @@ export interface IntrospectBatchParts extends TraceParts {
 
 const tokensMax = 100;
 const bodyBytesMax = 262_144;
-/** Most of what a request costs is the request: so many tokens of a batch weigh as much as one that comes alone. */
+/** Most of what a request costs is the request: so many tokens of a batch weigh as much as a request more. */
 const tokensPerRequest = 10;
 /** Signatures of one batch that are checked side by side, so that other requests get theirs checked, too. */
 const verifiedAtOnce = 4;

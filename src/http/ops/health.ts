@@ -21,17 +21,21 @@ export function handleHealth({ store, isDraining, version, nodeVersion }: Health
     });
     return looking;
   };
+  const refuse = (ctx: Context, checks: Readonly<Record<string, string>>) => {
+    ctx.set('Retry-After', retryAfterSeconds);
+    respond(ctx, 503, { status: 'not_ready', checks });
+  };
   return {
     async alive(ctx: Context): Promise<void> {
       respond(ctx, 200, { status: 'alive' });
     },
 
     async ready(ctx: Context): Promise<void> {
-      const faults = isDraining() ? { server: 'stopping' } : await findFaults();
+      if (isDraining()) return refuse(ctx, { server: 'stopping' });
+      const faults = await findFaults();
       const checks = { database: 'ok', migrations: 'ok', ...faults };
-      if (Object.keys(faults).length === 0) return respond(ctx, 200, { status: 'ready', checks });
-      ctx.set('Retry-After', retryAfterSeconds);
-      respond(ctx, 503, { status: 'not_ready', checks });
+      if (Object.keys(faults).length > 0) return refuse(ctx, checks);
+      respond(ctx, 200, { status: 'ready', checks });
     },
 
     async version(ctx: Context): Promise<void> {
