@@ -10,7 +10,12 @@ import type { Decision, Facts, Store } from './store.ts';
 import { sessionTarget } from './targets.ts';
 
 export type SessionEnded =
-  | { readonly status: 'ended' | 'already_ended'; readonly seq: number }
+  | {
+      readonly status: 'ended' | 'already_ended';
+      readonly seq: number;
+      /** Seconds: the first `iat` that survives, where the session's id comes back across logins; else null. */
+      readonly safeIatAfter: number | null;
+    }
   | { readonly status: 'not_found' };
 
 /** `issuers`: whose sessions the caller may end; null means everybody's. */
@@ -43,9 +48,12 @@ export async function endSession(
       clientId: session.clientId,
     }));
     const status = wasLiving ? 'ended' : 'already_ended';
-    const earlierSeq = typeof outcome !== 'function' && 'seq' in outcome ? outcome.seq : 0;
     return {
-      outcome: ([seq = earlierSeq]) => ({ status, seq }),
+      outcome: (seqs) => {
+        const made = typeof outcome === 'function' ? outcome(seqs) : outcome;
+        const { seq = 0, safeIatAfter = null } = 'seq' in made ? made : {};
+        return { status, seq, safeIatAfter };
+      },
       effects: { ...effects, ...(events && { events }) },
     };
   });

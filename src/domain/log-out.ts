@@ -12,11 +12,11 @@ import {
 } from './cutoffs.ts';
 import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
-import { hasLivingBearer } from './remains.ts';
+import { hasLivingBearer, unitsLeft } from './remains.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from './targets.ts';
-import { isRevocable, type Standing } from './verdict.ts';
+import { isRevocable, type Standing, verdict } from './verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from './vocabulary.ts';
 
 export type LogoutScope = 'current' | 'others' | 'all';
@@ -50,9 +50,16 @@ export interface LogoutRequest {
   readonly origin: Origin;
 }
 
-interface Proof {
+interface Found {
   readonly presented: Presented;
   readonly known: KnownToken;
+}
+
+interface Proof {
+  readonly claims: KnownToken;
+  readonly standing: Standing;
+  /** What `current` ends beside the token itself: of its grant and its session those that it can still end. */
+  readonly units: readonly Target[];
 }
 
 /** Logs out by possession of a token. Resolves to `token_not_found` without having written. */
@@ -65,7 +72,7 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
   const found = presented.flatMap((token, n) => (known[n] ? [{ presented: token, known: known[n] }] : []));
   const [acting, other] = found.map(({ known }) => known);
   if (!acting) return { status: 'already_logged_out', reason: 'token_not_found' };
-  const sameUser = other !== undefined && other.issuer === acting.issuer && other.subject === acting.subject;
+  const sameUser = other !== undefined && acting.subject !== null && isSameUser(acting, other);
   const proofs = sameUser ? found : found.slice(0, 1);
   const mismatch =
     (other !== undefined && !sameUser) ||
@@ -117,7 +124,7 @@ function decide(
   now: number,
   policy: Policy,
   request: LogoutRequest,
-  found: readonly Proof[],
+  found: readonly Found[],
   mismatch: boolean,
 ): Decision<LoggedOut> {
   const tokens = facts.together(
@@ -128,11 +135,14 @@ function decide(
     ),
   );
   const standings = facts.together(...tokens.map((claims) => () => facts.standing(claims)));
-  const units = tokens.flatMap(sharedUnits);
-  const living = tokens.filter((claims, n) => isRevocable(claims, standings[n] as Standing, now));
+  const presented = tokens.map((claims, n): Proof => {
+    const standing = standings[n] as Standing;
+    return { claims, standing, units: unitsLeft(claims, standing, unitsOf(claims)) };
+  });
+  const living = presented.filter(({ claims, standing }) => isRevocable(claims, standing, now));
   // One that is alive acts, if any is.
-  const proofs = [...living, ...tokens.filter((claims) => !living.includes(claims))];
-  const acting = proofs[0] as KnownToken;
+  const proofs = [...living, ...presented.filter((proof) => !living.includes(proof))];
+  const { claims: acting, standing } = proofs[0] as Proof;
   const origin: Origin = { ...request.origin, actor: { kind: 'user', id: acting.subject } };
   const { reason, reasonText } = request;
   const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
@@ -141,16 +151,19 @@ function decide(
   };
   const events = mismatch ? [event('logout_user_mismatch')] : [];
 
+  const units = proofs.flatMap((proof) => proof.units);
   if (living.length === 0 && !hasLivingBearer(facts, units, now)) {
     const dead = standings.some((standing) => standing.coveredBy.length > 0);
     events.push(event(dead ? 'logout_already_revoked' : 'logout_expired_token'));
     const outcome = dead ? 'token_already_revoked' : 'token_expired';
     return { outcome: { status: 'already_logged_out', reason: outcome }, effects: { events } };
   }
-  const scope = living.length === 0 ? 'current' : scopeGranted(facts, request.scope, acting);
-  const cutoff = cutoffOf(proofs, now, policy.clockSkewMs);
+  const isActive = verdict(acting, standing, now).active;
+  const scope = isActive ? scopeGranted(facts, request.scope, acting) : 'current';
+  const reusesIds = facts.issuer(acting.issuer)?.reusesIds ?? false;
+  const cutoff = cutoffOf(tokens, now, policy.clockSkewMs);
   const cause = { reason, reasonText, origin };
-  const { revocations, sessions } = plan(facts, now, policy, cause, proofs, scope, cutoff);
+  const { revocations, sessions } = plan(facts, now, policy, { cause, proofs, scope, cutoff, reusesIds });
   const sessionsEnded = sessions.length === 0 ? null : countLiving(facts, sessions, now);
   events.push(event('logout', scope));
   return {
@@ -160,15 +173,20 @@ function decide(
       userId: acting.subject,
       revokedAt: now,
       sessionsEnded,
-      safeIatAfter: scope === 'current' ? null : safeIatAfter(cutoff),
+      safeIatAfter: revocations.some((row) => row.cutoff === cutoff) ? safeIatAfter(cutoff) : null,
       seq: Math.max(...seqs),
     }),
     effects: { revocations, events },
   };
 }
 
-/** The grant and the session of a token: what `current` ends beside the token itself. */
-function sharedUnits(claims: KnownToken): Target[] {
+function isSameUser(one: KnownToken, other: KnownToken): boolean {
+  return one.issuer === other.issuer && one.subject === other.subject;
+}
+
+/** The grant and the session of a token; a token without a user dies alone. */
+function unitsOf(claims: KnownToken): Target[] {
+  if (claims.subject === null) return [];
   return [targetOf(claims, 'grant'), targetOf(claims, 'session')].filter((target) => target !== undefined);
 }
 
@@ -183,26 +201,33 @@ function scopeGranted(facts: Facts, asked: LogoutScope | null, living: KnownToke
   return facts.client(living.clientId)?.logoutScope === 'all' ? asked : 'current';
 }
 
-/** The first of the proofs acts. */
+interface Ending {
+  readonly cause: Cause;
+  /** The first acts. */
+  readonly proofs: readonly Proof[];
+  readonly scope: LogoutScope;
+  readonly cutoff: number;
+  readonly reusesIds: boolean;
+}
+
 function plan(
   facts: Facts,
   now: number,
   policy: Policy,
-  cause: Cause,
-  proofs: readonly KnownToken[],
-  scope: LogoutScope,
-  cutoff: number,
+  { cause, proofs, scope, cutoff, reusesIds }: Ending,
 ): { revocations: NewRevocation[]; sessions: readonly Session[] } {
   const days = policy.lifetimeDaysMax;
-  const acting = proofs[0] as KnownToken;
-  const reusesIds = facts.issuer(acting.issuer)?.reusesIds ?? false;
-  const current = proofs.flatMap((claims) => [
+  const { claims: acting } = proofs[0] as Proof;
+  const current = proofs.flatMap(({ claims, units }) => [
     finalForToken(tokenTarget(claims), cause, endOf(claims, days)),
-    ...sharedUnits(claims).map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
+    ...units.map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
   ]);
+  const ownUnits = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
   const own = facts.together(
-    ...proofs.map(
-      (claims) => () => (claims.sessionId === null ? undefined : facts.session(claims.sessionId)),
+    ...ownUnits.map(
+      ({ id }) =>
+        () =>
+          facts.session(id),
     ),
   );
   const ownSessions = own.filter(

@@ -25,6 +25,7 @@ import { dayMs } from './durations.ts';
 import { knownAs, type Verification } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { tokensKeptMs } from './purge-rules.ts';
+import { unitsLeft } from './remains.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
@@ -130,7 +131,7 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   );
   if (!replaced || !standing) return accept(facts, now, request, kept, active);
   const isRetry = mayRetry(replaced, standing, policy, now);
-  if (!isRetry && isSuperseded(standing)) return reuse(facts, now, policy, origin, replaced);
+  if (!isRetry && isSuperseded(standing)) return reuse(facts, now, request, replaced, standing);
   if (!isRetry && !verdict(replaced, standing, now).active) return refuse(conflict('refresh_token_dead'));
   return accept(facts, now, request, kept, active, { replaced, isRetry });
 }
@@ -299,15 +300,18 @@ function mayRetry(replaced: RegisteredToken, standing: Standing, policy: Policy,
 function reuse(
   facts: Facts,
   now: number,
-  policy: Policy,
-  origin: Origin,
+  { policy, origin }: Request,
   replaced: RegisteredToken,
+  standing: Standing,
 ): Decision<Registered> {
   const grant = targetOf(replaced, 'grant');
+  const units = unitsLeft(replaced, standing, grant ? [grant] : []);
   const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
   const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
   const cutoff = cutoffOf([replaced], now, policy.clockSkewMs);
-  const revocations = grant ? [endOfUnit(grant, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds)] : [];
+  const revocations = units.map((unit) =>
+    endOfUnit(unit, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds),
+  );
   const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
   return {
     outcome: { status: 'conflict', code: 'refresh_token_reuse' },

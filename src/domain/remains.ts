@@ -1,10 +1,11 @@
 // What is still alive of a token: itself, and the registered tokens that share its grant or session.
 // Revocation and logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
+import { isLimited } from './cutoffs.ts';
 import type { Facts } from './store.ts';
 import { bearersMax } from './store.ts';
-import type { Target } from './targets.ts';
-import { isRevocable } from './verdict.ts';
+import { everyIssuer, type Target, targetKey, targetOf } from './targets.ts';
+import { isRevocable, type Standing } from './verdict.ts';
 
 /**
  * Does any of these grants or sessions have a living token? When there are more bearers than storage
@@ -19,4 +20,22 @@ export function hasLivingBearer(facts: Facts, targets: readonly Target[], now: n
       .together(...bearers.map((bearer) => () => facts.standing(bearer)))
       .some((standing, n) => isRevocable(bearers[n] as Claims, standing, now));
   });
+}
+
+/**
+ * Which of `units`, the grant and the session of a token, this token can still end. Not one whose end covers it: where
+ * ids come back across logins, those who bear it now have logged in since. And none where its signing key is revoked:
+ * a thief who holds the key signs any id he likes.
+ */
+export function unitsLeft(
+  claims: Claims,
+  { coveredBy }: Standing,
+  units: readonly Target[],
+): readonly Target[] {
+  if (coveredBy.length === 0) return units;
+  const ended = new Set(coveredBy.filter(({ only }) => !isLimited(only)).map(({ key }) => key));
+  const key = targetOf(claims, 'key');
+  const isForged =
+    key && [key, { ...key, issuer: everyIssuer }].some((target) => ended.has(targetKey(target)));
+  return isForged ? [] : units.filter((unit) => !ended.has(targetKey(unit)));
 }

@@ -3,17 +3,23 @@
 import { about, eventOf, type Origin } from './audit.ts';
 import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
-import { cutoffOf, endOfUnit, finalForToken, type NewRevocation } from './cutoffs.ts';
+import { cutoffOf, endOfUnit, finalForToken, type NewRevocation, safeIatAfter } from './cutoffs.ts';
 import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
-import { hasLivingBearer } from './remains.ts';
+import { hasLivingBearer, unitsLeft } from './remains.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
 import { isRevocable } from './verdict.ts';
 import type { InactiveReason, Reason } from './vocabulary.ts';
 
 export type Revoked =
-  | { readonly status: 'revoked'; readonly revokedAt: number; readonly seq: number }
+  | {
+      readonly status: 'revoked';
+      readonly revokedAt: number;
+      readonly seq: number;
+      /** Seconds: the first `iat` that survives, where the grant's id comes back across logins; else null. */
+      readonly safeIatAfter: number | null;
+    }
   | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
   | { readonly status: 'foreign' };
 
@@ -59,7 +65,8 @@ function decide(
   );
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
   const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
-  const ended = isRevocable(claims, standing, now) || (grant && hasLivingBearer(facts, [grant], now));
+  const units = unitsLeft(claims, standing, grant ? [grant] : []);
+  const ended = isRevocable(claims, standing, now) || hasLivingBearer(facts, units, now);
   const details = { reason, reasonText, ...about(claims) };
 
   if (!ended) {
@@ -73,13 +80,18 @@ function decide(
   }
   const end = endOf(claims, policy.lifetimeDaysMax);
   const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, end)];
-  if (grant) {
-    const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
-    const reusesIds = issuer?.reusesIds ?? false;
-    revocations.push(endOfUnit(grant, request, cutoff, now, policy.lifetimeDaysMax, reusesIds));
-  }
+  const reusesIds = issuer?.reusesIds ?? false;
+  const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
+  for (const unit of units)
+    revocations.push(endOfUnit(unit, request, cutoff, now, policy.lifetimeDaysMax, reusesIds));
+  const safe = reusesIds && units.length > 0 ? safeIatAfter(cutoff) : null;
   return {
-    outcome: (seqs) => ({ status: 'revoked', revokedAt: now, seq: Math.max(...seqs) }),
+    outcome: (seqs) => ({
+      status: 'revoked',
+      revokedAt: now,
+      seq: Math.max(...seqs),
+      safeIatAfter: safe,
+    }),
     effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
   };
 }

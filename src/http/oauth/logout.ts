@@ -191,7 +191,7 @@ function dataOf(outcome: LoggedOut, reason: string): object {
         user_id: outcome.userId,
         revoked_at: timeOf(outcome.revokedAt),
         sessions_ended: outcome.sessionsEnded,
-        ...(outcome.safeIatAfter === null ? {} : { safe_iat_after: outcome.safeIatAfter }),
+        safe_iat_after: outcome.safeIatAfter ?? undefined,
       };
     case 'already_logged_out':
       return { status: outcome.status, reason };

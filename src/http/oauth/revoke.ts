@@ -72,7 +72,12 @@ function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string):
   switch (outcome.status) {
     case 'revoked':
       ctx.set('Revocation-Seq', String(outcome.seq));
-      respond(ctx, 200, { status: 'revoked', reason, revoked_at: timeOf(outcome.revokedAt) });
+      respond(ctx, 200, {
+        status: 'revoked',
+        reason,
+        revoked_at: timeOf(outcome.revokedAt),
+        safe_iat_after: outcome.safeIatAfter ?? undefined,
+      });
       return;
     case 'already_inactive':
       respond(ctx, 200, outcome);

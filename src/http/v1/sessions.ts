@@ -63,10 +63,11 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const ended = isId(id)
         ? await endSession(store, policy, id, reach(caller, policy, ['revoke:any']), cause)
         : ({ status: 'not_found' } as const);
-      if ('seq' in ended) ctx.set('Revocation-Seq', String(ended.seq));
+      if (ended.status !== 'not_found') ctx.set('Revocation-Seq', String(ended.seq));
       const { requestId, clientId, log } = ctx.state;
       log.info({ request_id: requestId, client_id: clientId, status: ended.status }, 'session end');
-      respond(ctx, 200, { status: ended.status });
+      const safeIatAfter = ended.status === 'not_found' ? null : ended.safeIatAfter;
+      respond(ctx, 200, { status: ended.status, safe_iat_after: safeIatAfter ?? undefined });
     },
   };
 }
