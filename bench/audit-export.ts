@@ -38,7 +38,7 @@ export async function exporting(world: World, store: Store, trail: Trail, effort
   }
 }
 
-/** Memory is that of the server's process, before and at its most until the export has ended. */
+/** The memory of the server's process: before, and its maximum until the export has ended. */
 async function wholeExport(server: RunningProcess, store: Store, { work }: Trail): Promise<Row[]> {
   const head = await store.findEventHead();
   const memory = (name: string) =>

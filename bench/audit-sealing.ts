@@ -13,7 +13,7 @@ import { makeWorld, publicUrl } from './lib/world.ts';
 type Kind = 'sqlite' | 'postgres';
 
 const tokensPerSecondMax = 12_000;
-/** Of a few percent many rounds are needed to say whether they are there. */
+/** A difference of a few percent needs many rounds to show. */
 const roundsFactor = 3;
 
 export async function sealing(kind: Kind, effort: Effort): Promise<Row[]> {

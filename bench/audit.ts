@@ -73,7 +73,7 @@ async function verifyAll(store: Store, keys: SealKeys): Promise<void> {
   if (finding) throw new Error(JSON.stringify(finding));
 }
 
-/** Each of another user: none of its pages was asked for before. */
+/** Each query is for another user, so that none of its pages was read before. */
 async function queryByUser(store: Store, work: string): Promise<Row[]> {
   const below = await store.findEventHead();
   const times: number[] = [];
@@ -95,7 +95,7 @@ async function queryByUser(store: Store, work: string): Promise<Row[]> {
   return [row('p50', 0.5), row('p99', 0.99)];
 }
 
-/** What this process has used so far; the database's own where it runs in this process. */
+/** CPU time of this process so far, including the database's if it runs in this process. */
 function cpuMicros(): number {
   const { user, system } = process.cpuUsage();
   return user + system;

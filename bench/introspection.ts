@@ -10,7 +10,7 @@ import { makeWorld, publicUrl, type Size } from './lib/world.ts';
 type Kind = 'sqlite' | 'postgres';
 
 export interface WorkingSize extends Size {
-  /** So many of the tokens are asked for in turn. */
+  /** The requests ask for this many tokens in turn. */
   readonly workingSet: number;
 }
 
@@ -29,7 +29,7 @@ export async function introspection(kind: Kind, size: WorkingSize, effort: Effor
   ]);
   const ask = (range: number | null) => asker('/introspect', world.api, range);
   const live = ask(size.workingSet);
-  // A server remembers what comes again.
+  // A server remembers tokens that come again.
   const warmUp = 2 * size.workingSet;
   try {
     const medians = await interleave(
@@ -56,7 +56,7 @@ function spread(n: number, range: number): number {
   return (n * 7_919) % range;
 }
 
-/** Tokens of the first `range`, or without one tokens that nobody knows. */
+/** Asks for tokens of the first `range`; without one, for tokens that nobody knows. */
 function asker(path: string, authorization: string, range: number | null) {
   return (n: number): Ask => {
     const token = range === null ? `at_${n}`.padEnd(43, 'u') : tokenOf(spread(n, range));

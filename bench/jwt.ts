@@ -1,6 +1,6 @@
-// Introspection of JWTs that nobody registered. One that was seen before is to cost what a registered token
-// costs; one seen for the first time, its signature and a little more: what a first sight costs beyond a
-// later one, less what jose's `jwtVerify` costs alone in a process of its own.
+// Introspection of JWTs that nobody registered. One that was seen before should cost what a registered token costs;
+// one seen for the first time, its signature and a little more. Measured is the cost of a first sight beyond a later
+// one, less what jose's `jwtVerify` costs alone in a process of its own.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export async function jwt(alg: Algorithm, effort: Effort): Promise<Row[]> {
   writeFileSync(file, JSON.stringify(jwts));
   const world = await makeWorld('sqlite', { tokens: seenTokens, revocations: 100_000 });
   await putOnRecord(world.databaseUrl, jwts);
-  // Two processes, so that what is new to one pushes nothing out of the other's memory.
+  // Two processes, so that the new tokens of one push nothing out of the other's memory.
   const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
   const [ours, fresh, jose] = await Promise.all([
     startOurs(env),
@@ -66,7 +66,7 @@ export async function jwt(alg: Algorithm, effort: Effort): Promise<Row[]> {
   }
 }
 
-/** Each round verifies tokens that it has not verified before, as a server does that sees them first. */
+/** Each round verifies new tokens, as a server does that sees them for the first time. */
 function verifier(jose: RunningProcess, perRound: number): () => Promise<Measured> {
   let from = seenTokens;
   const verify = async (count: number): Promise<void> => {

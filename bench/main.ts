@@ -41,7 +41,7 @@ const { values } = parseArgs({
 
 interface Part {
   readonly about: string;
-  /** Left out unless asked for: of `--quick` what takes minutes, of every run what takes an hour. */
+  /** Left out unless asked for: by `--quick` if it takes minutes, by every run if it takes an hour. */
   readonly heavy?: 'minutes' | 'hour';
   run(): Promise<Row[]>;
 }
@@ -177,7 +177,7 @@ async function run(): Promise<Report> {
   return report;
 }
 
-/** Whoever names a part wants it. */
+/** A part that is asked for by name always runs. */
 function reasonToSkip({ heavy }: Part): string | undefined {
   if (values.only || (values.scale && heavy === 'hour')) return undefined;
   if (heavy === 'hour') return 'with --scale';

@@ -1,5 +1,5 @@
-// What introspection notices of those who write: its p99 at a steady load of its own, alone, beside
-// revocations at half of what the server can take, and while the server purges.
+// How writers affect introspection: its p99 at a steady load of its own, alone, beside revocations at half of what
+// the server can take, and while the server purges.
 import { digestOf } from '../src/domain/claims.ts';
 import { type Dialect, dialectOf } from '../src/store/dialect.ts';
 import { insertTokens } from '../src/store/tables/tokens.ts';
@@ -36,7 +36,7 @@ export async function mixed(kind: Kind, expired: number, effort: Effort): Promis
 
 interface Loads {
   readonly introspect: (n: number) => Ask;
-  /** Of another token each time it is called. */
+  /** Revokes another token each time it is called. */
   readonly revoke: () => Ask;
 }
 

@@ -40,7 +40,7 @@ export async function observing(kind: 'sqlite' | 'postgres', effort: Effort): Pr
       },
     ];
   });
-  // What is held against each other is measured one after the other.
+  // Subjects that are compared are measured one after the other.
   subjects.sort((one, other) => one.name.localeCompare(other.name));
   try {
     const medians = await interleave(subjects, effort);

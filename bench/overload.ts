@@ -46,7 +46,7 @@ class Load {
   readonly #world: World;
   readonly #server: RunningProcess;
   readonly #seconds: number;
-  /** Written beforehand: at twice what the server can do, writing them would take all of a core. */
+  /** Written beforehand: writing them at twice the server's rate would take a whole core. */
   readonly #introspections: readonly Ask[];
   #revoked = 0;
 

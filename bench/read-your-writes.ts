@@ -32,7 +32,7 @@ process.exitCode = stale === 0 ? 0 : 1;
 async function converse(): Promise<void> {
   while (next < pairs) {
     const token = tokenOf(next++);
-    // The reader has seen it alive, so that it had every chance to remember it so.
+    // The reader has seen it alive, so it had every chance to remember that.
     if (!(await ask(token))) throw new Error('a token was dead before it was revoked');
     const { status } = (await post(writer.port, '/revoke', world.app, token)) as { status: string };
     if (status !== 'revoked') throw new Error(`a revocation was answered ${status}`);

@@ -11,7 +11,7 @@ import { makeWorld, publicUrl, type World } from './lib/world.ts';
 
 const arrayItems = 1_000;
 const linesPerWrite = 100;
-/** The server takes 30 s for a request, then it cuts it off. */
+/** The server cuts a request off after 30 s. */
 const requestSeconds = 20;
 
 export async function registration(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {

@@ -22,7 +22,7 @@ const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.p
 export async function revocation(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
   const tokens = requestsMaxOf(effort, perSecondMax);
   const peerTokens = requestsMaxOf(effort, peerPerSecondMax);
-  // Each has a database of its own: what one revokes the other need not read.
+  // Each has a database of its own, so that neither reads what the other revokes.
   const size = { tokens, revocations: 10_000 };
   const [world, singleWorld] = [await makeWorld(kind, size), await makeWorld(kind, size)];
   const envOf = ({ databaseUrl }: World) => ({ DATABASE_URL: databaseUrl, PUBLIC_URL: publicUrl });
@@ -72,7 +72,7 @@ export async function revocation(kind: 'sqlite' | 'postgres', effort: Effort): P
 
 const authorization = basic(peerClient.CLIENT_ID, peerClient.CLIENT_SECRET);
 
-/** RFC 7009 §2.2: the answer says nothing. Each token was there, and is asked for once. */
+/** RFC 7009 §2.2: the answer says nothing. Each token exists, and is asked for once. */
 function peerAsk(tokens: number) {
   return (n: number): Ask => {
     if (n >= tokens) throw new Error('the bench has run out of tokens');

@@ -4,7 +4,7 @@
 import type { Knex } from 'knex';
 import { type EventRow, toSaltedColumns } from '../src/store/tables/audit-rows.ts';
 
-/** What is refused, but for a transaction that has put its row into append_only_passes; or always. */
+/** Statements that are refused: always, or unless the transaction has put its row into append_only_passes. */
 const guards = [
   { table: 'audit_events', refused: ['update', 'delete'], always: false },
   { table: 'revocations', refused: ['update', 'delete'], always: false },
@@ -59,7 +59,7 @@ export async function down(knex: Knex): Promise<void> {
   await knex.schema.alterTable('tokens', (t) => t.dropIndex(['expires_at']));
   await knex.schema.alterTable('sessions', (t) => t.dropIndex(['expires_at']));
   for (const table of ['append_only_passes', 'upkeep', 'audit_seals']) await knex.schema.dropTable(table);
-  // Knex would rebuild the table on SQLite.
+  // On SQLite Knex would rebuild the table.
   for (const column of ['leaf', 'erased', 'salts'])
     await knex.raw(`alter table audit_events drop column ${column}`);
 }
@@ -78,7 +78,7 @@ async function addLeaves(knex: Knex): Promise<void> {
   } while (rows.length > 0);
 }
 
-/** Once per statement: a purge of thousands of rows asks once. */
+/** Checks once per statement, so that a purge of thousands of rows checks once. */
 function postgresGuards(): string[] {
   const refuse = `create function refuse_change() returns trigger language plpgsql as $$
     begin

@@ -1,5 +1,4 @@
-// Counts changes of suspensions, and since then of all that is in the records of clients and issuers, so that one
-// look at the heads tells whether what is remembered of them is still so.
+// `suspension_seq` counts changes to what processes remember of clients, issuers and purges.
 import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {

@@ -1,5 +1,5 @@
-// Counts registered tokens, so that one look at the heads tells whether a JWT that nobody had registered may have
-// been since.
+// `token_seq` counts registered tokens: one look at the heads tells whether an unregistered JWT may have been
+// registered since.
 import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {

@@ -1,8 +1,11 @@
-// Registrations of JWTs are found by what their signatures cover, and stay as long as those would count; and which
-// namespaces have JWTs signed with a shared secret is known to every process that purges.
+// Registrations of JWTs are found by what their signatures cover, and kept as long as those would count. Every
+// process that purges knows which namespaces have JWTs signed with a shared secret.
 import type { Knex } from 'knex';
 
-/** A row whose JWT may live as long as any token may, from its issue time: see `openEnds` in domain/cutoffs.ts. */
+/**
+ * A greater `purge_after` is this plus the issue time of a JWT that may live as long as any token may: see `openEnds`
+ * in domain/cutoffs.ts.
+ */
 const openEnds = 253402304399999;
 const pass = '0007';
 
@@ -15,7 +18,7 @@ export async function up(knex: Knex): Promise<void> {
   );
   await knex('append_only_passes').where({ pass }).delete();
   await knex.schema.alterTable('tokens', (t) => t.dropIndex(['expires_at']));
-  // With both columns, or counting what is due would read every row.
+  // With both columns: otherwise counting what is due would read every row.
   await knex.raw('create index tokens_expired on tokens (expires_at, purge_after) where purge_after is null');
   await knex.raw('create index tokens_kept on tokens (purge_after) where purge_after is not null');
   await knex.raw('create index tokens_jwt on tokens (token_digest) where token_digest <> digest');

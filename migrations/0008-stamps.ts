@@ -1,4 +1,5 @@
-// When the last batch of decisions was stamped: time does not go back behind it where a clock is set back.
+// `stamped_at` says when the last batch of decisions was stamped: time does not go back behind it, even if a clock is
+// set back.
 import type { Knex } from 'knex';
 
 export async function up(knex: Knex): Promise<void> {

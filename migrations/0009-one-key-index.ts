@@ -1,6 +1,6 @@
-// A final revocation stood in two indexes by its key, one of them for uniqueness: each is a page at a random place that
-// every revocation writes. Now final rows are found by the unique one, the others by an index of their own. Both are
-// made before the old ones go: until then Postgres lets everybody read.
+// Each index by key costs every revocation a write to a page at a random place. So a final row stands in one of them
+// only, the unique one, and other rows in an index of their own. Both are made before the old ones go, as Postgres
+// lets everybody read until then.
 import type { Knex } from 'knex';
 
 const forever = 253402300799999;

@@ -1,4 +1,4 @@
-// Addresses of peers: whose they are, whose word about other addresses is believed, and how they are written.
+// Peer addresses: their normal form, and which peers are trusted to name the caller's address.
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net';
 
 const groupsOfIPv6 = 8;
@@ -6,7 +6,7 @@ const groupsOfIPv6 = 8;
 /** An address, or a block such as 10.0.0.0/8. */
 export function isCidr(text: string): boolean {
   const [address = '', bits, ...more] = text.split('/');
-  // Peers in IPv6 clothes are looked for as IPv4.
+  // IPv4-mapped IPv6 peers are compared as IPv4, so a mapped block would match none.
   const isPlain = plainAddress(address) === address || !isIPv4(plainAddress(address));
   const widest = isIPv4(address) ? 32 : isIPv6(address) ? 128 : -1;
   return (
@@ -17,7 +17,7 @@ export function isCidr(text: string): boolean {
   );
 }
 
-/** The peers whose word about a request's origin is believed. */
+/** The peers that are trusted to say where a request came from. */
 export function trustedPeers(cidrs: readonly string[]): BlockList {
   const peers = new BlockList();
   for (const cidr of cidrs) {
@@ -55,8 +55,8 @@ function withoutPort(hop: string): string {
 }
 
 /**
- * An address in its one writing (RFC 5952), without the zone, which means something to its own machine only. IPv4
- * addresses in IPv6 clothes are IPv4 addresses; what is no address stays as it is.
+ * An address in its normal form (RFC 5952), without the zone, which is valid on its own machine only. IPv4-mapped
+ * IPv6 addresses become IPv4; text that is no address stays as it is.
  */
 export function plainAddress(address: string): string {
   if (!address.includes(':') || !isIPv6(address)) return address;

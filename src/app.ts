@@ -38,7 +38,7 @@ export interface App {
   readonly admin: RequestListener | null;
   readonly routes: readonly Route[];
   counts(): Promise<Counts>;
-  /** Writes what is still only counted. */
+  /** Writes what recorders still hold in memory. */
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ export function createApp(parts: AppParts): App {
   };
 }
 
-/** What becomes of each request, in this order. */
+/** The middleware that every request passes, in this order. */
 function listenerOf(services: Services, routes: readonly Route[]): RequestListener {
   const { log, overload, directory } = services;
   const app = new Host();

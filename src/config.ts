@@ -41,7 +41,7 @@ export interface Config {
   readonly shutdownGraceMs: number;
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
-  /** 0: never by itself. */
+  /** 0: only the command purges. */
   readonly purgeIntervalMs: number;
   readonly sealIntervalMs: number;
   readonly sealKeyFile: string;
@@ -59,7 +59,7 @@ export interface Config {
   readonly upstreamMetadataUrl: string | null;
   /** PEM certificates; empty turns `tls_client_auth` off. */
   readonly tlsClientAuthorities: readonly string[];
-  /** What is not wrong, but should not stay as it is. */
+  /** Problems that do not stop the server but should be fixed. */
   readonly warnings: readonly string[];
 }
 
@@ -160,7 +160,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
   return config;
 }
 
-/** The values that only settings of ours have. */
+/** Reads the kinds of values that only this server's settings have. */
 class Reader extends EnvReader {
   databaseUrl(production: boolean): string {
     const text = this.secret('DATABASE_URL');
@@ -222,7 +222,7 @@ class Reader extends EnvReader {
     }
   }
 
-  /** A key that we made ourselves in production would be lost with the machine: then nothing is sealed. */
+  /** 0 in production without SEAL_KEY_FILE: a key made here would be lost with the machine. */
   sealIntervalMs(production: boolean): number {
     const ms = this.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
     if (ms === 0 || !production || this.has('SEAL_KEY_FILE')) return ms;
@@ -233,7 +233,7 @@ class Reader extends EnvReader {
     return 0;
   }
 
-  /** A secret, as some receivers authenticate by its path or query. */
+  /** Treated as a secret, as some receivers authenticate by its path or query. */
   webhookUrl(name: string, strict: boolean): string | null {
     const text = this.secret(name);
     if (text === undefined) return null;
@@ -248,7 +248,7 @@ class Reader extends EnvReader {
     return text;
   }
 
-  /** One secret, or several while they are rotated: by lines where there are lines, else by commas. */
+  /** One secret, or several during a rotation: one per line if there are several lines, else separated by commas. */
   sharedSecret(production: boolean): SharedSecretSettings {
     const text = this.secret('JWT_SECRET') ?? '';
     const secrets = text
@@ -280,7 +280,7 @@ function isIssuerName(text: string): boolean {
   return text.length <= 512 && text !== everyIssuer;
 }
 
-/** What is mounted, or may be. */
+/** Paths that routes use, or may use. */
 const takenPaths =
   /^\/(v1|health|revoke|introspect|logout|metrics|docs|jwks|version|openapi\.json|\.well-known|backchannel-logout|global-token-revocation|security-events)(\/|$)/;
 

@@ -1,4 +1,4 @@
-// A port that the server listens at: its limits, and how it is let go without a request being lost.
+// A port that the server listens at: its limits, and how it is closed without losing a request.
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -13,12 +13,12 @@ import {
 } from './http/unreadable.ts';
 import { localUrl } from './local-url.ts';
 
-/** How often it is looked which requests are overdue. */
+/** How often overdue requests are looked for. */
 const checkingIntervalMs = 2_000;
 const keepAliveTimeoutMs = 65_000;
-/** Of all workers together. */
+/** For all workers together. */
 const connectionsMax = 10_000;
-/** How often it is looked, while draining, which connections have nothing more to say. */
+/** How often idle connections are looked for while draining. */
 const idleIntervalMs = 250;
 
 export class Listener {
@@ -34,7 +34,7 @@ export class Listener {
     const listener = new Listener(handle, Math.ceil(connectionsMax / workers));
     const server = listener.#server;
     server.listen(port, host);
-    // Also where it is the look-up of HOST that fails.
+    // A failed look-up of HOST counts as a failure to listen, too.
     await once(server, 'listening').catch((error) => {
       throw Object.assign(error, { syscall: 'listen' });
     });
@@ -46,24 +46,24 @@ export class Listener {
       maxHeaderSize: headerBytesMax,
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: checkingIntervalMs,
-      // The application looks for it itself, and says so where it is missing.
+      // The application checks it itself, and names it where it is missing.
       requireHostHeader: false,
     };
     const inTurn = oneAtATime(handle);
     const server = createServer(options, inTurn);
-    // Whoever reads the body asks for it; expectations that we do not know are passed over (RFC 9110 §10.1.1).
+    // The reader of the body asks for it; unknown expectations are ignored (RFC 9110 §10.1.1).
     server.on('checkContinue', inTurn);
     server.on('checkExpectation', inTurn);
     server.on('connect', refuseConnect);
     server.headersTimeout = headersTimeoutMs;
-    // By default the header fields after the two thousandth are left out, and nobody is told. Their bytes are bounded.
+    // By default Node silently drops header fields after the 2000th. Their bytes are bounded anyway.
     server.maxHeadersCount = 0;
     server.keepAliveTimeout = keepAliveTimeoutMs;
     server.maxConnections = ownConnectionsMax;
     Object.assign(server, {
-      // Otherwise a worker that is full passes new connections round (Node 22.12; older ones do).
+      // A full worker drops new connections instead of passing them round (from Node 22.12; older ones pass them).
       dropMaxConnection: true,
-      // Who has sent all it has to say still waits for the answer.
+      // A client that has closed its own direction still waits for the answer.
       httpAllowHalfOpen: true,
     });
     server.on('clientError', answerUnreadable);
@@ -83,12 +83,12 @@ export class Listener {
   close(graceMs: number): Promise<void> {
     const server = this.#server;
     for (const { _httpMessage: answer } of this.#connections) if (answer) makeLast(answer);
-    // Who sends another one over an open connection is answered, and goes elsewhere with the next.
+    // A client that sends another request over an open connection is answered, and then must connect again.
     for (const event of ['request', 'checkContinue', 'checkExpectation'])
       server.prependListener(event, (_request, answer: ServerResponse) => makeLast(answer));
     return new Promise((resolve) => {
       const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
-      // Answers that had begun could not say that they would be the last.
+      // Answers that had already begun could not announce the end of their connections.
       const idle = setInterval(() => server.closeIdleConnections(), idleIntervalMs);
       server.close(() => {
         clearTimeout(cutOff);
@@ -99,18 +99,18 @@ export class Listener {
   }
 }
 
-/** Requests that wait on one connection for the answers to those before them; beyond, no more is read of it. */
+/** How many requests may wait on one connection for earlier answers; beyond it, reading from the connection pauses. */
 const waitingMax = 32;
 
 interface Line {
-  /** The last of those that wait, behind which the next one begins. */
+  /** The last one that waits; the next one begins after it. */
   last: ServerResponse | null;
   waiting: number;
 }
 
 /**
- * What a client sends without waiting for the answer to what it sent before begins after that answer: an introspection
- * behind a revocation would not see it (RFC 9112 §9.3.2).
+ * A request that a client sends before it has the answer to an earlier one begins after that answer: an introspection
+ * sent behind a revocation would otherwise not see it (RFC 9112 §9.3.2).
  */
 function oneAtATime(handle: RequestListener): RequestListener {
   const lines = new WeakMap<Socket, Line>();
@@ -122,12 +122,12 @@ function oneAtATime(handle: RequestListener): RequestListener {
     if (known) return known;
     const line: Line = { last: null, waiting: 0 };
     lines.set(socket, line);
-    // Whoever is done with a request, or reads a body, has the socket go on.
+    // The socket also resumes when a request is done or its body is read.
     socket.on('resume', () => holdBack(socket));
     return line;
   };
   return (request, response) => {
-    // An answer has the connection from its turn on.
+    // An answer has a socket only if no earlier answer is under way.
     if (response.socket !== null) return void handle(request, response);
     const { socket } = request as { readonly socket: Connection };
     const line = lineOf(socket);

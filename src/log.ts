@@ -17,7 +17,7 @@ export interface LogOptions {
   readonly level: string;
   readonly format: 'json' | 'pretty';
   readonly write: (line: string) => void;
-  /** Given where several processes write one log: the process of each line. */
+  /** Set if several processes write one log: the process of each line. */
   readonly pid?: number;
 }
 
@@ -32,7 +32,7 @@ export function createLog({ level, format, write, pid }: LogOptions): Logger {
 
 type Fields = Record<string, unknown>;
 
-/** At the top and one level down. Pino's own way copies every line; here only one with something to strike out is. */
+/** Strikes out at the top and one level down. Pino's own way copies every line; this copies only lines that need it. */
 function strikeOut(fields: Fields, below = 1): Fields {
   let clean = fields;
   for (const [name, value] of Object.entries(fields)) {

@@ -46,10 +46,10 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
   } else {
-    // Before anyone is told that we listen, and before upkeep fails for want of tables.
+    // Before the server says that it listens, and before upkeep fails for lack of tables.
     await demandSchema(config.databaseUrl);
   }
-  // In development the keys are made at the first start; a file that is no use is noticed now, not later.
+  // In development the first start creates the keys; a file that cannot be used is noticed now, not later.
   await signingKeysOf(config)?.published();
 }
 

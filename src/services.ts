@@ -1,5 +1,5 @@
-// What the endpoints share, made once of what the application is given: who calls and how they prove it, whose tokens are
-// trusted, how much is let in, and what is counted and recorded.
+// What the endpoints share, made once from the parts of the application: who calls and how they prove it, whose tokens
+// are trusted, how much is let in, and what is counted and recorded.
 import { X509Certificate } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import type { JSONWebKeySet } from 'jose';
@@ -107,7 +107,10 @@ export function servicesOf(parts: AppParts) {
   };
 }
 
-/** Certificates count only where a proxy may hand them over, and authorities only where there are some. */
+/**
+ * Certificate methods are offered only if a proxy may hand certificates over; `tls_client_auth` also needs
+ * authorities.
+ */
 function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): AuthMethod[] {
   const hasProxies = clientCertProxies.rules.length > 0;
   const isOff = (method: AuthMethod) =>

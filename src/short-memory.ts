@@ -1,13 +1,12 @@
-// Records that administrators change, and that there is none of a name, remembered for less than a second, so that
-// requests need not read them each time. A change made by any process counts within that time; one made here counts
-// at once; and where several workers are one server, the answer to a change waits until none of them can remember what
-// was before. Nothing has to be told to anyone, so nothing that may get lost is relied on.
+// Remembers records, and that there is none of a name, for 0.8 s, so that requests need not read them each time. A
+// change counts at once here and within 0.8 s elsewhere; with several workers `forget` waits 0.8 s, so that after the
+// answer none holds the old record. No messages, so none can be lost.
 import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 
 const rememberMs = 800;
 
-/** The time counts from before the reading: a record is never remembered for longer after it has changed. */
+/** The time counts from before the reading: no record is remembered for longer than that after it has changed. */
 interface Since<Value> {
   readonly value: Value;
   readonly readAt: number;
@@ -18,11 +17,11 @@ function isFresh({ readAt }: Pick<Since<unknown>, 'readAt'>, at: number): boolea
 }
 
 export class ShortMemory<Value extends object> {
-  /** Stale ones stay: what a record was tells something of who asks for it. */
+  /** Stale values stay: `find` passes them to `read`. */
   readonly #values: LRUCache<string, Since<Value>>;
-  /** When it was read that there is none; apart, so that whoever makes names up drives no record out. */
+  /** When a name was found to have no record. Kept apart, so that made-up names drive no record out. */
   readonly #absent: LRUCache<string, number>;
-  /** Of many requests that need the same record one reads it. */
+  /** Concurrent requests for the same record share one reading. */
   readonly #readings = new Map<string, Since<Promise<Value | undefined>>>();
   readonly #isShared: boolean;
 
@@ -33,13 +32,13 @@ export class ShortMemory<Value extends object> {
     this.#isShared = isShared;
   }
 
-  /** What is remembered, without waiting. */
+  /** The value, if it is remembered; does not wait. */
   fresh(key: string): Value | undefined {
     const known = this.#values.get(key);
     return known && isFresh(known, performance.now()) ? known.value : undefined;
   }
 
-  /** What is remembered, else what `read` resolves to, which is told what the record was before. */
+  /** The remembered value, else what `read` resolves to. `read` is given the last known value. */
   async find(
     key: string,
     read: (before: Value | undefined) => Promise<Value | undefined>,
@@ -69,7 +68,7 @@ export class ShortMemory<Value extends object> {
     }
   }
 
-  /** After a change made here; resolves when no worker of this server remembers what was before. */
+  /** Call after a change made here; resolves when no worker of this server remembers the old value. */
   async forget(key: string): Promise<void> {
     this.#values.delete(key);
     this.#absent.delete(key);

@@ -1,5 +1,5 @@
-// Measures several subjects in turn, round after round, so that a machine whose speed wobbles wobbles for all
-// of them; what counts are medians over the rounds: of the figures, and of the ratios within each round.
+// Measures several subjects in turn, round after round, so that a machine whose speed varies varies for all of them.
+// The results are medians over the rounds: of the figures, and of the ratios within each round.
 import { type Ask, type Measured, measure, median } from './load.ts';
 import { say } from './progress.ts';
 import type { RunningProcess } from './servers.ts';
@@ -9,13 +9,13 @@ interface Asked {
   readonly server: RunningProcess;
   readonly ask: (n: number) => Ask;
   readonly connections?: number;
-  /** So many requests a round at most, instead of as many as its time allows. */
+  /** At most this many requests a round, instead of as many as its time allows. */
   readonly requests?: number;
-  /** So many requests at least before the first round, so that what is remembered is remembered. */
+  /** At least this many requests before the first round, so that the subject's memory is filled. */
   readonly warmUp?: number;
 }
 
-/** What the load of load.ts cannot measure. */
+/** For work that load.ts cannot measure. */
 interface MeasuredItself {
   readonly name: string;
   readonly measure: (seconds: number) => Promise<Measured>;
@@ -104,7 +104,7 @@ function mediansOf(rounds: readonly Measured[]): Medians {
 
 const keys = { rate: 'rate', CPU: 'cpuMicros', p99: 'p99Ms' } as const;
 
-/** Of two subjects of one run: the ratios of the rounds, from the lowest. */
+/** The ratios between two subjects of one run, by round, from the lowest. */
 export function ratios(one: Medians, other: Medians, what: keyof typeof keys): number[] {
   const of = (n: number) => (other.rounds[n] as Measured)[keys[what]];
   return one.rounds.map((round, n) => round[keys[what]] / of(n)).sort((low, high) => low - high);

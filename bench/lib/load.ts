@@ -120,7 +120,7 @@ function converse(
       current = load.ask(n);
       const now = performance.now();
       const due = load.rate === undefined ? now : began + (n * 1000) / load.rate;
-      // A request that no connection was free for has waited since it was due.
+      // A request that found no free connection has waited since it was due.
       sentAt = Math.min(due, now);
       if (due <= now) return void socket.write(current.bytes, 'latin1');
       setTimeout(() => {

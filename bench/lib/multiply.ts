@@ -1,5 +1,5 @@
-// Makes many rows of one inside the database, with its indexes put back at the end. Nothing here has to be
-// durable: what a bench filled is thrown away with it.
+// Makes many copies of one row inside the database, and puts its indexes back at the end. Nothing here has to be
+// durable, as a bench's data is thrown away.
 import { hash } from 'node:crypto';
 import type Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
@@ -18,7 +18,7 @@ export interface Sql {
 interface Maker {
   readonly sql: Sql;
   readonly numbers: string;
-  /** Where rows are made fastest; to be destroyed afterwards if it is not `db`. */
+  /** Where rows are made fastest; the caller destroys it if it is not `db`. */
   open(db: Knex): Promise<Knex>;
   indexesOf(db: Knex, table: string): Promise<{ name: string; definition: string }[]>;
 }
@@ -66,13 +66,13 @@ const sqlite: Maker = {
   numbers:
     'with recursive counted(n) as (select cast(? as integer) union all select n + 1 from counted where n < cast(? as integer)) select n from counted',
   async open(writer) {
-    // The writer lives in a thread, where no function of ours can be called.
+    // The writer works in a thread, where our functions cannot be called.
     const { connection: file } = writer.client.config;
     const db = knexFactory({ client: 'better-sqlite3', connection: file, useNullAsDefault: true });
     for (const pragma of ['synchronous = off', 'temp_store = memory', 'cache_size = -262144'])
       await db.raw(`pragma ${pragma}`);
     const connection: Database.Database = await db.client.acquireConnection();
-    // A row asks for the same two digests again for its next column.
+    // The next column of a row needs the same two digests again.
     const recent = new Map<unknown, Buffer>();
     connection.function('sha256', { deterministic: true }, (text) => {
       const known = recent.get(text);
@@ -101,7 +101,7 @@ const postgres: Maker = {
   },
   numbers: 'select n from generate_series(?::int, ?::int) as series(n)',
   open: async (writer) => writer,
-  // Those behind constraints stay.
+  // Indexes behind constraints stay.
   indexesOf: (db, table) =>
     db('pg_indexes')
       .where({ tablename: table })

@@ -1,6 +1,6 @@
-// A load that does not wait: requests are due at a steady rate, whatever became of those before, as those of
-// many independent callers are. Latency counts from when a request was due, so that a server that falls
-// behind shows it. Plain sockets, each stream of requests over connections of its own.
+// A load that does not wait: requests are due at a steady rate, whatever became of earlier ones, as with many
+// independent callers. Latency counts from when a request was due, so that a server that falls behind shows it. Plain
+// sockets, each stream of requests over connections of its own.
 import { connect, type Socket } from 'node:net';
 import { type Ask, bodyOf, isExpected } from './load.ts';
 
@@ -51,7 +51,7 @@ class Pour {
   readonly #stream: Stream;
   readonly #sockets: Socket[] = [];
   readonly #idle: ((due: Due) => void)[] = [];
-  /** Of requests that are due; those before `#sent` have left. */
+  /** Requests that are due; those before `#sent` have left. */
   readonly #due: Due[] = [];
   #sent = 0;
   readonly #answered: number[] = [];

@@ -7,7 +7,7 @@ const rowHeight = 34;
 const top = 64;
 const chartLeft = 470;
 const goalAt = 650;
-/** Bars end here; what is better or worse by more than that is cut off, its figure says how much. */
+/** Bars end here; a longer one is cut off, and its figure says how far it goes. */
 const shareMax = 1.6;
 const barHeight = 14;
 
@@ -52,7 +52,7 @@ function bar(row: Row, y: number): string {
   ].join('\n');
 }
 
-/** 1 at the goal, more where it is surpassed, whichever direction is the good one. */
+/** 1 at the goal, more if it is surpassed, whichever direction is the good one. */
 function shareOf({ what, goal = 1, measured }: Row): number {
   if (what === 'rate') return measured / goal;
   return measured <= 0 ? Number.POSITIVE_INFINITY : goal / measured;

@@ -7,13 +7,13 @@ import type { Medians } from './interleave.ts';
 
 export interface Row {
   readonly work: string;
-  /** What it is held against, in the same run. */
+  /** What it is compared with, in the same run. */
   readonly reference: string;
   /** A rate is to reach its goal, anything else is not to exceed it. A figure stands for itself. */
   readonly what: 'rate' | 'CPU' | 'p99' | 'memory' | 'figure';
-  /** None: shown, and not judged. */
+  /** None: shown, but not judged. */
   readonly goal?: number;
-  /** A ratio to the reference, or in `unit` the distance from it; of a figure the figure. */
+  /** A ratio to the reference, or in `unit` the difference from it; for `figure` the figure itself. */
   readonly measured: number;
   readonly unit?: '/s' | 'µs' | 'ms' | 'MiB';
   /** The figures behind it. */
@@ -25,7 +25,7 @@ export interface Run {
   readonly date: string;
   readonly command: string;
   readonly machine: string;
-  /** Of the machine, before anything was started: other work spoils rates, less so CPU and ratios. */
+  /** Load of the machine before anything was started: other work spoils rates, less so CPU and ratios. */
   readonly loadBefore: number;
 }
 

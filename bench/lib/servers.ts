@@ -46,7 +46,7 @@ function ourEnv(env: Record<string, string>): Record<string, string> {
 }
 
 const children = new Set<ChildProcess>();
-// Nothing stays behind, however the bench ends.
+// Ends all processes, however the bench ends.
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });

@@ -45,7 +45,7 @@ const client = await provider.Client.find(CLIENT_ID);
 for (let n = 0; n < tokens; n++) {
   const names = { client, jti: tokenOf(n), scope: 'profile orders', aud: 'https://api.example.com' };
   const token = KIND === 'user' ? await tokenOfUser(n, names) : new provider.ClientCredentials(names);
-  // Chosen where it makes up the name of a token, which is given here.
+  // Normally set when the model makes up a token's name, which is given here.
   token.format = 'opaque';
   await token.save();
 }

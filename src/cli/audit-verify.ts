@@ -76,7 +76,7 @@ function verifyDatabase(
     const findFirst = async () => (await store.upkeep.listStoredEvents(0, 1))[0]?.event.seq;
     for (;;) {
       const first = await findFirst();
-      // The seals first: what is sealed while this runs is then a tail, and no gap.
+      // Read the seals first: events sealed during the run then count as an unsealed tail, not as a gap.
       const seals = await storedSeals(store);
       const head = await store.findEventHead();
       const progress = new Progress(process.stderr, 'verifying', head);
@@ -90,7 +90,7 @@ function verifyDatabase(
       });
       progress.to(report.events);
       progress.end();
-      // A purge may have overtaken it, and what it deleted is missing by right.
+      // A purge during the run may have deleted events, which are then rightly missing: check again.
       if (report.finding === null || first === (await findFirst())) return report;
     }
   });

@@ -144,7 +144,7 @@ function toId(text: string): number {
   return Number(text);
 }
 
-/** A new file, or one to go on with. Rejects before anything is written down of the export. */
+/** Opens a new file, or one to continue. Rejects before the export is recorded in the trail. */
 async function openFile(path: string, goesOn: boolean): Promise<WriteStream> {
   const file = createWriteStream(path, { flags: goesOn ? 'a' : 'wx', mode: 0o600 });
   try {

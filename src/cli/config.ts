@@ -1,4 +1,4 @@
-// `config check`: what the settings come to, or everything that is wrong with them.
+// `config check`: the settings in effect, or everything that is wrong with them.
 import { Command } from 'commander';
 import { readConfig, settings } from '../config.ts';
 
@@ -18,7 +18,7 @@ export function configCommand(process: NodeJS.Process): Command {
   return command;
 }
 
-/** In the words of the variables. */
+/** As the variable would be written. */
 function shown(value: string | number | boolean | readonly string[] | null): string {
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   return [value ?? []].flat().join(',') || 'none';

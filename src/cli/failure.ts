@@ -1,4 +1,4 @@
-// What stops a command, told to the operator: what it was, and what to do.
+// Error messages of commands: what went wrong, and what the operator can do.
 
 const diskFull =
   'The disk is full. What was under way was not written. Free room where DATABASE_URL points, then repeat.';
@@ -34,13 +34,13 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_READONLY: 'This user may not write the database file or its folder. Give it the permission.',
 };
 
-/** What to do about an address and port, which the message names before. */
+/** Remedies for a failed `listen`; the message begins with the address and port. */
 const listenRemedies: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is taken. Stop what listens there, or set PORT (or ADMIN_PORT) to another.',
   EACCES: 'is not for this user to listen on. Choose a port over 1023, or give the user the permission.',
 };
 
-/** What to do about a path, which the message names before. */
+/** Remedies for a failed file access; the message begins with the path. */
 const pathRemedies: Readonly<Record<string, string>> = {
   EACCES:
     'may not be read or written by this user. Grant it, or correct the option or setting that names it.',
@@ -63,7 +63,7 @@ export function describeFailure(error: unknown): string {
 
 const noSuchAddress = 'This machine has no address that HOST names. Correct HOST.';
 
-/** What a command says that could not say what it wanted to. */
+/** For a command that could not write its output. */
 export function describeUnwritten({ message }: Error): string {
   return `The output could not be written: ${message}. What the command changed stays changed.`;
 }
@@ -73,7 +73,7 @@ function familyOf(code: string): string {
   return code.split('_').slice(0, 2).join('_');
 }
 
-/** The words of the API as the options that they were given by; of what is nested the beginning will do. */
+/** The API's member names as the options that set them. A nested member is found by its longest known beginning. */
 const options: Readonly<Record<string, string>> = {
   client_id: '--id',
   client_name: '--name',
@@ -130,7 +130,10 @@ const options: Readonly<Record<string, string>> = {
   confirm: '--confirm',
 };
 
-/** Words of the API stand where a message begins; elsewhere those that are no English. */
+/**
+ * Replaces the API's names by options: at the beginning of the message any, elsewhere only those that cannot be
+ * English words.
+ */
 export function inOptions(message: string): string {
   return message.replace(/(?<![-\w.])[a-z][\w.]*(?=[ ,;:)]|$)/g, (word, at: number) =>
     at === 0 || word.includes('_') || word === 'jwks' || word === 'discovery'

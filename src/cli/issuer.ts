@@ -130,7 +130,7 @@ export function issuerCommand(process: NodeJS.Process): Command {
   return command;
 }
 
-/** Why they could not be had is empty where they could. */
+/** `problem` says why the keys could not be fetched; it is empty if they were. */
 async function fetchKeys(
   issuer: Issuer,
 ): Promise<{ readonly keys: readonly VerifyingKey[]; readonly problem: string }> {
@@ -197,7 +197,7 @@ function toScopePermissions(pairs: readonly string[] | undefined): object | unde
   return map;
 }
 
-/** At the last `=`: scopes may hold one, permissions do not. */
+/** Splits at the last `=`: scopes may contain one, permissions do not. */
 function splitPair(text: string): [string, string] {
   const at = text.lastIndexOf('=');
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];

@@ -1,7 +1,10 @@
-// What an object of the API says, for people: a line for each member, those of an object in it by `name.member`.
+// An object of the API as text for people: a line per member, members of a nested object as `name.member`.
 import { isObject } from '../domain/jwt-shape.ts';
 
-/** Lines of `name value`, names padded to the longest; of a list whose items are no single words, a line each. */
+/**
+ * Lines of `name value`, names padded to the longest. A list of single words takes one line, any other a line per
+ * item.
+ */
 export function toLines(object: object): string {
   const lines = linesOf(object, '');
   const width = Math.max(...lines.map(([name]) => name.length));

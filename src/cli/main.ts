@@ -31,7 +31,7 @@ const program = new Command('revocation-server')
     '\nSettings come from the environment; `config check` shows them, docs/settings.md tells more.',
   );
 
-// Whoever reads the output may have read enough, as `head` does. A server goes on without a reader.
+// A reader such as `head` may close the pipe early. A server goes on without a reader.
 program.hook('preAction', (_, command) => {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (command.name() === 'serve') return;
@@ -54,12 +54,12 @@ program.addCommand(issuerCommand(process));
 program.addCommand(keysCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
-// So that mistakes are told in the same words everywhere.
+// So that subcommands report mistakes in the same words.
 inheritSettings(program);
 
 const hasWords = process.argv.slice(2).some((word) => word !== '--');
 try {
-  // Not as commander's default command: that would be handed whatever is no command.
+  // Not as commander's default command, which would be given every unknown word.
   await program.parseAsync(hasWords ? process.argv : [...process.argv.slice(0, 2), 'serve']);
 } catch (error) {
   process.stderr.write(`${messageOf(error)}\n`);

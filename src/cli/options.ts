@@ -11,7 +11,9 @@ export function withoutAbsent(members: Record<string, unknown>): Record<string, 
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
 
-/** What the file holds that `option` names. The parser's own error would repeat some of it. */
+/**
+ * The JSON in the file that `option` names. The parser's own error is not shown, as it would repeat some of the file.
+ */
 export async function readJsonFile(option: string, path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch(({ code }: NodeJS.ErrnoException) => {
     throw new Refusal(

@@ -23,7 +23,7 @@ export class Progress {
 
   to(done: number): void {
     this.#done = done;
-    // Others may add to the work while it is done, as a server does that goes on writing.
+    // The work may grow meanwhile, as when a running server goes on writing.
     this.#total = Math.max(this.#total, done);
     const now = performance.now();
     if (!this.#stream.isTTY || now - this.#drawnAt < redrawMs) return;

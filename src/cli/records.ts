@@ -1,4 +1,4 @@
-// What `client` and `issuer` have in common: records that are listed, shown, suspended and let in again.
+// What `client` and `issuer` have in common: records can be listed, shown, suspended and resumed.
 import type { Command } from 'commander';
 import type { Origin } from '../domain/audit.ts';
 import type { Facts, Store } from '../domain/store.ts';
@@ -9,9 +9,9 @@ import { withStore } from './with-store.ts';
 const pageSize = 1000;
 
 export interface Records<Item> {
-  /** As messages and the command itself call one of them. */
+  /** The word for one record, in messages and as the command's name. */
   readonly noun: 'client' | 'issuer';
-  /** What names one of them. */
+  /** The member that identifies a record. */
   readonly key: string;
   /** What a suspension does. */
   readonly suspended: string;
@@ -36,7 +36,7 @@ export function printer(process: NodeJS.Process) {
     say,
     show: (wire: Record<string, unknown>, json: boolean | undefined) =>
       say(json ? JSON.stringify(wire) : toText(wire)),
-    /** With a secret that nobody is shown again. */
+    /** Shows a new secret, which is never shown again. */
     showOnce: (wire: Record<string, unknown>, json: boolean | undefined) =>
       process.stdout.write(`${json ? JSON.stringify(wire) : toText(wire)}\n`, (error) => {
         if (error && 'client_secret' in wire)

@@ -104,8 +104,8 @@ Examples:
 }
 
 /**
- * A server that was given another PORT, or PUBLIC_URL, has another namespace than this command. One look at the
- * tokens tells; of keys none is known to bear them.
+ * A hint for a server that was given another PORT or PUBLIC_URL, and so has another namespace than this command: then
+ * no token bears the target's name here. No hint for keys, as no registered token is found by its key.
  */
 async function hintOfNamespace(
   store: Store,
@@ -157,12 +157,12 @@ interface Noted {
   readonly notes: readonly string[];
 }
 
-/** What a note of the API leaves open can be told as a command here. */
+/** The command to run next, which the API's note cannot name. */
 function remedyOf({ target }: RevokeOrder): readonly string[] {
   return target.kind === 'client' ? [`Suspend it: client disable ${quoted(target.id)}`] : [];
 }
 
-/** As a shell takes it back. */
+/** Quoted for a shell. */
 function quoted(id: string): string {
   return /^[\w.:/@%+-]+$/.test(id) ? id : `'${id.replaceAll("'", `'\\''`)}'`;
 }

@@ -13,7 +13,7 @@ import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
 import { writeTogether } from './write-together.ts';
 
-/** One process that serves, or one that has others do it. */
+/** A process that serves, or one whose workers do. */
 interface Serving {
   readonly url: string;
   readonly adminUrl: string;
@@ -45,7 +45,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     const starting: Promise<Serving> = hasWorkers
       ? startFleet(config, log)
       : startServer(config, log, { nodeVersion: process.version });
-    // From now on: of several workers the first serves before the last.
+    // Before the start is complete: the first of several workers serves earlier than the last.
     stopWhenTold(process, starting, log);
     const server = await starting;
     const text = await greeting(server, config, log);
@@ -58,7 +58,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
   }
 }
 
-/** npm passes on a Ctrl-C that the terminal has told us of already. */
+/** npm passes on a Ctrl-C that the terminal has sent us already: two signals this close are one key press. */
 const sameKeyMs = 1_000;
 
 function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: Logger): void {
@@ -67,7 +67,7 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
     if (toldAt !== null) return;
     toldAt = performance.now();
     log.info('stopping; open requests may end');
-    // Where it cannot start, that is told, and ends the process.
+    // A failed start is reported elsewhere, and ends the process.
     const server = await starting.catch(() => null);
     if (!server) return;
     try {
@@ -80,7 +80,7 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
     }
   };
   process.on('SIGTERM', () => void stop(0));
-  // Whoever presses Ctrl-C again does not want to wait for them.
+  // A second Ctrl-C: do not wait for open requests.
   process.on('SIGINT', () => {
     if (toldAt !== null && performance.now() - toldAt > sameKeyMs) process.exit(130);
     void stop(0);
@@ -89,7 +89,7 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
   starting.then(watch, () => {});
 }
 
-/** On an empty database of a newcomer: demo data, and what to type next. */
+/** The text on the console at the start: on an empty database demo data, and what to type next. */
 async function greeting({ url, adminUrl }: Serving, config: Config, log: Logger): Promise<string> {
   const store = openStore(config.databaseUrl);
   try {
@@ -105,7 +105,9 @@ async function greeting({ url, adminUrl }: Serving, config: Config, log: Logger)
   }
 }
 
-/** A server whose PUBLIC_URL, or PORT, has changed has another namespace: names without an issuer end nothing there. */
+/**
+ * A server with a new PUBLIC_URL or PORT has a new namespace: orders that name no issuer do not reach the old tokens.
+ */
 async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
   const others = (await store.listLatestIssuers()).filter((issuer) => issuer !== publicUrl);
   if (others.length === 0) return;

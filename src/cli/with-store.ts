@@ -1,5 +1,5 @@
-// Opens the database for one command, and closes it however the command ends. What it writes bears the
-// name of the operating-system user as its actor; that the command was refused is written, too.
+// Opens the database for one command, and closes it however the command ends. Events name the operating-system user
+// as their actor; a refused command is recorded, too.
 import { userInfo } from 'node:os';
 import { type Config, readConfig } from '../config.ts';
 import { eventOf, type Origin } from '../domain/audit.ts';
@@ -14,7 +14,7 @@ const madeNew =
   'There was no database where DATABASE_URL points; now there is. If a server runs already, it has another one: correct DATABASE_URL.\n';
 const madeCurrent = 'The schema of the database was old; now it is up to date.\n';
 
-/** For commands that may come before the first start of the server: makes the database where serving would, too. */
+/** For commands that may run before the first start of the server: creates the database where serving would, too. */
 export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const { databaseUrl, migrateOnStart } = readConfig(process.env);
   const ran = migrateOnStart ? await migrateUp(databaseUrl) : [];
@@ -25,7 +25,7 @@ export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): P
   return withStore(process, work);
 }
 
-/** For all others: on a database that is made by a slip of the pen a revocation would end nothing. */
+/** All other commands create no database: after a typo in DATABASE_URL a revocation would succeed and end nothing. */
 export async function withStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const config = readConfig(process.env);
   await demandSchema(config.databaseUrl);
@@ -42,7 +42,7 @@ export async function withStore<T>(process: NodeJS.Process, work: Work<T>): Prom
   }
 }
 
-/** Commands that have commands of their own. */
+/** Commands with subcommands. */
 const groups = ['client', 'issuer', 'audit'];
 
 async function recordRefusal(

@@ -1,18 +1,18 @@
 // What a server writes to its standard output.
 
-/** What a pipe takes in one piece, also where several processes write to it. */
+/** A pipe takes this many bytes in one piece, even if several processes write to it. */
 const pieceMax = 4_096;
 
 export interface Output {
   /** `text` is whole lines. */
   write(text: string): void;
-  /** Before something is written elsewhere that is to come after it, as to the standard error. */
+  /** Call before writing elsewhere, as to standard error, what must come after the text. */
   flush(): void;
 }
 
 /**
- * Lines of one turn of the event loop are written together: to a pipe or a file each write holds up the server.
- * None is lost however the process ends, unless it is killed.
+ * Writes the lines of one turn of the event loop together, as each write to a pipe or a file holds up the server. No
+ * line is lost however the process ends, unless it is killed.
  */
 export function writeTogether(process: NodeJS.Process): Output {
   let waiting = '';

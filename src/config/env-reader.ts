@@ -69,7 +69,7 @@ export class EnvReader {
     return text ?? null;
   }
 
-  /** Where weak secrets are not refused, as in development, they are warned of. */
+  /** Refuses a weak secret, or only warns of it, as in development. */
   judgeSecret(name: string, problem: string | undefined, isRefused: boolean): void {
     if (!problem) return;
     if (isRefused) this.report(name, problem, makeRandom);
@@ -134,7 +134,7 @@ export class EnvReader {
     return text;
   }
 
-  /** A variable that is nearly the name of a setting is a mistake waiting to be noticed at the wrong time. */
+  /** Reports variables whose name is nearly that of a setting: most likely a typo. */
   reportMisspelt(known: readonly string[]): void {
     for (const name of Object.keys(this.#env)) {
       if (known.includes(name) || !/^[A-Z][A-Z_]{3,}$/.test(name)) continue;
@@ -144,10 +144,16 @@ export class EnvReader {
   }
 }
 
-/** Of short words others are one letter away; of long ones none is that differs by two. */
+/**
+ * Up to 5 letters only a swap counts as misspelt (PORT and HOST are real names); from 10 letters two added or missing
+ * letters do, too.
+ */
 const [shortMax, longMin] = [5, 10];
 
-/** At most one letter added, left out or changed, or two neighbours swapped; of long names two added or left out. */
+/**
+ * True for one letter added, left out or changed, or two neighbours swapped; in long names for two added or left out,
+ * too.
+ */
 function isNearly(name: string, other: string): boolean {
   if (Math.abs(name.length - other.length) > 2) return false;
   let head = 0;

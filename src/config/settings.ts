@@ -6,10 +6,10 @@ interface Setting {
   readonly name: string;
   readonly default: string;
   readonly means: string;
-  /** What it came to, without its secrets; null or an empty list where there is none. */
+  /** The value in force, without secrets; null or an empty list if there is none. */
   readonly value: (config: Config) => string | number | boolean | readonly string[] | null;
   readonly secret?: true;
-  /** No secret, but long: may be given as a file as well. */
+  /** Not secret, but long: may be given as a file as well. */
   readonly file?: true;
 }
 
@@ -253,7 +253,7 @@ function withoutPassword(databaseUrl: string): string {
   return url.href;
 }
 
-/** Receivers authenticate by the path or the query. */
+/** Path and query are left out, as receivers authenticate by them. */
 function originOnly(url: string): string {
   return `${new URL(url).origin}/${hidden}`;
 }

@@ -1,13 +1,13 @@
-// Which secrets that sign may be guessed: short ones, samples of tutorials, and rows of keys that somebody mashed.
+// Which signing secrets are easy to guess: short ones, samples from tutorials, and runs of neighbouring characters.
 
 const bytesMin = 32;
-/** Characters that follow from nothing before them. */
+/** A secret needs this many characters that do not follow from those before them. */
 const surprisesMin = 12;
 const alphabetMin = 8;
-/** More is not looked at. */
+/** Only this many characters are examined. */
 const lengthMax = 512;
 
-/** What the sample secrets of tutorials and tools are made of. */
+/** Words that the sample secrets of tutorials and tools consist of. */
 const sampleWords =
   `an and at be bit bits byte bytes change changeme changethis char characters chars default dev
   development do enough environment example for from here hmac hs in is it json jwt key keyboard cat least length
@@ -25,7 +25,7 @@ export function isShort(secret: string): boolean {
   return Buffer.byteLength(secret) < bytesMin;
 }
 
-/** What is wrong with a secret; undefined where nothing is. */
+/** Why a secret is weak; undefined if it is not. */
 export function weaknessOf(secret: string): string | undefined {
   if (isShort(secret)) return `is under ${bytesMin} bytes`;
   const once = secret.slice(0, lengthMax).replace(/(.+?)\1+/gs, '$1');

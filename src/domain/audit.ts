@@ -38,7 +38,7 @@ export interface AuditEvent extends NewEvent {
 }
 
 type Details = Partial<Omit<NewEvent, keyof Origin | 'action'>>;
-/** Whom and what an event is about. */
+/** Who and what an event is about. */
 export type NamedInEvent = Pick<Details, 'userId' | 'clientId' | 'sessionId' | 'tokenRef' | 'metadata'>;
 
 export function eventOf(origin: Origin, action: AuditAction, details: Details = {}): NewEvent {

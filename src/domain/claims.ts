@@ -1,5 +1,5 @@
-// What is known of a token, wherever it is known from. Claims never change once known; whether the token
-// is dead is not among them (see verdict.ts).
+// What is known of a token, from whatever source. Claims never change once known; whether the token is dead is not
+// among them (see verdict.ts).
 import { hash } from 'node:crypto';
 
 /** A SHA-256 digest as 64 lower-case hex digits. */
@@ -10,7 +10,7 @@ export type TokenUse = 'access_token' | 'refresh_token';
 export interface Claims {
   /** Namespace of every id below: the token's `iss`, or our own PUBLIC_URL when it names none. */
   readonly issuer: string;
-  /** Of the whole token string. */
+  /** Digest of the whole token string. */
   readonly digest: Digest;
   /** Names the token as a target; for a JWT the digest of what its signature covers. */
   readonly tokenDigest: Digest;
@@ -39,18 +39,18 @@ export interface RegisteredToken extends Claims {
   /** The refresh token that this one replaced (rotation). */
   readonly replacesDigest: Digest | null;
   /**
-   * Of a JWT that is signed to live longer than it is registered for: after this instant, or that of an `openEnd`,
-   * its signature alone may count. Written, and read by the purge only.
+   * Only for a JWT signed to live longer than its registration: keep the row until this instant or open end, after
+   * which the signature alone would be accepted. Read by the purge only.
    */
   readonly purgeAfter?: number;
 }
 
-/** Was it registered as what its signature covers? */
+/** Was the token registered as a JWT? Only then do its two digests differ. */
 export function isJwt({ digest, tokenDigest }: Pick<Claims, 'digest' | 'tokenDigest'>): boolean {
   return digest !== tokenDigest;
 }
 
-/** Is this a name that users, sessions and grants may have? Neither controls nor halves of surrogate pairs. */
+/** May a user, session or grant have this id: no control characters, no halves of surrogate pairs? */
 export function isId(value: unknown): value is string {
   return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value);
 }

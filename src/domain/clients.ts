@@ -6,7 +6,7 @@ import type { KeySource } from './issuers.ts';
 import type { Policy } from './policy.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
-/** RFC 6749 appendix A.1. Whatever else somebody calls himself, no client has that name. */
+/** RFC 6749 appendix A.1. No client has an id that does not match. */
 export const clientIdSyntax = /^[\x20-\x7e]{1,255}$/;
 
 export interface ClientSecret {
@@ -17,7 +17,7 @@ export interface ClientSecret {
   readonly expiresAt: number | null;
 }
 
-/** What a client's certificate is known by (RFC 8705 §2.1.2). */
+/** How a client's certificate is recognised (RFC 8705 §2.1.2). */
 export interface CertificateName {
   readonly kind: 'subject_dn' | 'san_dns' | 'san_uri' | 'san_ip' | 'san_email';
   readonly value: string;
@@ -50,7 +50,7 @@ export interface Client {
   readonly certificateName: CertificateName | null;
   /** RFC 9701 §6: how its signed introspection answers are signed. */
   readonly introspectionAlgorithm: SigningAlgorithm;
-  /** What it is told of scopes in signed answers; null: all. */
+  /** The scopes that its signed answers may show; null: all. */
   readonly scopes: readonly string[] | null;
   readonly createdAt: number;
   /** When it was suspended, null while it is enabled. */
@@ -58,17 +58,17 @@ export interface Client {
   readonly secrets: readonly ClientSecret[];
 }
 
-/** Whoever has proved to be calling: a client, or the bearer of an access token, who has no record. */
+/** An authenticated caller: a client, or the bearer of an access token, who has no client record. */
 export interface Caller extends Client {
   readonly actor: Actor;
   readonly isBearer: boolean;
-  /** What it may reach is this issuer's data only; null: no such bound. */
+  /** The only issuer whose data it may reach; null: no such limit. */
   readonly onlyIssuer: string | null;
-  /** Which client of its issuer's a bearer is, as signed; null where it is none. */
+  /** For a bearer: the client_id that its issuer signed. Null if there is none. */
   readonly signedAs: { readonly issuer: string; readonly clientId: string } | null;
 }
 
-/** Whoever asks about tokens: a client as such, or a caller that may be bound to one issuer. */
+/** A client that asks about tokens, or a caller that may be confined to one issuer. */
 export type Asker = Client & Partial<Pick<Caller, 'onlyIssuer' | 'signedAs'>>;
 
 /** May it reach what belongs to this issuer? */
@@ -76,19 +76,19 @@ export function reaches({ onlyIssuer = null }: Asker, issuer: string): boolean {
   return onlyIssuer === null || onlyIssuer === issuer;
 }
 
-/** The name under which a token of this issuer may be for it. */
+/** The client id by which this issuer's tokens know the caller. */
 export function nameAt({ clientId, signedAs }: Asker, issuer: string): string {
   return signedAs?.issuer === issuer ? signedAs.clientId : clientId;
 }
 
-/** The issuers it may register and revoke for: its own list, else ours alone. */
+/** The issuers it may register and revoke for: those on its record, else PUBLIC_URL. */
 export function issuersOf({ issuers }: Pick<Client, 'issuers'>, { publicUrl }: Policy): readonly string[] {
   return issuers.length === 0 ? [publicUrl] : issuers;
 }
 
 const callers = new WeakMap<Client, Caller>();
 
-/** The same object for the same client: this is asked for every request. */
+/** Always the same object for a client, as every request asks for it. */
 export function callerOf(client: Client): Caller {
   const known = callers.get(client);
   if (known) return known;

@@ -1,5 +1,5 @@
-// Confirmation of the orders that end most: whoever gives one shows that they saw what it will hit, by the
-// signed code of a preview, or by typing the target's id, so that an incident needs one call only.
+// Confirmation of the largest orders: the caller shows that they saw what it will hit, by the signed code of a
+// preview or by typing the target's id. The id makes one call enough in an incident.
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { Actor } from './audit.ts';
 import type { RevokeOrder } from './revoke-target.ts';

@@ -1,4 +1,4 @@
-// In milliseconds, as are all times inside.
+// Durations in milliseconds, the unit of all times inside the server.
 
 export const hourMs = 3_600_000;
 export const dayMs = 24 * hourMs;

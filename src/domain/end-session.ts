@@ -18,7 +18,7 @@ export type SessionEnded =
     }
   | { readonly status: 'not_found' };
 
-/** `issuers`: whose sessions the caller may end; null means everybody's. */
+/** `issuers`: those whose sessions the caller may end; null: all. */
 export async function endSession(
   store: Store,
   policy: Policy,
@@ -41,7 +41,7 @@ export async function endSession(
       action: 'session_end',
     } as const;
     const { outcome, effects } = decideRevocation(facts, now, policy, order);
-    // The event names whose session it was.
+    // The event names the session's user.
     const events = effects.events?.map((event) => ({
       ...event,
       userId: session.subject,
@@ -59,7 +59,7 @@ export async function endSession(
   });
 }
 
-/** One place in the line for so many: a page of a thousand must not fill the line that revocations wait in. */
+/** Sessions per question: a page of 1000 takes ten places in the queue, not 1000. */
 const devicesPerQuestion = 100;
 
 export interface Device {
@@ -79,7 +79,7 @@ export async function describeDevices(store: Store, sessions: readonly Session[]
   return devices;
 }
 
-/** An id that nobody knows may be a token in the wrong place. */
+/** The unknown id is recorded only if it does not look like a token pasted into the wrong field. */
 function unknownSession(id: string, { origin, reason, reasonText }: Cause): NewEvent {
   const sessionId = plainText(id, id.length) === id ? id : null;
   return eventOf(origin, 'session_end', { sessionId, reason, reasonText, metadata: { not_found: true } });

@@ -10,7 +10,7 @@ import { isSuperseded, verdict } from './verdict.ts';
 export type Explained =
   | { readonly cause: 'unknown' }
   | {
-      /** What decides, for the caller that was asked about. */
+      /** The reason that decides, for the client that was asked about. */
       readonly cause:
         | 'alive'
         | 'revoked'
@@ -28,7 +28,7 @@ export type Explained =
       readonly first: LoggedRevocation | null;
     };
 
-/** `callerId`: the client that was told the token is inactive; null leaves out who asks. */
+/** `callerId`: the client that was told the token is inactive; null: no particular client. */
 export function explainToken(
   store: Store,
   presented: Presented,
@@ -49,7 +49,8 @@ export function explainToken(
     const bears = (row: LoggedRevocation, { kind, issuer, id }: Target) =>
       row.target.kind === kind &&
       (row.target.issuer === issuer || row.target.issuer === everyIssuer) &&
-      // Of a JWT there are two; the ids of others may have been erased.
+      // Only a JWT has two targets of one kind. Ids of other kinds are not compared, as erasure may have replaced
+      // them.
       (kind !== 'token' || row.target.id === id);
     return {
       cause: cause === 'alive' && isHidden ? 'not_for_this_caller' : cause,
@@ -65,7 +66,7 @@ export function explainToken(
   });
 }
 
-/** Does /introspect hear it at all? */
+/** May this client use /introspect at all? */
 function mayIntrospect(client: Client): boolean {
   return client.disabledAt === null && (holds(client, 'introspect') || holds(client, 'introspect:any'));
 }

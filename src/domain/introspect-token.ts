@@ -1,5 +1,5 @@
-// Introspection (RFC 7662): is this token active, and may this caller know? Whoever may not know gets the
-// same answer as for a token that does not exist.
+// Introspection (RFC 7662): is this token active, and may this caller know? A caller that may not know gets the same
+// answer as for a token that does not exist.
 import type { Claims } from './claims.ts';
 import { type Asker, holds, nameAt, reaches } from './clients.ts';
 import { findKnownToken, type KnownToken, type Presented } from './known-token.ts';
@@ -21,7 +21,9 @@ export function introspectToken(store: Store, caller: Asker, presented: Presente
   return store.ask((facts, now) => judge(facts, now, caller, presented), 'bulk');
 }
 
-/** Many at one instant, in one question, answered in their order; null is what could not be a token at all. */
+/**
+ * Many tokens as of one instant, in one question, answered in order; null stands for text that could not be a token.
+ */
 export async function introspectTokens(
   store: Store,
   caller: Asker,
@@ -49,8 +51,8 @@ function judge(facts: Facts, now: number, caller: Asker, presented: Presented): 
 }
 
 /**
- * RFC 7662 §4: an access token shows itself to its audience, a refresh token, which is no access token,
- * never to a resource server.
+ * RFC 7662 §4: an access token is shown to its audience. A refresh token never is, as it is not meant for resource
+ * servers.
  */
 export function maySee(facts: Facts, caller: Asker, token: KnownToken): boolean {
   if (!reaches(caller, token.issuer)) return false;
@@ -60,7 +62,7 @@ export function maySee(facts: Facts, caller: Asker, token: KnownToken): boolean 
   return audienceOf(facts, token).some((one) => one === name || caller.audiences.includes(one));
 }
 
-/** Of a token that names none, the one on its issuer's record. */
+/** The token's audience; if it names none, the default on its issuer's record. */
 function audienceOf(facts: Facts, { audience, issuer }: KnownToken): readonly string[] {
   if (audience.length > 0) return audience;
   const name = facts.issuer(issuer)?.defaultAudience;

@@ -1,5 +1,5 @@
-// Issuers: whose JWTs are trusted, how their keys are found, and what their claims mean. A record holds
-// public keys only; what is trusted by a shared secret is a setting, so that no secret enters the database.
+// Issuers: whose JWTs are trusted, how their keys are found, and what their claims mean. A record holds public keys
+// only; trust by a shared secret is a setting, so that no secret enters the database.
 import type { Permission } from './vocabulary.ts';
 
 /** Where the public keys come from; every address in it was configured by an administrator. */
@@ -26,7 +26,7 @@ export const usualClaimNames: ClaimNames = {
   grant: ['grant_id'],
 };
 
-/** The claim, and the value of it, by which an issuer marks its refresh tokens. */
+/** The claim and its value that mark an issuer's refresh tokens. */
 interface RefreshMarker {
   readonly claim: string;
   readonly value: string;
@@ -82,7 +82,7 @@ export interface Issuer extends Reading {
   readonly keysStaleBefore: number;
 }
 
-/** Signatures by private keys: whoever can check them cannot make them. */
+/** Signatures by private keys: the public keys that check them cannot make them. */
 export const asymmetricAlgorithms = [
   'RS256',
   'RS384',
@@ -99,7 +99,10 @@ export const asymmetricAlgorithms = [
 
 export const usualTypes: readonly string[] = ['at+jwt', 'jwt'];
 
-/** A `typ` says that the JWT is something else: never an access or refresh token, whoever lists it. */
+/**
+ * A JWT with one of these `typ` values is something else, never an access or refresh token, even if a record lists
+ * it.
+ */
 export const foreignTypes: ReadonlySet<string> = new Set([
   'logout+jwt',
   'secevent+jwt',

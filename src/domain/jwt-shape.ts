@@ -12,7 +12,7 @@ export interface UntrustedJwt {
 
 const compactForm = /^(e[A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Deeper JSON is nobody's token, and would be dear to copy. */
+/** No real token has deeper JSON, which would be costly to copy. */
 const depthMax = 16;
 
 /** Is it written as JWTs in compact, signed form are? */
@@ -20,7 +20,7 @@ export function isCompact(presentedToken: string): boolean {
   return compactForm.test(presentedToken);
 }
 
-/** Undefined for all that is no JWT in compact, signed form. */
+/** Undefined if it is no JWT in compact, signed form. */
 export function parseJwt(presentedToken: string): UntrustedJwt | undefined {
   const parts = compactForm.exec(presentedToken);
   if (!parts) return undefined;
@@ -31,7 +31,7 @@ export function parseJwt(presentedToken: string): UntrustedJwt | undefined {
   return { header: headerJson, payload: payloadJson, signingInputDigest };
 }
 
-/** The `typ` of a header, '' where it has none; undefined for what is no media type. */
+/** The `typ` of a header, '' if it has none; undefined if it is no media type. */
 export function typeOf({ typ = '' }: UntrustedJwt['header']): string | undefined {
   return typeof typ === 'string' ? plainType(typ) : undefined;
 }
@@ -54,13 +54,13 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Are there at most so many objects and arrays inside each other? */
+/** Are objects and arrays nested at most `depth` deep? */
 export function isShallow(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return true;
   return depth > 0 && Object.values(value).every((member) => isShallow(member, depth - 1));
 }
 
-/** Does JSON that is written of it say the numbers that were read: none beyond what a double holds exactly? */
+/** Would the value, written as JSON again, show the same numbers? Not if one is beyond what a double holds exactly. */
 export function hasExactNumbers(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
   return typeof value !== 'object' || value === null || Object.values(value).every(hasExactNumbers);

@@ -1,5 +1,5 @@
-// What a presented token is: registered with us, a JWT whose signature we verified, both, or nobody's. The
-// one place where these sources meet; introspection, revocation and logout ask nothing else.
+// What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
+// where these sources meet; introspection, revocation and logout all use it.
 import { beforeAllTime, type Claims, type Digest, type RegisteredToken } from './claims.ts';
 import { laterEnd, openEnd } from './cutoffs.ts';
 import { dayMs } from './durations.ts';
@@ -17,14 +17,14 @@ export type Verification =
 export interface Verified {
   readonly kind: 'verified';
   readonly claims: Claims;
-  /** What it is where nobody registered it. */
+  /** The token, if nobody registered it. */
   readonly token: KnownToken;
-  /** Milliseconds; the token was issued at this instant or later, as far as it lets us know. */
+  /** Milliseconds; the earliest instant at which the token can have been issued. */
   readonly issuedFrom: number;
   readonly defaults: Defaults;
 }
 
-/** Of a kind of JWTs. */
+/** What holds for all JWTs of an issuer, or of the shared secret. */
 export interface Defaults {
   /** Stand in where neither the token nor its registration names one. */
   readonly defaultClient: string | null;
@@ -33,9 +33,9 @@ export interface Defaults {
   readonly isHomeMade: boolean;
 }
 
-/** A token as it was presented; its text is left behind. */
+/** A token as it was presented, without its text. */
 export interface Presented {
-  /** Of the whole string. */
+  /** Digest of the whole string. */
   readonly digest: Digest;
   /** Names the token: for a JWT the digest of its signing input. */
   readonly tokenDigest: Digest;
@@ -44,26 +44,26 @@ export interface Presented {
 
 export interface Sureness {
   /**
-   * Whoever is told that a token is unknown takes it for dead. Then its key is unknown only if it is in no set that was
-   * fetched since; where a token is merely looked at, a set of a moment ago will do.
+   * For calls where 'unknown' will be treated as 'dead': a missing key counts as unknown only if the set was fetched
+   * after the call began. Otherwise a set from the last 30 seconds will do.
    */
   readonly mustBeSure?: boolean;
-  /** It may well be of an issuer that nobody trusts: that is no sign of a misconfiguration. */
+  /** The token may well be of an issuer that nobody trusts, which is then no sign of a misconfiguration. */
   readonly mayBeForeign?: boolean;
 }
 
-/** The port to whatever verifies signatures. */
+/** The port to the verifier of signatures. */
 export interface TokenVerifier {
-  /** What `present` would resolve to, where that is known without waiting: of most tokens. */
+  /** What `present` would resolve to, if that is known without waiting, as for most tokens. */
   recall(presentedToken: string): Presented | undefined;
   /**
-   * Null for what could not be a token at all. Rejects with `KeysUnavailable` when an issuer's keys cannot
-   * be had: then nothing may be said of the token.
+   * Null for text that could not be a token. Rejects with `KeysUnavailable` when an issuer's keys cannot be fetched:
+   * then nothing may be said of the token.
    */
   present(presentedToken: string, sureness?: Sureness): Promise<Presented | null>;
 }
 
-/** An issuer's keys cannot be had: 503, and nothing was said. */
+/** An issuer's keys cannot be fetched: the answer is 503, and says nothing of the token. */
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
   readonly retryAfterSeconds: number;
@@ -78,13 +78,13 @@ export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
   readonly registrar: string | null;
   readonly isHomeMade?: boolean;
-  /** What its issuer signed; absent for what is known by its registration alone. */
+  /** What its issuer signed; absent if only its registration is known. */
   readonly signed?: Claims;
-  /** Of a JWT: when its registration ends, which may be later than as signed. */
+  /** For a JWT: when its registration ends, which may be later than its signature says. */
   readonly registeredUntil?: number | null;
 }
 
-/** The first instant at which a token could have been issued: one without `iat` lives at most that long. */
+/** The earliest instant at which a token can have been issued: without `iat`, one longest lifetime before its end. */
 export function issuedFrom(
   { issuedAt, expiresAt }: Pick<Claims, 'issuedAt' | 'expiresAt'>,
   lifetimeDaysMax: number,
@@ -102,7 +102,7 @@ export function verifiedAs(claims: Claims, defaults: Defaults, lifetimeDaysMax: 
   };
 }
 
-/** When a JWT ends by its signature; an `openEnd` where our limit ends it. */
+/** When a JWT ends by its signature; an `openEnd` if TOKEN_LIFETIME_DAYS_MAX ends it. */
 export function endOfSigned(
   { issuedAt, expiresAt }: Pick<Claims, 'issuedAt' | 'expiresAt'>,
   lifetimeDaysMax: number,
@@ -112,8 +112,9 @@ export function endOfSigned(
 }
 
 /**
- * When a row against this token can go: by its signature, if it has one, since a registration may say less; where that
- * says more, not before it ends, as signatures may count no more by then, or the clock of whoever purges be ahead.
+ * When a revocation of this token may be purged. For a JWT: at the end its signature gives, as a registration may say
+ * an earlier one. If the registration ends later, then at that end: by then the signature may not count, or the
+ * purging process's clock may be ahead.
  */
 export function endOf({ signed, expiresAt, registeredUntil }: KnownToken, lifetimeDaysMax: number): number {
   return signed
@@ -122,8 +123,8 @@ export function endOf({ signed, expiresAt, registeredUntil }: KnownToken, lifeti
 }
 
 /**
- * A token that is older than what was purged could be one that was revoked: it is not known any more, neither as a JWT
- * that nobody registered nor where a registration is remembered whose row has gone, too.
+ * Undefined also for a token older than the purge horizon: the row that revoked it may be gone. This holds for
+ * unregistered JWTs and for registrations that memory still has although their row was purged.
  */
 export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
   const { verification } = presented;
@@ -139,8 +140,8 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
 }
 
 /**
- * What is to be ended. A JWT whose registration contradicts its signature is active for nobody, but only as long as that
- * registration is kept: as what it was signed it is ended all the same.
+ * The token to be ended. A JWT whose registration contradicts its signature is inactive, but only as long as the
+ * registration is kept; so it is ended as what its issuer signed.
  */
 export function findEndable(facts: Facts, presented: Presented): KnownToken | undefined {
   const known = findKnownToken(facts, presented);
@@ -150,7 +151,7 @@ export function findEndable(facts: Facts, presented: Presented): KnownToken | un
   return facts.isForgotten(issuedFrom, claims.expiresAt) ? undefined : token;
 }
 
-/** What a registered token is when it is presented, and verified so. */
+/** A registered token as its verification shows it; undefined if that contradicts the registration. */
 export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
   switch (verification.kind) {
     case 'opaque':
@@ -168,16 +169,16 @@ export function knownAs(registered: RegisteredToken, verification: Verification)
 }
 
 /**
- * The same token where it is decided on: of a JWT that nobody had registered when it was looked at, somebody may have
- * said since which grant and session it belongs to.
+ * The same token at the time of the decision: a JWT that was not registered when it was looked up may have been
+ * since, with its grant and session.
  */
 export function findAgain(facts: Facts, presented: Presented, known: KnownToken): KnownToken {
   return known.registrar === null ? (findEndable(facts, presented) ?? known) : known;
 }
 
 /**
- * What was registered of a presented token. A JWT whose signature holds is what the signature covers, however the
- * signature is written: it must not lose its registration by that.
+ * The registration of a presented token. A verified JWT is found by what its signature covers: re-encoding the
+ * signature must not hide the registration.
  */
 export function registrationOf(
   facts: Facts,
@@ -191,7 +192,7 @@ export function registrationOf(
   return jwt ?? token;
 }
 
-/** The defaults of the issuer's record stand in where neither signature nor registration names one. */
+/** Uses the defaults of the issuer's record where neither signature nor registration names one. */
 function complete(
   claims: Claims,
   registered: RegisteredToken | null,
@@ -229,7 +230,7 @@ function isOneOf(registered: string | null, signed: string): boolean {
   return registered === null || registered === signed;
 }
 
-/** The registration adds what the JWT lacks; of two times the one that kills sooner counts, and is shown. */
+/** The registration adds what the JWT lacks. Of two times, the one that ends the token sooner counts and is shown. */
 function join(registered: RegisteredToken, signed: Claims): Claims {
   const expiresAt = Math.min(signed.expiresAt, registered.expiresAt);
   const nbfs = [registered.members.nbf, signed.members.nbf].filter((nbf) => typeof nbf === 'number');

@@ -1,5 +1,5 @@
-// Logging out: whoever holds a token of a user ends its session, the user's other sessions, or all of them.
-// Idempotent, and never an error for a dead token. A user id that no token proves logs nobody out.
+// Logging out: a token of a user lets its holder end its session, the user's other sessions, or all of them.
+// Idempotent, and never an error for a dead token. A user id without proof logs nobody out.
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import {
   type Cause,
@@ -37,10 +37,10 @@ export type LoggedOut =
   | { readonly status: 'already_logged_out'; readonly reason: InactiveReason };
 
 export interface LogoutRequest {
-  /** The refresh token acts, the bearer when that is unknown. */
+  /** It acts; if it is unknown, the bearer token does. */
   readonly refresh: Presented | null;
   readonly bearer: Presented | null;
-  /** Null: what is usual for the token. */
+  /** Null: the usual scope for the token. */
   readonly scope: LogoutScope | null;
   /** The user id sent beside the token, unproven. */
   readonly claimedUserId: string | null;
@@ -77,7 +77,7 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
   const mismatch =
     (other !== undefined && !sameUser) ||
     (request.claimedUserId !== null && request.claimedUserId !== acting.subject);
-  // One token, shown a thousand times, is no better than garbage.
+  // `unvouched`: anybody can repeat one token a thousand times.
   return store.write((facts, now) => decide(facts, now, policy, request, proofs, mismatch), 'unvouched');
 }
 
@@ -89,7 +89,7 @@ export interface LogoutUserRequest {
   readonly origin: Origin;
 }
 
-/** Logs a user of ours out everywhere, on the word of a caller who may revoke anything. */
+/** Logs a user of PUBLIC_URL out everywhere, at the request of a caller that may revoke anything. */
 export async function logOutUser(
   store: Store,
   policy: Policy,
@@ -140,7 +140,7 @@ function decide(
     return { claims, standing, units: unitsLeft(claims, standing, unitsOf(claims)) };
   });
   const living = presented.filter(({ claims, standing }) => isRevocable(claims, standing, now));
-  // One that is alive acts, if any is.
+  // A living token acts, if there is one.
   const proofs = [...living, ...presented.filter((proof) => !living.includes(proof))];
   const { claims: acting, standing } = proofs[0] as Proof;
   const origin: Origin = { ...request.origin, actor: { kind: 'user', id: acting.subject } };

@@ -15,12 +15,12 @@ const notSaid = { keys: null, certificateName: null, introspectionAlgorithm: 'RS
 export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets' | keyof typeof notSaid> &
   Partial<Pick<Client, keyof typeof notSaid>>;
 
-/** Clients of the other methods prove themselves with something that is theirs alone. */
+/** Does the client's method use a secret of ours? Other methods rely on keys or certificates of the client. */
 function hasSecretOf(client: Pick<Client, 'authMethod'>): boolean {
   return client.authMethod === 'client_secret_basic' || client.authMethod === 'client_secret_post';
 }
 
-/** A client that may do nothing but revoke its own tokens, with `fields` over it. */
+/** A client that may do nothing but revoke its own tokens, overridden by `fields`. */
 export function plainClient(fields: Partial<NewClient> & Pick<NewClient, 'clientId'>): NewClient {
   return {
     clientName: null,

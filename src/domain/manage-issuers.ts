@@ -81,7 +81,7 @@ export async function markKeysStale(store: Store, origin: Origin, name: string):
   });
 }
 
-/** So that a key can be revoked by its `kid`, also after it left the set. Keys that are known change nothing. */
+/** Lets a key be revoked by its `kid`, even after it left the set. Known keys change nothing. */
 export async function rememberKeys(store: Store, origin: Origin, keys: readonly IssuerKey[]): Promise<void> {
   if (keys.length === 0) return;
   await store.write((facts): Decision<void> => {
@@ -102,7 +102,7 @@ function keySeen(origin: Origin, key: IssuerKey): NewEvent {
   return eventOf(origin, 'issuer_key_seen', { metadata: { ...key } });
 }
 
-/** What an auditor wants to know of a new issuer. */
+/** What the audit event shows of a new issuer. */
 function summaryOf(issuer: Issuer): Record<string, unknown> {
   const { issuer: name, keySource, algorithms, audiences, scopePermissions, reach } = issuer;
   return {

@@ -5,7 +5,7 @@ import { dayMs } from './durations.ts';
 import type { Decision, Facts } from './store.ts';
 
 export interface OnceKey {
-  /** Of the caller and its key: callers do not share keys. */
+  /** Digest of the caller and its key, as callers do not share keys. */
   readonly keyDigest: Digest;
   readonly requestDigest: Digest;
 }
@@ -27,7 +27,7 @@ export function once<T>(
       return { outcome: isSame ? (earlier.outcome as T) : { status: 'key_reused' }, effects: {} };
     }
     const { outcome, effects } = decide(facts, now);
-    // What was refused may be in order when it comes again.
+    // A refused order may be acceptable when it is repeated.
     if (Object.keys(effects).length === 0) return { outcome, effects };
     return { outcome, effects: { ...effects, remember: { ...key, expiresAt: now + keptMs } } };
   };

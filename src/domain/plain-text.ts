@@ -1,5 +1,5 @@
-// What strangers write freely (reasons, user agents) before it may enter the audit trail or an answer:
-// no control characters, nothing shaped like a token, a bounded length.
+// Makes free text from strangers (reasons, user agents) fit for the audit trail and for answers: no control
+// characters, nothing shaped like a token, a bounded length.
 
 const controlCharacters = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]+/gu;
 const tokenShaped = /[A-Za-z0-9_-]{16,}/g;
@@ -10,8 +10,8 @@ function looksRandom(run: string): boolean {
 }
 
 /**
- * Makes free text safe to keep. `presented` are the secrets of the request at hand: they are removed
- * whatever they look like. Returns null when nothing is left.
+ * Makes free text safe to keep. `presented`: secrets of the current request, which are removed whatever they look
+ * like. Returns null when nothing is left.
  */
 export function plainText(text: string, lengthMax: number, presented: readonly string[] = []): string | null {
   let plain = text;

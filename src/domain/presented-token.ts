@@ -1,11 +1,11 @@
-// A token as somebody presents it. What could not be a token is one that nobody knows; it is no error.
+// A token as somebody presents it. Text that could not be a token is treated as an unknown token, not as an error.
 
 export const tokenBytesMax = 16_384;
 
 /** RFC 6749 appendix A.12: printable ASCII. */
 const tokenSyntax = /^[\x20-\x7e]+$/;
 
-/** False for what is too long or of characters that no token has. */
+/** False for text that is too long or has characters that no token has. */
 export function couldBeToken(text: string): boolean {
   return text.length <= tokenBytesMax && tokenSyntax.test(text);
 }

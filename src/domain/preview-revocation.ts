@@ -1,5 +1,5 @@
-// What would a revocation end? Counted among registered tokens, by the same rules as verdicts, page by page
-// so that nobody waits for it. It changes nothing, and it knows nothing of tokens that were never registered.
+// What would a revocation end? Counted among registered tokens, by the same rules as verdicts, page by page so that
+// no request waits for it. It changes nothing, and does not count tokens that were never registered.
 import type { RegisteredToken } from './claims.ts';
 import { covers, keysOf, type Revocation } from './cutoffs.ts';
 import { hourMs } from './durations.ts';
@@ -13,11 +13,11 @@ export interface Preview {
   readonly tokens: number;
   /** The revocation would be final. */
   readonly final: boolean;
-  /** False when there was more to look at than a preview may: the counts are then the least that would end. */
+  /** False if there are more tokens than a preview may look at: the counts are then lower bounds. */
   readonly complete: boolean;
   readonly byClient: ReadonlyMap<string, number>;
   readonly byAudience: ReadonlyMap<string, number>;
-  /** By how long ago the token's session was last active, or the token registered. */
+  /** Counted by the age of the session's last activity or, without one, of the registration. */
   readonly byLastActivity: Readonly<Record<ActivityAge, number>>;
 }
 

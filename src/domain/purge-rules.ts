@@ -1,4 +1,4 @@
-// What is deleted when: one line per table. Nothing here may change a verdict; what has no rule says why.
+// What is deleted when, one line per table. Nothing here may change a verdict. These tables have no rule:
 //   clients, issuers, issuer_keys, signers are named by audit events and revocations, and few
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
 //   heads, upkeep hold a handful of numbers; append_only_passes what a transaction under way may do
@@ -6,19 +6,19 @@
 import { dayMs, hourMs } from './durations.ts';
 import type { DueRows, EndedSessions } from './upkeep-store.ts';
 
-/** Registrations are kept so long after they expire, those of JWTs after those would end as signed. */
+/** How long registrations are kept after they expire; those of JWTs, after the end that their signature gives. */
 export const tokensKeptMs = hourMs;
 const endedSessionsKeptMs = 7 * dayMs;
 
 interface PurgeRule {
-  /** What is counted; where it is not the table. */
+  /** The name of the count, if it is not the table's. */
   readonly name?: string;
   readonly table: string;
   readonly key: string;
   /** A time in milliseconds; the row is due `keptMs` after it. */
   readonly column: string;
   readonly keptMs: number;
-  /** Some rows stay as long as a token may live, also when that was raised since: see `DueRows.bearersFrom`. */
+  /** Some rows stay as long as any token may live, by the largest limit ever set: see `DueRows.bearersFrom`. */
   readonly outlivesTokens?: true;
 }
 
@@ -40,7 +40,7 @@ export function dueRows(rule: PurgeRule, now: number, lifetimeDaysMax: number): 
   return { ...due, bearersFrom: now - lifetimeDaysMax * dayMs - hourMs };
 }
 
-/** A session is due once for having ended: not when it is due for having expired as well. */
+/** Sessions that are due because they were ended, without those already due because they expired. */
 export function endedSessions(now: number): EndedSessions {
   return { before: now - endedSessionsKeptMs, unexpiredSince: now - hourMs };
 }

@@ -1,5 +1,5 @@
-// Purging: deletes what can no longer change a verdict, and audit events that are older than the operator
-// wants them and sealed. By one process, in small batches, and never without an event.
+// Purging: deletes rows that can no longer change a verdict, and sealed audit events older than the retention. One
+// process at a time does it, in small batches, and never without an event.
 import { eventOf, type Origin } from './audit.ts';
 import { dayMs } from './durations.ts';
 import type { Policy } from './policy.ts';
@@ -7,7 +7,7 @@ import { dueRows, endedSessions, purgeRules, tokensKeptMs } from './purge-rules.
 import { nowOf, recordEvents, type Store } from './store.ts';
 import type { Purged } from './upkeep-store.ts';
 
-/** Small enough that a request which waits for the writer behind a batch does not notice. */
+/** Small enough for a request that waits for the writer behind a batch not to notice. */
 const batchRows = 200;
 
 export interface PurgePolicy extends Pick<Policy, 'lifetimeDaysMax'> {
@@ -24,7 +24,7 @@ export interface PurgeOptions {
   readonly onPurged?: (table: string, rows: number) => void;
   /** Ends the run between two steps; the rest is left to the next. */
   readonly signal?: AbortSignal;
-  /** Comes between two steps, of which the first took so many milliseconds: others wait for the writer, too. */
+  /** Called between two steps, with the time that the first took: others wait for the writer, too. */
   readonly rest?: (stepMs: number) => Promise<unknown>;
 }
 
@@ -39,14 +39,14 @@ interface Plan {
   readonly tasks: readonly Task[];
   /** The last event of the ranges that are sealed and older than the retention; 0 when there is none. */
   readonly through: number;
-  /** Revocations of single tokens go that ended until then; milliseconds. */
+  /** Revocations of single tokens that ended by this instant are deleted; milliseconds. */
   readonly endsUntil: number;
 }
 
 /**
- * Tokens live as long as the setting allowed when they were issued: of all that were ever in force the
- * longest counts. And names stay ended where a shared secret signs JWTs. Every process that serves or purges says
- * what it is set to.
+ * Called by every process that serves or purges. Purging uses the largest TOKEN_LIFETIME_DAYS_MAX ever in force, as
+ * tokens keep the life allowed at issue; and keeps ended grants and sessions for issuers whose JWTs a shared secret
+ * signs.
  */
 export async function rememberSettings(
   store: Store,
@@ -63,9 +63,8 @@ export async function countPurgeable(store: Store, policy: PurgePolicy): Promise
 }
 
 /**
- * Resolves to what was deleted; undefined when another process is purging. That rows go is written before
- * they do: no run is without its event however it ends, and the verifier takes no gap for a purge that no
- * event accounts for.
+ * Resolves to what was deleted; undefined when another process is purging. An event is written before any row is
+ * deleted: no run is without one however it ends, and the verifier accepts a gap only if an event accounts for it.
  */
 export function purge(
   store: Store,
@@ -130,7 +129,7 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
     count: () => upkeep.countEventsThrough(through),
     step: () => upkeep.purgeEventsThrough(through, batchRows),
   };
-  // Ended sessions are found by the revocations that ended them, which may go in the same run.
+  // Ended sessions first: they are found by the revocations that ended them, which the same run may delete.
   return { tasks: [endedTask, ...byRule, events], through, endsUntil: now - tokensKeptMs };
 }
 

@@ -3,8 +3,8 @@
 import { type Reason, reasons } from './vocabulary.ts';
 
 /**
- * Who may give a reason: `anyone` who may revoke at all (/revoke and /logout included), `operators` at /v1
- * and on the command line, or only the `server` itself, whose rules read meaning in it.
+ * Who may give a reason: `anyone` who may revoke at all (/revoke and /logout included), `operators` at /v1 and on the
+ * command line, or only the `server` itself, whose rules depend on it.
  */
 type ReasonGiver = 'anyone' | 'operators' | 'server';
 

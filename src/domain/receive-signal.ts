@@ -1,5 +1,5 @@
-// Signals of other systems (inboxes): whatever its standard, a message becomes revocations under the
-// names it gives. It counts once, and it ends nothing that was issued after the event it tells of.
+// Signals from other systems (inboxes): a message of any standard becomes revocations under the names it gives. It
+// counts once, and ends nothing that was issued after the event it reports.
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import { digestOf, isId } from './claims.ts';
 import type { Cause, Restriction } from './cutoffs.ts';
@@ -13,28 +13,28 @@ import { everyIssuer, type Target } from './targets.ts';
 export interface Signal {
   readonly kind: InboxKind;
   readonly issuer: Issuer;
-  /** Of the key that signed the message. */
+  /** The key that signed the message. */
   readonly keyThumbprint: string;
-  /** Milliseconds; when it happened, as the message says. */
+  /** Milliseconds; when the event happened, as the message says. */
   readonly happenedAt: number;
   readonly jti: string;
-  /** Empty: the message is only taken note of (a verification event). */
+  /** Empty: the message ends nothing (a verification event). */
   readonly targets: readonly Target[];
   readonly only: Restriction;
   readonly origin: Origin;
 }
 
 /**
- * `repeated`: the message was received before; `key_revoked`: whoever signed it may be a thief. Nothing was done then,
- * and nothing written.
+ * `repeated`: the message was received before; `key_revoked`: its key was revoked, so a thief may have signed it. In
+ * both cases nothing is done or written.
  */
 export type SignalReceived = { readonly status: 'done' | 'repeated' | 'key_revoked' };
 
 const rememberedMs = 7 * dayMs;
 
-/** Does what a message says, once for its issuer, `jti` and targets within seven days. Rejects with `StoreUnavailable`. */
+/** Acts on a message, once per issuer, `jti` and targets within seven days. Rejects with `StoreUnavailable`. */
 export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
-  // One bearer of a global token revocation may name several users, each in a body of its own.
+  // One bearer token of a global token revocation may name several users, each in a request body of its own.
   const names = JSON.stringify(signal.targets);
   const digest = digestOf(`inbox\0${signal.issuer.issuer}\0${signal.jti}\0${names}`);
   const cause: Cause = { reason: 'identity_provider', reasonText: null, origin: signal.origin };
@@ -48,7 +48,7 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
     if (ends.some((row) => row !== undefined)) return { outcome: { status: 'key_revoked' }, effects: {} };
     if (isUsed) return { outcome: { status: 'repeated' }, effects: {} };
     const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
-    // The message may say any number, and with fractions.
+    // The message may give any number, fractions included.
     const cutoff = Math.min(now, Math.max(0, Math.ceil(signal.happenedAt)));
     const done = signal.targets.map((target): Effects => {
       const order: RevokeOrder = {
@@ -88,7 +88,7 @@ export type SubjectNamed =
   | { readonly status: 'named'; readonly targets: readonly Target[] }
   | { readonly status: 'not_governed' | 'not_mapped' | 'malformed' };
 
-/** Whom of our users a message of this inbox names. */
+/** The users whom a message of this inbox names. */
 export function nameSubject({ governs, subjectFormats }: Inbox, id: SubjectIdentifier): SubjectNamed {
   const inEach = (value: unknown, kind: Target['kind'] = 'subject'): SubjectNamed =>
     isId(value)
@@ -115,7 +115,7 @@ export function refusedSignal(origin: Origin, kind: InboxKind, why: string): New
   return eventOf(origin, 'inbox_refused', { metadata: { inbox: kind, why } });
 }
 
-/** A message that is in order and ends nothing. */
+/** The event for a valid message that ends nothing. */
 export function ignoredSignal(
   { origin, kind, issuer }: Signal,
   why: 'nothing_to_end' | 'repeated',

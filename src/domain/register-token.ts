@@ -1,5 +1,5 @@
-// Registration: an issuer tells us of a token it is about to hand out, and of the refresh token that the
-// new one replaces (rotation, RFC 9700 §4.14.2). An issuer hands a token out only after this said yes.
+// Registration: an issuer tells us of a token it is about to hand out, and of the refresh token that the new one
+// replaces (rotation, RFC 9700 §4.14.2). An issuer hands a token out only after this succeeded.
 import { isDeepStrictEqual } from 'node:util';
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
 import {
@@ -46,16 +46,16 @@ export interface Registration {
   readonly iat: number;
   readonly exp: number;
   readonly nbf: number | null;
-  /** Of a JWT given as it is; by its digest alone any token is opaque. */
+  /** For a JWT given in full; a token given by its digest alone counts as opaque. */
   readonly verification: Verification;
-  /** When the JWT itself would end, as `signedEndOf` has it; null for what is no JWT or given by digest. */
+  /** When the JWT would end by its signature, as `signedEndOf` computes it; null for other tokens and for digests. */
   readonly signedEnd: number | null;
   readonly audience: readonly string[];
   readonly members: Readonly<Record<string, unknown>>;
   readonly replacesDigest: Digest | null;
-  /** Of a JWT given as it is, the digest of its signing input. */
+  /** Digest of the signing input, if the replaced token is a JWT given in full. */
   readonly replacesTokenDigest: Digest | null;
-  /** Facts of the login, for the session when this token is the first of it. */
+  /** Where the login came from: kept for the session if this token is its first. */
   readonly userAgent: string | null;
   readonly ip: string | null;
 }
@@ -72,7 +72,7 @@ export type Registered =
   | {
       readonly status: 'registered' | 'already_registered';
       readonly token: RegisteredToken;
-      /** As introspection would have it now. */
+      /** As introspection would answer now. */
       readonly active: boolean;
     }
   | { readonly status: 'conflict'; readonly code: RegistrationConflict }
@@ -85,8 +85,8 @@ interface Refused {
 }
 
 /**
- * Decides on one registration and makes it durable. What is in conflict or refused leaves an event
- * `registration_refused`. Rejects with `StoreUnavailable`.
+ * Decides on one registration and makes it durable. A conflict or refusal leaves an event `registration_refused`.
+ * Rejects with `StoreUnavailable`.
  */
 export async function registerToken(
   store: Store,
@@ -138,7 +138,7 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
 
 interface Found {
   readonly existing: RegisteredToken | undefined;
-  /** The same JWT by another string. */
+  /** The same JWT, registered by another string. */
   readonly sameJwt: RegisteredToken | undefined;
   readonly replaced: RegisteredToken | undefined;
 }
@@ -149,7 +149,7 @@ function find(facts: Facts, registration: Registration): Found {
     () => facts.token(digest),
     () => (isJwt(registration) ? facts.jwt(tokenDigest) : undefined),
     () => findReplaced(facts, registration),
-    // Looked at later, by nearly all: asked for now, they are loaded together with the tokens.
+    // Almost every registration needs the rest later: asked for now, it is loaded together with the tokens.
     () => (grantId === null ? undefined : facts.grant(grantId)),
     () => (sessionId === null ? undefined : facts.session(sessionId)),
   );
@@ -178,7 +178,7 @@ function refused(
   return { outcome: objection, effects: { events: [event] } };
 }
 
-/** The names that it gives belong to others, or do not go with what it replaces. */
+/** Refuses names that belong to others or contradict the replaced token. */
 function refuseNames(
   facts: Facts,
   { replacesDigest }: Registration,
@@ -240,23 +240,28 @@ function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation 
   return finalForToken(tokenTarget(replaced), cause, endOfRegistered(replaced));
 }
 
-/** Of a JWT its signature has a say, too: what contradicts it, or what nobody signed, is active for nobody. */
+/**
+ * For a JWT the signature counts, too: if it contradicts the registration or does not hold, the token is not active.
+ */
 function isActive(facts: Facts, now: number, token: RegisteredToken, verification: Verification): boolean {
   const known = knownAs(token, verification);
   return known !== undefined && verdict(known, facts.standing(known), now).active;
 }
 
-/** The same registration again is no conflict: issuers retry, and then want the same answer. */
+/** The same registration again is no conflict: issuers retry, and expect the same answer. */
 function again(existing: RegisteredToken, active: boolean): Decision<Registered> {
   return { outcome: { status: 'already_registered', token: existing, active }, effects: {} };
 }
 
-/** A JWT that is known, by another string: that is known from now on, too, and nothing is done a second time. */
+/**
+ * The same JWT with its signature encoded differently: stores this string as a further name. No session, revocation
+ * or event is written.
+ */
 function respelt(token: RegisteredToken, active: boolean): Decision<Registered> {
   return { outcome: { status: 'already_registered', token, active }, effects: { tokens: [token] } };
 }
 
-/** Of one JWT also by another string, whose signature is written otherwise. */
+/** Is it the same registration? For a JWT also by another string, with the signature encoded differently. */
 function isSaidAgain(existing: RegisteredToken, token: RegisteredToken): boolean {
   return isDeepStrictEqual(wordsOf(existing), wordsOf(token));
 }
@@ -285,8 +290,8 @@ function findReplaced(
 }
 
 /**
- * A client whose answer got lost asks again. Within the grace interval after the rotation that is no reuse,
- * and the token gets a second successor, provided that nothing else stands against it.
+ * A client that missed the answer asks again. Within the grace interval after the rotation that is no reuse: the
+ * token gets a second successor, if nothing else stands against it.
  */
 function mayRetry(replaced: RegisteredToken, standing: Standing, policy: Policy, now: number): boolean {
   if (policy.refreshGraceMs === 0) return false;
@@ -348,8 +353,8 @@ function refuseTimes(registration: Registration, policy: Policy, now: number): R
 }
 
 /**
- * What a verdict would not vouch for as a JWT is not registered: it could be dead, its registration and its revocation
- * purged together. What has expired may still be imported.
+ * Refuses a token that a verdict would not accept as a JWT: its revocation may have been purged together with an
+ * earlier registration. An expired token may still be imported.
  */
 function refuseForgotten(facts: Facts, token: RegisteredToken, now: number): Refused | undefined {
   if (token.expiresAt <= now || !facts.isForgotten(token.issuedAt, token.expiresAt)) return undefined;
@@ -358,9 +363,9 @@ function refuseForgotten(facts: Facts, token: RegisteredToken, now: number): Ref
 }
 
 /**
- * A refresh token that names no grant is its own grant, and its successors inherit grant, session and
- * user from it. A token counts as issued when it was registered if its `iat` is later than that, so that
- * a clock that runs ahead outlives no cutoff.
+ * A refresh token that names no grant is its own grant, and its successors inherit grant, session and user from it. A
+ * token whose `iat` is later than its registration counts as issued at registration: a clock that runs ahead must not
+ * let it escape a cutoff.
  */
 function toToken(
   registration: Registration,
@@ -394,8 +399,8 @@ function toToken(
 }
 
 /**
- * A JWT may live longer as signed; of one given by digest nobody knows. Whether its issuer is trusted today says nothing of
- * tomorrow: were its registration forgotten, its signature alone would count.
+ * Keeps the row of a JWT longer if it may be signed to live longer, which is unknown if only its digest was given:
+ * without the row, its signature alone would count. Its issuer need not be trusted yet, as that may change.
  */
 function keptFor(token: RegisteredToken, { signedEnd }: Registration): RegisteredToken {
   const end = signedEnd ?? (isJwt(token) ? openEnd(token.registeredAt) : null);

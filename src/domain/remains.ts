@@ -1,5 +1,5 @@
-// What is still alive of a token: itself, and the registered tokens that share its grant or session.
-// Revocation and logout answer "revoked" only when they ended something.
+// Is anything of a token still alive: itself, or registered tokens that share its grant or session? Revocation and
+// logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
 import { isLimited } from './cutoffs.ts';
 import type { Facts } from './store.ts';
@@ -8,8 +8,8 @@ import { everyIssuer, type Target, targetKey, targetOf } from './targets.ts';
 import { isRevocable, type Standing } from './verdict.ts';
 
 /**
- * Does any of these grants or sessions have a living token? When there are more bearers than storage
- * looks at, the answer is yes: a needless row harms nobody, a missing one would.
+ * Does any of these grants or sessions have a living token? If there are more bearers than storage looks at, the
+ * answer is yes: a needless row does no harm, a missing one would.
  */
 export function hasLivingBearer(facts: Facts, targets: readonly Target[], now: number): boolean {
   return targets.some((target) => {

@@ -26,11 +26,11 @@ export interface RevokeOrder {
   /** More targets of the same kind: the other keys that a kid has named. */
   readonly further: readonly Target[];
   readonly only: Restriction;
-  /** Milliseconds; null means now. Null for what is final. */
+  /** Milliseconds; null: now, or for good. */
   readonly cutoff: number | null;
-  /** When a registered token ends: its row is needed no longer than that. */
+  /** When a registered token ends: its row is kept no longer than that. */
   readonly end: number | null;
-  /** When the JWT would end as signed; its row is needed until then at least. */
+  /** When the JWT would end by its signature: its row is kept until then at least. */
   readonly signedEnd?: number;
   readonly cause: Cause;
   readonly action: AuditAction;
@@ -38,10 +38,10 @@ export interface RevokeOrder {
   readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
-/** What was ordered, as far as the answer repeats it: a repeated order may come to mean something else. */
+/** The parts of an order that its answer repeats, as a repeated order may resolve to something else by then. */
 export type Ordered = Pick<RevokeOrder, 'target' | 'further' | 'only'>;
 
-/** Plain JSON, so that it can be kept for a repeated order. */
+/** Plain JSON, so that it can be kept for a repetition of the order. */
 export type TargetRevoked =
   | {
       /** `already_revoked`: a final revocation of this target was there before. */
@@ -53,14 +53,14 @@ export type TargetRevoked =
       /** The first whole-second `iat` that survives; null when none does. */
       readonly safeIatAfter: number | null;
       readonly ordered: Ordered;
-      /** Of the row that was there before, where one was. */
+      /** That of the earlier row, if there was one. */
       readonly cause: Pick<Cause, 'reason' | 'reasonText'>;
     }
   | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
 
 /**
- * Ends all that bears a name, in one row each. A repeated order with the same idempotency key gets the first outcome.
- * Rejects with `StoreUnavailable`.
+ * Ends everything that bears a target's name, with one row per target. A repeated order with the same idempotency key
+ * gets the first outcome. Rejects with `StoreUnavailable`.
  */
 export async function revokeTarget(
   store: Store,
@@ -155,7 +155,7 @@ function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): Ne
   });
 }
 
-/** Whom and what an order is about, for the audit trail. */
+/** Who and what an order is about, for the audit trail. */
 export function namedBy({ target, only }: Pick<RevokeOrder, 'target' | 'only'>): NamedInEvent {
   const { kind, issuer, id } = target;
   const named = (which: Target['kind']) => (kind === which ? id : null);

@@ -32,8 +32,8 @@ export interface RevokeRequest {
 }
 
 /**
- * Resolves to `token_not_found` or, for another client's token, `foreign` without having written: what
- * strangers can cause at will is recorded by the caller of this operation, within limits.
+ * Writes nothing for `token_not_found` and, for another client's token, `foreign`: strangers can cause these at will,
+ * so the caller of this function records them, within limits.
  */
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
   // A public client has proved nothing (RFC 7009 §5).

@@ -13,7 +13,7 @@ export interface Session {
   readonly ip: string | null;
 }
 
-/** Whose a grant is, as the first token registered under it said. */
+/** The owner of a grant, as the first token registered under it names it. */
 export interface Grant {
   readonly grantId: string;
   readonly issuer: string;

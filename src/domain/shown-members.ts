@@ -1,5 +1,5 @@
-// The members of a token that have a syntax of their own and that introspection shows as they were registered
-// or signed: nobody is told what is not well-formed.
+// Members of a token that have a syntax of their own and that introspection shows as registered or signed: only
+// well-formed ones are shown.
 import { isObject } from './jwt-shape.ts';
 
 /** Scope tokens, one space between them (RFC 6749 §3.3). */
@@ -8,12 +8,12 @@ export function isScope(value: unknown): value is string {
   return typeof value === 'string' && syntax.test(value);
 }
 
-/** It names a key, in one way or another (RFC 7800 §3.1). */
+/** Does it identify a key, in one way or another (RFC 7800 §3.1)? */
 export function isConfirmation(value: unknown): value is Record<string, unknown> {
   return isObject(value) && Object.keys(value).length > 0;
 }
 
-/** Each says of what type it is (RFC 9396 §2). */
+/** Does each one name its type (RFC 9396 §2)? */
 export function areAuthorizationDetails(value: unknown): value is readonly Record<string, unknown>[] {
   const isDetail = (item: unknown) => isObject(item) && typeof item.type === 'string' && item.type !== '';
   return Array.isArray(value) && value.every(isDetail);

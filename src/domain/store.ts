@@ -17,9 +17,8 @@ import type { Standing } from './verdict.ts';
 /**
  * What a question or a decision may ask, all as of one instant.
  *
- * A fact that is not at hand yet interrupts the function; it is loaded and the function runs again from
- * its start. So these functions must be free of side effects, and should ask `together` for what does
- * not depend on each other.
+ * A fact that is not at hand yet interrupts the function; it is loaded and the function runs again from its start. So
+ * these functions must be free of side effects, and should ask `together` for facts that do not depend on each other.
  */
 export interface Facts {
   /** The registered token with this digest of its whole string. */
@@ -40,12 +39,12 @@ export interface Facts {
   sessionsOf(issuer: string, subject: string): readonly Session[];
   client(clientId: string): Client | undefined;
   /**
-   * Could a revocation of a token that was issued at this instant or later, and ends at the other, have been purged? Then
-   * it is neither vouched for nor registered. That happens when the longest life of tokens was raised since, or when
-   * whoever purged had a clock that was ahead.
+   * Could a revocation of a token issued at or after `issuedFrom` and ending at `expiresAt` have been purged? Then
+   * the token is unknown and is not registered. Happens after TOKEN_LIFETIME_DAYS_MAX was raised, or when the purging
+   * clock was ahead.
    */
   isForgotten(issuedFrom: number, expiresAt: number): boolean;
-  /** What came of the order that was given under this idempotency key, unless that has expired. */
+  /** The outcome of the order that was given under this idempotency key, unless it has expired. */
   remembered(keyDigest: Digest): Remembered | undefined;
   issuer(name: string): Issuer | undefined;
   /** Thumbprints of the keys that this issuer has ever named by this kid. */
@@ -56,7 +55,7 @@ export interface Facts {
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
 }
 
-/** Bearers of one grant or session that storage looks at; when there are more, some are taken to be alive. */
+/** How many bearers of one grant or session storage looks at; if there are more, some are assumed to be alive. */
 export const bearersMax = 200;
 export const sessionsMax = 1000;
 export const historyMax = 100;
@@ -97,7 +96,7 @@ export interface IssuerKey {
   readonly thumbprint: string;
 }
 
-/** An id that counts once; its digest covers the kind and whoever gave it. */
+/** An id that counts once; its digest covers the id's kind and its giver. */
 export interface UsedId {
   readonly digest: Digest;
   readonly kind: 'assertion' | 'inbox';
@@ -109,22 +108,25 @@ export interface Effects {
   readonly tokens?: readonly RegisteredToken[];
   /** Inserted when its id is new; otherwise activity and expiry move forward. */
   readonly sessions?: readonly Session[];
-  /** Final ones that are already there are left alone. */
+  /** Final ones that already exist are left alone. */
   readonly revocations?: readonly NewRevocation[];
   readonly clients?: readonly ClientChange[];
   readonly issuers?: readonly IssuerChange[];
-  /** Those that are already there are left alone. */
+  /** Those that already exist are left alone. */
   readonly issuerKeys?: readonly IssuerKey[];
   readonly usedIds?: readonly UsedId[];
   readonly events?: readonly NewEvent[];
   readonly remember?: Remember;
 }
 
-/** Sequence numbers of the decision's revocations, in its order; of the earlier row where one was there. */
+/**
+ * Sequence numbers of the decision's revocations, in its order; for a final one that existed before, that row's
+ * number.
+ */
 export type Seqs = readonly number[];
 
 export interface Decision<Outcome> {
-  /** A function where the outcome tells the sequence numbers that the revocations got. */
+  /** A function if the outcome contains the sequence numbers of the revocations. */
   readonly outcome: Outcome | ((seqs: Seqs) => Outcome);
   readonly effects: Effects;
 }
@@ -180,10 +182,10 @@ export interface EventCount {
 }
 
 /**
- * Where a question or a decision waits for its turn, first things first. `vouched`: an authenticated caller,
- * an operator or the server itself stands behind it. `bulk`: the same, but such things come in masses
- * (introspections, registrations), and revocations go before them. `unvouched`: nobody stands behind it
- * (public clients, strangers with something that may be a token); it has a short line and a small share.
+ * The line in which a question or a decision waits; earlier lines go first. `vouched`: an authenticated caller, an
+ * operator or the server itself stands behind it. `bulk`: the same, but for mass traffic (introspections,
+ * registrations), so that revocations go first. `unvouched`: nobody stands behind it (public clients, strangers with
+ * something that may be a token); the line is short and gets a small share.
  */
 export const lines = ['vouched', 'bulk', 'unvouched'] as const;
 export type Line = (typeof lines)[number];
@@ -199,7 +201,7 @@ const ofLine: Readonly<Record<Line, string>> = {
   unvouched: 'requests without client authentication',
 };
 
-/** A line is full, or something stood in it for too long. The message may leave the process. */
+/** A line is full, or an item waited in it for too long. The message may leave the process. */
 export class StoreOverloaded extends StoreUnavailable {
   override readonly name = 'StoreOverloaded';
   readonly line: Line;
@@ -219,9 +221,9 @@ export class StoreOverloaded extends StoreUnavailable {
 }
 
 /**
- * Every method rejects with `StoreUnavailable` when the database cannot be reached or refuses the write;
- * questions and decisions with `StoreOverloaded`, at once when their line (default `vouched`) is full, else when they have
- * stood in it for too long.
+ * Every method rejects with `StoreUnavailable` when the database cannot be reached or refuses the write. Questions
+ * and decisions reject with `StoreOverloaded`: at once when their line (default `vouched`) is full, or later when
+ * they have waited in it for too long.
  */
 export interface Store {
   /** Answers from what is committed when it is asked; never from a replica or a cache. */
@@ -232,8 +234,8 @@ export interface Store {
    */
   write<T>(decide: (facts: Facts, now: number) => Decision<T>, line?: Line): Promise<T>;
   /**
-   * Reads what nearly all verdicts then need no look-up for, as long as that takes, but at most so long. Never rejects.
-   * Without it the first questions are as right, but slow.
+   * Fills the memory that spares most verdicts a query; returns when done, at the latest after `msMax`. Never
+   * rejects. Without it the first answers are right but slow.
    */
   warmUp(msMax: number): Promise<void>;
   /** Newest first, at most `limit`, starting below `before`. */
@@ -260,13 +262,13 @@ export interface Store {
     after: SessionPosition | null,
     limit: number,
   ): Promise<Session[]>;
-  /** Moves the last activity of an issuer's sessions forward: a hint, neither a decision nor part of one. */
+  /** Moves the last activity of an issuer's sessions forward. A hint, which belongs to no decision. */
   touchSessions(issuer: string, sessionIds: readonly string[], at: number): Promise<void>;
   /** Ordered by client_id, at most `limit`, starting after `after`. */
   listClients(after: string, limit: number): Promise<Client[]>;
   /** Ordered by name, at most `limit`, starting after `after`. */
   listIssuers(after: string, limit: number): Promise<Issuer[]>;
-  /** Those of the tokens that were registered last, each once. */
+  /** The issuers of the most recently registered tokens, each once. */
   listLatestIssuers(): Promise<string[]>;
   /** Browser origins that enabled clients list. */
   listOrigins(): Promise<ReadonlySet<string>>;
@@ -282,7 +284,7 @@ export function nowOf(store: Store): Promise<number> {
   return store.write((_facts, now) => ({ outcome: now, effects: {} }));
 }
 
-/** Writes events that go with no decision. */
+/** Writes events that belong to no decision. */
 export function recordEvents(store: Store, events: readonly NewEvent[], line?: Line): Promise<void> {
   return store.write(() => ({ outcome: undefined, effects: { events } }), line);
 }

@@ -23,7 +23,7 @@ export interface Target {
   readonly id: string;
 }
 
-/** Stands for the issuer of a target that is meant wherever the name occurs. */
+/** The issuer of a target that is meant in every issuer. */
 export const everyIssuer = '*';
 
 /** First 16 bytes, as 32 hex digits, of SHA-256 over kind, issuer and id. */
@@ -32,8 +32,8 @@ export type TargetKey = string;
 const cutoffKinds: ReadonlySet<TargetKind> = new Set(['subject', 'client', 'issuer']);
 
 /**
- * Final: whoever bears this name is dead for good, whatever its issue time says. Grants and sessions are
- * not where their issuer gives such ids out again.
+ * Is a revocation of this target final? Then it kills every token that bears the name, whatever its issue time.
+ * Grants and sessions are not final if their issuer reuses such ids.
  */
 export function isFinal({ kind }: Target, reusesIds: boolean): boolean {
   const isReused = reusesIds && (kind === 'grant' || kind === 'session');
@@ -75,8 +75,8 @@ export function targetOf(claims: Claims, kind: NamedKind): Target | undefined {
 const allKinds: ReadonlySet<TargetKind> = new Set(targetKinds);
 
 /**
- * The targets of the token that are of these kinds: at most nine, its own first. A JWT is also named by the digest of its
- * whole string, as it was presented: who has nothing but a digest may not know what it is of.
+ * The token's targets of these kinds: at most nine, its own first. A JWT is also named by the digest of its whole
+ * string, as presented: a caller with only a digest may not know that it is a JWT's.
  */
 export function targetsOf(claims: Claims, kinds = allKinds): Target[] {
   const targets: Target[] = [];

@@ -1,5 +1,5 @@
-// The port for what runs beside the requests: sealing, verifying, purging, erasing. All of it works in
-// small steps, each a short transaction of its own, so that no request waits for more than one of them.
+// The port for work beside the requests: sealing, verifying, purging, erasing. All of it works in small steps, each a
+// short transaction of its own, so that no request waits for more than one of them.
 import type { Digest, RegisteredToken } from './claims.ts';
 import type { CheckedEvent } from './trail/verify-trail.ts';
 
@@ -13,7 +13,7 @@ export interface StoredSeal {
   readonly jws: string;
 }
 
-/** Rows of one table that have had their time; purge-rules.ts lists them. */
+/** Rows of one table that may be deleted; purge-rules.ts lists them. */
 export interface DueRows {
   readonly table: string;
   /** Its primary key. */
@@ -22,8 +22,8 @@ export interface DueRows {
   readonly column: string;
   readonly before: number;
   /**
-   * Of rows that name more than one token only those are due that were written before this, and of rows that a
-   * token without an end of its own needs those whose token was issued before it.
+   * For rows that outlive one token: those naming several are due only if written before this; those with an open
+   * end, only if their token was issued before it.
    */
   readonly bearersFrom?: number;
 }
@@ -34,7 +34,7 @@ export interface EndedSessions {
   readonly unexpiredSince: number;
 }
 
-/** What upkeep remembers from one run to the next; numbers. */
+/** The numbers that upkeep remembers between runs. */
 export type UpkeepNote =
   | 'seal_file_sent'
   | 'seal_webhook_sent'
@@ -55,11 +55,14 @@ export interface Purged {
 }
 
 export interface UpkeepStore {
-  /** Runs `work` unless another process of this database is at the same; then resolves to undefined. */
+  /**
+   * Runs `work`; resolves to undefined, without running it, if another process on this database is doing the same
+   * task.
+   */
   exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
   recall(name: UpkeepNote): Promise<number>;
   remember(name: UpkeepNote, value: number): Promise<void>;
-  /** Namespaces whose JWTs a shared secret signs: beside the issuers on record, theirs need no registration. */
+  /** Namespaces whose JWTs a shared secret signs: like JWTs of issuers on record, theirs need no registration. */
   rememberSigners(issuers: readonly string[]): Promise<void>;
 
   /** The leaves of the events from `first` to `last`, in order; fewer where an event or its leaf is missing. */
@@ -74,14 +77,15 @@ export interface UpkeepStore {
   listSeals(after: number, limit: number): Promise<StoredSeal[]>;
 
   /**
-   * To be told before rows go that kept single JWTs dead: all of which ended until this instant, by the clock of whoever
-   * purges, and were decided on until now. Should that clock be ahead, they stay dead: see `Facts.isForgotten`.
+   * Call before purging revocations of single tokens. Notes that rows may be gone for tokens that ended by `until`
+   * (the purging clock) and were decided on before now, so that these stay dead if that clock is ahead; see
+   * Facts.isForgotten.
    */
   rememberEnds(until: number): Promise<void>;
   countDue(rows: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction. */
   purgeDue(rows: DueRows, limit: number): Promise<Purged>;
-  /** Counts them, or deletes those that at most `limit` revocations ended. */
+  /** Counts these sessions; `purgeEndedSessions` deletes those that at most `limit` revocations ended. */
   countEndedSessions(ended: EndedSessions): Promise<number>;
   purgeEndedSessions(ended: EndedSessions, limit: number): Promise<Purged>;
   /** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
@@ -90,7 +94,7 @@ export interface UpkeepStore {
   /** Deletes whole sealed ranges up to there, of `limit` events in all, or a single one that is larger. */
   purgeEventsThrough(seq: number, limit: number): Promise<Purged>;
 
-  /** Deletes what is personal of this user in at most `limit` events; resolves to how many. */
+  /** Deletes the personal members of at most `limit` events about this user; resolves to how many. */
   eraseEvents(userId: string, limit: number): Promise<number>;
   /** Deletes sessions of this user that have expired, that a revocation of theirs ended, or that have no token. */
   eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }>;

@@ -25,8 +25,8 @@ export function verdict(claims: Claims, standing: Standing, now: number): Verdic
 }
 
 /**
- * Is there something left to revoke? Unlike `verdict` this asks neither for `nbf` nor for suspension:
- * neither stands in the way of a revocation.
+ * Is there something left to revoke? Unlike `verdict` this ignores `nbf` and suspension, which do not prevent a
+ * revocation.
  */
 export function isRevocable(claims: Claims, standing: Standing, now: number): boolean {
   return standing.coveredBy.length === 0 && now < claims.expiresAt;

@@ -1,5 +1,5 @@
-// From the payload of a JWT whose signature holds to claims; or why it is no token of the kinds we judge.
-// Nothing is assumed of a payload but that its issuer signed it: any member may be of any type.
+// Turns the payload of a JWT whose signature holds into claims, or says why it is no token of the kinds we judge.
+// A payload is trusted only to be signed by its issuer: any member may be of any type.
 import type { Claims, Digest, TokenUse } from './claims.ts';
 import { beforeAllTime, isId, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
@@ -21,7 +21,9 @@ type Payload = UntrustedJwt['payload'];
 /** Thrown inside this file for a claim of the wrong type; never leaves it. */
 class Malformed extends Error {}
 
-/** What a JWT says whose signature holds. `digest` is that of its whole string. Never throws, whatever the payload holds. */
+/**
+ * Reads a JWT whose signature holds. `digest` is that of its whole string. Never throws, whatever the payload holds.
+ */
 export function readVerifiedJwt(
   digest: Digest,
   jwt: UntrustedJwt,
@@ -96,8 +98,8 @@ function toClaims(
 ): Claims {
   const { issuedAt, expiresAt } = readLife(payload, policy.lifetimeDaysMax);
   const nbf = readTime(payload.nbf);
-  // A token is not yet valid while its issue time lies further ahead than clocks may differ. Without one it
-  // was issued at the earliest a whole lifetime before its end.
+  // A token is not yet valid while its issue time is further ahead than clocks may differ. Without an issue time, the
+  // earliest possible one counts: a whole lifetime before its end.
   const earliest = issuedFrom({ issuedAt, expiresAt }, policy.lifetimeDaysMax) - policy.clockSkewMs;
   const notBefore = Math.max(nbf === null ? 0 : Math.ceil(nbf * 1000), earliest);
   const { user, client, session, grant } = reading.claims;
@@ -120,7 +122,7 @@ function toClaims(
   };
 }
 
-/** Without `exp`, and at the latest, a JWT ends when the longest life of tokens is over. */
+/** A JWT ends at the latest when the longest lifetime is over, and so does one without `exp`. */
 function readLife(payload: Payload, lifetimeDaysMax: number): Pick<Claims, 'issuedAt' | 'expiresAt'> {
   const [iat, exp] = [readTime(payload.iat), readTime(payload.exp)];
   const issuedAt = iat === null ? beforeAllTime : Math.min(issuedAtOf(iat), forever);
@@ -128,7 +130,7 @@ function readLife(payload: Payload, lifetimeDaysMax: number): Pick<Claims, 'issu
   return { issuedAt, expiresAt: Math.min(exp === null ? lastEnd : Math.floor(exp * 1000), lastEnd) };
 }
 
-/** When a JWT would end if its signature were good, as `endOfSigned`; null if its times could not be read then. */
+/** When a JWT would end if its signature were good, as `endOfSigned` has it; null if its times could not be read. */
 export function signedEndOf({ payload }: UntrustedJwt, lifetimeDaysMax: number): number | null {
   try {
     return endOfSigned(readLife(payload, lifetimeDaysMax), lifetimeDaysMax);
@@ -138,7 +140,7 @@ export function signedEndOf({ payload }: UntrustedJwt, lifetimeDaysMax: number):
   }
 }
 
-/** A time that is there is a number (RFC 7519 §4.1.4 - §4.1.6): null is not a token that never ends. */
+/** A time, if present, must be a number (RFC 7519 §4.1.4 - §4.1.6): null does not make a token that never ends. */
 function readTime(value: unknown): number | null {
   if (value === undefined) return null;
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new Malformed();
@@ -176,7 +178,7 @@ function readAudience(aud: unknown): string[] {
 /** What introspection shows of a JWT beside its ids: as signed, where it is well-formed. */
 function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
   const { scope, scp, username, cnf, authorization_details, acr, auth_time, iat, nbf, aud } = payload;
-  // A binding that cannot be read must not become none.
+  // A key binding that cannot be read must not be dropped.
   if (cnf !== undefined && !isConfirmation(cnf)) throw new Malformed();
   const members: Record<string, unknown> = {
     scope: toScope(scope) ?? toScope(scp),
@@ -198,7 +200,7 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
 /** Some issuers write scopes as a list. */
 function toScope(value: unknown): string | undefined {
   const text = Array.isArray(value) ? value.filter((item) => typeof item === 'string').join(' ') : value;
-  // And some leave spaces over.
+  // Some put extra spaces between them.
   const scope = typeof text === 'string' ? text.trim().replace(/ +/g, ' ') : undefined;
   return isScope(scope) ? scope : undefined;
 }

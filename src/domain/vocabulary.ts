@@ -1,7 +1,7 @@
 // The one vocabulary of outcomes, reasons and audit actions. Code, audit trail, logs,
 // metrics, tests and openapi.yaml all use these words; nothing else may invent one.
 
-/** Why a token that was presented is not (or no longer) alive, in the words of /revoke and /logout. */
+/** Why a presented token is not (or no longer) alive, in the words of /revoke and /logout. */
 export type InactiveReason = 'token_already_revoked' | 'token_expired' | 'token_not_found';
 
 /** Reason codes that a revocation may carry; reasons.ts says what each means and who may give it. */
@@ -82,7 +82,7 @@ export const permissions = [
 ] as const;
 export type Permission = (typeof permissions)[number];
 
-/** By which door a change or refusal came in. */
+/** The way by which a change or refusal came in. */
 export type Channel = 'oauth' | 'logout' | 'api' | 'cli' | 'inbox' | 'system';
 
 /** How a client proves who it is (RFC 7591 `token_endpoint_auth_method`). */
@@ -96,6 +96,6 @@ export const authMethods = [
 ] as const;
 export type AuthMethod = (typeof authMethods)[number];
 
-/** Who did what an audit event tells. */
+/** The kinds of actors in audit events. */
 export const actorKinds = ['client', 'user', 'operator', 'system'] as const;
 export type ActorKind = (typeof actorKinds)[number];

@@ -16,13 +16,13 @@ export interface State {
   clientId: string | null;
   /** Who calls, once that is known: a client, or the user of a bearer token. */
   caller: Actor | null;
-  /** As it came, from when it was read until it is understood. */
+  /** The bytes of the body, from when it was read until it is parsed. */
   body: Buffer | null;
-  /** Whether the body was read, or it was seen to that what it holds is written down nowhere. */
+  /** The body was read, or will not be and `dropChosenNames` has run. */
   isRead: boolean;
   /** Secrets of the request that its User-Agent repeats. */
   secrets: Set<string>;
-  /** The User-Agent as it may be written down, without those; undefined until somebody asks. */
+  /** The User-Agent as it may be written down, without those secrets; undefined until it is needed. */
   userAgent: string | null | undefined;
   log: Logger;
 }

@@ -1,14 +1,14 @@
-// What becomes of an error: a refusal for the caller, and for the log what it may hold.
+// What becomes of an error: the refusal that the caller gets, and what may be logged.
 import { isObject } from '../domain/jwt-shape.ts';
 import { KeysUnavailable } from '../domain/known-token.ts';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store.ts';
 import { Refusal } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
 
-/** What the caller is told of an error; where that is not all, the log is told the rest. */
+/** The refusal that the caller gets for an error; if it leaves details out, they are logged. */
 export function refusalOf(error: unknown, ctx: Context): Refusal {
   if (error instanceof Refusal) return error;
-  // Counted and told of by the few: a line for each would be a load of its own.
+  // Overload is counted, and logged in sum (overload.ts): a line for each refusal would be a load of its own.
   if (error instanceof StoreOverloaded) return new Refusal('temporarily_unavailable', error.message);
   const { log, requestId, route } = ctx.state;
   const fields = { request_id: requestId, route, ...describe(error) };
@@ -31,8 +31,8 @@ export function refusalOf(error: unknown, ctx: Context): Refusal {
 }
 
 /**
- * What may be logged of an error: its names, codes and place. Not its message where a database wrote it:
- * those quote statements and values.
+ * What may be logged of an error: its names, codes and place. Not its message if a database wrote it, as those quote
+ * statements and values.
  */
 export function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: typeof error };

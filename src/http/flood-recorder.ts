@@ -1,6 +1,6 @@
-// Events that callers can cause at will (failed authentications, tokens nobody knows, refused requests). The
-// first few of an action, network and caller in a minute are written singly, the rest as one event with a
-// count, so that a flood fills no disk and a full trail never turns the kill switch off.
+// Events that callers can cause at will (failed authentications, unknown tokens, refused requests). The first few per
+// action, network and caller in a minute are written singly, the rest as one event with a count: a flood must not
+// fill the disk, as revocations need room for their events.
 import { networkOf } from '../addresses.ts';
 import { type Actor, eventOf, type NewEvent, systemOrigin } from '../domain/audit.ts';
 import { recordEvents, type Store } from '../domain/store.ts';
@@ -12,7 +12,7 @@ const floodsMax = 10_000;
 
 interface Tally {
   readonly event: NewEvent;
-  /** Of all of them; null when they came from several. */
+  /** The address of all of them; null when they came from several. */
   ip: string | null;
   seen: number;
 }
@@ -63,7 +63,7 @@ export class FloodRecorder {
     }
   }
 
-  /** What could not be written counts towards the next minute; what was written singly is not told again. */
+  /** Adds counts that could not be written to those of the next minute, without what was already written singly. */
   #countAgain(counted: ReadonlyMap<string, Tally>): void {
     for (const [key, { event, ip, seen }] of counted) {
       if (seen <= singlyPerMinute) continue;
@@ -80,7 +80,7 @@ export class FloodRecorder {
   }
 }
 
-/** Whoever proved nothing stays unnamed. */
+/** A caller that proved nothing is not named. */
 function actorOf({ actor }: NewEvent): Actor {
   return actor.id === null ? systemOrigin.actor : actor;
 }

@@ -15,7 +15,7 @@ export type Form = ReadonlyMap<string, string>;
 export const bodyBytesMax = 65_536;
 const parametersMax = 64;
 
-/** Whichever are read of any form. */
+/** All parameters that any endpoint reads from a form. */
 const parameters: ReadonlySet<string> = new Set([
   'token',
   'token_type_hint',
@@ -34,7 +34,7 @@ const parameters: ReadonlySet<string> = new Set([
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads the form of a request; refuses every other kind of body. Written out, since it is read so often. */
+/** Reads the form of a request; refuses every other kind of body. Written without helpers, as it runs so often. */
 export async function readForm(ctx: Context): Promise<Form> {
   try {
     if (!isOfType(ctx, formType))
@@ -52,7 +52,7 @@ export async function readForm(ctx: Context): Promise<Form> {
   }
 }
 
-/** Reads the body of a request by `read`, which protects the secrets of it. */
+/** Reads a request's body by `read`, which must protect the secrets in it. */
 export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promise<T>): Promise<T> {
   try {
     const value = await read(ctx);
@@ -87,7 +87,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
   });
 }
 
-/** Refuses compressed bodies, whichever header tells of it: Node leaves them as they come. */
+/** Refuses compressed bodies, whichever header announces them: Node does not decompress them. */
 export function demandPlain(ctx: Context): void {
   const { headers } = ctx.req;
   if (!/^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
@@ -111,7 +111,7 @@ function parseForm(body: Uint8Array): Form {
     const value = split < 0 ? '' : formDecode(pair.slice(split + 1));
     const [plain = ''] = name.split(/[[\]]/, 1);
     if (plain !== name) {
-      // Parameters that nobody knows are ignored (RFC 6749 §3.2); one that is known must not get lost so.
+      // Unknown parameters are ignored (RFC 6749 §3.2). A known one with brackets is refused.
       if (!parameters.has(plain)) continue;
       throw badParameter(plain, 'must be a plain parameter, without brackets');
     }

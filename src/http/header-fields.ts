@@ -1,12 +1,12 @@
-// Header fields of which a request has one. Of several, Node takes the first; a proxy in front of us may have gone
-// by the last.
+// Header fields that a request may have only once. If there are several, Node takes the first, but a proxy in front
+// of us may have used the last.
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../wire/refusal.ts';
 
 /** uri-host and port (RFC 3986 §3.2): empty where the target has none. */
 const hostSyntax = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
 const singletons = ['host', 'authorization', 'content-type'];
-/** Most names need not be looked at. */
+/** Most field names can be skipped by their length. */
 const lengths: ReadonlySet<number> = new Set(singletons.map(({ length }) => length));
 
 /**
@@ -28,7 +28,7 @@ export function checkHeaderFields({ rawHeaders, httpVersion }: IncomingMessage):
     throw new Refusal('invalid_request', 'the header host is missing');
 }
 
-/** Nearly all requests name the same one. */
+/** Nearly all requests name the same host. */
 let lastHost = '';
 
 function checkHost(host: string): void {

@@ -1,6 +1,6 @@
-// Koa, without what it does for each request to hear how its response ends. Its listeners, put on and taken off again,
-// took a sixth of an introspection; and an answer that is written at once (respond.ts) is followed by nothing that
-// would want to know. Whatever else goes Koa's own way: pages, streams, empty answers, and errors that nobody caught.
+// Koa, without the listeners that tell it how each response ends. Adding and removing them took a sixth of an
+// introspection, and an answer that is written at once (respond.ts) does not need them. Everything else goes Koa's
+// own way: pages, streams, empty answers, and uncaught errors.
 import Koa from 'koa';
 import type { Context, State } from './context.ts';
 

@@ -7,7 +7,7 @@ import { protect, secretNames } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads a JSON object or array of at most `bytesMax` bytes; nothing stands for an empty object. */
+/** Reads a JSON object or array of at most `bytesMax` bytes; an empty body counts as an empty object. */
 export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): Promise<unknown> {
   return (await readJsonOfSize(ctx, bytesMax)).value;
 }
@@ -34,8 +34,8 @@ export function isJson(ctx: Context): boolean {
 }
 
 /**
- * Secrets of a body, and of what may be in it: items of an array, a list of tokens, the target of a revocation. No deeper:
- * whoever nests arrays by the thousand has put none there.
+ * The secrets in a body, in the items of an array, in a list of tokens, and in the target of a revocation. Deeper
+ * levels are not searched: no valid body has secrets there, and arrays may be nested by the thousand.
  */
 export function secretsIn(body: unknown): string[] {
   const items = (Array.isArray(body) ? body : [body]).filter(isObject);
@@ -45,7 +45,7 @@ export function secretsIn(body: unknown): string[] {
     .filter((secret) => typeof secret === 'string');
 }
 
-/** RFC 8259 §8.1: what is not UTF-8 is no JSON; to mend it could make one user of two. */
+/** RFC 8259 §8.1: JSON is UTF-8. Repairing other bytes could make one user of two. */
 export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
   try {
     const text = utf8.decode(bytes);
@@ -57,10 +57,10 @@ export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
 }
 
 const protoName = '__proto__';
-/** Also with some of its letters escaped. */
+/** Finds the name also with some of its letters escaped. */
 const mayHoldProto = /__proto__|\\u00/i;
 
-/** The library that checks bodies leaves such a member out without a word. */
+/** Refuses this member, which the library that checks bodies would leave out silently. */
 function refuseProto(name: string, value: unknown): unknown {
   if (name === protoName) throw badParameter(name, 'must not be the name of a member');
   return value;

@@ -1,6 +1,6 @@
-// What every request passes through: its identity, its line in the log, and the one place where errors
-// become answers. One middleware and not one for each of these: a layer of Koa costs two promises, which at the hot
-// endpoints is as much as what the layer does.
+// What every request passes through: its identity, its line in the log, and the one place where errors become
+// answers. All in one middleware: a layer of Koa costs two promises, at the hot endpoints as much as the layer's own
+// work.
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
@@ -59,7 +59,10 @@ function identify(ctx: Context, log: Logger, trusted: BlockList): void {
   protectHeader(ctx);
 }
 
-/** Only a request id that the caller chose can hold a secret; those of bodies are protected when they are read. */
+/**
+ * Only a request id that the caller chose can hold a secret of the header. Secrets of bodies are protected when these
+ * are read.
+ */
 function protectHeader(ctx: Context): void {
   if (!ctx.req.headers['x-request-id']) return;
   protect(ctx, headerSecrets(ctx));
@@ -78,7 +81,7 @@ function observe(ctx: Context, metrics: Metrics, took: number): void {
   log.debug({ request_id: requestId, client_id: clientId, method, route, status, ms }, 'request');
 }
 
-/** A refusal that has to be written down and cannot be is 503. */
+/** Records a refusal, if it has to be; if that fails, the answer is 503. */
 async function recorded(ctx: Context, recorder: FloodRecorder, error: unknown): Promise<unknown> {
   try {
     if (error instanceof Refusal) await recordRefusal(recorder, ctx, error);

@@ -1,6 +1,6 @@
-// Overload: what is refused at once, so that what was taken is answered soon. Introspections, of which there
-// are most, are bounded by how many are under way; the lines of the store bound everything else. Each refusal
-// is counted; the log hears of them now and then.
+// Overload: excess requests are refused at once, so that accepted ones are answered soon. Introspections, the most
+// frequent, are bounded by how many are under way; the lines of the store bound everything else. Each refusal is
+// counted, and the log reports them in sum now and then.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Line } from '../domain/store.ts';
@@ -41,9 +41,9 @@ export class Overload {
   }
 
   /**
-   * Stands before everything else: beyond the bound introspections are refused before anything is read or
-   * looked up, for a third of what an answer costs. On one event loop, what is taken in keeps all that
-   * comes after it waiting, revocations too.
+   * Comes before everything else: beyond the bound, introspections are refused before anything is read or looked up,
+   * for a third of what an answer costs. On one event loop, accepted work delays all that comes after it, revocations
+   * included.
    */
   guard(handle: RequestListener): RequestListener {
     return (request, response) => {
@@ -54,7 +54,7 @@ export class Overload {
     };
   }
 
-  /** A handler of introspections, each of which counts while it is under way; written out, as it is called so often. */
+  /** Counts each introspection while it is under way. Written without helpers, as it runs so often. */
   counted(handle: Handle): Handle {
     return async (ctx) => {
       this.#underWay += 1;
@@ -66,7 +66,7 @@ export class Overload {
     };
   }
 
-  /** Does what weighs as much as so many introspections. */
+  /** Runs work that weighs as much as so many introspections. */
   async during<T>(introspections: number, work: () => Promise<T>): Promise<T> {
     this.#underWay += introspections;
     try {

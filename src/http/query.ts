@@ -45,7 +45,7 @@ export function readInterval(query: Query): { readonly from?: number; readonly t
   return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
 }
 
-/** A cursor belongs to the parameters, these of the query, that it was given out under. */
+/** Identifies these parameters of the query: a cursor is valid only with those that it was given out for. */
 export function fingerprintOf(query: Query, names: readonly string[]): string {
   const text = JSON.stringify(names.map((name) => query.get(name) ?? null));
   return hash('sha256', text, 'base64url').slice(0, 16);
@@ -73,8 +73,8 @@ export function badCursor() {
 }
 
 /**
- * Answers with at most `limit` of what was found, one more having been looked for, and how to go on after the last: by a
- * cursor with this position.
+ * Answers with at most `limit` items; `found` holds one more if there is a next page. The cursor to that page holds
+ * the position of the last item.
  */
 export function respondPage<T>(
   ctx: Context,

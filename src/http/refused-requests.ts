@@ -1,6 +1,6 @@
-// Requests of callers who proved who they are and were refused all the same: each is an event, within the
-// limits of floods. What the operation itself has written down is not written twice; what strangers send
-// is in the metrics, and in `client_auth_failed` where they tried to pass for someone.
+// Refused requests of authenticated callers: each is an event, within the limits of floods, unless the operation has
+// written its own. Refused requests of strangers are in the metrics, and in `client_auth_failed` if they tried to
+// pass for a client.
 import { eventOf } from '../domain/audit.ts';
 import { type Refusal, refusalCodes } from '../wire/refusal.ts';
 import type { Context } from './context.ts';

@@ -1,7 +1,7 @@
 // The target of a request: its path and query, however the request line writes them (RFC 9112 §3.2).
 import type { IncomingMessage } from 'node:http';
 
-/** Of a whole URL (RFC 9112 §3.2.2); its path and query stay as they are written. */
+/** The beginning of a whole URL (RFC 9112 §3.2.2); its path and query stay as they are written. */
 const wholeUrl = /^https?:\/\/[^/?#]*/i;
 
 /** The path of a request whose target is a path and perhaps a query. */
@@ -10,7 +10,7 @@ export function pathOf({ url = '' }: IncomingMessage): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-/** Leaves path and query of a whole URL, before anyone goes by the target. It is empty where it was no URL. */
+/** Reduces a whole URL to its path and query, before the target is used. Leaves it empty if it was no URL. */
 export function toPathAndQuery(request: IncomingMessage): void {
   const { url = '' } = request;
   if (url.startsWith('/') && !url.includes('#')) return;
@@ -20,7 +20,7 @@ export function toPathAndQuery(request: IncomingMessage): void {
   request.url = isUrl ? rest.replace(/^(?!\/|\*)/, '/') : '';
 }
 
-/** To mend what is not UTF-8 could make one user of two. */
+/** False if it is not UTF-8: repairing that could make one user of two. */
 export function isWellEncoded({ url = '' }: IncomingMessage): boolean {
   if (!url.includes('%')) return true;
   try {

@@ -1,5 +1,5 @@
-// Answers: one JSON string and one header write each. On the hot endpoints Koa's own way (a setter per header,
-// a body that it looks at again at the end) costs as much as the answer itself.
+// Answers: one JSON string and one header write each. On the hot endpoints Koa's own way (a setter per header, a last
+// look at the body) costs as much as the answer itself.
 import type { Context } from './context.ts';
 
 /** Answers at once, as `respondText` does: what a handler does after this cannot change the answer. */
@@ -36,7 +36,7 @@ export function headersOf(
   ];
 }
 
-/** The same headers for answers that are no JSON and go Koa's way: pages, streams, empty ones. */
+/** The same headers for answers that are not JSON and that Koa sends: pages, streams, empty ones. */
 export function setCommonHeaders(ctx: Context): void {
   ctx.set('X-Request-Id', ctx.state.requestId);
   ctx.set('X-Content-Type-Options', 'nosniff');

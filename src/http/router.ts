@@ -1,4 +1,4 @@
-// Routes: which path answers which methods, and in which family's words it refuses.
+// Routes: which path answers which methods, and in which family's format it refuses.
 import Router from '@koa/router';
 import type Koa from 'koa';
 import { type Family, Refusal } from '../wire/refusal.ts';
@@ -27,7 +27,7 @@ type Middleware = (ctx: Context, next: Next) => Promise<void>;
 
 /**
  * Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. A path
- * without parameters is looked up; a router tries one path after another.
+ * without parameters is looked up, while a router would try one path after another.
  */
 export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middleware<State> {
   const fixed = new Map<string, Middleware>();

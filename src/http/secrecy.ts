@@ -1,4 +1,4 @@
-// What may be written down of a request: none of the secrets of its header and body, wherever its sender repeats them.
+// What may be written down of a request: never the secrets of its header and body, wherever its sender repeats them.
 import { randomUUID } from 'node:crypto';
 import type { Actor, Origin } from '../domain/audit.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
@@ -7,7 +7,7 @@ import { bearerOf, type Context } from './context.ts';
 
 const channelOf = { oauth: 'oauth', logout: 'logout', events: 'inbox', v1: 'api' } as const;
 
-/** The origin that events of this request bear; not before its body was read and protected. */
+/** The origin that events of this request bear. An unread body is treated as in `protectUnread`. */
 export function originOf(ctx: Context, actor: Actor): Origin {
   protectUnread(ctx);
   const { requestId, ip, secrets } = ctx.state;
@@ -20,7 +20,7 @@ export function originOf(ctx: Context, actor: Actor): Origin {
   return { actor, channel: channelOf[ctx.state.family], ip, userAgent, requestId };
 }
 
-/** Members of bodies that nobody may write down. */
+/** Members of bodies that must never be written down. */
 export const secretNames = [
   'token',
   'refresh_token',
@@ -34,8 +34,8 @@ export const secretNames = [
 const repeatedSecretsMax = 4;
 
 /**
- * Secrets that a caller has pasted into its request id or User-Agent as well are written down nowhere. Bodies are
- * protected as soon as they are read, whatever becomes of the request.
+ * Keeps secrets out of all records, even if the caller repeats them in its request id or User-Agent. Called for every
+ * body as soon as it is read.
  */
 export function protect(ctx: Context, secrets: Iterable<string>): void {
   const { state } = ctx;
@@ -49,17 +49,16 @@ export function protect(ctx: Context, secrets: Iterable<string>): void {
   }
 }
 
-/** Shorter names of requests are nobody's secret, as far as one can tell without the body. */
+/** A shorter request id is taken to be no secret while the body is unread. */
 const secretLengthMin = 16;
-/** A word as no browser has it in its name. */
+/** No browser's User-Agent has a word this long. */
 const longWord = /[^\s;,()]{20}/;
-/** As most name their requests, and nobody is known to be that used a body's secret for it. */
+/** Most request ids are UUIDs, which nobody uses as a secret. */
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Of a body that could not be understood nobody knows which of it is secret. The name that the caller chose for the
- * request is dropped where it is in the body, too, and where the body was not even read; a User-Agent, where there is
- * room in it for a secret.
+ * For a body whose secrets are unknown, as it could not be parsed or was not read. Drops the request id if the body
+ * contains it or, unread, might; drops a User-Agent that has room for a secret.
  */
 export function dropChosenNames(ctx: Context): void {
   const { state } = ctx;
@@ -70,7 +69,7 @@ export function dropChosenNames(ctx: Context): void {
   if (longWord.test(ctx.get('user-agent'))) state.userAgent = null;
 }
 
-/** What is refused, or done, before its body was read: nobody knows what that holds. */
+/** For a request that is refused, or acted on, before its body was read. */
 export function protectUnread(ctx: Context): void {
   if (ctx.state.isRead || !hasBody(ctx)) return;
   ctx.state.isRead = true;

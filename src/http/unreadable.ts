@@ -1,5 +1,5 @@
-// What never becomes a whole request: no HTTP, too long a head, or not all of it in time. Koa hears nothing of
-// it; it is answered here, by name of the limit. And what is left of a request that was answered too soon for it.
+// Input that never becomes a whole request: no HTTP, too long a head, or too slow. Koa does not see it; it is
+// answered here, by name of the limit. Also reads the rest of a request that was answered early.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,17 +7,17 @@ import { type Duplex, PassThrough, pipeline, type Readable } from 'node:stream';
 import { headersOf } from './respond.ts';
 
 export const headerBytesMax = 32_768;
-/** Node's. */
+/** Node's own limit. */
 const chunkExtensionBytesMax = 16_384;
-/** Of the headers alone. */
+/** For the headers alone. */
 export const headersTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
 /** Node does not say which of the two it was. */
 const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
-/** Whoever goes on sending this much after having been refused is cut off. */
+/** A refused sender that goes on for this many bytes is cut off. */
 const restBytesMax = 4 * 2 ** 20;
 
-/** Lets a sender that waits for it send the body (RFC 9110 §10.1.1): nothing in the header speaks against it. */
+/** Tells a waiting sender to send the body (RFC 9110 §10.1.1), as nothing in the header speaks against it. */
 export function invite(request: IncomingMessage, response: ServerResponse): void {
   const { headers, httpVersion } = request;
   if (headers.expect?.toLowerCase() === '100-continue' && httpVersion === '1.1') response.writeContinue();
@@ -28,13 +28,13 @@ const patient = new WeakSet<Socket>();
 
 export interface PatientBody {
   readonly stream: Readable;
-  /** Whether it was ended since nothing came any more. */
+  /** Was the stream ended because nothing more came? */
   isStalled: boolean;
 }
 
 /**
- * Lets a request that is a stream take as long as it likes, as long as it never stops for `requestTimeoutMs`. When it
- * does, what has come is its body, and the connection ends with the answer.
+ * Lets a streamed request take as long as it likes, if it never pauses for `requestTimeoutMs`. When it does, what has
+ * come is its body, and the connection ends with the answer.
  */
 export function bePatient(request: IncomingMessage, response: ServerResponse): PatientBody {
   const { socket } = request;
@@ -44,11 +44,11 @@ export function bePatient(request: IncomingMessage, response: ServerResponse): P
   patient.add(socket);
   socket.setTimeout(requestTimeoutMs);
   response.once('close', () => patient.delete(socket));
-  // Whoever reads the stream hears of what goes wrong with it.
+  // The reader of the stream gets its errors.
   pipeline(request, stream, () => {});
   request.once('timeout', () => {
     body.isStalled = true;
-    // Whoever does not take the answer either is cut off.
+    // A client that does not read the answer either is cut off.
     socket.setTimeout(requestTimeoutMs);
     response.once('finish', () => socket.destroySoon());
     request.unpipe(stream);
@@ -58,13 +58,13 @@ export function bePatient(request: IncomingMessage, response: ServerResponse): P
 }
 
 /**
- * What of a refused request is still to come is read and forgotten. To close the connection at once would make
- * the sender's system throw away the answer, which names the limit, before the sender has read it.
+ * Reads and forgets the rest of a refused request. Closing the connection at once would make the sender's system
+ * throw away the answer, which names the limit, before the sender has read it.
  */
 export function discardRest(request: IncomingMessage): void {
   if (request.complete) return;
   let length = 0;
-  // Whoever read it so far may have stopped reading without letting go of it.
+  // The previous reader may have stopped without detaching itself.
   request.unpipe();
   request.on('data', (chunk: Buffer) => {
     length += chunk.length;
@@ -76,31 +76,31 @@ export function discardRest(request: IncomingMessage): void {
 /** Node has no public name for the answer that is under way on a connection. */
 export type Connection = Socket & { readonly _httpMessage?: ServerResponse | null };
 
-/** What Node says of it, with what it has just read. */
+/** Node's error, with the bytes it read last. */
 type Unreadable = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
 export function answerUnreadable(error: Unreadable, socket: Socket): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && patient.has(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const answer = (socket as Connection)._httpMessage;
-  // It came behind a whole request, which gets its answer; nothing after it does.
+  // It came after a whole request, which gets its answer; nothing after it does.
   if (answer?.req.complete) {
     makeLast(answer);
     if (answer.headersSent) answer.once('finish', () => socket.destroySoon());
     return;
   }
-  // No second answer can begin within the first.
+  // The answer has begun, so no other one can be sent.
   if (answer?.headersSent) return void socket.destroy();
   const [status, text] = whyUnreadable(error);
   endWith(socket, status, text);
 }
 
-/** `Connection: close` goes with the answer, unless that has begun. */
+/** Adds `Connection: close` to the answer, unless that has begun. */
 export function makeLast(answer: ServerResponse): void {
   answer.shouldKeepAlive = false;
 }
 
-/** RFC 9110 §9.3.6 is for proxies. */
+/** CONNECT (RFC 9110 §9.3.6) is for proxies. */
 export function refuseConnect(_request: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => {});
   endWith(socket, ...unknownMethod);
@@ -108,7 +108,7 @@ export function refuseConnect(_request: IncomingMessage, socket: Duplex): void {
 
 const unknownMethod = ['501 Not Implemented', 'this method is not known here'] as const;
 const requestLine = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
-/** The beginning of one that has no end. */
+/** The beginning of a request target that is too long. */
 const longTarget = new RegExp(`^[A-Z]+ \\S{${headerBytesMax - 100}}`);
 
 function whyUnreadable({ code, rawPacket }: Unreadable): readonly [status: string, text: string] {

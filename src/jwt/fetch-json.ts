@@ -4,7 +4,7 @@
 const timeoutMs = 5_000;
 const bytesMax = 1_048_576;
 
-/** Why a document could not be had; the text is for the operator's log. */
+/** Why a document could not be fetched; the text is for the operator's log. */
 export class FetchFailed extends Error {
   override readonly name = 'FetchFailed';
 }

@@ -1,25 +1,25 @@
-// What is fetched from an address that an administrator configured, as the keys of an issuer: kept, and fetched
-// again. What is new there is found without a restart, and what left it is soon forgotten; but nobody can make us
-// fetch often, and while the other side is down, what it said last goes on counting for a day.
+// A value that is fetched from an address which an administrator configured, such as an issuer's keys: kept, and
+// fetched again. Additions are found without a restart, removals are noticed soon; but nobody can make us fetch
+// often, and while the other side is down, the last value stays in use for a day.
 import { setTimeout as delay } from 'node:timers/promises';
 import { KeysUnavailable } from '../domain/known-token.ts';
 
-/** Between two attempts. */
+/** The least time between two attempts. */
 const coolDownMs = 10_000;
-/** The same where an absence has to be certain and the last attempt went well. */
+/** The same for a caller that must be certain, if the last attempt went well. */
 const sureCoolDownMs = 1_000;
-/** That a key is unknown is an answer only this long after a fetch began. */
+/** A value proves that something is missing from it if its fetch began within this time. */
 const certainMs = 30_000;
-/** After this, the set is fetched again although nothing seems to be missing from it. */
+/** After this, the value is fetched again even if nothing seems to be missing from it. */
 const freshMs = 300_000;
-/** While the issuer is down. */
+/** How long the last value stays in use while the issuer is down. */
 const lastingMs = 86_400_000;
 
 export interface FetchedParts<Value> {
   /** As errors call it: `the keys of https://id.example`. */
   readonly what: string;
   readonly fetch: () => Promise<Value>;
-  /** It is in the configuration itself: read once, and never out of date. */
+  /** Given in the configuration itself: read once, and never out of date. */
   readonly isGiven: boolean;
   readonly now: () => number;
   /** Told of each fetch that failed, with words for the operator. */
@@ -31,7 +31,7 @@ interface Loaded<Value> {
   readonly at: number;
   /** When its fetch began. */
   readonly since: number;
-  /** The wish for a fresh fetch that this load fulfilled. */
+  /** The `mark` with which this load was requested. */
   readonly mark: number;
 }
 
@@ -46,19 +46,19 @@ export class Fetched<Value> {
     this.#parts = parts;
   }
 
-  /** What `current` would resolve to, if it would not fetch. */
+  /** What `current` would resolve to, if it need not fetch. */
   held(mark = 0): Value | undefined {
     return this.#isFresh(mark) && this.#isUsable() ? this.#loaded?.value : undefined;
   }
 
   /**
-   * What is held now. `mark` changes when an administrator wants it fetched again. Rejects with
-   * `KeysUnavailable` when there is nothing that may still be used.
+   * The value now held, fetched again if it is stale. An administrator raises `mark` to have it fetched again.
+   * Rejects with `KeysUnavailable` when there is nothing that may still be used.
    */
   async current(mark = 0): Promise<Value> {
     if (!this.#isFresh(mark)) {
       const loading = this.#load(mark);
-      // In an outage what is at hand is used at once: nobody waits for one time-out after another.
+      // In an outage the value at hand is used at once, so that nobody waits for one time-out after another.
       if (!this.#hasFailed || !this.#isUsable()) await loading;
     }
     if (!this.#loaded || !this.#isUsable()) throw this.#unavailable();
@@ -66,8 +66,9 @@ export class Fetched<Value> {
   }
 
   /**
-   * What there is after something was missing from `current`, asked for at `since` or later; by default so lately that its
-   * absence is nearly certain. Who must be certain waits a moment for it. Rejects with `KeysUnavailable` otherwise.
+   * For when something was missing from `current`: the value of a fetch that began at `since` or later (default 30 s
+   * ago). Fetches if needed, waiting out a cool-down of up to 1 s. Rejects with `KeysUnavailable` if there is no such
+   * value.
    */
   async certain(mark: number, since = this.#parts.now() - certainMs): Promise<Value> {
     if (!this.#isAsOf(since)) await this.#load(mark);
@@ -105,7 +106,7 @@ export class Fetched<Value> {
     return this.#msSince(this.#loaded?.at ?? Number.NEGATIVE_INFINITY);
   }
 
-  /** What is later than now was before the clock was set back: nobody knows how long ago. */
+  /** A time in the future means that the clock was set back; how long ago it was is unknown. */
   #msSince(at: number): number {
     const ms = this.#parts.now() - at;
     return ms < 0 ? Number.POSITIVE_INFINITY : ms;

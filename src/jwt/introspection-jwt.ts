@@ -12,7 +12,7 @@ export async function signIntrospection(
   now: number,
 ): Promise<string> {
   const alg = caller.introspectionAlgorithm;
-  // The same object each time: jose remembers what it made of it.
+  // Always the same object, as jose caches what it makes of it.
   const key = await keys.current(alg);
   return new SignJWT({ token_introspection: answer })
     .setProtectedHeader({ typ: 'token-introspection+jwt', alg, kid: key.kid as string })

@@ -26,13 +26,13 @@ export class IssuerDirectory {
   async find(name: string): Promise<Issuer | undefined> {
     if (name === everyIssuer || name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name))
       return undefined;
-    // Strangers choose the names that are looked up: only those that were found before are vouched for.
+    // Strangers choose these names, so only names that were found before go to the `vouched` line.
     return this.#issuers.find(name, (before) =>
       this.#store.ask((facts) => facts.issuer(name), before ? 'vouched' : 'unvouched'),
     );
   }
 
-  /** After a change made here; resolves when it counts in every worker of this server. */
+  /** Call after a change made here; resolves when the change counts in every worker of this server. */
   forget(name: string): Promise<void> {
     return this.#issuers.forget(name);
   }

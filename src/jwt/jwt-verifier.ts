@@ -38,7 +38,7 @@ export interface JwtVerifierParts {
 
 interface Remembered {
   readonly verified: Verified;
-  /** The record by which it was read: another one may read it otherwise. */
+  /** The record by which it was read; another record may read it differently. */
   readonly issuer: Issuer;
 }
 
@@ -75,7 +75,7 @@ export class JwtVerifier implements TokenVerifier {
     return { digest, tokenDigest: jwt.signingInputDigest, verification };
   }
 
-  /** What was verified before, if its issuer would have it verified so again. */
+  /** The earlier verification, if its issuer's record would give the same now. */
   async #recall(digest: Digest, known: Remembered): Promise<Presented | undefined> {
     const { issuers, keyRing } = this.#parts;
     const issuer = await issuers.find(known.issuer.issuer);
@@ -153,7 +153,7 @@ export class JwtVerifier implements TokenVerifier {
   }
 }
 
-/** What was verified by a record, if it would be verified so again. */
+/** The earlier verification, if this record would give the same now. */
 function stillVerified(
   digest: Digest,
   { verified, issuer: before }: Remembered,
@@ -166,7 +166,7 @@ function stillVerified(
   return { digest, tokenDigest, verification: verified };
 }
 
-/** Suspension and the wish for fresh keys change nothing in how a token is read. */
+/** Suspension and requests for fresh keys do not change how a token is read. */
 function isSameRecord(one: Issuer, other: Issuer): boolean {
   return one === other || one.createdAt === other.createdAt;
 }

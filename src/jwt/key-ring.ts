@@ -6,20 +6,20 @@ import { type KeySource, type KeySourceParts, keySourceOf } from './key-source.t
 
 const sourcesMax = 1_000;
 
-/** Whoever has keys: an issuer, or a client. */
+/** The owner of keys: an issuer or a client. */
 export type Keyed = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
 
 export class KeyRing {
   readonly #parts: KeySourceParts;
   readonly #sources = new LRUCache<string, KeySource>({ max: sourcesMax });
-  /** The same by record, which spares most calls the writing of the key. */
+  /** The same by record object, which saves most calls building the key. */
   readonly #seen = new WeakMap<Keyed, KeySource>();
 
   constructor(parts: KeySourceParts) {
     this.#parts = parts;
   }
 
-  /** The same as `current` where nothing need be fetched for it, without waiting. */
+  /** The same as `current` if nothing need be fetched for it; does not wait. */
   held(issuer: Keyed): readonly VerifyingKey[] | undefined {
     return this.#sourceOf(issuer).held(issuer.keysStaleBefore);
   }

@@ -1,5 +1,5 @@
-// A set of public keys (RFC 7517 §5): made ready for verifying, only keys that may verify, each with its RFC 7638
-// thumbprint, without what is private, symmetric, weak or for another use; or as it may be published.
+// A set of public keys (RFC 7517 §5), made ready for verifying: each key with its RFC 7638 thumbprint, without keys
+// that are private, symmetric, weak or for another use. Or the set as it may be published.
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isId } from '../domain/claims.ts';
@@ -25,7 +25,7 @@ export class KeySetRefused extends Error {
 const keysMax = 100;
 const rsaBitsMin = 2048;
 const rsaBitsMax = 8192;
-/** Nearly all have 65537. With 1 everybody could sign, and a long one takes a hundred times as long to verify with. */
+/** Nearly all keys have 65537. With 1 everybody could sign; a long exponent makes verifying a hundred times slower. */
 const rsaExponents = { min: 3n, max: 2n ** 32n };
 
 /** Members of RFC 7518 §6 that only private and symmetric keys have. */
@@ -35,13 +35,15 @@ export function hasSecretMembers(jwk: object): boolean {
   return secretMembers.some((member) => member in jwk);
 }
 
-/** Throws `KeySetRefused` for what is no key set; keys in it that cannot be used are passed over. */
+/** Throws `KeySetRefused` for what is no key set; skips keys in it that cannot be used. */
 export async function readKeySet(document: unknown): Promise<VerifyingKey[]> {
   const ready = await Promise.all(keysIn(document).map(readKey));
   return ready.filter((key) => key !== undefined);
 }
 
-/** What may be published of a set, whatever the keys are for. Throws `KeySetRefused` for what is no key set. */
+/**
+ * The part of a set that may be published, whatever its keys are for. Throws `KeySetRefused` for what is no key set.
+ */
 export function publicKeysIn(document: unknown): JWK[] {
   return keysIn(document).filter(
     (key): key is JWK => isObject(key) && typeof key.kty === 'string' && !hasSecretMembers(key),
@@ -53,7 +55,7 @@ export function namedKeys(issuer: string, keys: readonly VerifyingKey[]): Issuer
   return keys.flatMap(({ kid, thumbprint }) => (kid === undefined ? [] : [{ issuer, kid, thumbprint }]));
 }
 
-/** The same of keys that are in its record; others are named when they are fetched. */
+/** The same for keys in the issuer's record; others are named when they are fetched. */
 export async function namedInRecord({ issuer, keySource }: NewIssuer): Promise<IssuerKey[]> {
   return keySource.kind === 'jwks' ? namedKeys(issuer, await readKeySet({ keys: keySource.keys })) : [];
 }
@@ -91,7 +93,7 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   }
 }
 
-/** Is it a key that verifying with takes no time to speak of? Whoever sends us one may have made it otherwise. */
+/** Does verifying with this key take no time to speak of? A sender may have made one that takes long. */
 export function isFitKey(key: KeyObject): boolean {
   if (key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'rsa-pss') return isFitRsaKey(key);
   return key.asymmetricKeyType !== 'dsa';
@@ -118,7 +120,7 @@ export function suits(key: VerifyingKey, alg: string): boolean {
   return key.kty === (isEd25519(alg) ? 'OKP' : 'EC') && curves[alg] === key.crv;
 }
 
-/** RFC 9864 gave the algorithm a second name. */
+/** RFC 9864 gave EdDSA with this curve a second name. */
 function isEd25519(alg: string): boolean {
   return alg === 'EdDSA' || alg === 'Ed25519';
 }

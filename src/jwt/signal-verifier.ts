@@ -1,5 +1,5 @@
-// Verifies the signed messages of inboxes: which issuer on record sent one, whether its inbox takes such
-// messages, and whether its key signed it. What the message means is for its endpoint.
+// Verifies the signed messages of inboxes: which issuer on record sent one, whether its inbox takes such messages,
+// and whether its key signed it. The endpoint decides what the message means.
 import type { Inbox, InboxKind, Issuer } from '../domain/issuers.ts';
 import { parseJwt, typeOf } from '../domain/jwt-shape.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
@@ -20,7 +20,7 @@ export type SignalRead =
       readonly ok: true;
       readonly issuer: Issuer;
       readonly inbox: Inbox;
-      /** Of the key that signed it; whether that was revoked is decided where the message takes effect. */
+      /** The key that signed it. Whether the key was revoked is decided where the message takes effect. */
       readonly keyThumbprint: string;
       readonly payload: Readonly<Record<string, unknown>>;
       readonly jti: string;

@@ -6,8 +6,8 @@ import { suits, type VerifyingKey } from './key-set.ts';
 import { isSignedBy } from './verify-signature.ts';
 
 /**
- * Rejects with `KeysUnavailable` when neither yes nor no is certain. Where a no will be acted on, `mustBeSure`: then a
- * key is unknown only if the keys were fetched after this was asked.
+ * Rejects with `KeysUnavailable` when neither yes nor no is certain. `mustBeSure` is for a no that will be acted on:
+ * then a key is unknown only if the keys were fetched after this call began.
  */
 export async function findSigner(
   presentedToken: string,
@@ -20,8 +20,8 @@ export async function findSigner(
   const asked = keyRing.now();
   const held = await keyRing.current(source);
   const signer = await findAmong(presentedToken, jwt, alg, held);
-  // A key that we hold and that did not sign is answer enough, unless a no will be acted on: its kid may be given to
-  // another key since. One that we do not hold may be new.
+  // If we hold the named key and it did not sign, the answer is no, unless it will be acted on: the kid may have been
+  // given to another key since. A key that we do not hold may be new.
   if (signer || (!mustBeSure && isNamedIn(jwt, alg, held))) return signer;
   const keys = await keyRing.certain(source, mustBeSure ? asked : undefined);
   return keys === held ? undefined : findAmong(presentedToken, jwt, alg, keys);

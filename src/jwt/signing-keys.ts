@@ -1,6 +1,6 @@
-// Our own signing keys, in one file that is made for its owner's eyes only: for each algorithm the key in use, the
-// one that comes after it (published before it is used), and the one before (published until the next
-// rotation). The file is read again when it has changed.
+// Our own signing keys, in one file that only its owner can read: for each algorithm the key in use, its successor
+// (published before it is used), and its predecessor (published until the next rotation). The file is read again when
+// it has changed.
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -35,7 +35,7 @@ export class SigningKeys {
   #version = '';
   #checkedAt = Number.NEGATIVE_INFINITY;
 
-  /** `mayCreate`: a file that is not there is made. */
+  /** `mayCreate`: a missing file is created. */
   constructor(path: string, { mayCreate }: { mayCreate: boolean }) {
     this.#path = path;
     this.#mayCreate = mayCreate;
@@ -49,12 +49,12 @@ export class SigningKeys {
     return found.jwk;
   }
 
-  /** What anyone may know, the next key included. */
+  /** The public keys, the next one included. */
   async published(): Promise<JWK[]> {
     return (await this.#load()).map(({ alg, jwk }) => publicPartOf(jwk, alg));
   }
 
-  /** The same, each with its role, for whoever looks after the file. */
+  /** The same, each with its role, for the operator. */
   async listed(): Promise<(JWK & { role: Role })[]> {
     return (await this.#load()).map(({ role, alg, jwk }) => ({ role, ...publicPartOf(jwk, alg) }));
   }
@@ -75,7 +75,7 @@ export class SigningKeys {
   }
 }
 
-/** Makes the file unless it is there; of several processes at once one wins. Resolves to whether this one did. */
+/** Creates the file unless it exists; of several processes one wins. Resolves to whether this one did. */
 export async function createKeyFile(path: string): Promise<boolean> {
   if (
     await stat(path).then(

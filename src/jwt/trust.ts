@@ -29,7 +29,7 @@ export interface Trust {
   readonly verifier: TokenVerifier;
   readonly issuers: IssuerDirectory;
   readonly keyRing: KeyRing;
-  /** Of clients that sign assertions or show certificates. */
+  /** Keys of clients that sign assertions or show certificates. */
   readonly clientKeys: KeyRing;
 }
 

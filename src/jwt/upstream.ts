@@ -1,5 +1,5 @@
-// The real authorization server's metadata and keys, as far as our own document repeats them: given by a
-// setting, or fetched from where a setting says and kept for a day should the server be down.
+// The real authorization server's metadata and keys, as far as our own document repeats them: given by a setting, or
+// fetched from an address in a setting and kept for a day if the server is down.
 
 import type { JWK } from 'jose';
 import type { Logger } from 'pino';
@@ -43,7 +43,7 @@ export class Upstream {
     return this.#metadata.current();
   }
 
-  /** The public keys that its `jwks_uri` holds, whatever they are for; none when it names none. */
+  /** The public keys at its `jwks_uri`, whatever they are for; none when it names none. */
   async keys(): Promise<readonly JWK[]> {
     const { jwks_uri: uri } = await this.metadata();
     if (typeof uri !== 'string') return [];

@@ -1,9 +1,9 @@
-// One signature under one key. Header members that change what is signed or demand to be understood are
-// refused: we understand none of them (RFC 7515 §4.1.11, RFC 7797). Keys named by the header itself (`jku`,
-// `jwk`, `x5c`) are ignored: keys come from the issuer's record only.
+// One signature under one key. Header members that change what is signed or demand to be understood are refused: we
+// understand none of them (RFC 7515 §4.1.11, RFC 7797). Keys named by the header itself (`jku`, `jwk`, `x5c`) are
+// ignored: keys come from the issuer's record only.
 //
-// By `node:crypto`, not by jose, which goes the way of WebCrypto: measured side by side, that costs 40 to 70 µs
-// more for each signature. A test holds that both say the same.
+// Uses `node:crypto`, not jose, which uses WebCrypto: measured side by side, that costs 40 to 70 µs more per
+// signature. A test checks that both agree.
 import { constants, type SigningOptions, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import { compactVerify } from 'jose';
@@ -50,13 +50,13 @@ const byAlgorithm: Readonly<Record<(typeof asymmetricAlgorithms)[number], Scheme
 const schemes: ReadonlyMap<string, Scheme> = new Map(Object.entries(byAlgorithm));
 
 const verifyInThread = promisify(verify);
-/** RSA verifies faster than another thread is woken, up to keys of so many bits. */
+/** Up to this many bits, RSA verifies faster than another thread can be woken. */
 const quickBitsMax = 4096;
 
 export async function isSignedBy(jwt: string, key: VerifyingKey, alg: string): Promise<boolean> {
   const scheme = schemes.get(alg);
   if (!scheme || !suits(key, alg)) return false;
-  // One character more than whole bytes take is no base64url (RFC 4648 §5).
+  // A length of 4n + 1 is not base64url (RFC 4648 §5).
   if (jwt.split('.').some(({ length }) => length % 4 === 1)) return false;
   const end = jwt.lastIndexOf('.');
   const signed = Buffer.from(jwt.slice(0, end), 'latin1');
@@ -85,8 +85,8 @@ export async function isSignedWith(jwt: string, secret: Uint8Array): Promise<boo
 let gathering: Promise<void> | undefined;
 
 /**
- * Other requests come in between two signatures of one. And to wake a thread costs more than half a verification:
- * what is asked for in one turn of the event loop is handed over together.
+ * Lets other requests in between two signatures of one. And all signatures that are asked for in one turn of the
+ * event loop are handed over together, as waking a thread costs more than half a verification.
  */
 function endOfTurn(): Promise<void> {
   gathering ??= new Promise((resolve) =>

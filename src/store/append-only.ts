@@ -1,5 +1,5 @@
-// The way past the triggers that keep the logs append-only: a transaction that purges or erases puts a row
-// into append_only_passes and takes it away before it commits, so that no other transaction ever sees it.
+// How to pass the triggers that keep the logs append-only: a transaction that purges or erases puts a row into
+// append_only_passes and removes it before it commits, so that no other transaction ever sees it.
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 

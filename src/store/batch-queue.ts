@@ -1,9 +1,9 @@
-// A queue whose items are worked off together: while one batch is under way the next one gathers. An item
-// joins no batch that has already begun, so its answer is never older than its question. Who waits stands in
-// one of several lines, each of its own length, so that none crowds out another.
+// A queue that works items off in batches: while one batch is under way the next one gathers. An item never joins a
+// batch that has begun, so its answer is never older than its question. Items wait in several lines, each with its
+// own limit, so that none crowds out another.
 import { type Line, lines, StoreOverloaded } from '../domain/store.ts';
 
-/** An item that waits, and then is one of a batch. */
+/** An item that waits or is in a batch. */
 export interface Entry<Item> {
   readonly item: Item;
   readonly line: Line;
@@ -18,17 +18,17 @@ export interface QueueLimits {
   /** Batches that may be under way at once. */
   readonly lanes: number;
   readonly waitingMax: Readonly<Record<Line, number>>;
-  /** What has waited for longer is refused when its turn comes: whoever asked is hardly there any more. */
+  /** An item that waited longer is refused when its turn comes, as its caller has probably given up. */
   readonly waitMsMax: number;
 }
 
 /**
- * Sees to it that every entry is settled, or rejects. What it resolves to, if anything, settles them once the next
- * batch has begun: to write the answers takes as long as the disk takes for a batch, so the two go side by side.
+ * Settles every entry, or rejects. If it resolves to a function, that settles them once the next batch has begun:
+ * writing the answers takes as long as the disk takes for a batch, so the two run side by side.
  */
 type Work<Item> = (entries: readonly Entry<Item>[]) => Promise<(() => void) | undefined>;
 
-/** While earlier lines wait, each later one gets one place in so many. */
+/** While items wait in earlier lines, each later line gets one place in this many. */
 const placesPerRound = 10;
 
 export class BatchQueue<Item> {
@@ -60,7 +60,7 @@ export class BatchQueue<Item> {
   /** Resolves when nothing waits and nothing is under way. */
   async drained(): Promise<void> {
     while (this.#count() > 0 || this.#running > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-    // The last batch is settled in this turn.
+    // Wait for the turn in which the last batch is settled.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -68,7 +68,7 @@ export class BatchQueue<Item> {
     return lines.reduce((count, line) => count + this.#waiting[line].length, 0);
   }
 
-  /** What arrives in the same turn of the event loop travels together. */
+  /** Items that arrive in the same turn of the event loop go into one batch. */
   #schedule(): void {
     if (this.#scheduled || this.#running >= this.#limits.lanes) return;
     this.#scheduled = true;
@@ -78,7 +78,7 @@ export class BatchQueue<Item> {
     });
   }
 
-  /** Places that are reserved go first, so that no line starves; the others by the order of the lines. */
+  /** Reserved places are given out first, so that no line starves; the others in the order of the lines. */
   #take(): Entry<Item>[] {
     const size = Math.min(this.#limits.batchMax, this.#count());
     const taken = lines.map((line, rank) => Math.min(this.#waiting[line].length, this.#reserved(rank, size)));
@@ -101,7 +101,7 @@ export class BatchQueue<Item> {
     return until(this.#place + size) - until(this.#place);
   }
 
-  /** Refuses what comes too late; returns the others. */
+  /** Refuses entries that waited too long; returns the others. */
   #inTime(batch: Entry<Item>[]): Entry<Item>[] {
     const { waitMsMax } = this.#limits;
     const first = performance.now() - waitMsMax;
@@ -126,7 +126,7 @@ export class BatchQueue<Item> {
     }
     this.#running -= 1;
     if (this.#count() > 0) this.#schedule();
-    // After what was scheduled last.
+    // Runs after the batch that was scheduled last has begun.
     if (settle) setImmediate(settle);
   }
 }

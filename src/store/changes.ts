@@ -1,5 +1,5 @@
-// What the decisions of one batch have changed so far: laid over the facts, so that each sees the effects of
-// those before it.
+// What the decisions of one batch have changed so far. It is laid over the facts, so that each decision sees the
+// effects of those before it.
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
 import type { Client, ClientSecret } from '../domain/clients.ts';
 import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
@@ -11,7 +11,7 @@ import type { NumberedRevocation } from './tables/revocations.ts';
 
 export class Changes {
   readonly tokens = new Map<Digest, RegisteredToken>();
-  /** Those of `tokens` that are JWTs, by the digests of their signing inputs. */
+  /** The JWTs among `tokens`, by the digests of their signing inputs. */
   readonly jwts = new Map<Digest, RegisteredToken>();
   readonly grants = new Map<string, Grant>();
   readonly sessions = new Map<string, Session>();
@@ -22,7 +22,7 @@ export class Changes {
   readonly numbered = new Map<number, NumberedRevocation>();
   /** The kinds of target of `revocations`. */
   readonly kinds = new Set<TargetKind>();
-  /** Those that were revoked in every issuer at once. */
+  /** The kinds of target that were revoked in every issuer at once. */
   readonly kindsEverywhere = new Set<TargetKind>();
   readonly remembered = new Map<Digest, Remembered>();
   readonly #now: number;
@@ -55,7 +55,7 @@ export class Changes {
     return row;
   }
 
-  /** Whether this batch switched a client on or off, the last time. */
+  /** The last change in this batch that suspended or resumed the client. */
   switchOfClient(clientId: string): Switch<ClientChange> | undefined {
     return this.clients.findLast(
       (change): change is Switch<ClientChange> =>

@@ -35,8 +35,8 @@ interface LockedHeads extends Heads {
 }
 
 /**
- * Rejects, with nothing written, when the database refuses anything of the batch. Decisions read over `reader` or,
- * where it is null, in the transaction itself: before `persist` nothing is written that it would have to see.
+ * Rejects, with nothing written, when the database refuses anything of the batch. Decisions read over `reader` or, if
+ * it is null, in the transaction itself: both show the same, as nothing is written before `persist`.
  */
 export async function commitBatch(
   writer: Knex,
@@ -116,7 +116,7 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   return outcome;
 }
 
-/** Resolves to what the memory is to learn. */
+/** Writes the batch; resolves to what the memory must learn of it. */
 async function persist(
   tx: Knex.Transaction,
   { effects, kept, facts }: Decided,
@@ -148,7 +148,7 @@ async function persist(
   ]);
   return { tokens, revocations };
 
-  /** Keys belong to issuers that may be new. */
+  /** Issuers first: keys may belong to new ones. */
   async function applyIssuers(): Promise<void> {
     await applyAll(
       effects.flatMap((effect) => effect.issuers ?? []),
@@ -176,7 +176,7 @@ async function persist(
   }
 }
 
-/** One after another: they may concern the same record. */
+/** One after another, as several may concern the same record. */
 async function applyAll<Change>(
   changes: readonly Change[],
   apply: (change: Change) => Promise<void>,

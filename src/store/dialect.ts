@@ -1,5 +1,5 @@
-// Every difference between SQLite and Postgres: what they differ in stands here, how in sqlite/ and postgres/. No
-// other file of the server names a database.
+// Every difference between SQLite and Postgres: this file lists them, sqlite/ and postgres/ say how each is handled.
+// No other file of the server names a database.
 import { resolve } from 'node:path';
 import type { Knex } from 'knex';
 import { isPostgresUrl, sqlitePathOf } from '../config/database-url.ts';
@@ -11,20 +11,20 @@ import * as sqlite from './sqlite/dialect.ts';
 export interface Dialect {
   /** False when there is no database to open, and opening it would make one. */
   isThere(): boolean;
-  /** False when the database that the reader has opened was deleted or replaced since; as of so many milliseconds ago. */
+  /** False when the database that the reader opened was deleted or replaced since. The check may be `ageMs` old. */
   isInPlace(ageMs?: number): boolean;
   /** Opens a pool for verdicts and lists, and for decisions where that is safe; never blocked by a writer. */
   openReader(): Knex;
-  /** Opens a pool whose commits are durable when they return, and in which no wait holds up the event loop. */
+  /** Opens a pool whose commits are durable when they return, and whose waits do not hold up the event loop. */
   openWriter(): Knex;
-  /** The same for migrations, whose statements take as long as the tables are large. */
+  /** The same for migrations, whose statements take longer on larger tables. */
   openMigrator(): Knex;
   /**
-   * Decisions may read beside the transaction that locks the heads for them: whoever writes anything has locked
-   * the whole database, and to read over the reader is quicker.
+   * May decisions read outside the transaction that locks the heads for them? Yes if a writer has locked the whole
+   * database anyway: reading over the reader is then quicker.
    */
   readonly readsBesideWriter: boolean;
-  /** SQL for the database's clock in milliseconds, where it and not ours stamps what is written. */
+  /** SQL for the database's clock in milliseconds, if that stamps what is written; null: our clock does. */
   readonly clockSql: string | null;
   /** Another attempt at the same transaction may succeed. */
   isTransient(error: unknown): boolean;
@@ -32,7 +32,7 @@ export interface Dialect {
   isRefusal(error: unknown): boolean;
   /** Runs `work` while no other process of this database does; the lock dies with its process. */
   withMigrationLock<T>(work: () => Promise<T>): Promise<T>;
-  /** The same for a task of upkeep, but without waiting: undefined when another process is at it. */
+  /** The same for a task of upkeep, but without waiting: undefined when another process is doing it. */
   withTaskLock<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
 }
 
@@ -42,7 +42,7 @@ export type Key = Buffer | string;
 export interface Table<Row> {
   readonly name: string;
   readonly columns: readonly (keyof Row & string)[];
-  /** Those of them that are read in hexadecimal, in lower case, as text is cheaper to hand over; each with SQL for its bytes. */
+  /** Columns that are read in lower-case hexadecimal, as text is cheaper to transfer; each with SQL for its bytes. */
   readonly inHex?: Readonly<Partial<Record<keyof Row & string, string>>>;
 }
 
@@ -61,14 +61,14 @@ export function dialectOf(databaseUrl: string): Dialect {
   throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
 }
 
-/** The one row of a fixed statement that is asked for very often; `?` stands for each of the values. */
+/** Reads the one row of a fixed statement that runs very often; `?` stands for each of the values. */
 export function findRow<Row>(db: Knex, sql: string, values: readonly unknown[] = []): Promise<Row> {
   return isPostgres(db) ? postgres.findRow(db, sql, values) : sqlite.findRow(db, sql, values);
 }
 
 /**
- * The rows of `table` whose `column`, which has an index, is one of `keys`, and that meet `condition`, SQL that
- * never changes; for what is asked for very often.
+ * The rows of `table` whose indexed `column` is one of `keys`, and that meet `condition`, which is fixed SQL. For
+ * queries that run very often.
  */
 export function findRowsByKey<Row>(
   db: Knex,
@@ -82,9 +82,9 @@ export function findRowsByKey<Row>(
 }
 
 /**
- * Inserts any number of rows, which all have the same columns, in the way in which the database behind `db` takes them
- * fastest. Within a transaction it resolves when they are sent; what fails of them fails all that follows in it, and
- * COMMIT at the latest says why. `onConflict` is SQL that never changes, for rows that may be there already.
+ * Inserts any number of rows, all with the same columns, in the way that is fastest for this database. Within a
+ * transaction it resolves when they are sent; if one fails, all later statements fail, and COMMIT at the latest says
+ * why. `onConflict` is fixed SQL for rows that may exist already.
  */
 export async function insertMany(
   db: Knex,
@@ -107,12 +107,12 @@ export function hexOf(db: Knex, bytes: string): string {
   return isPostgres(db) ? postgres.hexOf(bytes) : sqlite.hexOf(bytes);
 }
 
-/** SQL for what tells the database behind `db` from one that was put in its place: it changes in a select of `heads`. */
+/** SQL that identifies the database behind `db`, for a select from `heads`: it changes when another takes its place. */
 export function incarnationOf(db: Knex): string {
   return isPostgres(db) ? postgres.incarnation : sqlite.incarnation;
 }
 
-/** Also where this user may not read it. */
+/** True also if this user may not read it. */
 export function hasTable(db: Knex, name: string): Promise<boolean> {
   return isPostgres(db) ? postgres.hasTable(db, name) : db.schema.hasTable(name);
 }

@@ -1,33 +1,32 @@
 // A compact set of digests: ten bits of memory for each, in typed arrays that the garbage collector does not walk. It
-// never misses a digest that was added; of others it claims one in a hundred, so a yes must be checked where the
-// truth is.
+// never misses a digest that was added, but claims one in a hundred others, so a yes must be checked in the database.
 //
-// A Bloom filter in blocks of the size of a cache line: to ask for a digest reads one place of the memory. Digests
-// are as good as random, so they are their own hashes; whoever searches for some that collide makes us look them up.
+// A Bloom filter in blocks of the size of a cache line, so that a look-up reads one place of the memory. Digests are
+// random enough to be their own hashes; an attacker who finds colliding ones only makes us look them up.
 import type { Digest } from '../domain/claims.ts';
 
 const bitsPerDigest = 10;
 const wordsPerBlock = 16;
 const bitsPerBlock = 32 * wordsPerBlock;
-/** Two numbers of 32 bits have three places of nine bits each. */
+/** A number of 32 bits holds three places of nine bits each. */
 const placesPerNumber = 3;
 const bitsPerPlace = 9;
-/** Room of a further layer, at least. */
+/** The least room of a further layer. */
 const furtherMin = 1_000;
-/** So many hexadecimal digits from the first on are read. */
+/** How many hexadecimal digits, from the first on, are read. */
 export const digitsRead = 24;
 
 export class DigestFilter {
-  /** The last is added to; each is larger than all before it. */
+  /** Digests are added to the last layer; each layer is larger than all before it. */
   readonly #layers: Layer[];
   #size = 0;
 
-  /** Room for so many digests. With more it grows, and then reads more than one place. */
+  /** Room for `capacity` digests. With more, the filter grows, and a look-up reads several places. */
   constructor(capacity: number) {
     this.#layers = [new Layer(capacity)];
   }
 
-  /** How many were added that it did not claim before. */
+  /** How many digests were added that it did not claim before. */
   get size(): number {
     return this.#size;
   }
@@ -36,7 +35,7 @@ export class DigestFilter {
     return this.#layers.some((layer) => layer.has(digest));
   }
 
-  /** Returns whether it did not claim it before. */
+  /** Returns whether the digest is new to the filter. */
   add(digest: Digest): boolean {
     if (this.has(digest)) return false;
     let last = this.#layers.at(-1) as Layer;
@@ -99,7 +98,7 @@ class Layer {
   }
 }
 
-/** Of eight hexadecimal digits, in either case. */
+/** The number that eight hexadecimal digits make, in either case. */
 function numberAt(digest: Digest, from: number): number {
   let number = 0;
   for (let at = from; at < from + 8; at++) {

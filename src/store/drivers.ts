@@ -2,16 +2,16 @@
 import type { Knex } from 'knex';
 import type { Table } from './dialect.ts';
 
-/** Knex would write to the console, with statements; what fails is thrown and logged in one place. */
+/** Keeps Knex from writing statements to the console; failures are thrown, and logged in one place. */
 export const silent = { warn() {}, error() {}, deprecate() {}, debug() {} };
 
-/** The driver's code for what went wrong; empty where it gives none. */
+/** The driver's code for a failure; empty if it gives none. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : '';
 }
 
-/** Works with the connection behind `db`; within a transaction with the transaction's. */
+/** Works with the connection behind `db`; within a transaction, with the transaction's connection. */
 export async function withConnection<Connection, T>(
   db: Knex,
   work: (connection: Connection) => T | Promise<T>,
@@ -28,7 +28,7 @@ export async function withConnection<Connection, T>(
   }
 }
 
-/** What of a table is selected. `hexOf` makes SQL of bytes to SQL of their digits, in lower case. */
+/** The columns to select. `hexOf` turns SQL for bytes into SQL for their lower-case hexadecimal digits. */
 export function selectionOf<Row>({ columns, inHex }: Table<Row>, hexOf: (bytes: string) => string): string {
   const select = (column: keyof Row & string) => {
     const bytes = inHex?.[column];

@@ -35,7 +35,7 @@ export async function eraseEvents(writer: Knex, userId: string, limit: number): 
   });
 }
 
-/** Sessions that are over by time, or none of whose tokens is left: those that are dead have been erased before. */
+/** Sessions that have expired or have no token left; dead tokens were erased before. */
 export async function eraseSessions(
   writer: Knex,
   userId: string,
@@ -56,7 +56,7 @@ export async function eraseSessions(
   });
 }
 
-/** Whoever remembers tokens must forget them, or the next use of one would write the name down again. */
+/** Processes that remember tokens must forget them, or the next use of one would write the name down again. */
 export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Promise<number> {
   if (digests.length === 0) return 0;
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
@@ -68,7 +68,7 @@ export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Pro
   });
 }
 
-/** The name in revocations of this user and in those that they made, and what was said with them. */
+/** The user's name in revocations of this user and in those that they made, and the free text given with them. */
 export async function eraseRevocations(writer: Knex, userId: string, pseudonym: string): Promise<number> {
   return withPass(writer, async (tx) => {
     const of = { kind: 'subject', target_id: userId };

@@ -1,8 +1,8 @@
-// Facts for many questions at once. A function that asks for a fact not at hand is interrupted; what all
-// of them lack is then loaded together, one query per kind of fact, and they run again.
+// Facts for many questions at once. A function that asks for a fact not at hand is interrupted; the missing facts of
+// all functions are then loaded together, one query per kind of fact, and they run again.
 //
-// On top of what was loaded lies what the decisions of the same batch have changed, so that each sees the
-// effects of those before it.
+// The loaded facts are overlaid with what the decisions of the same batch have changed, so that each sees the effects
+// of those before it.
 import type { Knex } from 'knex';
 import type { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
@@ -36,7 +36,7 @@ import { type Found, type Heads, jwtName, type Memory, type TokenName } from './
 import { type Kind, NotLoaded, Shelf } from './shelf.ts';
 import type { NumberedRevocation } from './tables/revocations.ts';
 
-/** Effects as they are to be written. */
+/** Effects as they will be written. */
 export interface AppliedEffects extends Effects {
   readonly revocations: readonly NumberedRevocation[];
   readonly seqs: Seqs;
@@ -45,11 +45,11 @@ export interface AppliedEffects extends Effects {
 /** Questions change nothing: they share this. */
 const noChanges = new Changes();
 
-/** An issuer's clock is this far ahead of ours at most, whatever CLOCK_SKEW_SECONDS is. */
+/** No issuer's clock is assumed to be further ahead of ours than this, whatever CLOCK_SKEW_SECONDS is. */
 const aheadMsMax = 600_000;
 
 export class LoadedFacts implements Facts {
-  /** Those of the kinds that were asked for: most batches ask for one, or none. */
+  /** Only for kinds that were asked for: most batches ask for one, or none. */
   readonly #shelves = new Map<unknown, Shelf<unknown>>();
   readonly #keys = new Map<Claims, TargetKey[]>();
   #changes = noChanges;
@@ -152,7 +152,7 @@ export class LoadedFacts implements Facts {
 
   isForgotten(issuedFrom: number, expiresAt: number): boolean {
     const { until, endsUntil, endsKnownAt } = this.#memory.purged;
-    // A token that ended by the clock of whoever purged, and not yet by ours: its own revocation has gone.
+    // The token had ended by the clock of the purging process, but not yet by ours: its own revocation is gone.
     const endedThen = this.#now < expiresAt && expiresAt <= endsUntil;
     return (endedThen && issuedFrom <= endsKnownAt + aheadMsMax) || issuedFrom <= until;
   }
@@ -222,12 +222,12 @@ export class LoadedFacts implements Facts {
     return { seqs, ...effects, sessions, revocations };
   }
 
-  /** For decisions of the same batch that repeat the order. */
+  /** For repetitions of the order in the same batch. */
   remember(keyDigest: Digest, remembered: Remembered): void {
     this.#changes.remembered.set(keyDigest, remembered);
   }
 
-  /** How `cutoffs` is to change, so that it again holds what decides. */
+  /** The changes to `cutoffs` after which it holds the deciding rows again. */
   cutoffChanges(): { dropped: number[]; added: NumberedRevocation[] } {
     const dropped: number[] = [];
     const added: NumberedRevocation[] = [];
@@ -245,7 +245,7 @@ export class LoadedFacts implements Facts {
     return { dropped, added };
   }
 
-  /** Decisions look up what may be there: what is remembered of a token is true, but its row may have been purged. */
+  /** Decisions always look registrations up: the memory of a token is true, but its row may have been purged. */
   #registered(
     kind: Kind<RegisteredToken | undefined>,
     key: Digest,
@@ -268,7 +268,7 @@ export class LoadedFacts implements Facts {
     return shelf;
   }
 
-  /** From memory, otherwise looked up and then remembered. */
+  /** From memory; otherwise looked up, and then remembered. */
   #recall<Value>(known: LRUCache<string, Found<Value>>, kind: Kind<Value>, key: string): Value {
     const found = known.get(key);
     if (found) return found.value;
@@ -277,7 +277,7 @@ export class LoadedFacts implements Facts {
     return value;
   }
 
-  /** False for nearly all tokens, and then nothing need be looked up. */
+  /** False for nearly all tokens: then nothing is looked up. */
   #mayBeCovered(claims: Claims): boolean {
     if (!this.#isForDecisions) return this.#memory.mayBeCovered(claims, this.#heads);
     const { revocations, kinds, kindsEverywhere } = this.#changes;
@@ -304,7 +304,7 @@ export class LoadedFacts implements Facts {
     return keys;
   }
 
-  /** The token's keys that hold in every issuer: only of kinds that were ever revoked so. */
+  /** The token's keys for revocations in every issuer, of the kinds that were ever revoked so. */
   #keysEverywhere(claims: Claims): TargetKey[] {
     const stored =
       this.#memory.kindsEverywhere(this.#heads) ?? this.#shelf(kinds.kindsEverywhere).get(theOne);

@@ -1,6 +1,6 @@
-// A compact set of target keys: 8 bytes of each, in one typed array that the garbage collector does not walk.
-// It never misses a key that was added; now and then (once in 2^64 over the number of keys) it claims one
-// that was not, so a hit must be checked where the truth is.
+// A compact set of target keys: 8 bytes of each, in one typed array that the garbage collector does not walk. It
+// never misses a key that was added, but rarely (once in 2^64 over the number of keys) claims another one, so a hit
+// must be checked in the database.
 import type { TargetKey } from '../domain/targets.ts';
 
 /**
@@ -17,7 +17,7 @@ export function printsOf(keys: readonly TargetKey[]): Prints {
   return printsOfHex(keys.map((key) => key.slice(0, 2 * bytesOfKey)).join(''));
 }
 
-/** Of the first bytes of each of some keys, one after another in hexadecimal. */
+/** Prints of the first bytes of keys, which are given as hexadecimal, one after another. */
 export function printsOfHex(beginnings: string): Prints {
   return Buffer.from(beginnings, 'hex').toString('utf16le');
 }

@@ -16,7 +16,7 @@ import { findSessions, listSessionsOf } from './tables/sessions.ts';
 import { findGrants, findJwts, findTokens, listUnexpired } from './tables/tokens.ts';
 import { findUsedIds } from './tables/used-ids.ts';
 
-/** The key of a kind that has one fact only. */
+/** The key of a kind that has only one fact. */
 export const theOne = '';
 
 const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
@@ -28,7 +28,7 @@ export const tokens: Kind<RegisteredToken | undefined> = {
 
 /** By digest of the signing input. */
 export const jwts: Kind<RegisteredToken | undefined> = {
-  // Of one that was registered by several strings the first registration.
+  // If a JWT was registered by several strings, the first registration counts.
   load: async (db, tokenDigests) => {
     const newestFirst = (await findJwts(db, tokenDigests)).sort(
       (one, other) => other.registeredAt - one.registeredAt,
@@ -80,7 +80,7 @@ export const remembered: Kind<Remembered | undefined> = {
   absent: undefined,
 };
 
-/** Rows that bear a token's names, of which some may spare it: read so far. */
+/** How many rows that bear a token's names are read: some of them may spare it. */
 const historyReadMax = 10_000;
 
 /** By JSON of a token's time of issue and its target keys. */

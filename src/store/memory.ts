@@ -1,12 +1,11 @@
 // What is remembered between batches, so that most need no look-up: claims, which never change; which tokens nobody
-// registered (registered-digests.ts); the keys of all revocations, brought up to the head of the log; the records of
-// clients and issuers, who is suspended, and how far back purges reached, read anew when a counter says so. Never a
-// verdict.
+// registered (registered-digests.ts); the keys of all revocations up to the head of the log; the records of clients
+// and issuers, suspensions, and how far back purges reached, read anew when a counter has changed. Never a verdict.
 //
-// The heads are read anew for every batch of questions, and locked for every batch of decisions. Their lock
-// makes sequence order commit order, so what lies at or below them is complete, and the memory is exact at the
-// instant at which they were read: no notification is trusted, and other processes and the command line count
-// at once.
+// The heads are read anew for every batch of questions, and locked for every batch of decisions. Their lock makes
+// sequence order commit order, so what lies at or below them is complete, and the memory is exact at the instant at
+// which they were read: no notification is trusted, and changes by other processes and the command line count at
+// once.
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
@@ -30,14 +29,14 @@ import { readNote } from './tables/notes.ts';
 import { gatherKeys, type NumberedRevocation } from './tables/revocations.ts';
 
 const tokensMax = 120_000;
-/** How many names are remembered as looked up, before all of them are forgotten. */
+/** How many names are noted as looked up; then all are forgotten, and noting begins anew. */
 const seenMax = 500_000;
 const recordsMax = 1_000;
-/** Tails up to here are waited for. */
+/** A request waits for a tail of up to this many rows. */
 const shortTail = 20_000;
 const tailPageSize = 2_000;
 
-/** For questions: what is committed now. */
+/** The heads as they are committed now, for questions. */
 export function readHeads(db: Knex): Promise<Heads> {
   return findRow<Heads>(
     db,
@@ -46,24 +45,24 @@ export function readHeads(db: Knex): Promise<Heads> {
   );
 }
 
-/** How far the logs had come at one instant; later ones have the greater numbers. */
+/** How far the logs had come at one instant; its numbers only grow. */
 export interface Heads {
   readonly revocation_seq: number;
-  /** Moves with every change of a client or an issuer, with the horizon of purges, and with erasures. */
+  /** Counts changes of clients and issuers, of the horizon of purges, and erasures. */
   readonly suspension_seq: number;
-  /** Moves with every token that is registered. */
+  /** Counts registered tokens. */
   readonly token_seq: number;
   /** The time of the last decisions. */
   readonly stamped_at: number;
-  /** Another when another database answers under the same name: after a failover or a restore. */
+  /** Changes when another database answers under the same name: after a failover or a restore. */
   readonly incarnation: string;
 }
 
 /** How far back purges reached; milliseconds. */
 interface Purged {
-  /** Of what was issued until then, a revocation may be gone. */
+  /** Revocations of tokens that were issued until then may be gone. */
   readonly until: number;
-  /** Of what ended until then, and was issued before the second, its own revocation may be gone. */
+  /** A token's own revocation may be gone if the token ended by `endsUntil` and was issued by `endsKnownAt`. */
   readonly endsUntil: number;
   readonly endsKnownAt: number;
 }
@@ -84,10 +83,10 @@ const unknownRecords: Records = {
   erasures: 0,
 };
 
-/** How tokens are remembered: by their digest, or as a JWT by that of its signing input. */
+/** The name under which a token is remembered: its digest or, for a JWT, `jwtName` of its signing input's digest. */
 export type TokenName = string;
 
-/** No other token's name: a string may well be registered that is the signing input of a JWT. */
+/** Differs from every digest, as the signing input of a JWT may itself be registered as a string. */
 export function jwtName(tokenDigest: Digest): TokenName {
   return `${tokenDigest}.`;
 }
@@ -98,7 +97,7 @@ export interface Learnt {
   readonly revocations: readonly NumberedRevocation[];
 }
 
-/** What a look-up came to, also that there is no such record. */
+/** The result of a look-up, which may be that there is no such record. */
 export interface Found<Value> {
   readonly value: Value;
 }
@@ -111,17 +110,17 @@ export class Memory {
   #seen = new DigestFilter(seenMax);
   readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
   readonly issuers = new LRUCache<string, Found<Issuer | undefined>>({ max: recordsMax });
-  /** Of claims that are remembered, here or elsewhere: to note them for others would cost more than it saves. */
+  /** Only for claims that are themselves remembered, here or elsewhere; for others it would cost more than it saves. */
   #prints = new WeakMap<Claims, Prints>();
-  /** Kinds of target that were ever revoked: under its other names a token need not be looked for. */
+  /** Kinds of target that were ever revoked; under its other names a token need not be looked for. */
   #kinds = new Set<TargetKind>();
-  /** Those that were revoked in every issuer at once. */
+  /** Kinds that were revoked in every issuer at once. */
   #kindsEverywhere = new Set<TargetKind>();
   #revoked = new KeySet();
   /** All revocations up to this sequence number are in the set. */
   #seq = 0;
   #records = unknownRecords;
-  /** Of the database of which all this is remembered; null before the first look. */
+  /** Identifies the database whose content is remembered; null before the first look. */
   #incarnation: string | null = null;
   #reading: Promise<void> | null = null;
 
@@ -135,18 +134,21 @@ export class Memory {
     return this.#tokens.get(name);
   }
 
-  /** False only when, as of these heads, nobody registered a token of this digest or with a signing input of it. */
+  /**
+   * False only if, as of these heads, no token with this digest, of its string or of its signing input, is
+   * registered.
+   */
   mayBeRegistered(digest: Digest, heads: Heads): boolean {
     return this.#registered.mayBe(digest, heads);
   }
 
   /**
-   * What a look-up came to in a batch with these heads. A name that comes once is not worth the room. One that comes
-   * again is; so is a revoked token, which one question looks up twice.
+   * Keeps the result of a look-up in a batch with these heads, if the name comes again: one that comes once is not
+   * worth the room. A revoked token counts as coming again, as one question looks it up twice.
    */
   keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads): void {
     if (!found || !this.#comesAgain(name) || !this.isAsOf(heads)) return;
-    // Its own string where that is the same: two would take twice the room.
+    // Uses the token's own string if it is equal: a second copy would take twice the room.
     this.#tokens.set(name === found.digest ? found.digest : name, found);
     this.#prints.set(found, this.#printsOf(found));
   }
@@ -156,15 +158,14 @@ export class Memory {
     return !this.#seen.add(name);
   }
 
-  /** Has no record changed since, and nothing been erased? What was found then may be kept only if so. */
+  /** Are the remembered records as of these heads? Only then may the result of a look-up be kept. */
   isAsOf(heads: Heads): boolean {
     return this.#records.seq === heads.suspension_seq && heads.incarnation === this.#incarnation;
   }
 
   /**
-   * Brings the memory up to the heads that `read` reads; resolves to them. What it lacks is read in `db`. A long
-   * tail of revocations, as after the start, is read beside the questions and decisions, which look everything up
-   * until that is done.
+   * Brings the memory up to the heads that `read` reads; resolves to them. What is missing is read in `db`. A long
+   * tail of revocations, as after the start, is read in the background; until that is done everything is looked up.
    */
   async catchUp<AtLeast extends Heads>(db: Knex, read: (db: Knex) => Promise<AtLeast>): Promise<AtLeast> {
     const [seqBefore, recordsBefore, tokenSeqBefore] = [this.#seq, this.#records.seq, this.#tokenSeq];
@@ -182,7 +183,7 @@ export class Memory {
     return heads;
   }
 
-  /** Resolves when no tail is being read beside the requests any more, or none was. */
+  /** Resolves when no tail is being read in the background. */
   async caughtUp(): Promise<void> {
     await this.#reading;
   }
@@ -201,14 +202,14 @@ export class Memory {
     }
   }
 
-  /** False only when no revocation up to the heads bears any of the token's keys, its own or in every issuer. */
+  /** False only if no revocation up to the heads bears any key of the token, including those for every issuer. */
   mayBeCovered(claims: Claims & { readonly registrar?: string | null }, heads: Heads): boolean {
     if (!this.#isUpTo(heads)) return true;
     const known = this.#prints.get(claims);
     if (known !== undefined) return this.#revoked.hasAny(known);
     const prints = this.#printsOf(claims);
-    // Whoever verified the signature of a JWT remembers its claims; those of a registration come from here, or are
-    // joined with a signature anew for each question.
+    // The verifier remembers the claims of an unregistered JWT, so its prints are worth keeping. Registrations get
+    // theirs in `keep`, or are joined with a signature anew for each question.
     if (claims.registrar === null) this.#prints.set(claims, prints);
     return this.#revoked.hasAny(prints);
   }
@@ -244,7 +245,7 @@ export class Memory {
     return this.#seq >= heads.revocation_seq && heads.incarnation === this.#incarnation;
   }
 
-  /** The database was restored under us, or another took its place: what we remember may never have been. */
+  /** The database was restored, or another took its place: what we remember may never have been in it. */
   #forget(): void {
     this.#tokens.clear();
     this.#registered.forget();
@@ -254,7 +255,7 @@ export class Memory {
     this.#kindsEverywhere = new Set();
     this.#revoked = new KeySet();
     this.#seq = 0;
-    // Who is suspended stays as it was until it is read anew: other batches are under way.
+    // Suspensions stay until they are read anew, as other batches are under way.
     this.#records = { ...this.#records, seq: unknownRecords.seq };
     this.clients.clear();
     this.issuers.clear();
@@ -272,7 +273,7 @@ export class Memory {
       },
       erasures: await readNote(db, 'erasures'),
     };
-    // Another batch may have read later ones meanwhile.
+    // Another batch may have read later records meanwhile.
     if (seq <= this.#records.seq) return;
     if (records.erasures !== this.#records.erasures) this.#tokens.clear();
     this.clients.clear();
@@ -305,13 +306,13 @@ export class Memory {
       const from = this.#seq;
       const upTo = Math.min(head, from + tailPageSize);
       const gathered = await gatherKeys(db, from, upTo, bytesOfKey);
-      // The log went back meanwhile: what was read belongs to a set that is no longer in use.
+      // `#forget` ran meanwhile: what was read belongs to a set that is no longer in use.
       if (revoked !== this.#revoked) return;
       revoked.addAll(printsOfHex(gathered.beginnings));
       for (const kind of gathered.kinds) this.#lookFor(this.#kinds, kind);
       for (const kind of gathered.kindsEverywhere) this.#lookFor(this.#kindsEverywhere, kind);
       this.#seq = Math.max(this.#seq, upTo);
-      // Requests have their turn between the pages, also where a query does not wait for anything.
+      // Lets requests in between two pages, even if no query has to wait.
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -9,7 +9,7 @@ export interface MigrationStatus {
   readonly pending: string[];
 }
 
-/** What a command needs and does not make itself; its code says what is missing. */
+/** What a command needs but does not create itself; its code says what is missing. */
 class NotReady extends Error {
   override readonly name = 'NotReady';
   readonly code: 'NO_DATABASE' | 'MIGRATIONS_PENDING';
@@ -29,7 +29,7 @@ export async function demandSchema(databaseUrl: string): Promise<void> {
 
 /** Runs what is pending; resolves to the names of what it ran. */
 export async function migrateUp(databaseUrl: string): Promise<string[]> {
-  // Then nothing need be locked, which whoever holds the database could keep from us.
+  // Nothing is pending, so the lock, which another process might hold, is not needed.
   if ((await migrationStatus(databaseUrl)).pending.length === 0) return [];
   return exclusively(dialectOf(databaseUrl), async (knex) => {
     const [, names] = (await knex.migrate.latest(migrationConfig)) as [number, string[]];
@@ -45,7 +45,7 @@ export function migrateDown(databaseUrl: string): Promise<string[]> {
   });
 }
 
-/** Makes no database where there is none: then everything is pending. */
+/** Creates no database: if there is none, everything is pending. */
 export async function migrationStatus(databaseUrl: string): Promise<MigrationStatus> {
   const dialect = dialectOf(databaseUrl);
   if (!dialect.isThere()) return { done: [], pending: await migrationConfig.migrationSource.getMigrations() };
@@ -69,7 +69,7 @@ async function exclusively<T>(dialect: Dialect, work: (knex: Knex) => Promise<T>
   return dialect.withMigrationLock(async () => {
     const knex = dialect.openMigrator();
     try {
-      // Ours is the only process here, so a lock that Knex finds set was left behind by one that died.
+      // Only this process migrates now, so a lock that Knex finds set was left behind by one that died.
       await knex.migrate.forceFreeMigrationsLock(migrationConfig);
       return await work(knex);
     } finally {

@@ -48,19 +48,19 @@ export interface StoreOptions {
   readonly batchMax?: number;
   /** Batches of questions under way at once. */
   readonly lanes?: number;
-  /** What has waited for so many milliseconds is refused. */
+  /** An item that waited for more milliseconds is refused. */
   readonly waitMsMax?: number;
 }
 
-/** What may wait: about a second's work of the first line, and of the last. */
+/** Queue lengths: about one second of work for `vouched`, and for `unvouched`. */
 const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
-/** As long as one statement may take: behind one that hangs, nothing waits for many of them. */
+/** As long as one statement may take, so that items do not wait for several statements behind one that hangs. */
 const waitMsMaxDefault = 10_000;
 const batchMaxDefault = 200;
 const lanesDefault = 4;
 const attemptsMax = 4;
 const clockDifferenceMs = 1_000;
-/** To look at the file for each batch of questions would cost some of them as much as their answer. */
+/** Looking at the file for every batch of questions could cost as much as their answers. */
 const inPlaceAgeMs = 100;
 const replaced = 'the file of the database was deleted or replaced under the server; restart it';
 
@@ -109,7 +109,7 @@ class KnexStore implements Store {
       await this.ask(() => undefined);
       await this.#memory.caughtUp();
     };
-    // What fails here fails the first requests, too, which tell of it.
+    // A failure here also fails the first requests, which report it.
     const caughtUp = catchUp().catch(() => undefined);
     await Promise.race([caughtUp, setTimeout(msMax, undefined, { ref: false })]);
   }
@@ -191,12 +191,15 @@ class KnexStore implements Store {
   async close(): Promise<void> {
     await this.#questions.drained();
     await this.#decisions.drained();
-    // The writer last: who closes a database last leaves it tidy.
+    // The writer last: the last connection to close a database tidies it up.
     await this.#reader.destroy();
     await this.#writer.destroy();
   }
 
-  /** Time does not wait for our clock; and where the database's clock stamps, ours must not judge by another time. */
+  /**
+   * Wrong if the time (which never goes back, see time.ts) is ahead of our clock, or if the database's clock stamps
+   * what is written and ours differs from it.
+   */
   async #isClockRight(): Promise<boolean> {
     const { stamped_at } = await readHeads(this.#reader);
     const clock = this.#now();
@@ -228,8 +231,8 @@ class KnexStore implements Store {
       if (open.length === 0) return;
       const lacksTokens = await guarded(facts.load(this.#reader));
       if (!lacksTokens) continue;
-      // An erasure takes a registration away after it has put a revocation in its place. Between the heads and the
-      // look-up it would leave neither to be seen.
+      // An erasure deletes a registration after it has written a revocation in its place. Between reading the heads
+      // and the look-up, it could hide both: begin anew if anything was erased.
       const later = await readHeadsNow();
       if (later.suspension_seq === heads.suspension_seq) continue;
       heads = later;
@@ -237,13 +240,13 @@ class KnexStore implements Store {
     }
   }
 
-  /** A disk that is full is seen by those who write; while nobody does, by this. */
+  /** Writers notice a full disk; while nobody writes, this does. */
   #canWrite(): Promise<boolean> {
     const nothing = this.write(() => ({ outcome: true, effects: {} }));
     return nothing.catch(() => false);
   }
 
-  /** One transaction for all; when the database refuses it, each alone, so that one spoils no other. */
+  /** One transaction for all; if the database refuses it, one for each, so that one does not fail the others. */
   async #commit(entries: readonly Entry<Decide>[]): Promise<() => void> {
     try {
       const results = await this.#attempt(entries);
@@ -280,7 +283,7 @@ function refused(error: unknown): Result[] {
   return [{ ok: false, error: toUnavailable(error) }];
 }
 
-/** Tells everybody what became of what they wanted. */
+/** Gives every caller its result. */
 function settle(entries: readonly Entry<Decide>[], results: readonly Result[]): void {
   for (const [n, result] of results.entries()) {
     if (result.ok) entries[n]?.resolve(result.outcome);

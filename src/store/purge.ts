@@ -1,4 +1,4 @@
-// Deleting what has had its time, a few rows a transaction.
+// Deletes rows that are due, a few per transaction.
 import type { Knex } from 'knex';
 import { forever, openEnds } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
@@ -7,8 +7,8 @@ import { withPass } from './append-only.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
 /**
- * A name can be given to a token long after it was revoked, and is final all the same: its row stays while
- * such a token lives.
+ * A token may be given a name that was revoked for good long ago, and is dead then: the row stays while such a token
+ * lives.
  */
 function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
   return db('tokens')
@@ -37,8 +37,9 @@ function due(db: Knex, { table, column, before, bearersFrom }: DueRows): Knex.Qu
 }
 
 /**
- * Who holds a signing key can make tokens forever. No index finds the tokens of a `jti`. And a JWT that bears
- * a grant or session which was ended for good may be signed at any time, without our ever seeing it before.
+ * Never purged: keys, as their holder can sign tokens forever; `jti`s, as no index finds their tokens; and grants and
+ * sessions that ended for good at an issuer of JWTs, as one that bears them may be signed at any time without our
+ * seeing it.
  */
 function lastsForever(rows: Knex.QueryBuilder): Knex.QueryBuilder {
   const units = (query: Knex.QueryBuilder) =>
@@ -65,7 +66,7 @@ export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Prom
     let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
     const isDone = keys.length < limit;
     if (rows.table === 'revocations') {
-      // From here on nothing is decided, and what was decided meanwhile may have found one of these rows.
+      // From here on no decision is taken. One taken since the look-up may have made a row necessary, so check again.
       await tx('heads').where('id', 1).forUpdate().first();
       keys = await due(tx, rows).whereIn(rows.key, keys).pluck(rows.key);
       await rememberHorizon(tx, keys);
@@ -76,9 +77,8 @@ export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Prom
 }
 
 /**
- * Remembers how far back the purged rows reached: a token that is not known by now and was issued before
- * that may have been covered by one of them, however long tokens may live from now on. All processes read
- * it again, as they do who is suspended.
+ * Remembers how far the purged rows reached: an unknown token that was issued before that may have been covered by
+ * one of them, however long tokens may live from now on. All processes read it again, as they do suspensions.
  */
 async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): Promise<void> {
   const rows = tx('revocations').whereIn('seq', seqs);
@@ -91,7 +91,7 @@ async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): P
   await moveHorizon(tx, { purged_until: horizon, ends_purged_at: single?.at ?? 0 });
 }
 
-/** What was decided so far is stamped; what is decided while rows go, `rememberHorizon` adds. */
+/** `stamped_at` covers every decision so far; rememberHorizon covers those taken while rows are deleted. */
 export async function rememberEnds(writer: Knex, until: number): Promise<void> {
   await writer.transaction(async (tx) => {
     const { stamped_at } = await tx('heads').where('id', 1).forUpdate().first();
@@ -99,7 +99,7 @@ export async function rememberEnds(writer: Knex, until: number): Promise<void> {
   });
 }
 
-/** Every process reads the notes anew when one of them has moved. */
+/** When a note has moved, every process reads the notes anew. */
 async function moveHorizon(
   tx: Knex.Transaction,
   horizon: Partial<Record<UpkeepNote, number>>,
@@ -127,7 +127,7 @@ function endings(db: Knex, after: number, before: number): Knex.QueryBuilder<End
     .andWhere('revoked_at', '<', before);
 }
 
-/** Sessions that were ended before `before`, of those revocations that no run has looked at yet. */
+/** Sessions that were ended before `before`, by revocations that no run has looked at yet. */
 export async function countEndedSessions(
   db: Knex,
   { before, unexpiredSince }: EndedSessions,
@@ -166,7 +166,10 @@ export async function countEventsThrough(db: Knex, seq: number): Promise<number>
   return countOf(db('audit_events').where('seq', '<=', seq));
 }
 
-/** Sealed ranges go whole, as many as hold `limit` events together, but one at least: of half a range nothing is proven. */
+/**
+ * Deletes whole sealed ranges, as many as hold `limit` events together, but at least one: half a range proves
+ * nothing.
+ */
 export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<Purged> {
   return withPass(writer, async (tx) => {
     const first = await extremeOf(tx('audit_events').min({ seq: 'seq' }));

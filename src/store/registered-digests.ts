@@ -1,6 +1,6 @@
-// Which tokens nobody registered: known of nearly all without a look-up, so that whoever makes tokens up costs less
-// than whoever has one. A filter over the digests of all registered tokens, read in the background, and exact up to a
-// count of registrations that every batch compares with the heads: until it has come that far, tokens are looked up.
+// Which tokens nobody registered, mostly known without a look-up, so that a made-up token costs less than a real one.
+// A filter over the digests of all registered tokens, read in the background. It is exact up to a count of
+// registrations, which every batch compares with the heads; while it lags behind, tokens are looked up.
 import type { Knex } from 'knex';
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
 import { DigestFilter, digitsRead } from './digest-filter.ts';
@@ -9,9 +9,9 @@ import { type Beginnings, findExtentOfTokens, gatherDigests, gatherNewDigests } 
 
 const tokensPerPage = 2_000;
 const bytesRead = digitsRead / 2;
-/** Beyond, all tokens are looked up: they would take over 100 MB. */
+/** With more, all tokens are looked up, as the filter would take over 100 MB. */
 const digestsMax = 40_000_000;
-/** Room for those to come. */
+/** The least room, for tokens to come. */
 const capacityMin = 50_000;
 const growth = 1.25;
 const retryMs = 1_000;
@@ -19,11 +19,11 @@ const retryMs = 1_000;
 export class RegisteredDigests {
   readonly #reader: Knex;
   #filter = new DigestFilter(0);
-  /** The filter holds the first so many tokens that were registered; -1 while it is being filled. */
+  /** How many tokens, in the order of registration, the filter holds; -1 while it is being filled. */
   #seq = -1;
   /** The filter holds all tokens up to this id; null while it is being filled. */
   #lastId: number | null = null;
-  /** It may lack tokens that were erased before the records were changed for the last of so many times. */
+  /** Heads when the filter was read: tokens erased before are not in it, so older heads may not use it. */
   #suspensionSeq = 0;
   #isReading = false;
   #triedAt = Number.NEGATIVE_INFINITY;
@@ -33,8 +33,8 @@ export class RegisteredDigests {
   }
 
   /**
-   * False only when, as of these heads, no token of this digest is registered, be it that of the whole string or that of
-   * its signing input.
+   * False only if, as of these heads, no token with this digest, of its whole string or of its signing input, is
+   * registered.
    */
   mayBe(digest: Digest, { token_seq, suspension_seq }: Heads): boolean {
     if (this.#seq < token_seq) {
@@ -44,7 +44,7 @@ export class RegisteredDigests {
     return this.#suspensionSeq > suspension_seq || this.#filter.has(digest);
   }
 
-  /** What this process has just registered when there were `seq` tokens. */
+  /** Adds what this process has just registered when there were `seq` tokens. */
   learn(tokens: readonly RegisteredToken[], seq: number): void {
     for (const token of tokens) {
       this.#filter.add(token.digest);
@@ -54,7 +54,7 @@ export class RegisteredDigests {
     this.#giveUpIfTooMany();
   }
 
-  /** The count of registrations went back: what was read may never have been. */
+  /** The count of registrations went back: what was read may never have been there. */
   forget(): void {
     this.#filter = new DigestFilter(0);
     this.#seq = -1;
@@ -62,14 +62,14 @@ export class RegisteredDigests {
     this.#suspensionSeq = 0;
   }
 
-  /** Reads on in the background, unless that is being done or has just failed. */
+  /** Reads on in the background, unless it is already reading or has just failed. */
   #read(): void {
     const now = performance.now();
     if (this.#isReading || now - this.#triedAt < retryMs) return;
     this.#isReading = true;
     this.#readOn()
       .catch(() => {
-        // As good as not yet read.
+        // Try again after `retryMs`.
         this.#triedAt = performance.now();
       })
       .finally(() => {
@@ -92,7 +92,7 @@ export class RegisteredDigests {
     }
   }
 
-  /** The digests of all tokens that there are, which takes many pages. */
+  /** Reads the digests of all tokens, in many pages. */
   async #fill(): Promise<void> {
     const { lastId, span } = await findExtentOfTokens(this.#reader);
     const filter = new DigestFilter(Math.ceil(Math.min(digestsMax, Math.max(capacityMin, growth * span))));
@@ -128,7 +128,7 @@ export class RegisteredDigests {
   }
 }
 
-/** Requests go first: it rests as long as it works. */
+/** Requests go first: after each reading, it pauses for as long as the reading took. */
 async function afterRequests<T>(read: () => Promise<T>): Promise<T> {
   const began = performance.now();
   const page = await read();

@@ -1,4 +1,4 @@
-// One kind of fact for many questions at once: what is loaded, and what was asked for in vain.
+// One kind of fact for many questions at once: the loaded values, and the keys asked for in vain.
 import type { Knex } from 'knex';
 
 /** Thrown through a question or decision that asked for a fact which is not loaded yet. */
@@ -7,10 +7,10 @@ export class NotLoaded extends Error {
 }
 const notLoaded = new NotLoaded();
 
-/** Databases bound the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
+/** Databases limit the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
 const keysPerQuery = 5_000;
 
-/** How facts of one kind are found by their keys; what `load` has nothing for is `absent`. */
+/** How facts of one kind are found by their keys; `absent` is the value where `load` finds none. */
 export interface Kind<Value> {
   readonly load: (db: Knex, keys: string[], now: number) => Promise<Iterable<readonly [string, Value]>>;
   readonly absent: Value;

@@ -1,8 +1,10 @@
-// What time it is, for questions and decisions alike. Not earlier than it was at the last decision of any process: a
-// cutoff must cover what was registered before it, also when a clock is set back, by hand, by NTP, or because the
-// database moved to another machine.
+// The time for questions and decisions. It is never earlier than at the last decision of any process: a cutoff must
+// cover what was registered before it, even if a clock was set back by hand, by NTP, or because the database moved to
+// another machine.
 
-/** Time waits this long for a clock that was set back. What is more corrects a clock that was wrong. */
+/**
+ * Time stands still for at most this long after a clock was set back. A larger step corrects a clock that was wrong.
+ */
 const stepMsMax = 3_600_000;
 
 /** Milliseconds since the epoch, as are both arguments. */

@@ -27,7 +27,7 @@ export async function storedSeals(store: Store): Promise<string[]> {
   }
 }
 
-/** Throws UnreadableRecord, which names the line, where a line is no event. */
+/** Throws UnreadableRecord, which names the line, if a line is no event. */
 export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent> {
   let number = 0;
   for await (const line of linesOf(path)) {
@@ -42,13 +42,13 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
   }
 }
 
-/** One compact JWS a line, as SEAL_FILE and `audit seals` have them. Throws UnreadableRecord where a line is none. */
+/** One compact JWS a line, as SEAL_FILE and `audit seals` have them. Throws UnreadableRecord if a line is none. */
 export async function readSealLines(path: string): Promise<string[]> {
   const seals: string[] = [];
   for await (const line of linesOf(path)) {
     const seal = line.trim();
     if (seal === '') continue;
-    // A page of the API, say: an intact trail must not be told to have a broken seal.
+    // It may be a page of the API: an intact trail must not be reported to have a broken seal.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(seal))
       throw new UnreadableRecord(`${path} is not a list of seals, one a line`);
     seals.push(seal);

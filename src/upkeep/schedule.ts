@@ -47,7 +47,7 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
     }),
     every(purgeIntervalMs, async () => {
       try {
-        // Between its steps it leaves the writer to the requests for as long.
+        // Pauses between steps for as long as each took, so that requests can use the writer.
         const rows = await purge(store, policy, systemOrigin, { signal: ending.signal, rest: setTimeout });
         if (rows) log.info({ rows }, 'purged');
         if (!ending.signal.aborted) purgeable = await countPurgeable(store, policy);
@@ -71,10 +71,10 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
   };
 }
 
-/** However short the life of a process is, the first time comes soon. */
+/** The first run comes within this time, so that short-lived processes run it, too. */
 const firstMsMax = 60_000;
 
-/** Runs `job`, which sees to its own errors, again and again, never twice at once. An interval of 0 means never. */
+/** Runs `job`, which handles its own errors, again and again, never twice at once. An interval of 0 means never. */
 function every(intervalMs: number, job: () => Promise<void>): () => Promise<void> {
   if (intervalMs === 0) return async () => {};
   const ending = new AbortController();

@@ -1,6 +1,6 @@
-// The key that signs seals: an Ed25519 key in a file of its own, never in a database, since whoever could
-// read it there could write another history. The file is a JWK set: the key in use first, with its private
-// part, then the public parts of those before it, which stay as long as there are seals of theirs.
+// The key that signs seals: an Ed25519 key in a file of its own, never in a database, as anyone who could read it
+// there could write another history. The file is a JWK set: the key in use first, with its private part, then the
+// public parts of earlier keys, which stay as long as there are seals signed by them.
 import { hash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -35,12 +35,12 @@ export class SealKeys {
     return this.#read() !== undefined;
   }
 
-  /** For the names of erased persons: whoever reads the database cannot recompute them. */
+  /** Makes the pseudonyms of erased persons, which readers of the database cannot recompute. */
   pseudonymKey(): string {
     return hash('sha256', `pseudonyms\0${this.signingKey().d}`, 'hex');
   }
 
-  /** Makes a key and retires the one in use: its public part stays. */
+  /** Makes a key and retires the one in use, whose public part stays. */
   async rotate(): Promise<JWK> {
     const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
     const jwk = await exportJWK(privateKey);

@@ -1,6 +1,6 @@
-// Sends seals away as they are made: to a file that is only ever appended to, and to a webhook. Only what
-// has left this machine binds those who own it. What was sent is remembered; after a failure a seal may be
-// sent twice, never left out.
+// Sends seals away as they are made: to a file that is only ever appended to, and to a webhook. Only seals that have
+// left this machine bind its owners. What was sent is remembered; after a failure a seal may be sent twice, never
+// left out.
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
 import type { Store } from '../domain/store.ts';
 import type { StoredSeal } from '../domain/upkeep-store.ts';
@@ -55,7 +55,7 @@ function append(file: string, seals: readonly StoredSeal[]): void {
     writeFileSync(descriptor, seals.map(({ jws }) => `${jws}\n`).join(''));
     fsyncSync(descriptor);
   } catch (error) {
-    // What was written before the disk was full would begin the next line.
+    // A part of a line, from when the disk was full, would begin the next line.
     if (before.isFile()) ftruncateSync(descriptor, before.size);
     throw error;
   } finally {

@@ -16,7 +16,7 @@ const utf8 = new TextEncoder();
 
 type Pages = AsyncIterator<string, void>;
 
-/** Ends when everything is sealed, without a page. */
+/** Ends when everything is sealed; yields no page. */
 const sealing: Pages = { next: async () => ({ done: true, value: await work.seal() }) };
 
 letOthersGoFirst();
@@ -25,13 +25,13 @@ parentPort?.on('message', (message: ThreadMessage) => {
   else serve(message.call, message.port);
 });
 
-/** Where there is not processor enough for all, requests come first. Only on Linux a thread has a priority. */
+/** Lets requests go first when processors are busy. Only Linux has a priority per thread. */
 function letOthersGoFirst(): void {
   if (platform() !== 'linux') return;
   try {
     setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
-    // A sandbox may forbid it; then this works at the priority of all.
+    // A sandbox may forbid it; the thread then keeps its normal priority.
   }
 }
 
@@ -39,7 +39,7 @@ function serve(call: ThreadCall, port: MessagePort): void {
   const pages = call.kind === 'seal' ? sealing : exportEvents(store, ...call.of);
   port.on('message', async () => {
     const answer = await answerOf(pages);
-    // A page changes hands as it is, without a copy.
+    // Pages are handed over, not copied.
     port.postMessage(answer, answer.kind === 'page' ? [answer.page.buffer] : []);
   });
   port.on('close', () => void pages.return?.().catch(() => {}));
@@ -54,7 +54,7 @@ async function answerOf(pages: Pages): Promise<ThreadAnswer> {
   }
 }
 
-/** The thread ends when nothing is left that keeps it: the server closes the channels of its calls. */
+/** The thread ends when nothing keeps it alive: the server closes the channels of its calls. */
 async function stop(): Promise<void> {
   await work.stop();
   await store.close();

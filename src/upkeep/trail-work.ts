@@ -1,5 +1,5 @@
-// What takes long on the audit trail: sealing it, sending the seals, exporting it. Here is how it is done on a
-// store at hand; a server that opens its own store leaves it to a thread (upkeep-thread.ts), which does this.
+// The long-running work on the audit trail: sealing it, sending the seals, exporting it. Here it is done on a given
+// store; a server that opens its own store leaves it to a thread (upkeep-thread.ts), which uses this.
 import type { Config } from '../config.ts';
 import type { Store } from '../domain/store.ts';
 import { type ExportTrail, exportEvents } from '../domain/trail/export-trail.ts';
@@ -13,10 +13,10 @@ export type SealConfig = Pick<
 >;
 
 export interface TrailWork {
-  /** Seals what is unsealed, then sends what is unsent; nothing when another process is at it. */
+  /** Seals what is unsealed, then sends what is unsent; does nothing when another process is doing it. */
   seal(): Promise<void>;
   readonly exportTrail: ExportTrail;
-  /** How often the thread has died that does this. */
+  /** How often the thread that does this has died. */
   deaths(): number;
   /** Ends sealing at a whole seal; resolves when nothing is under way. */
   stop(): Promise<void>;
@@ -29,14 +29,14 @@ export interface SealOptions {
   readonly onProgress?: (sealed: number) => void;
 }
 
-/** Seals what is unsealed, then sends what is unsent. Undefined when another process is at it. */
+/** Seals what is unsealed, then sends what is unsent. Undefined when another process is doing it. */
 export async function sealAndSend(
   store: Store,
   config: SealConfig,
   options: SealOptions,
 ): Promise<Sealed | undefined> {
   const keys = new SealKeys(config.sealKeyFile);
-  // In production a key that nobody made is a mistake of the operator's, and no new one may hide it.
+  // In production a missing key is the operator's mistake, which a new key must not hide.
   if (!config.production && !keys.exists) await keys.rotate();
   const sealing = { issuer: config.publicUrl, key: keys.signingKey(), ...options };
   const sealed = await sealEvents(store, sealing);
@@ -50,7 +50,7 @@ export async function sealAndSend(
   return sealed;
 }
 
-/** Works on `store` in this very thread. The store stays whose it is: `stop` does not close it. */
+/** Works on `store` in this very thread. The caller keeps the store: `stop` does not close it. */
 export function trailWorkOn(store: Store, config: SealConfig, now: () => number): TrailWork {
   const stopping = new AbortController();
   let sealing: Promise<unknown> = Promise.resolve();

@@ -8,7 +8,7 @@ import type { ExportTrail } from '../domain/trail/export-trail.ts';
 import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './thread-calls.ts';
 import type { TrailWork } from './trail-work.ts';
 
-/** What is under way gets this long to come to an end that nothing has to be undone for. */
+/** Work under way gets this long to end in order. */
 const stopMsMax = 10_000;
 const closed: ThreadAnswer = { kind: 'failed', problem: 'the upkeep thread ended' };
 
@@ -64,7 +64,7 @@ export class UpkeepThread implements TrailWork {
     clearTimeout(cutOff);
   }
 
-  /** Yields what the thread answers; the next page is made while this one is used, and no more than that. */
+  /** Yields the thread's answers. While a page is used, the next one is made, but no further one. */
   async *#call(call: ThreadCall): AsyncGenerator<Uint8Array, void> {
     const { port1: ours, port2: theirs } = new MessageChannel();
     const ask = askerOn(ours);

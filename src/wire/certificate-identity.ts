@@ -5,7 +5,7 @@ import type { CertificateName } from '../domain/clients.ts';
 
 export function isIdentifiedBy(leaf: X509Certificate, { kind, value }: CertificateName): boolean {
   if (kind === 'subject_dn') {
-    // Node has none for an empty one, whatever its types say.
+    // Node gives undefined for an empty subject, whatever its types say.
     const subject = ((leaf.subject as string | undefined) ?? '').split('\n').map(normalRdn);
     // RFC 4514 writes the most specific name first, certificates hold it last.
     const wanted = splitUnescaped(value, ',').map(normalRdn).reverse();
@@ -62,7 +62,7 @@ function unescapeValue(text: string): string {
   return Buffer.concat(bytes ?? []).toString('utf8');
 }
 
-/** Node writes `DNS:a, URI:"quoted, as JSON"`: what could be mistaken for two names is quoted. */
+/** Node writes `DNS:a, URI:"quoted, as JSON"`: it quotes a value that could be mistaken for two names. */
 function alternativeNames(text: string): { label: string; value: string }[] {
   const names = text.matchAll(/(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g);
   return [...names].map(([, label = '', value = '']) => ({

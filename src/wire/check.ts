@@ -1,10 +1,10 @@
-// Checking what was said against a schema: every problem names its member, none its value.
+// Checks input against a schema: every problem names its member, none its value.
 import type { z } from 'zod';
 import { Refusal, type RefusedParameter, safeName } from './refusal.ts';
 
 const problemsMax = 20;
 
-/** Throws a refusal that names the members with a problem, each with its first. */
+/** Throws a refusal that names each bad member with its first problem. */
 export function check<T extends z.ZodType>(schema: T, value: unknown): z.output<T> {
   const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
@@ -19,9 +19,9 @@ export function check<T extends z.ZodType>(schema: T, value: unknown): z.output<
 
 type Issue = z.core.$ZodIssue;
 
-/** Where the library's name of a type is not that of JSON. */
+/** JSON's names for types that the library names differently. */
 const typeNames: Readonly<Record<string, string>> = { record: 'object', int: 'integer' };
-/** What the library says of a union that has no words of its own. */
+/** The library's message for a union that has none of its own. */
 const wordless = 'Invalid input';
 
 function describe(issue: Issue): RefusedParameter[] {

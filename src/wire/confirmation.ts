@@ -1,5 +1,5 @@
-// Previews of revocations, and the confirmation that the largest of them want: for the management API and
-// the command line alike.
+// Previews of revocations, and the confirmation that the largest of them need: for the management API and the command
+// line alike.
 import { confirmationCode, isConfirmed, needsConfirmation } from '../domain/confirmation.ts';
 import type { Policy } from '../domain/policy.ts';
 import { previewRevocation } from '../domain/preview-revocation.ts';
@@ -12,7 +12,7 @@ import { previewToWire } from './revocations.ts';
 export interface PreviewParts {
   readonly store: Store;
   readonly policy: Policy;
-  /** Signs the codes; null where no later call would know it, and then an order is confirmed by its id only. */
+  /** Signs the codes; null if no later call could check one: an order is then confirmed by its id only. */
   readonly confirmSecret: string | null;
   readonly now: () => number;
 }
@@ -24,7 +24,7 @@ export async function previewOrder(parts: PreviewParts, order: RevokeOrder): Pro
   return previewToWire(order, await previewRevocation(store, policy, order), confirm);
 }
 
-/** Refuses, with a preview, an order that wants a confirmation and has none that is right. */
+/** Refuses, with a preview, an order that needs a confirmation and has no valid one. */
 export async function demandConfirmation(
   parts: PreviewParts,
   { order, typedIds }: ReadOrder,

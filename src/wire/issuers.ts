@@ -37,7 +37,7 @@ const tokenType = line(64)
   .refine((type) => !foreignTypes.has(type), 'names a kind of JWT that is no token');
 
 export const newIssuerBody = z.strictObject({
-  // Shorter than other URIs: audit events name it as whoever sent a message.
+  // Shorter than other URIs, as audit events store it as the sender of messages.
   issuer: issuerName(idLengthMax),
   discovery: z.literal(true).optional(),
   jwks_uri: uri.optional(),
@@ -132,7 +132,7 @@ export function checkKeyUrl(name: string, url: string, allowHttp: boolean): stri
   return url;
 }
 
-/** Whoever checks a shared secret can also sign with it: such trust is a setting, not a record. */
+/** Anyone who can check a shared secret's signature can also make one: such trust is a setting, not a record. */
 function toAlgorithms(given: readonly string[] | undefined): readonly string[] {
   const unknown = given?.find((alg) => !(asymmetricAlgorithms as readonly string[]).includes(alg));
   if (unknown === undefined) return given ?? algorithmsUsual;

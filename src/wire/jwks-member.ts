@@ -1,5 +1,5 @@
-// A `jwks` member in a body: public keys that an administrator gives inline. What a fetched set would only be
-// relieved of is refused here, since somebody is there to correct it.
+// A `jwks` member in a body: public keys that an administrator gives inline. Keys that a fetched set would skip
+// (private, weak, for another use) are refused here: an administrator is there to correct them.
 import type { PublicJwk } from '../domain/issuers.ts';
 import { hasSecretMembers, KeySetRefused, readKeySet } from '../jwt/key-set.ts';
 import { badParameter } from './refusal.ts';

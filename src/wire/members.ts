@@ -22,7 +22,7 @@ export const identifier = line(idLengthMax);
 export const clientIdentifier = line(idLengthMax).regex(clientIdSyntax);
 export const uri = line(uriLengthMax);
 
-/** The name of one issuer: what stands for all of them in a target is nobody's. */
+/** The name of one issuer; `*`, which stands for all of them in a target, is none. */
 export function issuerName(lengthMax = uriLengthMax) {
   return line(lengthMax).refine((name) => name !== everyIssuer, 'must name one issuer');
 }
@@ -45,7 +45,7 @@ export const userIdentifier = z.union([identifier, z.int().transform(String)], {
       : `must be a string of 1 to ${idLengthMax} printable characters, or an integer`,
 });
 
-/** SHA-256, base64url without padding; without stray bits at its end, or one hash had four names. */
+/** SHA-256, base64url without padding. Stray bits at its end are refused, or one hash would have four names. */
 export const sha256 = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/)

@@ -1,7 +1,6 @@
-// Refusals: requests that are answered with an error of theirs. A refusal says what is wrong in words that
-// may leave the process: it names parameters, never their values. How it looks on the wire depends on the
-// family of the endpoint: OAuth (RFC 6749 §5.2), the envelope of /logout, security events (RFC 8935 §2.3), or RFC 9457
-// for all the rest.
+// Refusals: requests that are answered with an error. A refusal says what is wrong in words that may leave the
+// process: it names parameters, never their values. Its form on the wire depends on the endpoint's family: OAuth (RFC
+// 6749 §5.2), the envelope of /logout, security events (RFC 8935 §2.3), or RFC 9457 for all the rest.
 import type { NamedInEvent } from '../domain/audit.ts';
 
 export interface RefusedParameter {
@@ -14,13 +13,13 @@ interface Details {
   readonly parameters?: readonly RefusedParameter[];
   /** Further members of the problem (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>;
-  /** Whom and what it is about, for the audit trail. */
+  /** Who and what it is about, for the audit trail. */
   readonly about?: NamedInEvent;
-  /** The operation that refused has written an event of it. */
+  /** The operation that refused has already written an event about it. */
   readonly isRecorded?: boolean;
 }
 
-/** Code → status and the `error` that OAuth endpoints say instead. */
+/** Code → status, and the `error` that OAuth endpoints give instead. */
 export const refusalCodes = {
   invalid_request: { status: 400, title: 'The request is malformed', oauth: 'invalid_request' },
   invalid_grant: { status: 400, title: 'The token belongs to another client', oauth: 'invalid_grant' },
@@ -106,7 +105,7 @@ export class Refusal extends Error {
   readonly isRecorded: boolean;
   about: NamedInEvent;
 
-  /** Without a stack: nobody reads where an answer was thrown, and to note it takes a tenth of a refused request. */
+  /** Without a stack: nobody reads where an answer was thrown, and capturing it takes a tenth of a refused request. */
   constructor(code: RefusalCode, message: string, details: Details = {}) {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
@@ -141,7 +140,7 @@ export type Family = 'oauth' | 'logout' | 'events' | 'v1';
 export interface Rendered {
   readonly status: number;
   readonly contentType: string;
-  /** Those of the family, beside the refusal's own. */
+  /** Headers of the family, beside the refusal's own. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: object;
 }
@@ -164,7 +163,7 @@ export function render(refusal: Refusal, family: Family): Rendered {
       };
     }
     case 'events': {
-      // The registry of §2.4 has no words for a server that fails: there OAuth's are taken.
+      // The registry of §2.4 has no code for a server that fails, so OAuth's is used.
       const body = { err: oauth, description: message };
       const headers = { 'Content-Language': 'en' };
       return { status: status === 415 ? 400 : status, contentType: 'application/json', headers, body };
@@ -192,7 +191,7 @@ function oauthDescription(message: string): string {
   return message.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, ' ');
 }
 
-/** What `work` refuses is about these names. */
+/** Runs `work`; refusals that it throws are about these names. */
 export async function withNames<T>(named: NamedInEvent, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -17,7 +17,7 @@ import { type RevocationBody, type TargetBody, targetOfBody } from './revocation
 
 export interface ReadOrder {
   readonly order: RevokeOrder;
-  /** Whose the target is: issuers, all of which the caller must reach. */
+  /** The issuers that own the target; the caller must reach all of them. */
   readonly owners: readonly string[];
   /** What the caller may type out to confirm. */
   readonly typedIds: readonly string[];
@@ -87,7 +87,7 @@ async function resolveTarget(store: Store, policy: Policy, body: TargetBody): Pr
   }
 }
 
-/** A kid stands for every key that its issuer has ever named so: which of them leaked is not known. */
+/** A kid stands for every key that its issuer has ever named so, as it is unknown which of them leaked. */
 async function resolveKey(
   store: Store,
   { kid, thumbprint }: Extract<TargetBody, { kind: 'key' }>,
@@ -103,7 +103,7 @@ async function resolveKey(
   return { target, further, only: unrestricted, typedIds: [given] };
 }
 
-/** A JWT is named by what its signature covers, and also by its registration where that says otherwise. */
+/** A JWT is named by what its signature covers, and also by its registration if that differs. */
 async function resolveToken(
   store: Store,
   policy: Policy,
@@ -123,7 +123,7 @@ async function resolveToken(
   const id = jwt?.signingInputDigest ?? byString?.tokenDigest ?? digest;
   const ids = new Set([id, byString?.tokenDigest ?? id]);
   const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
-  // Of what a digest alone names nobody knows that it is no JWT, whatever was registered.
+  // A digest alone may be a JWT's, whatever was registered: its end is then unknown.
   const registered = [byString, bySignature].filter((found) => found !== undefined);
   const ends = token === undefined ? [] : registered.map(endOfRegistered);
   const signedEnd = jwt && signedEndOf(jwt, policy.lifetimeDaysMax);
@@ -140,14 +140,14 @@ async function resolveToken(
 
 const nobody = '';
 
-/** Whoever registered it, and the issuer that a JWT names: no other can have signed it. */
+/** The issuers of its registrations, and the one that a JWT names: no other can have signed it. */
 function ownersOf(registered: readonly RegisteredToken[], jwt: UntrustedJwt | undefined): string[] {
   const owners = new Set(registered.map(({ issuer }) => issuer));
   if (typeof jwt?.payload.iss === 'string') owners.add(jwt.payload.iss);
   return owners.size === 0 ? [nobody] : [...owners];
 }
 
-/** `revoke:any`, or the permission for this kind, which reaches no further than the client's own issuers. */
+/** Needs `revoke:any`, or the permission for this kind, which is limited to the client's own issuers. */
 export function demandRevoke(client: Asker, { order: { target }, owners }: ReadOrder, policy: Policy): void {
   if (!owners.every((owner) => reaches(client, owner)))
     throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");

@@ -53,7 +53,7 @@ export const revocationBody = z.strictObject({
 });
 export type RevocationBody = z.output<typeof revocationBody>;
 
-/** A target that its body names in full: tokens and keys must be looked up first. */
+/** A target that its body names in full; tokens and keys must be looked up first. */
 export function targetOfBody(
   body: Exclude<TargetBody, { kind: 'token' | 'key' }>,
   ownIssuer: string,
@@ -175,7 +175,7 @@ export function previewToWire(
   };
 }
 
-/** What whoever orders this must know. */
+/** Notes that the caller must know. */
 function notesOf({ target }: Ordered): string[] {
   const notes = ['There is no undo: a revocation stays for as long as what it kills could live.'];
   if (target.kind === 'client')

@@ -1,7 +1,7 @@
 // Times as the API writes them (RFC 3339).
 import { forever } from '../domain/cutoffs.ts';
 
-/** The hour is 23 at most, which `Date.parse` does not mind. */
+/** Hours up to 23 only, as `Date.parse` also accepts 24. */
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
 const yearZero = Date.parse('0000-01-01T00:00:00Z');
 
@@ -11,9 +11,9 @@ export function timeOf(ms: number): string {
 }
 
 /**
- * Milliseconds of an RFC 3339 time, the next where it is finer: what was issued until then is covered, and intervals are
- * half-open. NaN for anything else, also for a time whose year in UTC has not four digits: it
- * could not be written down again.
+ * Milliseconds of an RFC 3339 time. A finer time is rounded up, as a cutoff covers what was issued until then, and
+ * intervals are half-open. NaN for anything else, also for a time whose year in UTC has not four digits, as it could
+ * not be written down again.
  */
 export function parseTime(text: string): number {
   const isTime = rfc3339.test(text) && isDay(text.slice(0, 10));

@@ -1,11 +1,11 @@
-// What all workers of a server have counted, kept in its first process. A worker's counts stay in the sum after
-// it has ended, or the sum would fall, which a Prometheus server takes for a new start from nothing.
+// What all workers of a server have counted, kept in its first process. A worker's counts stay in the sum after it
+// has ended: a Prometheus server would take a falling sum for a restart.
 import type { Worker } from 'node:cluster';
 import { AggregatorRegistry } from 'prom-client';
 import type { Counts } from '../http/ops/metrics.ts';
 import type { ToWorker } from './messages.ts';
 
-/** A worker that does not answer in time counts as when it last did. */
+/** A worker that does not answer in time counts with its last known numbers. */
 const answerMs = 2_000;
 
 interface Question {
@@ -19,7 +19,7 @@ export class CountBook {
   #ended: Promise<Counts> = Promise.resolve([]);
   #asked = 0;
 
-  /** Answers a worker that asks what the others, of which `workers` serve now, have counted. */
+  /** Answers a worker that asks for the counts of the others; `workers` are those that serve now. */
   async answer(asker: Worker, id: number, own: Counts, workers: readonly Worker[]): Promise<void> {
     this.#keep(asker, own);
     await Promise.all(workers.filter((worker) => worker !== asker).map((worker) => this.#ask(worker)));
@@ -33,7 +33,7 @@ export class CountBook {
     this.#questions.get(id)?.settle();
   }
 
-  /** After a worker's end: what goes up only stays in the sum, as it was when it was last asked for. */
+  /** After a worker's end: only what never goes down stays in the sum, as last known. */
   close(worker: Worker): void {
     const last = (this.#latest.get(worker.id) ?? []).filter(({ type }) => isCumulative(type));
     this.#latest.delete(worker.id);
@@ -60,7 +60,7 @@ export class CountBook {
   }
 }
 
-/** As messages carry them, types are words. */
+/** In messages, types are words. */
 function isCumulative(type: unknown): boolean {
   return type === 'counter' || type === 'histogram';
 }

@@ -68,7 +68,7 @@ export async function startFleet(config: Config, log: Logger): Promise<Fleet> {
   };
 }
 
-/** One error is told, of the first that fails: what the others say would be the same. */
+/** Only the first error is reported: the others would say the same. */
 async function startAll(seats: readonly Seat[]): Promise<Listening> {
   try {
     const [first] = await Promise.all(seats.map((seat) => seat.start()));

@@ -1,24 +1,24 @@
-// What the first process of a server and its workers say to each other. Workers are given their settings so,
-// not by arguments or environment: also one that is started later has the very same ones as all others.
+// Messages between the first process of a server and its workers. Workers get their settings this way, not by
+// arguments or environment, so that one started later has exactly the same settings as all others.
 import type { Config } from '../config.ts';
 import type { Counts } from '../http/ops/metrics.ts';
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly config: Config }
   | { readonly kind: 'stop' }
-  /** Asks what it has counted. */
+  /** Asks the worker for its counts. */
   | { readonly kind: 'count'; readonly id: number }
-  /** Answers its `collect`. */
+  /** Answers the worker's `collect`. */
   | { readonly kind: 'collected'; readonly id: number; readonly others: readonly Counts[] };
 
 export type ToFirst =
-  /** It hears now: what was sent to it before may be lost. */
+  /** The worker listens to messages now; any sent before may be lost. */
   | { readonly kind: 'ready' }
   | Listening
-  /** It cannot start, and waits for its end: the text, for the operator, is surely heard before that. */
+  /** The worker cannot start, and waits to be ended, so that `text`, for the operator, is surely received. */
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'counted'; readonly id: number; readonly counts: Counts }
-  /** Asks what the others have counted. */
+  /** Asks for the counts of the other workers. */
   | { readonly kind: 'collect'; readonly id: number; readonly own: Counts };
 
 export interface Listening {

@@ -1,5 +1,5 @@
-// The place of one worker: a process is started for it, and another one when that ends unasked; later and
-// later when it ends again and again, and in the end no more.
+// The place of one worker: starts a process for it, and another one when that ends unasked. If this happens again and
+// again, it waits longer each time, and in the end gives up.
 import cluster, { type Worker } from 'node:cluster';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
@@ -8,7 +8,7 @@ import type { Listening, ToFirst, ToWorker } from './messages.ts';
 const firstWaitMs = 100;
 const endsPerMinuteMax = 5;
 const minuteMs = 60_000;
-/** What ending may take beyond the grace period of open requests. */
+/** The time that ending may take beyond the grace period of open requests. */
 const endMs = 10_000;
 
 export interface SeatParts {
@@ -21,7 +21,7 @@ export interface SeatParts {
   readonly onGivenUp: () => void;
 }
 
-/** A worker did not come to listen; the message is for the operator. */
+/** The worker ended before it listened; the message is for the operator. */
 export class WorkerFailed extends Error {
   override readonly name = 'WorkerFailed';
 }
@@ -47,7 +47,7 @@ export class Seat {
   start(): Promise<Listening> {
     const worker = cluster.fork();
     this.#worker = worker;
-    // A message to a process that is dying fails here; what counts is its end.
+    // Sending to a dying process fails here; only its end counts.
     worker.on('error', () => {});
     return new Promise((resolve, reject) => {
       let failure: string | undefined;
@@ -83,7 +83,7 @@ export class Seat {
     const wasListening = this.#isListening;
     const code = await ended;
     clearTimeout(overdue);
-    // One that has only begun to start may be ended by the same signal, and has nothing to lose.
+    // A worker that is still starting may be ended by the same signal, and has nothing to lose.
     return code === 0 || !wasListening;
   }
 
@@ -138,7 +138,7 @@ function tell(worker: Worker, message: ToWorker): void {
   worker.send(message);
 }
 
-/** Whatever else it emits: what cannot be told to a worker that is about to end is an `error`. */
+/** Ignores `error` events: a worker that is about to end cannot be sent messages. */
 function exitOf(worker: Worker): Promise<number | null> {
   return new Promise((resolve) => worker.once('exit', resolve));
 }

@@ -1,4 +1,4 @@
-// The application without a server around it, for tests of what a running one cannot be brought to show.
+// The application without a server around it, for tests of what a running server cannot be made to show.
 
 import { trustedPeers } from '../../src/addresses.ts';
 import { type App, createApp } from '../../src/app.ts';

@@ -18,7 +18,7 @@ import { openTestStore } from './open-test-store.ts';
 import { problemsOf } from './response-contract.ts';
 
 export const publicUrl = 'https://tokens.example';
-/** Tokens that `register` makes are for this audience unless told otherwise. */
+/** The audience of tokens that `register` makes, unless told otherwise. */
 export const api = 'https://api.example';
 
 export interface TestClient {
@@ -57,7 +57,7 @@ export class TestApp {
   readonly log: Record<string, unknown>[] = [];
   /** The clock of server and store; it moves only when a test moves it. */
   readonly clock: { now: number };
-  /** Whatever must never be found in the log or the database. */
+  /** Strings that must never be found in the log or the database. */
   readonly secrets: Set<string>;
   readonly #server: RunningServer;
   readonly #own = new Map<string, Promise<TestClient>>();
@@ -225,7 +225,7 @@ export class TestApp {
     return { ...reply, body: isJson ? JSON.parse(reply.text) : undefined };
   }
 
-  /** What a caller that may see everything is told of a token. */
+  /** What introspection tells a caller that may see everything. */
   async introspect(token: string): Promise<Reply['body']> {
     return (await this.form('/introspect', { token }, await this.observer())).body;
   }

@@ -1,5 +1,5 @@
-// Gives each test a database of its own, on SQLite or Postgres, empty or already migrated. A missing Postgres
-// is an error here, so that no half of the matrix is ever skipped. Whoever asks for a database drops it.
+// Gives each test a database of its own, on SQLite or Postgres, empty or already migrated. A missing Postgres is an
+// error here, so that no half of the matrix is ever skipped. The caller must drop its database.
 import { randomUUID } from 'node:crypto';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -39,7 +39,7 @@ export function testEachDatabase(
         try {
           await run(t, app);
         } catch (error) {
-          // A store that is not there says no more than that; what kept it away is its cause.
+          // The error says only that the store is unavailable; its cause says why.
           if (error instanceof StoreUnavailable) t.log(error.cause);
           for (const { error: name, cause } of app.log) if (cause) t.log(name, cause);
           throw error;

@@ -27,8 +27,8 @@ export class FaultyStore implements Store {
   }
 
   /**
-   * Holds what is to be done for these lines until `release`: it waits in a queue of the store's own kind,
-   * one by one.
+   * Holds questions and decisions of these lines until `release`: they wait in a queue of the store's own kind, and
+   * are done one by one.
    */
   hold(questions: readonly Line[], decisions: readonly Line[], waitingMax: QueueLimits['waitingMax']): void {
     this.#held = new Held(questions, decisions, waitingMax);
@@ -144,7 +144,7 @@ export class FaultyStore implements Store {
 class Held {
   readonly questions: readonly Line[];
   readonly decisions: readonly Line[];
-  /** Of those that came, refused ones included. */
+  /** How many items came, refused ones included. */
   count = 0;
   readonly #queue: BatchQueue<() => Promise<unknown>>;
   #release: () => void = () => {};

@@ -34,7 +34,7 @@ export class TestIssuer {
   readonly published: JWK[] = [];
   key: SigningKey;
   answer: Answer = 'keys';
-  /** Of its keys, since it was made. */
+  /** How often its keys were fetched. */
   fetches = 0;
   readonly #server: Server | undefined;
 
@@ -62,7 +62,7 @@ export class TestIssuer {
     return issuer;
   }
 
-  /** By the key that it has now, given inline. */
+  /** Trusted by its current key, given inline. */
   async trust(fields: Record<string, unknown> = {}): Promise<void> {
     await this.#trust({ jwks: { keys: [this.key.jwk] }, ...fields });
   }

@@ -7,7 +7,7 @@ import type { Decision, Facts, Store } from '../../src/domain/store.ts';
 import { openStore, type StoreOptions } from '../../src/store/open.ts';
 
 const batchMax = 10;
-/** An array of a thousand takes a thousand batches. */
+/** Without a limit, as an array of a thousand takes a thousand batches. */
 const patient = { waitMsMax: Number.POSITIVE_INFINITY };
 /** One decision in so many has a neighbour that the database refuses: then each is committed alone. */
 const decisionsPerRefusal = 7;
@@ -56,7 +56,7 @@ function amongNeighbours(store: Store): Store {
   return store;
 }
 
-/** What a neighbour comes to is its own affair. */
+/** The neighbour's result does not matter. */
 function inTheMiddle<T>(work: () => Promise<T>, neighbour: (n: number) => Promise<unknown>): Promise<T> {
   let result: Promise<T> | undefined;
   for (let n = 0; n < batchMax; n++) {

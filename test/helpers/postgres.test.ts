@@ -1,5 +1,4 @@
-// Sees that the databases the other tests stand on are real, empty, apart from each other, and gone once
-// dropped.
+// Checks that the databases of the other tests are real, empty, apart from each other, and gone once dropped.
 import { access } from 'node:fs/promises';
 import test from 'ava';
 import Database from 'better-sqlite3';

@@ -85,7 +85,7 @@ function bodyProblems(seen: SeenResponse, response: Described, pointer: string):
   );
 }
 
-/** Of NDJSON each line is described; of text the whole. */
+/** Every line of NDJSON is described; of text, the whole is. */
 function valuesOf(text: string, type: string): unknown[] {
   if (type === 'application/x-ndjson') {
     const lines = text.split('\n').filter((line) => line !== '');

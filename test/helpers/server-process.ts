@@ -32,7 +32,7 @@ async function startServerProcess(env: Env): Promise<ServerProcess> {
   child.stdout?.on('data', read);
   child.stderr?.on('data', read);
   const url = await listening(child, () => output);
-  // Not before all that it wrote has come.
+  // Waits until all of its output has come.
   const ended = once(child, 'close') as Promise<[number | null]>;
   return {
     url,
@@ -96,7 +96,10 @@ export interface Sent {
   readonly json?: unknown;
 }
 
-/** A call over a connection of its own; without a body it is a GET. Throws when the answer is none that openapi.yaml describes. */
+/**
+ * A call over a connection of its own; without a body it is a GET. Throws when openapi.yaml does not describe the
+ * answer.
+ */
 export async function call(url: string, path: string, auth: Auth, { form, json }: Sent = {}): Promise<Reply> {
   const method = form || json ? 'POST' : 'GET';
   const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
@@ -118,7 +121,7 @@ export async function call(url: string, path: string, auth: Auth, { form, json }
   return { status, headers, text: body, body: isJson ? JSON.parse(body) : undefined };
 }
 
-/** The address that it logs once it listens and has said all that it says at its start. */
+/** The address that the server logs once it listens; waits until all output of its start has come. */
 async function listening(child: ChildProcess, output: () => string): Promise<string> {
   const ended = once(child, 'exit').then(() => {
     throw new Error(`the server ended before it listened:\n${output()}`);

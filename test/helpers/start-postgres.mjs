@@ -95,8 +95,7 @@ async function findServerUser() {
   return { uid: Number(match[1]), gid: Number(match[2]) };
 }
 
-// A database is some 300 files, which memory makes several times faster than a disk; durable data is on the
-// disk.
+// A database is some 300 files, which are several times faster in memory than on a disk. Durable data is on the disk.
 async function makeDataFolder(folder, durable) {
   const memory = durable ? undefined : await statfs(memoryFolder).catch(() => undefined);
   if (memory && memory.bavail * memory.bsize >= memoryFreeBytesMin) {

@@ -1,4 +1,4 @@
-// A hand in the database: runs statements as an administrator would, past the server. Statements use `?`.
+// Tampering with the database: runs statements as an administrator would, past the server. Statements use `?`.
 import Database from 'better-sqlite3';
 import pg from 'pg';
 import type { TestDatabase } from './databases.ts';
@@ -50,7 +50,7 @@ export async function listTriggers(
   return (await run(sql)) as { name: string; table: string }[];
 }
 
-/** What whoever wants to change the past does first. */
+/** The first step of anyone who wants to change the past. */
 export async function dropTriggers(database: TestDatabase, run: Run): Promise<void> {
   for (const { name, table } of await listTriggers(database, run))
     await run(`drop trigger ${name}${database.kind === 'postgres' ? ` on ${table}` : ''}`);

@@ -1,6 +1,6 @@
-// What of an audit event enters the Merkle tree. Members that say something about a person enter as salted
-// commitments only, so that value and salt can be deleted later and the tree still stands. The format is
-// frozen: seals that have left this machine depend on every byte of it.
+// The part of an audit event that enters the Merkle tree. Members that say something about a person enter as salted
+// commitments only: value and salt can be deleted later without changing the tree. The format is frozen: seals that
+// have left this machine depend on every byte of it.
 import { hash } from 'node:crypto';
 import type { AuditEvent } from '../audit.ts';
 import { canonicalJson } from './canonical-json.ts';
@@ -64,7 +64,7 @@ function hasMembers(object: object): boolean {
 /** The personal members that this event has, in their fixed order. */
 export function personalFieldsOf(event: AuditEvent): PersonalField[] {
   return personalFields.filter((field) =>
-    // Whether metadata is there can be told without writing it out.
+    // Whether there is metadata can be told without serialising it.
     field === 'metadata' ? hasMembers(event.metadata) : personalText(event, field) !== null,
   );
 }
@@ -94,7 +94,7 @@ export function leafOf(event: RecordedEvent): Buffer {
   return leafWith(event, event);
 }
 
-/** The same of an event that has its salts and commitments beside it: nothing is copied. */
+/** The same for an event that already has its salts and commitments: nothing is copied. */
 export function leafWith(event: AuditEvent, proof: Proof): Buffer {
   const commitments = commitmentsWith(event, proof);
   return leafHash(

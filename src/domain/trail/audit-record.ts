@@ -35,7 +35,7 @@ export class UnreadableRecord extends Error {
   override readonly name = 'UnreadableRecord';
 }
 
-/** Reads what `toRecord` wrote. Whatever a hand has made of it otherwise shows in the leaf. */
+/** Reads what `toRecord` wrote. The leaf shows if the record was altered since. */
 export function fromRecord(value: unknown): RecordedEvent {
   const record = asObject(value);
   const proof = asObject(record.proof);

@@ -1,6 +1,6 @@
-// Erasing one person from the record: values and salts in audit events, their dead sessions and tokens, and
-// their name in revocations. What is alive is left: it is for the operator to revoke first. The chain of
-// seals still verifies, and every count stays.
+// Erasing one person from the record: values and salts in audit events, their dead sessions and tokens, and their
+// name in revocations. Living tokens are left: the operator must revoke them first. The chain of seals still
+// verifies, and every count stays.
 import { createHmac } from 'node:crypto';
 import { eventOf, type Origin } from '../audit.ts';
 import type { RegisteredToken } from '../claims.ts';
@@ -13,7 +13,7 @@ export interface Erasure {
   readonly sessions: number;
   readonly tokens: number;
   readonly revocations: number;
-  /** Tokens that are alive, or superseded in a grant that is: still there, with the user's name. */
+  /** Tokens left, with the user's name: living ones, and superseded ones of a living grant. */
   readonly tokens_left: number;
   /** Sessions of such tokens. */
   readonly sessions_left: number;
@@ -21,12 +21,12 @@ export interface Erasure {
 
 const batchRows = 200;
 
-/** Stands for the user's name where a revocation still needs one: only who has the key can recompute it. */
+/** Stands for the user's name where a revocation still needs one; only the holder of the key can recompute it. */
 export function pseudonymOf(userId: string, key: string): string {
   return `erased:${createHmac('sha256', key).update(userId).digest('base64url').slice(0, 32)}`;
 }
 
-/** Events know no issuer: a user id that several issuers use is erased for all of them. */
+/** Events do not name the issuer: a user id that several issuers use is erased for all of them. */
 export async function eraseSubject(
   store: Store,
   origin: Origin,
@@ -40,7 +40,7 @@ export async function eraseSubject(
     const event = eventOf(origin, 'erase', { metadata: { pseudonym, ...metadata } });
     return recordEvents(store, [event]);
   };
-  // No erasure is without its event, however it ends.
+  // Every erasure leaves an event, however it ends.
   await record({ begins: true });
   const { tokens, left } = await eraseTokens(store, origin, userId, onErased);
   const { erased: sessions, left: sessionsLeft } = await upkeep.eraseSessions(userId, await nowOf(store));
@@ -63,8 +63,8 @@ export async function eraseSubject(
 }
 
 /**
- * A dead token's row goes, but a revocation of its own stays in its place: so that it is dead also when its
- * issuer registers it again.
+ * Deletes a dead token's row, but leaves a revocation of the token in its place, so that it stays dead if its issuer
+ * registers it again.
  */
 async function eraseTokens(
   store: Store,
@@ -99,7 +99,7 @@ async function eraseTokens(
   }
 }
 
-/** A superseded refresh token must be known for its reuse to be noticed, as long as its grant lives. */
+/** A superseded refresh token must stay known as long as its grant lives, so that its reuse is noticed. */
 function isDeadForGood(facts: Facts, token: RegisteredToken, now: number): boolean {
   if (token.expiresAt <= now) return true;
   return facts.standing(token).coveredBy.some(({ reason }) => reason !== 'superseded');

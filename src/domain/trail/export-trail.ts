@@ -72,8 +72,8 @@ function toCsvLine(event: RecordedEvent): string {
 }
 
 /**
- * RFC 4180, and with an apostrophe before what a spreadsheet would run as a formula; those see through
- * white space and invisible characters, and take full-width signs, so this does too.
+ * RFC 4180, with an apostrophe before text that a spreadsheet would run as a formula. Spreadsheets skip white space
+ * and invisible characters, and accept full-width signs, so this does too.
  */
 export function csvCell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value);

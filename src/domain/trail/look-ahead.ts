@@ -1,4 +1,4 @@
-// Reads an asynchronous sequence with a look at what comes later, keeping no more than was looked at.
+// Reads an asynchronous sequence with look-ahead, keeping only the items that were looked at.
 
 export class LookAhead<Item> {
   readonly #source: AsyncIterator<Item>;

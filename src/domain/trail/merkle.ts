@@ -6,7 +6,7 @@ export function leafHash(text: string): Buffer {
   return digestOf(`\0${text}`);
 }
 
-/** By way of a string of bytes, which takes half the time that asking for a Buffer does. */
+/** Hashes to a string of bytes first, which takes half the time of asking for a Buffer. */
 function digestOf(input: string | Buffer): Buffer {
   return Buffer.from(hash('sha256', input, 'binary'), 'latin1');
 }
@@ -19,7 +19,7 @@ function nodeHash(left: Buffer, right: Buffer): Buffer {
   return digestOf(node);
 }
 
-/** Pairs a level; one left over rises as it is, which gives the very tree of RFC 6962. */
+/** Hashes pairs of a level; one left over moves up unchanged, which gives exactly the tree of RFC 6962. */
 function levelAbove(level: readonly Buffer[]): Buffer[] {
   const above: Buffer[] = [];
   for (let at = 0; at < level.length; at += 2) {
@@ -30,7 +30,7 @@ function levelAbove(level: readonly Buffer[]): Buffer[] {
   return above;
 }
 
-/** Root over leaf hashes, of which there is at least one. */
+/** Root over the leaf hashes, at least one. */
 export function rootOf(leaves: readonly Buffer[]): Buffer {
   let level = leaves;
   while (level.length > 1) level = levelAbove(level);
@@ -49,7 +49,7 @@ export function inclusionPath(leaves: readonly Buffer[], index: number): Buffer[
   return path;
 }
 
-/** The root that a leaf and its path come to; undefined when the path has the wrong length. */
+/** The root that a leaf and its path lead to; undefined when the path has the wrong length. */
 export function rootFromPath(
   leaf: Buffer,
   index: number,

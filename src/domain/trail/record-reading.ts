@@ -2,7 +2,10 @@
 import { type AuditEvent, eventOf, type Origin } from '../audit.ts';
 import { type EventFilter, recordEvents, type Store } from '../store.ts';
 
-/** What of a filter is personal; the event names the user and session it was about, of the rest only that. */
+/**
+ * The personal filters. The event names the user and session looked for; of the others it says only that they were
+ * used.
+ */
 const personal: readonly string[] = ['userId', 'sessionId', 'ip', 'actorId'] satisfies (keyof EventFilter)[];
 const times: readonly string[] = ['from', 'to'] satisfies (keyof EventFilter)[];
 
@@ -29,8 +32,8 @@ export async function recordReading(
 const readingsAtOnce = 100;
 
 /**
- * Records the reading of many pages, of which each shows by the event's number and its `walk` that it is part of it.
- * Resolves to the number: nobody else writes this `walk`.
+ * Records the reading of many pages once; each page shows by the event's number and its `walk` that it belongs to it.
+ * Resolves to the number, found by `walk`, as nobody else writes this one.
  */
 export async function recordWalk(
   store: Store,
@@ -55,7 +58,7 @@ export function isReadingOf({ action, metadata }: AuditEvent, walk: string): boo
   return action === 'audit_read' && metadata.walk === walk;
 }
 
-/** As the query parameter is called. */
+/** The filter's name as a query parameter. */
 function wireNameOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

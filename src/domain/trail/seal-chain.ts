@@ -1,12 +1,12 @@
-// Puts seals in their chain: each signed, each following the one before, none replaced or left out. Seals
-// kept elsewhere join those that stand beside the trail, so that a trail cut short still has its end.
+// Puts seals in their chain: each signed, each following the one before, none replaced or left out. Seals kept
+// elsewhere are added to those beside the trail, so that a shortened trail still shows where it ended.
 import { type ReadSeal, type Seal, sealHash } from './seals.ts';
 import type { Finding, FindingKind } from './verify-trail.ts';
 
 export interface Chain {
   readonly chain: readonly Seal[];
   readonly finding: Finding | null;
-  /** The first seal that was kept elsewhere and is gone from beside the trail. */
+  /** The first seal that was kept elsewhere but is missing beside the trail. */
   readonly removed: Finding | null;
 }
 

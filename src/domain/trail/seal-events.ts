@@ -1,5 +1,5 @@
-// Seals what the audit trail has grown by. One process at a time; it reads committed rows only, and what a
-// writer waits for is one short commit for several seals.
+// Seals the events that were added to the audit trail. One process at a time does it. It reads committed rows only;
+// writers wait for no more than one short commit for several seals.
 import type { JWK } from 'jose';
 import type { Store } from '../store.ts';
 import type { StoredSeal } from '../upkeep-store.ts';

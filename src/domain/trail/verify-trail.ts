@@ -150,7 +150,7 @@ class Walk {
       this.#unsealed += 1;
       await this.#pass(next);
     }
-    // Events may be appended while this runs: it must reach what was there when it began.
+    // Events may be appended meanwhile: the trail must reach at least as far as when this began.
     if (expected > this.#headBefore) return null;
     return found(
       'cut_off',

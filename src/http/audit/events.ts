@@ -22,11 +22,14 @@ const names = [...filterNames, 'order'];
 const keyBytes = 16;
 
 interface Position {
-  /** The `audit_read` event of the walk, which ends before it: it never chases what is being written. */
+  /** Number of the walk's `audit_read` event. The walk ends before it, so it never chases events being written. */
   readonly reading: number;
   /** The last event seen. */
   readonly seen: number;
-  /** Of the walk, in its cursors alone. The event has a digest of it, which tells nobody who was looked for. */
+  /**
+   * A random key, known only from the walk's cursors. The event holds a digest of key and query, which does not
+   * reveal who was looked for.
+   */
   readonly key: string;
 }
 
@@ -51,7 +54,7 @@ export function handleListEvents({ store, auth }: AuditParts) {
       return { reading, seen: oldestFirst ? 0 : reading, key };
     }
 
-    /** A cursor made by hand names no reading of its own, and nothing is read that is not on record. */
+    /** Nothing is read that is not on record: a cursor must name a reading by the same caller with the same query. */
     async function goOn(): Promise<Position | undefined> {
       const position = readPosition(query);
       if (!position) return undefined;
@@ -97,7 +100,7 @@ function isSeq(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 1;
 }
 
-/** Whose walk it is, and through what. */
+/** Digest that ties a walk to its caller and query. */
 function walkOf(key: string, actor: Actor, query: Query): string {
   const text = JSON.stringify([key, actor.kind, actor.id, ...names.map((name) => query.get(name) ?? null)]);
   return hash('sha256', text, 'base64url');

@@ -1,5 +1,5 @@
-// GET /v1/audit/export: the whole trail, or what matches, as a stream. It holds one page in memory however
-// long the trail is, and one that was cut off goes on after its last complete line.
+// GET /v1/audit/export: the whole trail, or what matches, as a stream. It holds one page in memory however long the
+// trail is, and an interrupted export can go on after its last complete line.
 import { Readable } from 'node:stream';
 import type { ExportFormat, ExportTrail } from '../../domain/trail/export-trail.ts';
 import { recordReading } from '../../domain/trail/record-reading.ts';
@@ -31,7 +31,8 @@ export function handleExport({ store, auth, exportTrail }: ExportParts) {
     const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_exported', filter, { format, after, through });
     const pages = exportTrail({ ...filter, below: through }, after, format);
-    // A store that fails at once is answered as everywhere; later there is only the connection to cut off.
+    // A store that fails at once gets the usual answer; once the stream has begun, only the connection can be cut
+    // off.
     const first = await pages.next();
     ctx.status = 200;
     ctx.set('Content-Type', contentTypes[format]);
@@ -43,7 +44,7 @@ export function handleExport({ store, auth, exportTrail }: ExportParts) {
 
 type Pages = ReturnType<ExportTrail>;
 
-/** Takes a page when the client has taken the one before; a client that goes away ends the export. */
+/** Reads a page when the client has taken the one before; if the client goes away, the export ends. */
 function streamOf(first: IteratorResult<string | Uint8Array, void>, pages: Pages): Readable {
   const stream = new Readable({
     highWaterMark: bufferBytes,

@@ -12,7 +12,7 @@ interface Filter {
   readonly member: keyof EventFilter;
   /** Undefined: nothing is wrong with it. */
   readonly problemOf: (text: string) => string | undefined;
-  /** As the trail writes it. */
+  /** The value as the trail writes it. */
   readonly plain?: (text: string) => string;
 }
 

@@ -17,15 +17,15 @@ import type { Credentials } from './credentials.ts';
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const lifetimeMsMax = 600_000;
 const jtiLengthMax = 255;
-/** rfc7523bis names the last; `JWT` and none at all are what older libraries send. */
+/** The last is from rfc7523bis; older libraries send `JWT` or none at all. */
 const types = ['', 'jwt', 'client-authentication+jwt'];
 
 export interface AssertionParts {
   readonly store: Store;
   readonly keyRing: KeyRing;
-  /** Any of these, alone. */
+  /** One of these, as the only audience. */
   readonly audiences: readonly string[];
-  /** Accepted too, also beside others of these and of the above: what older clients were told to send. */
+  /** Also accepted, even several of them and of the above: older clients were told to send these. */
   readonly legacyAudiences: readonly string[];
   readonly clockSkewMs: number;
 }
@@ -58,7 +58,7 @@ export async function provesAssertion(
   const source = { issuer: `client ${client.clientId}`, keySource: client.keys, keysStaleBefore: 0 };
   if (!(await findSigner(assertion, jwt, alg, keyRing, source))) return false;
   const { jti, exp } = jwt.payload as { jti: string; exp: number };
-  // Last of all: what fails for another reason must not use up the id of a good assertion.
+  // Last of all, so that an assertion that fails for another reason does not use up the id of a good one.
   const digest = digestOf(`assertion\0${client.clientId}\0${jti}`);
   return (await useId(store, { digest, kind: 'assertion', expiresAt: Math.ceil(exp * 1000) })) === 'used_now';
 }
@@ -89,7 +89,7 @@ function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
 }
 
-/** An assertion for several audiences could be played on by one of them. */
+/** An assertion for several audiences could be replayed by one of them at another. */
 function isForUs(aud: unknown, { audiences, legacyAudiences }: Rules): boolean {
   const names = Array.isArray(aud) ? aud : [aud];
   if (names.length === 1 && audiences.includes(names[0])) return true;

@@ -24,7 +24,7 @@ export async function findBearer(
   certificate: PresentedCertificate | undefined,
 ): Promise<Caller | undefined> {
   const presented = await verifier.present(presentedToken);
-  // A token that nobody signed for us proves no login; whoever holds a shared secret could make any.
+  // Only a token that an issuer on record signed proves a login: a holder of a shared secret could make any.
   if (presented?.verification.kind !== 'verified' || presented.verification.defaults.isHomeMade)
     return undefined;
   const signed = presented.verification.claims;
@@ -40,14 +40,14 @@ export async function findBearer(
   });
 }
 
-/** A sender-constrained token counts only with the proof; of the kinds of proof, certificates can be checked. */
+/** A sender-constrained token needs its proof. Certificates are the only kind of proof that is supported. */
 function isHeldRightly({ members }: KnownToken, certificate: PresentedCertificate | undefined): boolean {
   if (members.cnf === undefined) return true;
   if (!isObject(members.cnf) || Object.keys(members.cnf).length !== 1 || !certificate) return false;
   return members.cnf['x5t#S256'] === certificateThumbprint(certificate);
 }
 
-/** Who it is and what they may do is what the issuer signed: a registration adds nothing to that. */
+/** Identity and rights come from what the issuer signed; a registration adds nothing to them. */
 function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Caller {
   const { scopePermissions, reach } = issuer;
   const scopes = String(members.scope ?? '').split(' ');
@@ -56,7 +56,7 @@ function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Calle
   );
   const name = hash('sha256', `${issuer.issuer}\0${subject ?? clientId ?? ''}`, 'hex');
   return {
-    // No registered client: its name must not be one that an issuer could choose.
+    // Not a registered client: the name must be one that no issuer can choose.
     clientId: `bearer:${name.slice(0, 32)}`,
     clientName: null,
     authMethod: 'none',

@@ -1,6 +1,6 @@
 // tls_client_auth and self_signed_tls_client_auth (RFC 8705 §2) behind a proxy that ends TLS and hands the
-// certificate over in Client-Cert (RFC 9440). The header counts only from peers that are configured; and
-// since a proxy that lets self-signed certificates through says nothing of chains, we validate them.
+// certificate over in Client-Cert (RFC 9440). The header counts only from configured peers. We validate chains
+// ourselves, as a proxy that lets self-signed certificates through has not.
 import { hash, X509Certificate } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import { calculateJwkThumbprint, type JWK } from 'jose';
@@ -24,7 +24,7 @@ export interface CertificateParts {
   readonly authorities: readonly X509Certificate[];
 }
 
-/** Undefined when there is none, when nobody may hand one over, or when it is no certificate. */
+/** Undefined when there is none, when this peer may not hand one over, or when it is no certificate. */
 export function readCertificate(
   { proxies }: Pick<CertificateParts, 'proxies'>,
   ctx: Context,
@@ -70,8 +70,8 @@ export function provesByAuthority(
 }
 
 /**
- * Is there a path of valid signatures, within the dates, over authorities only, to one that is configured? Each
- * certificate of the chain is reached once: a stranger sends it, and may send ten that all vouch for each other.
+ * Is there a path of valid signatures, within the dates, over authorities only, to a configured one? Each certificate
+ * of the chain is visited once: a stranger may send ten that all vouch for each other.
  */
 function leadsTo(
   leaf: X509Certificate,
@@ -102,7 +102,7 @@ function isInForce(certificate: X509Certificate, now: number): boolean {
   return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
 }
 
-/** Undefined for a kind of key that no JWK describes, and so no client has registered. */
+/** Undefined for a kind of key that no JWK describes, so that no client can have registered it. */
 async function thumbprintOf(leaf: X509Certificate): Promise<string | undefined> {
   let jwk: JWK;
   try {

@@ -1,6 +1,6 @@
-// Client authentication (RFC 6749 §2.3): who is calling, and has it been proved? Methods are pinned per
-// client; each has its file in auth-methods/. Every failure looks the same, whether the client is unknown,
-// suspended or the proof wrong.
+// Client authentication (RFC 6749 §2.3): who is calling, and is it proved? Each client is pinned to one method; the
+// other files of this folder check them. Every failure looks the same, whether the client is unknown, suspended or
+// the proof wrong.
 import { LRUCache } from 'lru-cache';
 import { eventOf } from '../../domain/audit.ts';
 import { type Digest, digestOf } from '../../domain/claims.ts';
@@ -42,8 +42,8 @@ const provedMax = 1_000;
 export class ClientAuth {
   readonly #parts: AuthParts;
   /**
-   * Authorization headers by digest, each with the record that it proved itself against. The record is read
-   * anew now and then: once it is another, whatever has changed, the header has to prove itself again.
+   * Digests of Authorization headers that were proved, each with the client record that proved it. The directory
+   * reads records anew now and then: once it returns another object, the header has to be proved again.
    */
   readonly #proved = new LRUCache<Digest, Client>({ max: provedMax });
 
@@ -51,7 +51,7 @@ export class ClientAuth {
     this.#parts = parts;
   }
 
-  /** The client whose Authorization header has proved itself before, without waiting; hardly any other is asked for. */
+  /** The client, if its Authorization header was proved before and its record is still remembered; does not wait. */
   recall(ctx: Context, form: Form): Caller | undefined {
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
@@ -87,8 +87,8 @@ export class ClientAuth {
   }
 
   /**
-   * For what concerns all issuers: the caller, which must hold one of `permissions`. Bearers who reach one
-   * issuer's data only are refused.
+   * The caller, which must hold one of `permissions`, of a request that concerns all issuers. Bearers confined to one
+   * issuer are refused.
    */
   async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
     const caller = await this.permitWithin(ctx, ...permissions);
@@ -98,7 +98,7 @@ export class ClientAuth {
     });
   }
 
-  /** The same for handlers that confine what is done to `onlyIssuer` themselves. */
+  /** The same for handlers that confine the request to `onlyIssuer` themselves. */
   async permitWithin(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
     const caller = await this.authenticateAny(ctx);
     if (!caller)
@@ -106,7 +106,7 @@ export class ClientAuth {
     return demand(caller, ...permissions);
   }
 
-  /** In order: the Authorization header, an assertion, a secret in the body, a certificate. */
+  /** Looks, in this order, for an Authorization header, an assertion, a secret in the body, a certificate. */
   async #read(ctx: Context, form: Form): Promise<Credentials | undefined> {
     const header = ctx.get('authorization');
     if (form.has('client_assertion') && (header !== '' || form.has('client_secret'))) throw twoMethods();
@@ -202,7 +202,7 @@ export class ClientAuth {
   }
 }
 
-/** For the log alone: the caller hears the same of every failure. */
+/** For the log only: callers get the same answer for every failure. */
 interface Failure {
   readonly why:
     | 'malformed'
@@ -211,7 +211,7 @@ interface Failure {
     | 'wrong_method'
     | 'wrong_proof'
     | 'wrong_bearer';
-  /** The method that the client is registered for, where it came by another. */
+  /** The method that the client is registered for, if it used another. */
   readonly registered_for?: Client['authMethod'];
 }
 
@@ -230,7 +230,7 @@ function known(ctx: Context, caller: Caller): Caller {
   return caller;
 }
 
-/** Undefined where the body has a say, too. */
+/** Undefined if the body names a client or holds credentials, too. */
 function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
   const { authorization: header } = ctx.req.headers;
   if (!header || form.has('client_id') || form.has('client_secret') || form.has('client_assertion'))

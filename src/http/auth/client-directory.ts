@@ -5,7 +5,7 @@ import type { Store } from '../../domain/store.ts';
 import { ShortMemory } from '../../short-memory.ts';
 
 const clientsMax = 10_000;
-/** Of the one list of origins. */
+/** The key of the single list of origins. */
 const allOrigins = '';
 
 export class ClientDirectory {
@@ -20,27 +20,27 @@ export class ClientDirectory {
     this.#origins = new ShortMemory({ max: 1, isShared });
   }
 
-  /** What is remembered, without waiting. */
+  /** The client, if it is remembered; does not wait. */
   fresh(clientId: string): Client | undefined {
     return this.#clients.fresh(clientId);
   }
 
   async find(clientId: string): Promise<Client | undefined> {
     if (!clientIdSyntax.test(clientId)) return undefined;
-    // Strangers choose the names that are looked up: only those that were found before are vouched for.
+    // Strangers choose these names, so only names that were found before go to the `vouched` line.
     return this.#clients.find(clientId, (before) =>
       this.#store.ask((facts) => facts.client(clientId), before ? 'vouched' : 'unvouched'),
     );
   }
 
-  /** After a change made here; resolves when it counts in every worker of this server. */
+  /** Call after a change made here; resolves when the change counts in every worker of this server. */
   async forget(clientId: string): Promise<void> {
     await Promise.all([this.#clients.forget(clientId), this.#origins.forget(allOrigins)]);
   }
 
   /** Does some enabled client list this browser origin? While the store fails, the last answer stands. */
   async allowsOrigin(origin: string): Promise<boolean> {
-    // The request itself will meet the same failure; its error should be readable by the browser.
+    // A failure of the store is left to the request itself, whose error the browser should be able to read.
     const read = (before: ReadonlySet<string> | undefined) => this.#store.listOrigins().catch(() => before);
     const origins = await this.#origins.find(allOrigins, read);
     return origins?.has(origin) ?? false;

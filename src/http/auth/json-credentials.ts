@@ -16,7 +16,7 @@ export const credentialMembers = {
 type CredentialMember = keyof typeof credentialMembers;
 const names = Object.keys(credentialMembers) as CredentialMember[];
 
-/** As if they had come in a form: what is empty or null was not sent. */
+/** Reads them as a form would be read: empty or null members were not sent. */
 export function credentialsOf(
   body: Readonly<Partial<Record<CredentialMember, string | null | undefined>>>,
 ): Form {

@@ -1,6 +1,6 @@
-// Counts failed authentications per (client, address) and per address: never per client alone, or anyone
-// could lock a client out. It is asked after the secret was found wrong, so a right secret never meets it.
-// Workers of one server count together, in its first process.
+// Counts failed authentications per (client, address) and per address: never per client alone, or anyone could lock a
+// client out. Called only after the secret was found wrong, so a right one is never held up. Workers of one server
+// count together, in its first process.
 import { RateLimiterCluster, RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
 import { networkOf } from '../../addresses.ts';
 
@@ -29,7 +29,7 @@ export class Throttle {
   async fail(clientId: string | null, address: string): Promise<number> {
     const network = networkOf(address);
     const wait = await consume(this.#perAddress, network);
-    // From then on names are not counted: one address could make up any number of them.
+    // From here on names are not counted, as one address could make up any number of them.
     if (wait > 0 || clientId === null) return wait;
     return consume(this.#perClient, `${network} ${clientId.slice(0, 255)}`);
   }
@@ -40,7 +40,7 @@ async function consume(limiter: Limiter, key: string): Promise<number> {
     await limiter.consume(key);
     return 0;
   } catch (refused) {
-    // A failure that nobody counted is one too many.
+    // A failure that could not be counted is treated as one too many.
     if (refused instanceof Error) return 1;
     return Math.max(1, Math.ceil((refused as RateLimiterRes).msBeforeNext / 1000));
   }

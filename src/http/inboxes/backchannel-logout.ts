@@ -33,7 +33,7 @@ export function handleBackchannelLogout(parts: InboxParts) {
   };
 }
 
-/** What only logout tokens are (§2.4): an ID token is none. */
+/** Checks what tells a logout token from an ID token (§2.4). */
 function faultOf(read: Read, inbox: Inbox): string | undefined {
   const { events, nonce, sub, sid, exp } = read.payload;
   if (nonce !== undefined) return 'nonce';

@@ -1,4 +1,4 @@
-// POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, 401 to a caller that is not known.
+// POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, or 401 to an unknown caller.
 import { isObject } from '../../domain/jwt-shape.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
@@ -8,7 +8,7 @@ import { readJson } from '../json.ts';
 import { protect } from '../secrecy.ts';
 import { Inbox, type InboxParts, type Read, toNamed } from './inbox.ts';
 
-/** Untyped, an ID or access token for this audience would do, too (RFC 8725 §3.11). */
+/** Without a type of its own, an ID or access token for this audience would be accepted, too (RFC 8725 §3.11). */
 const types = ['global-token-revocation+jwt'];
 
 export function handleGlobalTokenRevocation(parts: InboxParts) {

@@ -1,5 +1,5 @@
-// What the inboxes have in common: standard signals of other systems become revocations. Off until an issuer's record
-// names one.
+// What the inboxes have in common: standard signals from other systems become revocations. Off until an issuer's
+// record turns one on.
 import { isId } from '../../domain/claims.ts';
 import { type Restriction, unrestricted } from '../../domain/cutoffs.ts';
 import type { InboxKind } from '../../domain/issuers.ts';
@@ -31,7 +31,7 @@ export interface InboxParts {
 /** A message that an issuer on record has signed. */
 export type Read = Extract<SignalRead, { ok: true }>;
 
-/** What is done with a message, where that is not all there is of the targets. */
+/** Limits what a message ends, beside its targets. */
 interface Limits {
   readonly only?: Restriction;
   /** Milliseconds; by default when the message was issued. */
@@ -58,7 +58,7 @@ export class Inbox {
     return Math.abs(this.#parts.now() - issuedAt) <= tenMinutesMs;
   }
 
-  /** Records that a message was refused. `from` is who sent it, where that is certain. */
+  /** Records that a message was refused. `from` is the sender, if that is certain. */
   async refuse(ctx: Context, why: string, from: string | null = null): Promise<void> {
     const { requestId, log } = ctx.state;
     const origin = { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' } as const;
@@ -66,7 +66,7 @@ export class Inbox {
     log.info({ request_id: requestId, inbox: this.#kind, why }, 'an inbox message was refused');
   }
 
-  /** Resolves to whether the message counts: not when its key was revoked, which is then on record as refused. */
+  /** Resolves to whether the message counts. It does not if its key was revoked, and is then recorded as refused. */
   async act(
     ctx: Context,
     read: Read,
@@ -91,8 +91,8 @@ export class Inbox {
 }
 
 /**
- * A complex subject of CAEP names the session, where it does, and else the user. All its members are meant (RFC 9493
- * §3.3): of a session whose own or whose user's issuer is named, no other issuer's is ended.
+ * A complex subject of CAEP names a session or else a user. All its members must match (RFC 9493 §3.3): if the
+ * session or its user names an issuer, no session of another issuer is ended.
  */
 export function toNamed({ inbox }: Read, id: unknown): SubjectNamed {
   if (!isObject(id)) return { status: 'malformed' };

@@ -25,13 +25,13 @@ export function handleSecurityEvents(parts: InboxParts) {
     }
     const from = read.issuer.issuer;
     const { events, sub_id } = read.payload;
-    // RFC 8417 §2.2: the value of each event is an object, be it an empty one.
+    // RFC 8417 §2.2: the value of each event is an object, which may be empty.
     if (!isObject(events) || !Object.values(events).every(isObject)) {
       await inbox.refuse(ctx, 'malformed', from);
       return answerError(ctx, 'invalid_request', 'events is missing or malformed');
     }
     const event = events[sessionRevoked];
-    // The verification event, and events that are none of ours to act on.
+    // The verification event, or events that we do not act on.
     if (!isObject(event)) return answerReceived(ctx, await inbox.act(ctx, read, []));
     const named = toNamed(read, sub_id ?? event.subject);
     if (named.status !== 'named') {

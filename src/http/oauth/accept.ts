@@ -1,6 +1,6 @@
-// Which of two forms of an answer the caller would rather have (RFC 9110 §12.5.1).
+// Which of two forms of an answer the caller prefers (RFC 9110 §12.5.1).
 
-/** Is `special` asked for by name, liked more than JSON where that is named too, and no less than everything is? */
+/** Is `special` asked for by name, ranked above JSON if that is named, and not below a wildcard? */
 export function prefers(accept: string, special: string): boolean {
   if (!accept.toLowerCase().includes(special)) return false;
   const ranges = new Map(accept.split(',').map(readRange));

@@ -1,6 +1,6 @@
-// Dead tokens that are presented at /introspect: perhaps stolen ones being tried. Each token is noted once
-// per caller and interval, after its answer has left, and together with others: what it costs the answer is
-// a look into a bounded memory.
+// Records dead tokens that are presented at /introspect: stolen ones may be tried there. Each token is recorded once
+// per caller and interval, after its answer has left, and together with others; the answer only waits for a look into
+// a bounded memory.
 import { LRUCache } from 'lru-cache';
 import { about, eventOf, type NewEvent, type Origin } from '../../domain/audit.ts';
 import { type Claims, tokenRef } from '../../domain/claims.ts';
@@ -8,7 +8,7 @@ import { recordEvents, type Store } from '../../domain/store.ts';
 
 const intervalMs = 600_000;
 const rememberedMax = 10_000;
-/** When the database cannot keep up, what comes on top is dropped, never waited for. */
+/** When the database cannot keep up, further ones are dropped, never waited for. */
 const waitingMax = 1_000;
 const gatherMs = 100;
 
@@ -33,7 +33,7 @@ export class DeadTokenRecorder {
     this.#timer ??= setTimeout(() => void this.flush(), gatherMs).unref();
   }
 
-  /** Writes what waits. What cannot be written is noted when it is presented again. */
+  /** Writes what waits. A token that could not be recorded is recorded when it is presented again. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -1,5 +1,5 @@
-// POST /introspect/batch: /introspect for many tokens in one round trip, for gateways. No RFC defines it. Each
-// token is answered as it would be alone, all of them as of one instant; or, when one cannot be, none is.
+// POST /introspect/batch: /introspect for many tokens in one round trip, for gateways. No RFC defines it. Each token
+// is answered as it would be alone, all as of one instant; if one cannot be answered, none is.
 import { z } from 'zod';
 import type { Origin } from '../../domain/audit.ts';
 import { introspectTokens } from '../../domain/introspect-token.ts';
@@ -25,9 +25,9 @@ export interface IntrospectBatchParts extends TraceParts {
 
 const tokensMax = 100;
 const bodyBytesMax = 262_144;
-/** Most of what a request costs is the request: so many tokens of a batch weigh as much as a request more. */
+/** Most of a request's cost is not its token: this many tokens of a batch weigh as much as one more introspection. */
 const tokensPerRequest = 10;
-/** Signatures of one batch that are checked side by side, so that other requests get theirs checked, too. */
+/** How many signatures of one batch are checked side by side: few, so that other requests get theirs checked, too. */
 const verifiedAtOnce = 4;
 
 /** Unknown members are ignored, as /introspect ignores unknown parameters. */
@@ -49,7 +49,7 @@ export function handleIntrospectBatch(parts: IntrospectBatchParts) {
       return origin;
     };
     for (const introspection of introspections) leaveTrace(parts, introspection, originOnce);
-    // RFC 9701 signs the answer about one token; there is no such form of many.
+    // RFC 9701 signs the answer about one token; it has no form for many.
     respond(ctx, 200, { results: introspections.map(answerOf) });
   };
 }
@@ -66,7 +66,7 @@ function readTokens(tokens: readonly unknown[]): string[] {
   });
 }
 
-/** In the order of the tokens; one that is repeated is verified once. */
+/** In the order of the tokens; a repeated one is verified once. */
 async function presentAll(verifier: TokenVerifier, tokens: readonly string[]): Promise<(Presented | null)[]> {
   const presented = new Map<string, Presented | null>();
   const rest = new Set(tokens).values();

@@ -21,7 +21,7 @@ export interface IntrospectParts extends TraceParts {
   readonly auth: ClientAuth;
   /** Null: answers are not signed. */
   readonly signingKeys: SigningKeys | null;
-  /** Who signs. */
+  /** The `iss` of signed answers. */
   readonly issuer: string;
   readonly now: () => number;
 }
@@ -41,7 +41,7 @@ export function handleIntrospect(parts: IntrospectParts) {
       presented === null ? ({ active: false } as const) : await introspectToken(store, caller, presented);
     const body = answerOf(answer);
     leaveTrace(parts, answer, () => originOf(ctx, caller.actor));
-    // A bearer has no record that could say how it verifies; it is no resource server either.
+    // A bearer has no record that says how it verifies answers, and is no resource server.
     const isSigned = signingKeys && !caller.isBearer && prefers(ctx.req.headers.accept ?? '', signedType);
     if (!isSigned) return respond(ctx, 200, body);
     const signed = await signIntrospection(signingKeys, issuer, caller, narrowed(body, caller), now());
@@ -49,7 +49,7 @@ export function handleIntrospect(parts: IntrospectParts) {
   };
 }
 
-/** RFC 9701 §5: of audience and scope a resource server is told what concerns it. */
+/** RFC 9701 §5: a resource server is shown only the audience and scopes that concern it. */
 function narrowed(body: Answer, caller: Caller): object {
   const { aud, scope } = body;
   const isOwn = (name: unknown) => name === caller.clientId || caller.audiences.includes(String(name));

@@ -34,12 +34,12 @@ export async function permitAsker(auth: ClientAuth, ctx: Context, credentials: F
   return demand(caller, 'introspect', 'introspect:any');
 }
 
-/** For anything dead, unknown or not for this caller the same object. */
+/** The same object for any token that is dead, unknown or not for this caller. */
 export function answerOf(introspection: Introspection): Answer {
   return introspection.active ? membersOf(introspection.claims, introspection.cacheMaxAge) : inactive;
 }
 
-/** A session that is used, a revoked token that is tried: neither holds up nor changes the answer. */
+/** Notes that a session is in use, or that a revoked token was tried. Neither delays nor changes the answer. */
 export function leaveTrace(parts: TraceParts, introspection: Introspection, origin: () => Origin): void {
   if (introspection.active) {
     const { issuer, sessionId } = introspection.claims;
@@ -49,7 +49,7 @@ export function leaveTrace(parts: TraceParts, introspection: Introspection, orig
   }
 }
 
-/** RFC 7662 §2.2; absent members are left out. Times are whole seconds there, and none later than the truth. */
+/** RFC 7662 §2.2; absent members are left out. Times are whole seconds there, never later than the exact ones. */
 function membersOf(claims: Claims, cacheMaxAge: number): Answer {
   const { scope, username, token_type = typeOf(claims), iat, exp, nbf, aud, ...others } = claims.members;
   return {

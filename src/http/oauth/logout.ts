@@ -39,7 +39,10 @@ export interface LogoutParts {
 
 const timestampMax = 64;
 
-/** A number that JSON has rounded is nobody's id: it logs nobody out, and stops nobody whom a token proves. */
+/**
+ * Stands for a number that JSON has rounded. It is no user's id: it logs nobody out by itself, and does not prevent a
+ * logout that a token proves.
+ */
 const noId = '\0';
 
 /** Members that are empty or null count as not sent; unknown ones are ignored, as apps send all sorts. */
@@ -90,7 +93,7 @@ export function handleLogout(parts: LogoutParts) {
     const [reason, code] =
       outcome.status === 'logged_out' ? [given.shown, given.reason] : [outcome.reason, outcome.reason];
     const { requestId, clientId, log } = ctx.state;
-    // The code alone: free text stands in the audit trail, where it can be erased.
+    // Only the code: free text stays in the audit trail, where it can be erased.
     const fields = { request_id: requestId, client_id: clientId, status: outcome.status, reason: code };
     log.info(fields, 'logout');
     if (outcome.status === 'logged_out') ctx.set('Revocation-Seq', String(outcome.seq));
@@ -98,7 +101,7 @@ export function handleLogout(parts: LogoutParts) {
   };
 }
 
-/** Also what is malformed is a token: one that nobody knows. */
+/** A malformed bearer token counts as an unknown one. */
 function whateverBears(ctx: Context): string | undefined {
   return /^Bearer[ \t]+(\S.*?)[ \t]*$/i.exec(ctx.get('authorization'))?.[1];
 }
@@ -110,7 +113,7 @@ async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
   return check(logoutBody, {});
 }
 
-/** Without a content type there may be a body all the same, if it is empty. */
+/** A request without a content type may have a body, if that is empty. */
 async function demandNone(ctx: Context): Promise<void> {
   const isEmpty = !hasBody(ctx) || (ctx.get('content-type') === '' && (await readBody(ctx)).length === 0);
   if (isEmpty) return;
@@ -118,7 +121,7 @@ async function demandNone(ctx: Context): Promise<void> {
   throw new Refusal('unsupported_media_type', message);
 }
 
-/** The proofs; and why nothing can be said of the bearer, where the refresh token beside it may do alone. */
+/** The proofs; and why the bearer token cannot be judged, if the refresh token beside it may be enough. */
 interface Proofs {
   readonly refresh: Presented | null;
   readonly bearer: Presented | null;

@@ -1,6 +1,6 @@
-// /.well-known/oauth-authorization-server (RFC 8414) and /jwks: how clients of the real authorization server
-// find us. What is the server's own comes from settings or from its metadata, ours is added; with neither
-// there is no document, since one without it would be invalid. The Host header changes nothing.
+// /.well-known/oauth-authorization-server (RFC 8414) and /jwks: how clients of the real authorization server find us.
+// That server's metadata comes from settings or is fetched, and ours is added; without it there is no document, which
+// would be invalid. The Host header changes nothing.
 import type { JWK } from 'jose';
 import { signingAlgorithms } from '../../domain/clients.ts';
 import { asymmetricAlgorithms } from '../../domain/issuers.ts';
@@ -21,7 +21,7 @@ export interface MetadataParts {
   readonly upstream: Upstream | null;
   /** Null: answers are not signed. */
   readonly signingKeys: SigningKeys | null;
-  /** Those that are on. */
+  /** The methods that are on. */
   readonly methods: readonly AuthMethod[];
 }
 
@@ -58,7 +58,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
       respond(ctx, 200, withoutEmpty({ ...theirs, ...ours }));
     },
 
-    /** Where clients look for the server's keys and find ours, they must still find the server's. */
+    /** Clients now look up the authorization server's keys here, so its keys are listed with ours. */
     async jwks(ctx: Context): Promise<void> {
       if (!signingKeys) throw new Refusal('not_found', 'answers are not signed here');
       const theirs: readonly JWK[] = upstream ? await upstream.keys().catch(cannotBeHad) : [];
@@ -73,7 +73,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
   };
 }
 
-/** The log has said of what and why: no token is concerned. */
+/** The log already says what failed and why; no token is concerned. */
 function cannotBeHad(error: unknown): never {
   if (!(error instanceof KeysUnavailable)) throw error;
   const headers = { 'Retry-After': String(error.retryAfterSeconds) };
@@ -82,8 +82,8 @@ function cannotBeHad(error: unknown): never {
 }
 
 /**
- * What the server says of revocation and introspection is not true of ours: a client with a certificate would prefer
- * its aliases of these endpoints (RFC 8705 §5), and no answer of ours is encrypted (RFC 9701 §7).
+ * Drops what the server says of its own revocation and introspection: a client with a certificate would prefer its
+ * aliases of these endpoints (RFC 8705 §5), and no answer of ours is encrypted (RFC 9701 §7).
  */
 function withoutOurs(metadata: UpstreamMetadata): Record<string, unknown> {
   const {

@@ -6,11 +6,11 @@ import type { Reason } from '../../domain/vocabulary.ts';
 export interface GivenReason {
   readonly reason: Reason;
   readonly reasonText: string | null;
-  /** What the answer says back. */
+  /** What the answer repeats. */
   readonly shown: string;
 }
 
-/** `secretsOf`: what of the request free text may not repeat. */
+/** `secretsOf`: secrets of the request, which free text may not repeat. */
 export function readReason(
   given: string | undefined,
   otherwise: Reason,

@@ -52,7 +52,7 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
         ? notFound
         : await revokeToken(store, policy, { caller, presented, ...given, origin });
 
-    // What has not been written by the operation is recorded here, within limits.
+    // Records, within limits, what the operation itself does not write.
     const { reason, reasonText } = given;
     const ref = presented && tokenRef(presented);
     const details = { clientId: caller.clientId, reason, reasonText, tokenRef: ref };

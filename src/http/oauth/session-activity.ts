@@ -1,5 +1,5 @@
-// Last activity of sessions, sampled from introspection: remembered here and written now and then, many
-// together, so that no request waits for it and none costs a write. What a crash loses is a few seconds.
+// Last activity of sessions, sampled from introspection. It is kept in memory and written now and then, for many
+// sessions together, so that no request waits for it. A crash loses a few seconds of it.
 import type { Store } from '../../domain/store.ts';
 
 const flushMs = 5_000;
@@ -14,7 +14,7 @@ export class SessionActivity {
   readonly #timer: NodeJS.Timeout;
   /** By issuer. */
   readonly #pending = new Map<string, string[]>();
-  /** By issuer; `#recentCount` of them. */
+  /** By issuer; `#recentCount` sessions in all. */
   #recent = new Map<string, Set<string>>();
   #recentCount = 0;
   #recentSince: number;

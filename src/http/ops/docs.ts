@@ -1,7 +1,7 @@
 // /openapi.json and /docs: the API described, for machines and for people.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-// Not the package itself: that would run the whole bundle, for a browser, in this process.
+// Not the package itself, which would run the whole browser bundle in this process.
 import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
 import { parse } from 'yaml';
 import { Refusal } from '../../wire/refusal.ts';
@@ -26,7 +26,7 @@ const policy =
 export function handleDocs(openapiYaml: string, version: string) {
   const description = parse(openapiYaml) as { info: { version: string }; servers: { url: string }[] };
   description.info.version = version;
-  // Wherever it was fetched from: a page may call no other place.
+  // The page may call only its own origin, wherever it was fetched from.
   description.servers = [{ url: '/' }];
 
   return {

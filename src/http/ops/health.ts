@@ -1,4 +1,4 @@
-// For those who run the server: is it alive, is it ready, which version is it?
+// For operators: is the server alive, is it ready, which version is it?
 import type { Store } from '../../domain/store.ts';
 import type { Context } from '../context.ts';
 import { retryAfterSeconds } from '../overload.ts';
@@ -14,7 +14,7 @@ export interface HealthParts {
 
 export function handleHealth({ store, isDraining, version, nodeVersion }: HealthParts) {
   let looking: ReturnType<Store['findFaults']> | undefined;
-  /** One look for all who ask meanwhile: nobody vouches for them. */
+  /** Concurrent callers share one check, as anybody may ask. */
   const findFaults = () => {
     looking ??= store.findFaults().finally(() => {
       looking = undefined;

@@ -1,5 +1,5 @@
-// GET /metrics: what a Prometheus server collects. Labels are route patterns, methods and statuses only. Where
-// several workers are one server, whichever is asked answers for all of them.
+// GET /metrics: what a Prometheus server collects. Labels are route patterns, methods and statuses only. If several
+// workers form one server, each of them answers for all.
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -18,14 +18,14 @@ export type Counts = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 /** The other workers of the same server. */
 export interface OtherWorkers {
-  /** Hands over what this worker has counted; resolves to what each of the others has, ended ones included. */
+  /** Hands over this worker's counts; resolves to those of every other worker, ended ones included. */
   collect(own: Counts): Promise<readonly Counts[]>;
 }
 
 export class Metrics {
-  /** Of this process. */
+  /** Metrics of this process. */
   readonly registry = new Registry();
-  /** Of the database: the same in every worker. */
+  /** Metrics of the database, which are the same in every worker. */
   readonly common = new Registry();
   readonly #others: OtherWorkers | null;
   /** Bounded: routes are patterns, methods and statuses few. */
@@ -68,14 +68,14 @@ export class Metrics {
 
   #collectsProcess = false;
 
-  /** What this process has counted; from the first time on with what Node tells of it. */
+  /** What this process has counted. The first call adds Node's own metrics. */
   counts(): Promise<Counts> {
     if (!this.#collectsProcess) collectDefaultMetrics({ register: this.registry });
     this.#collectsProcess = true;
     return this.registry.getMetricsAsJSON();
   }
 
-  /** The exposition format. What is counted is summed over all workers; each metric of Node's has its own way. */
+  /** The exposition format. Counts are summed over all workers; each of Node's metrics says how it is combined. */
   async expose(): Promise<string> {
     const own = await this.counts();
     const others = await this.#others?.collect(own);
@@ -108,7 +108,7 @@ interface Tallies {
   readonly read: () => readonly { labels: Readonly<Record<string, string | number>>; count: number }[];
 }
 
-/** For what is counted very often: the library is told the counts when it is asked for them. */
+/** For numbers that are counted very often: the library gets them only when it is asked for them. */
 function exposeTallies(registry: Registry, { name, help, labelNames, read }: Tallies): void {
   new Counter({
     name,

@@ -1,14 +1,16 @@
-// How long requests took, as a Prometheus histogram by route. The library's own looks its labels up for each
-// observation, which costs more than all else that is observed of a request; here a route is a few numbers.
+// How long requests took, as a Prometheus histogram by route. The library's own looks up labels at each observation,
+// which costs more than all else that is observed of a request; here a route is a few numbers.
 import type { Metric, MetricValueWithName, Registry } from 'prom-client';
 
 const name = 'revocation_http_request_seconds';
 const help = 'Time to answer, by route';
 const boundsSeconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Of one route. */
+/** Times of one route. */
 export class RequestTimes {
-  /** How many took so long at most, and longer than the bound before; the last are those beyond all bounds. */
+  /**
+   * By bucket: requests that took at most its bound, and longer than the bound before; the last bucket has no bound.
+   */
   readonly #counts = new Array<number>(boundsSeconds.length + 1).fill(0);
   #sum = 0;
 
@@ -34,7 +36,7 @@ export class RequestTimes {
   }
 }
 
-/** Lets the registry show them: a metric is what has a name and can be got. */
+/** Registers the histogram: to the registry, anything with a name and a `get` is a metric. */
 export function exposeTimes(registry: Registry, byRoute: ReadonlyMap<string, RequestTimes>): void {
   const get = async () => {
     const values = [...byRoute].flatMap(([route, times]) => times.values(route));

@@ -1,5 +1,5 @@
-// What /metrics says of the upkeep: how much of the trail is not sealed, and how much has not left this
-// machine; when purging last succeeded, and what it would still find.
+// What /metrics says of the upkeep: how much of the trail is not sealed, how much has not left this machine, when
+// purging last succeeded, and what it would still find.
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Store } from '../../domain/store.ts';
 
@@ -8,13 +8,13 @@ export interface TrailStatus {
   readonly destinations: readonly ('file' | 'webhook')[];
   /** Rows that were due when this process last looked, by table. */
   readonly purgeable: () => Readonly<Record<string, number>>;
-  /** How often the thread has died that seals and exports. */
+  /** How often the thread that seals and exports has died. */
   readonly threadDeaths: () => number;
 }
 
 const sentNames = { file: 'seal_file_sent', webhook: 'seal_webhook_sent' } as const;
 
-/** `common` gets what every worker of a server would say alike, `own` what this process alone knows. */
+/** `common` gets what every worker of a server would report alike, `own` what only this process knows. */
 export function watchTrail(
   { common, registry: own }: { readonly common: Registry; readonly registry: Registry },
   store: Store,

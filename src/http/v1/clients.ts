@@ -39,7 +39,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         const { clientId } = fields;
         throw new Refusal('client_exists', 'there is a client with this client_id', { about: { clientId } });
       }
-      // That there was no such client may be remembered.
+      // The directory may remember that there was no such client.
       await directory.forget(created.client.clientId);
       const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
       const secret = isGenerated ? { client_secret: created.clientSecret } : {};

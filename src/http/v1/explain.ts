@@ -39,7 +39,7 @@ export function handleExplain({ store, verifier, auth }: ExplainParts) {
   };
 }
 
-/** A digest alone finds what is registered; no signature can be checked. */
+/** With a digest alone, registrations are found but no signature can be checked. */
 function byDigest(tokenDigest: string | undefined): Presented {
   if (tokenDigest === undefined) throw missingParameter('token');
   return { digest: tokenDigest, tokenDigest, verification: { kind: 'opaque' } };

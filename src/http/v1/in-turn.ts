@@ -1,7 +1,7 @@
-// Work on many items in two steps: they are prepared side by side, however long each takes, and acted on in the order in
-// which they came.
+// Work on many items in two steps: they are prepared side by side, however long each takes, and acted on in the order
+// in which they came.
 
-/** Begins to act when all that came before have begun, or could not be prepared. */
+/** Begins to act on an item when all before it have begun, or could not be prepared. */
 export type InTurn = <Prepared, Outcome>(
   preparing: Promise<Prepared>,
   act: (prepared: Prepared) => Promise<Outcome>,
@@ -13,7 +13,7 @@ export function inTurn(): InTurn {
     const before = last;
     const begun = preparing.then(async (prepared) => {
       await before;
-      // Within an object, so that only the beginning is waited for.
+      // Within an object, so that only the beginning of `act` is awaited, not its end.
       return { outcome: act(prepared) };
     });
     last = begun.catch(() => before);

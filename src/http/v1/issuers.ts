@@ -61,7 +61,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       respond(ctx, 200, issuerToWire(issuer ?? notFound()));
     },
 
-    /** 200 with the keys now in force; 503 when they cannot be had, or were asked for within 10 seconds. */
+    /** 200 with the keys now in force; 503 when they cannot be fetched, or the last attempt is under 10 seconds ago. */
     async refreshIssuerKeys(ctx: Context): Promise<void> {
       const origin = await admin(ctx);
       const marked = await markKeysStale(store, origin, issuerOf(ctx));

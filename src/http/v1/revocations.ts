@@ -136,7 +136,7 @@ function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFil
   };
 }
 
-/** An issuer is its own name, and has no other id. */
+/** A target of kind `issuer` has no other id. */
 function targetNamed(kind: TargetKind, issuer: string, id: string): Target {
   if (kind === 'issuer') return { kind, issuer: id, id: '' };
   if (kind !== 'token') return { kind, issuer, id };

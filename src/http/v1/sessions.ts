@@ -72,7 +72,7 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
   };
 }
 
-/** The issuers whose sessions this caller may handle; null, everybody's, with one of the permissions `everywhere`. */
+/** The issuers whose sessions this caller may handle; null (all) with one of the permissions `everywhere`. */
 function reach(caller: Caller, policy: Policy, everywhere: readonly Permission[]): readonly string[] | null {
   if (caller.onlyIssuer !== null) return [caller.onlyIssuer];
   return everywhere.some((permission) => holds(caller, permission)) ? null : issuersOf(caller, policy);
@@ -86,7 +86,7 @@ function readId(query: Query, name: string): string | undefined {
   return id;
 }
 
-/** `walk` names the user whose sessions are listed: a cursor goes with no other. */
+/** `walk` names the user whose sessions are listed; a cursor is valid for no other user. */
 function readPosition(query: Query, walk: string): { createdAt: number; sessionId: string } | null {
   const position = readCursor(query);
   if (!position) return null;

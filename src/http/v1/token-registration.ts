@@ -1,4 +1,4 @@
-// The body of POST /v1/tokens: from the issuer's words to a registration of the domain.
+// The body of POST /v1/tokens, from JSON to a registration of the domain.
 import { z } from 'zod';
 import { digestOf } from '../../domain/claims.ts';
 import { type Client, issuersOf } from '../../domain/clients.ts';
@@ -35,7 +35,7 @@ const token = z
   .max(tokenBytesMax)
   .regex(/^[\x20-\x7e]+$/);
 const seconds = z.number().min(0).max(secondsMax);
-/** Milliseconds pass here, so that the rules of registration can say what is wrong with them. */
+/** Accepts milliseconds as well, so that the rules of registration can explain the mistake. */
 const secondsOrMs = z
   .number()
   .min(0)
@@ -131,7 +131,7 @@ export function readRegistration(
   };
 }
 
-/** A JWT given as it is says for itself what its signature covers. */
+/** Computed for a token given in full; otherwise as given. */
 function signingInputDigestOf(
   { token, signing_input_digest: given }: z.output<typeof body>,
   jwt: UntrustedJwt | undefined,

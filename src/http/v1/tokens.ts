@@ -36,7 +36,7 @@ const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
 /** Lines of a stream that are registered side by side; they share commits. */
 const linesAtOnce = 200;
-/** Answers that wait for a caller who sends all before reading any; then no more is read of what it sends. */
+/** Bytes of answers that wait for a caller that sends all before reading any; beyond it, reading its lines pauses. */
 const bytesAhead = 8 * 2 ** 20;
 const stalled = `nothing more came for ${requestTimeoutMs / 1000} seconds`;
 
@@ -61,7 +61,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
     return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
   };
 
-  /** One bad item of many fails alone. An item may replace what one before it registers. */
+  /** A bad item fails alone. An item may replace a token that an earlier item registers. */
   const registerItem = async (
     ctx: Context,
     registrar: Caller,
@@ -90,7 +90,7 @@ export function handleRegisterTokens({ store, policy, verifier, auth, recorder, 
     const turn = inTurn();
     if (isOfType(ctx, 'application/x-ndjson')) {
       demandPlain(ctx);
-      // What the caller named the request by may be a token of a line to come.
+      // The caller's request id could be a token in a later line.
       ctx.state.requestId = randomUUID();
       ctx.state.isRead = true;
       ctx.status = 200;
@@ -159,12 +159,14 @@ interface GivenTokens {
 
 const opaque: Verification = { kind: 'opaque' };
 
-/** Rejects with `KeysUnavailable`: then nobody can say whether the token is active. */
+/** Rejects with `KeysUnavailable`: it is then unknown whether the token is active. */
 async function verify(verifier: TokenVerifier, token: string): Promise<Verification> {
   return (await verifier.present(token, { mayBeForeign: true }))?.verification ?? opaque;
 }
 
-/** What `replaces` names is a JWT by its signing input only where its signature holds: else its string is all we know. */
+/**
+ * Does `replaces` name a JWT by its signing input? Only if its signature holds; else it is identified by its string.
+ */
 async function isSigned(verifier: TokenVerifier, replaces: string): Promise<boolean> {
   try {
     return (await verify(verifier, replaces)).kind === 'verified';

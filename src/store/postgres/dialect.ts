@@ -11,7 +11,7 @@ const applicationName = 'revocation-server';
 const poolMax = 10;
 const acquireTimeoutMs = 5_000;
 const statementTimeoutMs = 10_000;
-/** Then the server at the other end has gone silent: the connection is given up. */
+/** After this the server at the other end counts as silent, and the connection is given up. */
 const silenceTimeoutMs = statementTimeoutMs + 2_000;
 const idleInTransactionTimeoutMs = 10_000;
 const migrationLockKey = 7009_7662;
@@ -23,7 +23,7 @@ export function dialect(url: string): Dialect {
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: acquireTimeoutMs,
-    // What is sent together travels together, without waiting for one answer before the next question.
+    // Statements are sent without waiting for the answers to earlier ones.
     pipeline: true,
     keepAlive: true,
     types: {
@@ -42,7 +42,7 @@ export function dialect(url: string): Dialect {
         min: 0,
         max: poolMax,
         afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
-          // The lock on the heads is what puts decisions in their order: a stricter level would only have them repeated.
+          // The lock on the heads puts decisions in order: a stricter level would only make them repeat.
           const settings = `set synchronous_commit = on;
             set default_transaction_isolation = 'read committed'; set statement_timeout = ${timeouts.statement};
             set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
@@ -83,8 +83,8 @@ export function dialect(url: string): Dialect {
 }
 
 /**
- * For a lock: a connection of its own, which holds no snapshot and no row, and lives as long as the lock. When it
- * alone breaks, the work goes on without its lock; those who work under one bear that.
+ * For a lock: a connection of its own, which holds no snapshot and no row, and lives as long as the lock. If it alone
+ * breaks, the work goes on without its lock; work under a lock must tolerate that.
  */
 async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({
@@ -106,7 +106,7 @@ export function findRow<Row>(db: Knex, sql: string, values: readonly unknown[]):
   );
 }
 
-/** One round trip for all, and a text that never changes. */
+/** One round trip for all keys, by a statement whose text never changes. */
 export function findRowsByKey<Row>(
   db: Knex,
   table: Table<Row>,
@@ -152,10 +152,13 @@ export function hexOf(bytes: string): string {
   return `encode(${bytes}, 'hex')`;
 }
 
-/** Another server after a failover, or the same one started over other files; another table after a restore. */
+/**
+ * Changes with another server after a failover, with the same one started over other files, and with another table
+ * after a restore.
+ */
 export const incarnation = "concat_ws(' ', pg_postmaster_start_time(), tableoid)";
 
-/** The catalogue that Knex asks leaves out what this user may not use. */
+/** The catalogue that Knex would query leaves out what this user may not use. */
 export async function hasTable(db: Knex, name: string): Promise<boolean> {
   const { table } = await findRow<{ table: string | null }>(db, 'select to_regclass(?)::text as table', [
     name,
@@ -173,7 +176,7 @@ function toJsonRow(row: Readonly<Record<string, unknown>>): object {
   return written;
 }
 
-/** Of a statement that has `?` for each value. */
+/** Numbers the `?` of a statement. */
 function numbered(sql: string): { name: string; text: string } {
   let n = 0;
   return named(sql.replace(/\?/g, () => `$${++n}`));
@@ -181,7 +184,10 @@ function numbered(sql: string): { name: string; text: string } {
 
 const names = new Map<string, string>();
 
-/** A statement that each connection prepares once. Its name is the same in every process: poolers share connections. */
+/**
+ * A statement that each connection prepares once. Its name is the same in every process, as poolers share
+ * connections.
+ */
 function named(text: string): { name: string; text: string } {
   const name = names.get(text) ?? `hot_${hash('sha256', text, 'hex').slice(0, 16)}`;
   names.set(text, name);

@@ -1,5 +1,5 @@
-// Knex's client for this database, that waits for fewer answers: BEGIN and the inserts of dialect.ts are only sent,
-// and what became of them is told by whatever is answered next in the transaction, at the latest by COMMIT.
+// Knex's client for this database, waiting for fewer answers: BEGIN and the inserts of dialect.ts are only sent. If
+// one fails, the next statement of the transaction that is awaited reports it, at the latest COMMIT.
 import PgClient from 'knex/lib/dialects/postgres/index.js';
 import type pg from 'pg';
 import { allOf } from '../all-of.ts';
@@ -14,30 +14,30 @@ class TransactionRolledBack extends Error {
   override readonly name = 'TransactionRolledBack';
 }
 
-/** Of connections with an open transaction. */
+/** Answers not yet awaited, by connection with an open transaction. */
 const unanswered = new WeakMap<pg.Client, Promise<unknown>[]>();
 
 /**
- * Sends a statement of the open transaction. Its values must be such that nothing but the database can refuse it:
- * what never got there, COMMIT would not miss.
+ * Sends a statement of the open transaction without waiting. Nothing but the database may refuse its values: if the
+ * statement were never sent, COMMIT would not notice.
  */
 export function send(client: pg.Client, statement: pg.QueryConfig | string): void {
   const sent = unanswered.get(client);
   if (!sent) throw new Error('there is no transaction that could tell what became of this statement');
   gather(client);
   const answer = client.query(statement);
-  // After ROLLBACK nobody asks.
+  // After ROLLBACK nobody awaits it.
   answer.catch(() => {});
   sent.push(answer);
 }
 
-/** What is sent in the same turn leaves in one write: each costs as much as a statement. */
+/** Statements of the same turn leave in one write, as each write costs as much as a statement. */
 function gather({ connection }: pg.Client): void {
   connection.stream.cork();
   process.nextTick(() => connection.stream.uncork());
 }
 
-/** Waits for an answer, and tells what failed before it in the transaction, rather than that something has. */
+/** Waits for an answer. Rejects with what failed first in the transaction, not with the answer that something has. */
 export async function answered<T>(client: pg.Client, answer: Promise<T>): Promise<T> {
   const sent = unanswered.get(client);
   if (sent) await allOf([...sent, answer]);
@@ -64,7 +64,7 @@ export class PipelinedClient extends PgClient {
   }
 }
 
-/** Where a statement has failed, Postgres answers COMMIT with success, and has rolled back. */
+/** After a failed statement Postgres answers COMMIT with success, although it has rolled back. */
 async function commit(client: pg.Client, sql: string): Promise<pg.QueryResult> {
   const committed = answered(client, client.query(sql));
   unanswered.delete(client);

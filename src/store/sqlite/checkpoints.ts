@@ -1,19 +1,19 @@
-// When the write-ahead log is copied into the database file, so that it stays short. Only between two
-// transactions, and after the answer to the first has left: no request waits for it but the next that writes.
+// When the write-ahead log is copied into the database file, so that it stays short: only between two transactions,
+// and after the answer to the first has left. Only the next request that writes waits for it.
 //
 // In the writer's thread and not in one of its own: measured side by side, commits were no faster with a third
-// thread. What a checkpoint costs is the disk, which both would share, and for the log to begin anew the writer
-// must in the end let the copying catch up with it. Less often is what helps: at 1,000 pages, SQLite's own
-// measure, a quarter of a busy writer's time went into checkpoints, at 4,000 an eighth, as pages that were
-// written several times are copied once.
+// thread. A checkpoint's cost is the disk, which both threads would share, and the writer must let the copying catch
+// up anyway before the log can begin anew. Copying less often helps: at 1,000 pages, SQLite's default, a busy writer
+// spent a quarter of its time on checkpoints, at 4,000 an eighth, as pages that were written several times are copied
+// once.
 import type Database from 'better-sqlite3';
 
 /** Pages not yet copied, 4 KiB each, at which a writer must wait for a checkpoint. */
 const pagesMax = 4_000;
-/** Where nobody writes, fewer are worth it. */
+/** While nobody writes, fewer pages are enough. */
 const idlePages = 1_000;
 const idleMs = 100;
-/** A transaction that was larger than all this leaves no larger file behind. */
+/** The log's file is cut back to this size, also after a larger transaction. */
 const fileBytesMax = 64 * 2 ** 20;
 
 interface Progress {
@@ -33,7 +33,7 @@ export class Checkpoints {
     this.#idle = setTimeout(() => this.#copy(idlePages), idleMs);
   }
 
-  /** To be called after every answer. */
+  /** Call it after every answer. */
   consider(): void {
     this.#copy(pagesMax);
     this.#idle.refresh();
@@ -43,14 +43,14 @@ export class Checkpoints {
     clearTimeout(this.#idle);
   }
 
-  /** Where there are as many pages or more. What a reader still reads is left for the next time. */
+  /** Copies if there are at least this many pages. Those that a reader still uses are left for the next time. */
   #copy(pages: number): void {
     if (this.#connection.inTransaction) return;
     try {
       const { log, checkpointed } = this.#ask('NOOP');
       if (log - checkpointed >= pages) this.#ask('PASSIVE');
     } catch {
-      // The log is whole, and the next request tries again. A disk that is full shows in the commits.
+      // The log stays whole, and the next request tries again. A full disk shows in the commits.
     }
   }
 

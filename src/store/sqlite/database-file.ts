@@ -1,5 +1,5 @@
-// Which file a database was opened in: one that was deleted or replaced since goes on taking commits, which nobody
-// would ever find again.
+// Is a database's file still the one that was opened? A deleted or replaced file goes on taking commits, which would
+// be lost.
 import { statSync } from 'node:fs';
 
 export class DatabaseFile {
@@ -8,13 +8,13 @@ export class DatabaseFile {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #wasInPlace = true;
 
-  /** To be made when the database has been opened, which may have made the file. */
+  /** Make it when the database has been opened, which may have created the file. */
   constructor(path: string) {
     this.#path = path;
     this.#opened = identityOf(path);
   }
 
-  /** As of so many milliseconds ago at most. */
+  /** The check may be `ageMs` old. */
   isInPlace(ageMs = 0): boolean {
     const now = performance.now();
     if (now - this.#lookedAt > ageMs) {

@@ -1,7 +1,7 @@
-// What the server and its writing thread say to each other. Requests are answered in their order; the first reply
-// of all, to no request, says whether the database could be opened. Some are not answered, so that nobody waits
-// for them before the next is sent: what fails of them fails the transaction, and is told by whatever is answered
-// next in it, at the latest by its end.
+// Messages between the server and its writing thread. Requests are answered in their order; the first reply of all,
+// to no request, says whether the database could be opened. Some requests are not answered, so that the next can be
+// sent without waiting: if one fails, the transaction fails, and the next answered request in it reports that, at the
+// latest its end.
 
 /** Given to the thread when it is started. */
 export interface Opening {

@@ -4,9 +4,9 @@ import { LRUCache } from 'lru-cache';
 
 type Statement = Database.Statement<unknown[]>;
 
-/** Of all together: a statement takes memory by its length, and lists of parameters can be long. */
+/** Limit for all together: a statement takes memory by its length, and lists of parameters can be long. */
 const charactersMax = 500_000;
-/** A pragma may take effect while it is prepared, and a schema is changed once: only these are kept. */
+/** Only these are kept: a pragma may take effect while it is prepared, and a schema is changed once. */
 const repeatable = /^\s*(select|insert|update|delete|with|begin|commit|rollback)\b/i;
 
 export class Statements {

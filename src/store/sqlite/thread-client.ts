@@ -26,7 +26,7 @@ export class ThreadClient extends InProcessClient {
     return thread.close();
   }
 
-  /** The pool starts another thread in place of one that has ended. */
+  /** False if the thread has ended: the pool then starts another one. */
   override async validateConnection(thread: WriterThread): Promise<boolean> {
     return thread.isUsable;
   }

@@ -15,7 +15,7 @@ class Writer {
   readonly #checkpoints: Checkpoints;
   readonly #file: DatabaseFile;
   #isWithin = false;
-  /** What failed first in the transaction. */
+  /** The first failure in the transaction. */
   #failure: { readonly error: unknown } | null = null;
 
   constructor({ filename, pragmas }: Opening) {
@@ -26,7 +26,7 @@ class Writer {
     this.#checkpoints = new Checkpoints(this.#connection);
   }
 
-  /** Null to what is not answered. */
+  /** Null if the request is not answered. */
   answer(request: Request): Reply | null {
     switch (request.kind) {
       case 'begin':
@@ -44,7 +44,7 @@ class Writer {
     }
   }
 
-  /** Follows every answer: it has left already, so this delays nobody but who writes next. */
+  /** Runs after every answer. The answer has left already, so only the next writer waits for this. */
   rest(): void {
     this.#checkpoints.consider();
   }
@@ -75,7 +75,10 @@ class Writer {
     return null;
   }
 
-  /** A transaction in which anything failed cannot be committed; and Knex gives one up whose COMMIT failed. */
+  /**
+   * A transaction in which anything failed cannot be committed. And Knex gives up one whose COMMIT failed, so that is
+   * rolled back here.
+   */
   #end(commits: boolean): Reply {
     try {
       if (commits) {
@@ -99,8 +102,8 @@ class Writer {
   }
 
   /**
-   * As on Postgres, what fails in a transaction is the end of it: all that follows fails with it. Some errors, as
-   * a full disk, end it in the database as well, which would commit each statement after that by itself.
+   * As on Postgres, after a failure every later statement of the transaction fails. Some errors, such as a full disk,
+   * also end the transaction in SQLite, which would then commit each later statement by itself.
    */
   #within<T>(work: () => T): T {
     if (this.#failure) throw this.#failure.error;
@@ -112,12 +115,12 @@ class Writer {
     }
   }
 
-  /** For what is not answered: the failure is kept. */
+  /** For requests that are not answered: keeps the failure. */
   #try(work: () => unknown): void {
     try {
       this.#within(work);
     } catch {
-      // Told by what is answered next.
+      // The next answered request reports it.
     }
   }
 }

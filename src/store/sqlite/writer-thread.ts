@@ -59,13 +59,13 @@ export class WriterThread {
     return this.#ask({ kind: 'run', sql, bindings });
   }
 
-  /** That it cannot begin is told by what follows in the transaction. */
+  /** A failure to begin is reported by a later statement of the transaction. */
   begin(): void {
     this.#send({ kind: 'begin' });
     this.#isWithin = true;
   }
 
-  /** Rejects with what failed first in the transaction; either way it is over. */
+  /** Rejects with the transaction's first failure; either way the transaction is over. */
   async end({ commits }: { commits: boolean }): Promise<void> {
     this.#isWithin = false;
     await this.#ask({ kind: 'end', commits });
@@ -73,7 +73,7 @@ export class WriterThread {
 
   /**
    * Runs one statement for each of the rows, which all have `width` values, given one after another. Within a
-   * transaction it resolves at once, and what fails is told by what follows in it.
+   * transaction it resolves at once, and a later statement reports a failure.
    */
   async runEach(sql: string, values: readonly unknown[], width: number): Promise<void> {
     const request = { kind: 'run_each', sql, values, width, isAnswered: !this.#isWithin } as const;
@@ -112,12 +112,12 @@ export class WriterThread {
   }
 }
 
-/** Takes over none of Node's options: some, as `--input-type`, would stop the thread. */
+/** Passes on none of Node's options: some, such as `--input-type`, would stop the thread. */
 function startWorker(workerData: Opening): Worker {
   const options = { workerData, execArgv: [] };
   if (!import.meta.url.endsWith('.ts'))
     return new Worker(new URL('./writer-main.js', import.meta.url), options);
-  // A thread does not inherit what lets Node run TypeScript, as the benches do.
+  // A thread does not inherit the loader by which Node runs TypeScript, as in the benches.
   const [loader, entry] = [import.meta.resolve('tsx/esm/api'), import.meta.resolve('./writer-main.ts')];
   const code = `import('${loader}').then(({ register }) => { register(); return import('${entry}'); });`;
   return new Worker(code, { ...options, eval: true });

@@ -37,11 +37,11 @@ export interface EventRow {
 }
 
 const saltBytes = 16;
-/** To ask for random bytes costs far more than to get them. */
+/** Random bytes are drawn from a pool, as each call for some costs far more than the bytes. */
 const randomPoolBytes = 4_096;
 let random = Buffer.alloc(0);
 
-/** Each is given out once. */
+/** A fresh salt; none is given out twice. */
 function newSalt(): string {
   if (random.length < saltBytes) random = randomBytes(randomPoolBytes);
   const salt = random.toString('base64url', 0, saltBytes);
@@ -116,7 +116,7 @@ function splitSalts(event: AuditEvent, salts: string): ByField {
   return byField;
 }
 
-/** What a hand has made unreadable shows as altered; it stops no one from reading the rest. */
+/** JSON that was damaged by hand shows as altered, and does not prevent reading the rest. */
 function readObject(json: string): Record<string, never> {
   try {
     const value: unknown = JSON.parse(json);

@@ -1,4 +1,4 @@
-// The table `idempotency_keys`: what came of orders that may be repeated.
+// The table `idempotency_keys`: the outcomes of orders that may be repeated.
 import type { Knex } from 'knex';
 import type { Digest } from '../../domain/claims.ts';
 import type { Remember, Remembered } from '../../domain/store.ts';
@@ -28,7 +28,7 @@ export async function findRemembered(
   ]);
 }
 
-/** In the place of one that has expired. */
+/** Takes the place of an expired row. */
 const replace = `on conflict (key_digest) do update
   set request_digest = excluded.request_digest, outcome = excluded.outcome, expires_at = excluded.expires_at`;
 

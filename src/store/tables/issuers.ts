@@ -53,7 +53,7 @@ export async function applyIssuerChange(db: Knex, change: IssuerChange): Promise
   }
 }
 
-/** Thumbprints of the keys that this issuer has ever named so. */
+/** Thumbprints of all keys that this issuer has ever named by this kid. */
 export async function listThumbprints(db: Knex, issuer: string, kid: string): Promise<string[]> {
   return db('issuer_keys').where({ issuer, kid }).orderBy('thumbprint').pluck('thumbprint');
 }

@@ -55,7 +55,10 @@ const decisiveColumns: Table<CoverageRow>['columns'] = [
 const revocationsTable: Table<CoverageRow> = { name: 'revocations', columns: decisiveColumns };
 const cutoffsTable: Table<CoverageRow> = { name: 'cutoffs', columns: decisiveColumns };
 
-/** Rows are found by their key in one of two indexes: SQL must say in these very words whether they are final. */
+/**
+ * Rows are found by their key in one of two indexes: to use one, SQL must say in these very words whether they are
+ * final.
+ */
 const isFinal = `cutoff = ${forever}`;
 const isCut = `cutoff <> ${forever}`;
 
@@ -88,11 +91,11 @@ export async function listKindsEverywhere(db: Knex): Promise<TargetKind[]> {
 export interface Gathered {
   readonly beginnings: string;
   readonly kinds: readonly TargetKind[];
-  /** Of those that hold in every issuer. */
+  /** The kinds that were revoked in every issuer. */
   readonly kindsEverywhere: readonly TargetKind[];
 }
 
-/** Of the rows with `after` < seq <= `upTo`. As one row: a row for each key takes five times as long. */
+/** For the rows with `after` < seq <= `upTo`. Read as one row, as a row for each key takes five times as long. */
 export async function gatherKeys(
   db: Knex,
   after: number,
@@ -118,7 +121,7 @@ export async function gatherKeys(
   };
 }
 
-/** Oldest first: rows under these keys whose cutoff is not before `issuedAt`, whoever they spare. */
+/** Oldest first: rows under these keys with a cutoff not before `issuedAt`, including rows that spare the token. */
 export async function listUnderKeys(
   db: Knex,
   keys: readonly TargetKey[],

@@ -1,5 +1,5 @@
-// The table `audit_seals`: append-only, and never purged. It keeps what proves nothing but to those who hold
-// the public keys; the key that signs is never in a database.
+// The table `audit_seals`: append-only, and never purged. Seals are checked by the public keys; the key that signs is
+// never in a database.
 import type { Knex } from 'knex';
 import type { StoredSeal } from '../../domain/upkeep-store.ts';
 
@@ -12,7 +12,7 @@ interface SealRow {
   jws: string;
 }
 
-/** In one statement: it holds the lock of those who write for one short commit. */
+/** One statement, so that writers wait for one short commit. */
 export async function appendSeals(db: Knex, seals: readonly StoredSeal[]): Promise<void> {
   const rows = seals.map((seal) => ({
     number: seal.number,

@@ -57,7 +57,7 @@ export async function listSessionsOf(
   return rows.map(toSession);
 }
 
-/** Sessions that are not known are left alone, and nothing moves back. */
+/** Unknown sessions are left alone, and activity never moves back. */
 export async function touchSessions(
   db: Knex,
   issuer: string,
@@ -74,7 +74,7 @@ export async function touchSessions(
 const touch = `on conflict (session_id) do update
   set last_active_at = excluded.last_active_at, expires_at = excluded.expires_at`;
 
-/** Each at most once. */
+/** Each session at most once. */
 export async function insertOrTouchSessions(db: Knex, sessions: readonly Session[]): Promise<void> {
   const rows = sessions.map(
     (session): SessionRow => ({

@@ -50,7 +50,7 @@ const table: Table<TokenRow> = {
     'registered_at',
     'replaces_digest',
   ],
-  // Of most tokens both are the same.
+  // NULL where equal to `digest`, as for all but JWTs.
   inHex: { digest: 'digest', token_digest: 'nullif(token_digest, digest)' },
 };
 
@@ -66,12 +66,13 @@ export async function findJwts(db: Knex, tokenDigests: readonly Digest[]): Promi
   return (await rows).map(toToken);
 }
 
-/** Digests by their first bytes, in hexadecimal one after another. */
+/** The first bytes of digests, in hexadecimal one after another. */
 export type Beginnings = string;
 
 /**
- * The digests of the next `limit` tokens after the beginning `after`, in their order; of whole strings, or of the signing
- * inputs of JWTs. From an index alone: it is a tenth of the table. As one row: a row for each takes five times as long.
+ * The digests of the next `limit` tokens after the beginning `after`, in order: of whole strings, or of the signing
+ * inputs of JWTs. Reads an index alone, which is a tenth of the table; and as one row, as a row for each takes five
+ * times as long.
  */
 export async function gatherDigests(
   db: Knex,
@@ -80,7 +81,7 @@ export async function gatherDigests(
   limit: number,
   bytesOfDigest: number,
 ): Promise<Beginnings> {
-  // Behind all digests that begin so, of which the filter needs one.
+  // Begins behind all digests with this beginning, of which the filter needs only one.
   const behind = Buffer.alloc(digestBytes, after === '' ? 0 : 0xff);
   behind.write(after, 'hex');
   const isJwt = column === 'token_digest' ? 'and token_digest <> digest' : '';
@@ -93,7 +94,7 @@ export async function gatherDigests(
   return row.beginnings;
 }
 
-/** Both digests of the next `limit` tokens after the id `after`; and the heads as of then. */
+/** Both digests of the next `limit` tokens after the id `after`, and the heads at that time. */
 export async function gatherNewDigests(
   db: Knex,
   after: number,
@@ -138,11 +139,11 @@ function beginningOf(db: Knex, column: string, bytes: number): string {
   return hexOf(db, `substr(${column}, 1, ${bytes})`);
 }
 
-/** The last id that was given out, and how many tokens there are at most. */
+/** The last id that was given out, and an upper bound for the number of tokens. */
 export async function findExtentOfTokens(db: Knex): Promise<{ lastId: number; span: number }> {
   const row = await findRow<{ first: number | null; last: number | null }>(
     db,
-    // As one select, both are looked for in a walk through the whole index.
+    // In one select, the database would walk through the whole index to find both.
     'select (select min(id) from tokens) as first, (select max(id) from tokens) as last',
   );
   return row.first === null
@@ -182,7 +183,7 @@ export async function listTokensOf(
 const indexedColumns = { grant: 'grant_id', session: 'session_id', subject: 'subject' } as const;
 const idsPerPage = 5_000;
 
-/** Unexpired tokens that bear a target. Keys are known of no registered token. */
+/** Unexpired tokens that bear a target; none for a key, as no registered token's key is known. */
 export async function listBearers(
   db: Knex,
   target: Target,
@@ -212,7 +213,7 @@ export async function listBearers(
   }
 }
 
-/** By its string, or as a JWT by its signing input. */
+/** Matches a token by its string, or a JWT by its signing input. */
 function isNamed(digest: Buffer): Knex.QueryCallback {
   return (rows) =>
     void rows
@@ -233,20 +234,20 @@ async function pageByExpiry(query: Query, after: readonly number[], limit: numbe
   return { tokens: rows.map(toToken), next: last ? [last.expires_at, last.id as number] : null };
 }
 
-/** No index finds them, so a page is what a stretch of the table holds, the newest first: it costs the same always. */
+/** No index finds them, so a page covers a stretch of ids, the newest first, at constant cost. */
 async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<BearerPage> {
   const upper = after[0] ?? Number((await db('tokens').max({ id: 'id' }).first())?.id ?? 0);
   const rows: TokenRow[] = await query.whereBetween('id', [upper - idsPerPage + 1, upper]);
   return { tokens: rows.map(toToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
 }
 
-/** Of the tokens that were registered last: as many as make a page. */
+/** The issuers of the last `idsPerPage` tokens that were registered. */
 export async function listLatestIssuers(db: Knex): Promise<string[]> {
   const latest = db('tokens').select('issuer').orderBy('id', 'desc').limit(idsPerPage).as('latest');
   return db.from(latest).distinct().pluck('issuer');
 }
 
-/** Whose the grants are, by the first token still known under each. */
+/** The owners of grants, as the first token still known under each names them. */
 export async function findGrants(db: Knex, grantIds: readonly string[]): Promise<Grant[]> {
   const first = db('tokens').whereIn('grant_id', grantIds).groupBy('grant_id').min('id');
   const rows: TokenRow[] = await db('tokens').whereIn('id', first);
@@ -288,7 +289,7 @@ function toToken(row: TokenRow): RegisteredToken {
   const [digest, tokenDigest] = [toDigest(row.digest), row.token_digest && toDigest(row.token_digest)];
   return {
     digest,
-    // The same string object for the same text; none or an empty one is read where it is the same.
+    // One string object where both are equal; the column is then read as null or empty.
     tokenDigest: tokenDigest && tokenDigest !== digest ? tokenDigest : digest,
     tokenUse: row.token_use,
     issuer: shared(row.issuer),
@@ -317,7 +318,7 @@ const sharedMax = 1_000;
 const texts = new LRUCache<string, string>({ max: sharedMax });
 const lists = new LRUCache<string, readonly string[]>({ max: sharedMax });
 
-/** The same string object for the same text: few issuers and clients stand in the rows of many tokens. */
+/** One string object for each text, as few issuers and clients occur in the rows of many tokens. */
 function shared(text: string): string {
   const known = texts.get(text);
   if (known === undefined) texts.set(text, text);
