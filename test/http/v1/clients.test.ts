@@ -1,5 +1,6 @@
 // /v1/clients: making, showing, listing, rotating and suspending those who may call.
 import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
+import { canary } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 
 async function admin(app: TestApp): Promise<TestClient> {
@@ -222,4 +223,39 @@ testEachDatabase('POST /v1/clients takes the ids that RFC 6749 allows, and no ot
     t.deepEqual(body.errors.map(({ parameter }: { parameter: string }) => parameter)[0], 'client_id');
   }
   for (const client_id of [' !"~', '...', '.a']) t.is((await create(app, caller, { client_id })).status, 201);
+});
+
+testEachDatabase('POST /v1/clients refuses a client by the name of what is wrong with it', async (t, app) => {
+  const caller = await app.addClient({ permissions: ['admin'] });
+  const tries: [Record<string, unknown>, string][] = [
+    [{}, 'client_id'],
+    [{ token_endpoint_auth_method: 'client_secret_jwt' }, 'token_endpoint_auth_method'],
+    [{ permissions: ['everything'] }, 'permissions.0'],
+    [{ permissions: 'admin' }, 'permissions'],
+    [{ issuers: ['*'] }, 'issuers.0'],
+    [{ allowed_origins: ['*'] }, 'allowed_origins.0'],
+    [{ allowed_origins: ['https://app.example/'] }, 'allowed_origins.0'],
+    [{ allowed_origins: ['HTTPS://app.example'] }, 'allowed_origins.0'],
+    [{ audiences: [''] }, 'audiences.0'],
+    [{ cascade: 'all' }, 'cascade'],
+    [{ logout_scope: 'others' }, 'logout_scope'],
+    [{ cache_max_age: -1 }, 'cache_max_age'],
+    [{ cache_max_age: 3601 }, 'cache_max_age'],
+    [{ client_secret: canary }, 'client_secret'],
+    [{ client_secret: `${canary.repeat(4)}\n` }, 'client_secret'],
+    [{ client_secret: 'x'.repeat(32), token_endpoint_auth_method: 'none' }, 'client_secret'],
+    [{ redirect_uris: [canary] }, 'redirect_uris'],
+    [
+      { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: canary },
+      'tls_client_auth_subject_dn',
+    ],
+  ];
+  for (const [members, parameter] of tries) {
+    const client_id = parameter === 'client_id' ? undefined : 'c1';
+    const { status, body, text } = await app.json('/v1/clients', { client_id, ...members }, caller);
+    t.is(status, 400, parameter);
+    t.is(body.errors[0].parameter, parameter);
+    t.false(text.includes(canary), parameter);
+  }
+  t.is((await app.get('/v1/clients/c1', caller)).status, 404);
 });

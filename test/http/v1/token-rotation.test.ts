@@ -1,9 +1,10 @@
-// POST /v1/tokens with `replaces`: rotation of refresh tokens, and what becomes of one that comes back.
+// POST /v1/tokens with `replaces`: rotation of refresh tokens, and what becomes of one that comes back
+// (RFC 9700 §4.14.2). The interval of grace is in rotation-grace.test.ts.
 
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/manage-clients.ts';
-import { api, type Reply, type TestApp } from '../../helpers/app.ts';
+import type { Reply, TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
@@ -20,6 +21,7 @@ async function rotate(
   app: TestApp,
   replaces: string,
   members: Record<string, unknown> = {},
+  on = app,
 ): Promise<Reply & { token: string }> {
   const token = String(members.token ?? app.newToken());
   const registration = {
@@ -30,7 +32,7 @@ async function rotate(
     replaces,
     ...members,
   };
-  return { ...(await app.json('/v1/tokens', app.registration(registration), await app.issuer())), token };
+  return { ...(await on.json('/v1/tokens', app.registration(registration), await app.issuer())), token };
 }
 
 testEachDatabase(
@@ -152,6 +154,8 @@ testEachDatabase(
     const access = await app.register(grant);
     const bystander = await app.register({ ...grant, grant_id: 'g2' });
     const { token: successor } = await rotate(app, refresh);
+    t.false(await app.isActive(refresh));
+    t.true(await app.isActive(successor), 'introspection of the superseded one killed nothing');
     for (const _ of ['once', 'and again']) {
       const reuse = await rotate(app, refresh);
       t.is(reuse.status, 409);
@@ -171,10 +175,10 @@ testEachDatabase(
     }
     const events = await app.events('refresh_token_reuse');
     t.deepEqual(
-      events.map(({ tokenRef, reason }) => [tokenRef, reason]),
-      [1, 2].map(() => [digestOf(refresh).slice(0, 16), 'reuse_detected']),
+      events.map(({ tokenRef, reason, userId, clientId }) => [tokenRef, reason, userId, clientId]),
+      [1, 2].map(() => [digestOf(refresh).slice(0, 16), 'reuse_detected', 'u1', 'c1']),
     );
-    t.is((await rotate(app, successor)).body.code, 'refresh_token_dead');
+    t.is((await rotate(app, successor)).body.code, 'refresh_token_dead', 'its successor is dead, not reused');
   },
 );
 
@@ -182,21 +186,17 @@ testEachDatabase(
   'POST /v1/tokens: of 30 different simultaneous rotations at two servers one succeeds, and the grant dies',
   async (t, app) => {
     const other = await app.another();
-    const issuer = await app.issuer();
     const refresh = await app.register({ client_id: 'c1', token_use: 'refresh_token' });
     const replies = await Promise.all(
-      Array.from({ length: 30 }, (_, n) => {
-        const members = {
-          client_id: 'c1',
-          token: app.newToken(),
-          token_use: 'refresh_token',
-          replaces: refresh,
-        };
-        return (n % 2 ? app : other).json('/v1/tokens', app.registration({ ...members, aud: api }), issuer);
-      }),
+      Array.from({ length: 30 }, (_, n) => rotate(app, refresh, {}, n % 2 ? app : other)),
     );
     t.is(replies.filter(({ status }) => status === 201).length, 1);
     t.is(replies.filter(({ body }) => body.code === 'refresh_token_reuse').length, 29);
+    const tokens = replies.map(({ token }) => token);
+    t.deepEqual(
+      await activity(app, tokens),
+      tokens.map(() => false),
+    );
     t.is((await app.events('refresh_token_rotated')).length, 1);
   },
 );

@@ -1,5 +1,5 @@
 // POST /v1/tokens: registration, its idempotence and conflicts, and many tokens at once. Rotation is in
-// token-rotation.test.ts, malformed bodies in bad-input.test.ts.
+// token-rotation.test.ts, malformed bodies in bad-registrations.test.ts.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';

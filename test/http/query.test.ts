@@ -1,9 +1,10 @@
 // Bad queries at the endpoints that auditors and operators read: a problem that names the parameter, never its
 // value; and a cursor goes with the query that gave it out.
 
-import type { TestApp } from '../../helpers/app.ts';
-import { testEachDatabase } from '../../helpers/each-database.ts';
-import { newKeys, seal } from '../../helpers/trail.ts';
+import type { TestApp } from '../helpers/app.ts';
+import { canary } from '../helpers/bad-input.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { newKeys, seal } from '../helpers/trail.ts';
 
 const time = 'must be an RFC 3339 time such as 2026-11-20T10:30:00Z';
 const range = { 'from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z': 'to is before from' };
@@ -188,6 +189,49 @@ testEachDatabase('a cursor goes with no other list, filter, order or user', asyn
       const { status, body } = await app.get(`${list}&cursor=${cursor}`, auth);
       if (n === of) t.is(status, 200, list);
       else t.is(body.detail, badCursor, `${list} with the cursor of ${lists[of]}`);
+    }
+  }
+});
+
+testEachDatabase('GET of a list refuses parameters by name', async (t, app) => {
+  const caller = await app.addClient({ permissions: ['admin', 'audit'] });
+  const lists: [string, [query: string, message: string][]][] = [
+    ['/v1/clients', []],
+    [
+      '/v1/audit/events',
+      [
+        ['action=nothing', 'action is not an action of the audit trail'],
+        [`from=${canary}`, 'from must be an RFC 3339 time such as 2026-11-20T10:30:00Z'],
+        ['to=2026-13-01T00:00:00Z', 'to must be an RFC 3339 time such as 2026-11-20T10:30:00Z'],
+        ['from=2026-11-20T10:30:00', 'from must be an RFC 3339 time such as 2026-11-20T10:30:00Z'],
+        ['from=2026-11-20T10:30:00Z&to=2026-11-19T10:30:00Z', 'to is before from'],
+        ['user_id=a%00', 'user_id has control characters'],
+        ['client_id=a%0a', 'client_id has control characters'],
+      ],
+    ],
+  ];
+  const common: [string, string][] = [
+    ['limit=0', 'limit must be from 1 to 1000'],
+    ['limit=1001', 'limit must be from 1 to 1000'],
+    [`limit=${canary}`, 'limit must be from 1 to 1000'],
+    ['limit=1&limit=2', 'limit is repeated'],
+    [`surplus=${canary}`, 'surplus is not known here'],
+    [`${canary}=1`, 'a parameter is not known here'],
+    [`cursor=${canary}`, 'cursor was not given out by this query'],
+    ['cursor=', 'cursor was not given out by this query'],
+    [`cursor=${Buffer.from('[null]').toString('base64url')}`, 'cursor was not given out by this query'],
+    [`cursor=${Buffer.from('["a\\u0000"]').toString('base64url')}`, 'cursor was not given out by this query'],
+    [
+      `cursor=${Buffer.from('[1e400,{"x":1}]').toString('base64url')}`,
+      'cursor was not given out by this query',
+    ],
+  ];
+  for (const [path, own] of lists) {
+    for (const [query, message] of [...common, ...own]) {
+      const { status, body, text } = await app.get(`${path}?${query}`, caller);
+      t.is(status, 400, query);
+      t.is(body.detail, message, query);
+      t.false(text.includes(canary), query);
     }
   }
 });
