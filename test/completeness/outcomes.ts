@@ -5,6 +5,7 @@ import type { AuditEvent } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import type { Auth, Fields, Reply, TestApp, TestClient } from '../helpers/app.ts';
 import { dump } from '../helpers/dump.ts';
+import { eventually } from '../helpers/eventually.ts';
 
 /** The server to ask; its requests bear what events tell of a request. */
 export class Caller {
@@ -127,15 +128,19 @@ function inOrder<Event extends Omit<AuditEvent, 'seq' | 'at'>>(events: readonly 
 
 /** What requests have written since, all told; those that come after the answer are waited for. */
 async function written(app: TestApp, head: number, count: number) {
-  for (let attempt = 0; ; attempt++) {
-    const events = (await app.events()).filter(({ seq, channel }) => seq > head && channel !== 'system');
-    if (events.length >= count || attempt >= 100)
-      return events.map(({ seq: _, at: __, metadata: { walk: ___, ...metadata }, ...event }) => ({
-        ...event,
-        metadata,
-      }));
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  let events: AuditEvent[] = [];
+  await eventually(
+    async () => {
+      const all = await app.events();
+      events = all.filter(({ seq, channel }) => seq > head && channel !== 'system');
+      return events.length >= count || undefined;
+    },
+    () => events,
+  );
+  return events.map(({ seq: _, at: __, metadata: { walk: ___, ...metadata }, ...event }) => ({
+    ...event,
+    metadata,
+  }));
 }
 
 async function contents(app: TestApp) {

@@ -2,7 +2,6 @@
 // it leaves whole seals only.
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
-import { setTimeout } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { ExecutionContext } from 'ava';
 import { type Store, StoreUnavailable } from '../../src/domain/store.ts';
@@ -14,6 +13,7 @@ import { startThread, UpkeepThread } from '../../src/upkeep/upkeep-thread.ts';
 import { authorization, TestApp } from '../helpers/app.ts';
 import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { launch } from '../helpers/server-process.ts';
 import { appendLogouts, issuer, newKeys, verify } from '../helpers/trail.ts';
 
@@ -49,15 +49,7 @@ function storeOn(t: ExecutionContext, database: TestDatabase): Store {
   return store;
 }
 
-async function becomesTrue(look: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1000; attempt++) {
-    if (await look()) return;
-    await setTimeout(10);
-  }
-  throw new Error('it did not become true');
-}
-
-const isBegun = (store: Store) => async () => (await store.upkeep.findLastSeal()) !== undefined;
+const firstSeal = (store: Store) => eventually(() => store.upkeep.findLastSeal());
 
 testEachStore('the upkeep thread seals while others write, in whole ranges', async (t, database) => {
   const keys = await newKeys(t);
@@ -107,7 +99,7 @@ testEachStore('an upkeep thread that dies while it seals leaves whole seals', as
   const store = storeOn(t, database);
   await appendLogouts(store, longTail);
   const sealing = thread.seal();
-  await becomesTrue(isBegun(store));
+  await firstSeal(store);
   await started[0]?.terminate();
   await Promise.allSettled([sealing]);
   const { finding, sealedThrough } = await verify(store, keys);
@@ -123,7 +115,7 @@ testEachStore('stopping the upkeep thread while it seals leaves whole seals', as
   const store = storeOn(t, database);
   await appendLogouts(store, longTail);
   const sealing = thread.seal();
-  await becomesTrue(isBegun(store));
+  await firstSeal(store);
   await thread.stop();
   await sealing;
   t.is(thread.deaths(), 0);
@@ -185,7 +177,7 @@ testEachStore(
     }
     cut.destroy();
     take(received);
-    await becomesTrue(() => open === 0);
+    await eventually(() => open === 0 || undefined);
 
     await appendLogouts(app.store, 5);
     const rest = await begin(`?after=${ids.at(-1)}&through=${through}`);
@@ -198,7 +190,7 @@ testEachStore(
       ids,
       Array.from({ length: through }, (_, n) => n + 1),
     );
-    await becomesTrue(() => open === 0);
+    await eventually(() => open === 0 || undefined);
     await thread.stop();
     t.is(thread.deaths(), 0);
   },
@@ -227,7 +219,7 @@ testEachStore('the server seals by itself, and stops with nothing under way', as
   const server = await launch(t, { DATABASE_URL: database.url, ...env });
   const store = storeOn(t, database);
   await appendLogouts(store, 3);
-  await becomesTrue(isBegun(store));
+  await firstSeal(store);
   t.is(await server.end('SIGTERM'), 0);
   t.is(server.log().at(-1)?.msg, 'stopped');
   t.like(await verify(store, keys), { finding: null, events: 3, unsealed: 0 });

@@ -1,17 +1,21 @@
 // `dead_token_presented`: a revoked token that is tried at /introspect leaves one event per caller and
 // interval, and never holds up or changes the answer.
 import { setTimeout } from 'node:timers/promises';
+import type { AuditEvent } from '../../../src/domain/audit.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import { eventually } from '../../helpers/eventually.ts';
 
 /** Events are written after the answer has left. */
 async function presented(app: TestApp, count: number) {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const events = await app.events('dead_token_presented');
-    if (events.length >= count) return events;
-    await setTimeout(20);
-  }
-  return app.events('dead_token_presented');
+  let events: AuditEvent[] = [];
+  return eventually(
+    async () => {
+      events = await app.events('dead_token_presented');
+      return events.length >= count ? events : undefined;
+    },
+    () => events,
+  );
 }
 
 testEachDatabase(
