@@ -25,18 +25,23 @@ export class ShortMemory<Value extends object> {
   /** Of many requests that need the same record one reads it. */
   readonly #readings = new Map<string, Since<Promise<Value | undefined>>>();
   readonly #isShared: boolean;
+  readonly #now: () => number;
 
-  /** `isShared`: other workers of this server remember the same records. */
-  constructor({ max, isShared }: { max: number; isShared: boolean }) {
+  /**
+   * `isShared`: other workers of this server remember the same records. `now`: milliseconds of a clock that is never
+   * set back.
+   */
+  constructor({ max, isShared }: { max: number; isShared: boolean }, now = () => performance.now()) {
     this.#values = new LRUCache({ max });
     this.#absent = new LRUCache({ max });
     this.#isShared = isShared;
+    this.#now = now;
   }
 
   /** What is remembered, without waiting. */
   fresh(key: string): Value | undefined {
     const known = this.#values.get(key);
-    return known && isFresh(known, performance.now()) ? known.value : undefined;
+    return known && isFresh(known, this.#now()) ? known.value : undefined;
   }
 
   /** What is remembered, else what `read` resolves to, which is told what the record was before. */
@@ -44,7 +49,7 @@ export class ShortMemory<Value extends object> {
     key: string,
     read: (before: Value | undefined) => Promise<Value | undefined>,
   ): Promise<Value | undefined> {
-    const readAt = performance.now();
+    const readAt = this.#now();
     const known = this.#values.get(key);
     if (known && isFresh(known, readAt)) return known.value;
     const absentAt = this.#absent.get(key);

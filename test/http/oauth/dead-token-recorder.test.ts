@@ -1,6 +1,5 @@
 // `dead_token_presented`: a revoked token that is tried at /introspect leaves one event per caller and
 // interval, and never holds up or changes the answer.
-import { setTimeout } from 'node:timers/promises';
 import type { AuditEvent } from '../../../src/domain/audit.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
@@ -62,8 +61,9 @@ testEachDatabase(
     await app.form('/revoke', { token }, client);
     const observer = await app.observer();
     app.store.fault = 'writes';
+    const before = app.store.written.length;
     t.deepEqual((await app.form('/introspect', { token }, observer)).body, { active: false });
-    await setTimeout(200);
+    await eventually(() => app.store.written.length > before || undefined);
     app.store.fault = 'none';
     await app.form('/introspect', { token }, observer);
     t.is((await presented(app, 1)).length, 1, 'what could not be written is noted when it comes again');
