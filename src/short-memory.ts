@@ -24,18 +24,23 @@ export class ShortMemory<Value extends object> {
   /** Concurrent requests for the same record share one reading. */
   readonly #readings = new Map<string, Since<Promise<Value | undefined>>>();
   readonly #isShared: boolean;
+  readonly #now: () => number;
 
-  /** `isShared`: other workers of this server remember the same records. */
-  constructor({ max, isShared }: { max: number; isShared: boolean }) {
+  /**
+   * `isShared`: other workers of this server remember the same records. `now`: milliseconds of a clock that is never
+   * set back.
+   */
+  constructor({ max, isShared }: { max: number; isShared: boolean }, now = () => performance.now()) {
     this.#values = new LRUCache({ max });
     this.#absent = new LRUCache({ max });
     this.#isShared = isShared;
+    this.#now = now;
   }
 
   /** The value, if it is remembered; does not wait. */
   fresh(key: string): Value | undefined {
     const known = this.#values.get(key);
-    return known && isFresh(known, performance.now()) ? known.value : undefined;
+    return known && isFresh(known, this.#now()) ? known.value : undefined;
   }
 
   /** The remembered value, else what `read` resolves to. `read` is given the last known value. */
@@ -43,7 +48,7 @@ export class ShortMemory<Value extends object> {
     key: string,
     read: (before: Value | undefined) => Promise<Value | undefined>,
   ): Promise<Value | undefined> {
-    const readAt = performance.now();
+    const readAt = this.#now();
     const known = this.#values.get(key);
     if (known && isFresh(known, readAt)) return known.value;
     const absentAt = this.#absent.get(key);

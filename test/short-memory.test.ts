@@ -14,6 +14,20 @@ test('a record is read once, and again after a change', async (t) => {
   t.deepEqual(await memory.find('a', read), { version: 2 });
 });
 
+test('what another process changes counts within a second', async (t) => {
+  let now = 0;
+  const memory = new ShortMemory<{ version: number }>(limits, () => now);
+  let reads = 0;
+  const read = async () => ({ version: ++reads });
+  await memory.find('a', read);
+  now = 799;
+  t.deepEqual(memory.fresh('a'), { version: 1 });
+  t.deepEqual(await memory.find('a', read), { version: 1 });
+  now = 800;
+  t.is(memory.fresh('a'), undefined);
+  t.deepEqual(await memory.find('a', read), { version: 2 });
+});
+
 test('a reading that a change overtook is not remembered', async (t) => {
   const memory = new ShortMemory<{ state: string }>(limits);
   let answer = (_: { state: string }) => {};

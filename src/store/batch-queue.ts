@@ -34,15 +34,18 @@ const placesPerRound = 10;
 export class BatchQueue<Item> {
   readonly #work: Work<Item>;
   readonly #limits: QueueLimits;
+  readonly #now: () => number;
   readonly #waiting: Readonly<Record<Line, Entry<Item>[]>> = { vouched: [], bulk: [], unvouched: [] };
   /** Places given out in this round. */
   #place = 0;
   #running = 0;
   #scheduled = false;
 
-  constructor(work: Work<Item>, limits: QueueLimits) {
+  /** `now`: milliseconds of a clock that is never set back. */
+  constructor(work: Work<Item>, limits: QueueLimits, now = () => performance.now()) {
     this.#work = work;
     this.#limits = limits;
+    this.#now = now;
   }
 
   /** Rejects at once with `StoreOverloaded` when the line is full. */
@@ -51,7 +54,7 @@ export class BatchQueue<Item> {
     const waitingMax = this.#limits.waitingMax[line];
     if (waiting.length >= waitingMax) return Promise.reject(StoreOverloaded.full(line, waitingMax));
     return new Promise<T>((resolve, reject) => {
-      const since = performance.now();
+      const since = this.#now();
       waiting.push({ item, line, since, resolve: resolve as (value: unknown) => void, reject });
       this.#schedule();
     });
@@ -104,7 +107,7 @@ export class BatchQueue<Item> {
   /** Refuses entries that waited too long; returns the others. */
   #inTime(batch: Entry<Item>[]): Entry<Item>[] {
     const { waitMsMax } = this.#limits;
-    const first = performance.now() - waitMsMax;
+    const first = this.#now() - waitMsMax;
     const isLate = ({ since }: Entry<Item>) => since < first;
     if (!batch.some(isLate)) return batch;
     for (const { line, reject } of batch.filter(isLate)) reject(StoreOverloaded.late(line, waitMsMax));

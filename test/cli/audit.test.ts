@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { packageRoot } from '../../src/package-root.ts';
 import { openStore } from '../../src/store/open.ts';
-import { appendLogouts } from '../audit/trail.ts';
 import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { byHand, dropTriggers } from '../helpers/tamper.ts';
+import { appendLogouts } from '../helpers/trail.ts';
 
 interface Ended {
   readonly code: number;

@@ -1,9 +1,9 @@
 // The database itself refuses to change the past, but for the way that a purge and an erasure take.
 import { migrateDown, migrateUp } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
-import { appendLogouts, newKeys, seal } from '../audit/trail.ts';
 import { testEachDatabase, testEachStore } from '../helpers/each-database.ts';
 import { byHand, listTriggers } from '../helpers/tamper.ts';
+import { appendLogouts, newKeys, seal } from '../helpers/trail.ts';
 
 testEachDatabase('the database refuses to update or delete what is append-only', async (t, app) => {
   const keys = await newKeys(t);

@@ -1,6 +1,5 @@
 // The queue behind questions and decisions: what joins a batch, who goes first, and what happens when too
 // much waits.
-import { setTimeout } from 'node:timers/promises';
 import test from 'ava';
 import fc from 'fast-check';
 import { type Line, lines } from '../../src/domain/store.ts';
@@ -14,14 +13,18 @@ function of(waitingMax: number): QueueLimits['waitingMax'] {
 }
 
 /** A queue whose batches are held back until `release` is called, and the batches that it began. */
-function heldQueue(limits: QueueLimits) {
+function heldQueue(limits: QueueLimits, now?: () => number) {
   const batches: number[][] = [];
   const held: (() => void)[] = [];
-  const queue = new BatchQueue<number>(async (entries: readonly Entry<number>[]) => {
-    batches.push(entries.map(({ item }) => item));
-    await new Promise<void>((resolve) => held.push(resolve));
-    for (const entry of entries) entry.resolve(entry.item);
-  }, limits);
+  const queue = new BatchQueue<number>(
+    async (entries: readonly Entry<number>[]) => {
+      batches.push(entries.map(({ item }) => item));
+      await new Promise<void>((resolve) => held.push(resolve));
+      for (const entry of entries) entry.resolve(entry.item);
+    },
+    limits,
+    now,
+  );
   /** Time enough for a batch to begin once another has ended. */
   const turn = async () => {
     for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve));
@@ -234,12 +237,14 @@ test('of any arrivals each is settled once and in its turn; no line takes more t
 });
 
 test('what has waited for too long is refused when its turn comes, and what came later is not', async (t) => {
-  const { queue, batches, turn, release } = heldQueue({ ...wide, waitMsMax: 1_000 });
+  let now = 0;
+  const { queue, batches, turn, release } = heldQueue({ ...wide, waitMsMax: 1_000 }, () => now);
   const first = queue.add<number>(1, 'vouched');
   await turn();
   const late = queue.add<number>(2, 'bulk');
-  await setTimeout(1_100);
+  now = 1;
   const next = queue.add<number>(3, 'vouched');
+  now = 1_001;
   release();
   t.is(await first, 1);
   await t.throwsAsync(late, {

@@ -5,18 +5,23 @@ import { statSync } from 'node:fs';
 export class DatabaseFile {
   readonly #path: string;
   readonly #opened: string;
+  readonly #now: () => number;
   #lookedAt = Number.NEGATIVE_INFINITY;
   #wasInPlace = true;
 
-  /** Make it when the database has been opened, which may have created the file. */
-  constructor(path: string) {
+  /**
+   * To be made when the database has been opened, which may have made the file. `now`: milliseconds of a clock that is
+   * never set back.
+   */
+  constructor(path: string, now = () => performance.now()) {
     this.#path = path;
+    this.#now = now;
     this.#opened = identityOf(path);
   }
 
   /** The check may be `ageMs` old. */
   isInPlace(ageMs = 0): boolean {
-    const now = performance.now();
+    const now = this.#now();
     if (now - this.#lookedAt > ageMs) {
       this.#lookedAt = now;
       this.#wasInPlace = identityOf(this.#path) === this.#opened;

@@ -1,0 +1,118 @@
+// Bodies over the limit: whoever sends one reads why it is refused, whether or not they said how long it is, and is
+// not listened to for ever.
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
+import type { ExecutionContext } from 'ava';
+import { type Auth, authorization, type TestApp } from '../helpers/app.ts';
+import { formType } from '../helpers/bad-input.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { problemsOf } from '../helpers/response-contract.ts';
+
+testEachDatabase('POST of a body over the limit that does not say its length is 413 too', async (t, app) => {
+  const issuer = await app.issuer();
+  const large = Buffer.alloc(70_000, 'x');
+  const paths = ['/revoke', '/introspect', '/logout', '/v1/clients'];
+  for (const path of paths) {
+    const auth = path === '/v1/clients' ? await app.addClient({ permissions: ['admin'] }) : issuer;
+    const isForm = path === '/revoke' || path === '/introspect';
+    const status = await sendChunked(t, app, path, auth, isForm ? formType : 'application/json', large);
+    t.is(status, 413, path);
+  }
+});
+
+testEachDatabase(
+  'who is refused for the length of a body reads why, and is cut off when they never stop',
+  async (t, app) => {
+    const { client_id, secret } = await app.issuer();
+    for (const path of ['/revoke', '/logout']) {
+      const send = async (bytes: number, pieces: number) => {
+        const request = httpRequest(`${app.url}${path}`, {
+          method: 'POST',
+          auth: `${client_id}:${secret}`,
+          headers: {
+            'content-type': path === '/revoke' ? formType : 'application/json',
+            'content-length': bytes,
+          },
+        });
+        const closed = new Promise<'cut off'>((resolve) => request.on('error', () => resolve('cut off')));
+        const answered = once(request, 'response').then(async ([response]) => {
+          await text(response);
+          return response.statusCode as number;
+        });
+        answered.catch(() => {});
+        for (let n = 0; n < pieces && !request.destroyed; n++) {
+          request.write(Buffer.alloc(bytes / pieces, 'x'));
+          await setTimeout(1);
+        }
+        return { closed, answered, request };
+      };
+      const patient = await send(2 ** 20, 32);
+      patient.request.end();
+      t.is(await patient.answered, 413, path);
+      const { closed, answered } = await send(2 ** 25, 64);
+      t.is(await answered, 413, path);
+      t.is(await closed, 'cut off', path);
+    }
+  },
+);
+
+testEachDatabase(
+  'a body that is refused by its header is not asked for (RFC 9110 §10.1.1)',
+  async (t, app) => {
+    const client = await app.addClient();
+    const post = (path: string, headers: Record<string, string | number>, body: string) =>
+      new Promise<[isAskedFor: boolean, status: number]>((resolve, reject) => {
+        const request = httpRequest(`${app.url}${path}`, {
+          method: 'POST',
+          headers: { authorization: authorization(client), expect: '100-continue', ...headers },
+        });
+        let isAskedFor = false;
+        request.on('continue', () => {
+          isAskedFor = true;
+          request.end(body);
+        });
+        request.on('response', (response) => {
+          response.resume();
+          resolve([isAskedFor, response.statusCode ?? 0]);
+          request.destroy();
+        });
+        request.on('error', reject);
+        request.flushHeaders();
+      });
+    const form = { 'content-type': formType };
+    t.deepEqual(await post('/revoke', { ...form, 'content-length': 7 }, 'token=x'), [true, 200]);
+    t.deepEqual(await post('/revoke', { ...form, 'content-length': 7_000_000 }, ''), [false, 413]);
+    t.deepEqual(await post('/revoke', { 'content-length': 7 }, ''), [false, 400]);
+    t.deepEqual(await post('/nowhere', { ...form, 'content-length': 7 }, ''), [false, 404]);
+  },
+);
+
+function sendChunked(
+  t: ExecutionContext,
+  app: TestApp,
+  path: string,
+  auth: Auth,
+  type: string,
+  body: Buffer,
+): Promise<number> {
+  const { client_id, secret } = auth as { client_id: string; secret: string };
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${app.url}${path}`, {
+      method: 'POST',
+      auth: `${client_id}:${secret}`,
+      headers: { 'content-type': type, 'transfer-encoding': 'chunked' },
+    });
+    request.on('error', reject);
+    request.on('response', (response) => {
+      text(response).then((body) => {
+        const status = response.statusCode ?? 0;
+        const headers = response.headers as Record<string, string>;
+        t.deepEqual(problemsOf({ method: 'POST', path, status, headers, text: body }, []), []);
+        resolve(status);
+      }, reject);
+    });
+    request.end(body);
+  });
+}

@@ -1,0 +1,55 @@
+// Header fields as they come over the wire: those of which there is one, and one among thousands.
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { formType } from '../helpers/bad-input.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+
+testEachDatabase('a header of which a request has one is there, and once', async (t, app) => {
+  const { hostname, port } = new URL(app.url);
+  const say = async (path: string, ...headers: string[]) => {
+    const socket = connect(Number(port), hostname);
+    const version = headers.length === 0 ? '1.0' : '1.1';
+    socket.write(`POST ${path} HTTP/${version}\r\n${['Connection: close', ...headers].join('\r\n')}\r\n\r\n`);
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n');
+    const { error_description, detail } = JSON.parse(body);
+    return `${head.split(' ')[1]} ${error_description ?? detail}`;
+  };
+  const missing = '400 the header host is missing';
+  const noForm = '400 the content type must be application/x-www-form-urlencoded';
+  t.is(await say('/revoke', 'Accept: */*'), missing);
+  t.is(await say('/nowhere', 'Accept: */*'), missing);
+  t.is(await say('/revoke', 'Host: a', 'HOST: a'), '400 the header host is repeated');
+  const twice = ['Authorization: Basic eA==', 'authorization: Bearer x'];
+  t.is(await say('/revoke', 'Host: a', ...twice), '400 the header authorization is repeated');
+  const types = [`Content-Type: ${formType}`, 'Content-Type: application/json'];
+  t.is(await say('/v1/tokens', 'Host: a', ...types), '400 the header content-type is repeated');
+  t.is(await say('/revoke'), noForm, 'HTTP/1.0 knows no Host');
+  t.is(await say('/revoke', 'Host: a', 'Expect: the unexpected'), noForm);
+  for (const host of ['a b', 'a/b', 'a@b', 'a?b', 'a:b:c', '[::1', 'a%zz', '<script>'])
+    t.is(await say('/revoke', `Host: ${host}`), '400 the header host is not a host and a port', host);
+  for (const host of ['', 'a', 'A-1.example:80', '[2001:db8::1]:443', '192.0.2.1', 'a_b', 'a%41:'])
+    t.is(await say('/revoke', `Host: ${host}`), noForm, host);
+});
+
+testEachDatabase(
+  'a header counts after thousands of others',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    const socket = connect(Number(port), hostname);
+    const body = '{"refresh_token":"unknown"}';
+    const headers = [
+      'Host: a',
+      'Connection: close',
+      ...Array(2500).fill('a: b'),
+      'X-Forwarded-For: 192.0.2.7',
+    ];
+    const described = ['Content-Type: application/json', `Content-Length: ${body.length}`];
+    socket.write(`POST /logout HTTP/1.1\r\n${[...headers, ...described].join('\r\n')}\r\n\r\n${body}`);
+    t.regex(await text(socket), /^HTTP\/1.1 200 /);
+    t.deepEqual(
+      (await app.events('logout_invalid_token')).map(({ ip }) => ip),
+      ['192.0.2.7'],
+    );
+  },
+  { TRUST_PROXY: '127.0.0.1' },
+);

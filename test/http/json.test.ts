@@ -1,0 +1,70 @@
+// Bodies that are no JSON, or JSON that no endpoint takes, wherever JSON is taken.
+import { type Bad, canary, formType, sendBad } from '../helpers/bad-input.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+
+const wrongBodies: readonly Bad[] = [
+  ['no JSON', { body: `{"token":"${canary}` }, 400, 'the body is not valid JSON in UTF-8'],
+  ['a number', { body: '5' }, 400, 'the body must be a JSON object or array'],
+  ['bytes that are no UTF-8', { body: Buffer.from(`{"token":"${canary}\xff"}`, 'latin1') }, 400, undefined],
+  ['a form', { type: formType, body: `token=${canary}` }, 415, 'the content type must be application/json'],
+  [
+    'no content type',
+    { type: undefined, body: `{"token":"${canary}"}` },
+    415,
+    'the content type must be application/json',
+  ],
+  ['nothing', { type: undefined, body: undefined }, 415, 'the content type must be application/json'],
+];
+
+for (const path of ['/v1/tokens', '/v1/clients']) {
+  testEachDatabase(`POST ${path} refuses what is no proper JSON`, async (t, app) => {
+    const auth = await app.addClient({ permissions: ['register', 'admin'] });
+    const large = `{"token":"${canary}${'x'.repeat(path === '/v1/tokens' ? 1_048_576 : 65_536)}"}`;
+    const bounds = {
+      '/v1/tokens': 'the body is over 1048576 bytes',
+      '/v1/clients': 'the body is over 65536 bytes',
+    };
+    const tooLarge: Bad = ['a large body', { body: large }, 413, bounds[path as keyof typeof bounds]];
+    for (const bad of [...wrongBodies, tooLarge]) {
+      const reply = await sendBad(t, app, path, { auth, type: 'application/json' }, bad);
+      if (bad[3]) t.is(reply.body.detail, bad[3], bad[0]);
+    }
+  });
+}
+
+testEachDatabase('JSON that is nested by the thousand is refused as any other, by name', async (t, app) => {
+  const all = ['register', 'admin', 'audit', 'revoke:any', 'introspect:any'] as const;
+  const auth = await app.addClient({ permissions: [...all] });
+  const arrays = '['.repeat(30_000) + ']'.repeat(30_000);
+  const targets = `${'{"target":'.repeat(5_000)}{}${'}'.repeat(5_000)}`;
+  for (const path of ['/v1/clients', '/v1/revocations', '/v1/tokens/explain', '/introspect/batch', '/logout'])
+    for (const body of [arrays, targets]) {
+      const reply = await app.request('POST', path, { auth, type: 'application/json', body });
+      t.true([400, 401].includes(reply.status), `${path}: ${reply.status} ${reply.text}`);
+    }
+  const items = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body: arrays });
+  t.is(items.body.items[0].http_status, 400);
+  const lines = await app.request('POST', '/v1/tokens', { auth, type: 'application/x-ndjson', body: arrays });
+  t.is(JSON.parse(lines.text).http_status, 400);
+});
+
+testEachDatabase('JSON with a member __proto__ is refused by its name, wherever it is', async (t, app) => {
+  const auth = await app.addClient({ permissions: ['register', 'admin'] });
+  const issuer = '"issuer":"https://id.example","jwks_uri":"https://id.example/jwks"';
+  const bodies: [path: string, body: string][] = [
+    ['/v1/issuers', `{${issuer},"scope_permissions":{"__proto__":["audit"]}}`],
+    ['/v1/tokens', '{"token":"x","cnf":{"__proto__":{"jkt":"x"}}}'],
+    ['/v1/clients', '{"__proto__":{"client_id":"x"}}'],
+    ['/v1/clients', '{"__pr\\u006fto__":{"client_id":"x"}}'],
+  ];
+  for (const [path, body] of bodies) {
+    const reply = await app.request('POST', path, { auth, type: 'application/json', body });
+    t.is(reply.status, 400, path);
+    const message = '__proto__ must not be the name of a member';
+    t.deepEqual(reply.body.errors, [{ parameter: '__proto__', message }], path);
+  }
+  t.true(
+    await app.isActive(await app.register({ client_id: 'c1', sub: '__proto__' })),
+    'a value of that name',
+  );
+});

@@ -1,0 +1,204 @@
+// One JWT, however it is named and however its signature is written: what its registration says, and what was
+// revoked of it, holds for all its spellings.
+import { randomBytes } from 'node:crypto';
+import { systemOrigin } from '../../../src/domain/audit.ts';
+import { digestOf } from '../../../src/domain/claims.ts';
+import { purge } from '../../../src/domain/purge.ts';
+import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
+import type { TestApp } from '../../helpers/app.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { TestIssuer } from '../../helpers/issuer.ts';
+
+const hour = 3600;
+const day = 24 * hour;
+const orderOfP256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** The same bytes, with another last digit: of the last one four bits are spare. */
+function withSpareBits(token: string): string {
+  const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return token.slice(0, -1) + digits[digits.indexOf(token.slice(-1)) ^ 1];
+}
+
+/** ECDSA: the other s. */
+function withSecondSignature(token: string): string {
+  const [header, payload, signature = ''] = token.split('.');
+  const bytes = Buffer.from(signature, 'base64url');
+  const s = orderOfP256 - BigInt(`0x${bytes.subarray(32).toString('hex')}`);
+  const second = Buffer.concat([bytes.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, '0'), 'hex')]);
+  return [header, payload, second.toString('base64url')].join('.');
+}
+
+const spellings = { 'spare bits': withSpareBits, 'the second signature': withSecondSignature };
+
+async function trusted(app: TestApp) {
+  const issuer = await TestIssuer.inline(app);
+  const client = await app.addClient();
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const register = (members: Record<string, unknown>) =>
+    app.json(
+      '/v1/tokens',
+      app.registration({ client_id: client.client_id, iss: issuer.name, ...members }),
+      registrar,
+    );
+  const revoke = (target: object) => app.json('/v1/revocations', { target, reason: 'admin' }, operator);
+  return { issuer, client, register, revoke };
+}
+
+for (const [how, respell] of Object.entries(spellings)) {
+  testEachDatabase(
+    `a registered JWT keeps what was registered of it, written with ${how}`,
+    async (t, app) => {
+      const { issuer, client, register, revoke } = await trusted(app);
+      const of = { client_id: client.client_id };
+      const sign = async (n: number, claims: object = {}) => {
+        const token = await issuer.sign({ ...of, n, ...claims });
+        return [token, app.secret(respell(token))] as const;
+      };
+      const [inSession, inSessionRespelt] = await sign(1);
+      await register({ token: inSession, sub: 'u1', session_id: 's1' });
+      t.is((await app.introspect(inSessionRespelt)).sid, 's1');
+      await revoke({ kind: 'session', issuer: issuer.name, session_id: 's1' });
+      t.deepEqual([await app.isActive(inSession), await app.isActive(inSessionRespelt)], [false, false]);
+
+      const [short, shortRespelt] = await sign(2);
+      await register({ token: short, exp: app.seconds + 60 });
+      app.advance(61);
+      t.deepEqual([await app.isActive(short), await app.isActive(shortRespelt)], [false, false]);
+
+      const [refresh, refreshRespelt] = await sign(3, { token_use: 'refresh' });
+      await register({ token: refresh, token_use: 'refresh_token', grant_id: 'g1' });
+      const [access] = await sign(4, { grant_id: 'g1' });
+      t.true(await app.isActive(access));
+      t.is((await app.form('/revoke', { token: refreshRespelt }, client)).body.status, 'revoked');
+      t.false(await app.isActive(access), 'its grant is known by the registration');
+
+      const [old, oldRespelt] = await sign(5, { token_use: 'refresh' });
+      await register({ token: old, token_use: 'refresh_token', grant_id: 'g2' });
+      const next = { token_use: 'refresh_token', grant_id: 'g2' };
+      t.is((await register({ ...next, token: (await sign(6))[0], replaces: old })).status, 201);
+      const reused = await register({ ...next, token: (await sign(7))[0], replaces: oldRespelt });
+      t.is(reused.body.code, 'refresh_token_reuse');
+      const [forged] = await sign(9, { token_use: 'refresh' });
+      await register({ token: forged, token_use: 'refresh_token', grant_id: 'g3' });
+      const unsigned = app.secret(`${forged.slice(0, forged.lastIndexOf('.'))}.AAAA`);
+      const stolen = await register({
+        ...next,
+        grant_id: 'g3',
+        token: (await sign(10))[0],
+        replaces: unsigned,
+      });
+      t.is(stolen.body.code, 'rotation_conflict', 'a signature that does not hold');
+
+      const [twice, twiceRespelt] = await sign(8);
+      t.is((await register({ token: twice, session_id: 's8' })).status, 201);
+      t.is((await register({ token: twiceRespelt, session_id: 's9' })).body.code, 'claims_conflict');
+      t.is((await register({ token: twiceRespelt, session_id: 's8' })).body.status, 'already_registered');
+    },
+  );
+}
+
+testEachDatabase('a JWT is dead by whatever digest of it was revoked', async (t, app) => {
+  const { issuer, client, register, revoke } = await trusted(app);
+  const digest = (text: string) => Buffer.from(digestOf(text), 'hex').toString('base64url');
+  const sign = (n: number) => issuer.sign({ client_id: client.client_id, n });
+  const [byString, bySigningInput, byToken] = [await sign(1), await sign(2), await sign(3)];
+  const signingInput = bySigningInput.split('.').slice(0, 2).join('.');
+  t.is((await revoke({ kind: 'token', token_digest: digest(byString) })).status, 201);
+  t.false(await app.isActive(byString));
+  t.is((await revoke({ kind: 'token', token_digest: digest(signingInput) })).status, 201);
+  t.false(await app.isActive(bySigningInput));
+  t.false(await app.isActive(app.secret(withSpareBits(bySigningInput))));
+  // Registered by digest alone it contradicts its signature; when it is revoked, it is revoked as signed.
+  t.is((await register({ token_digest: digest(byToken) })).status, 201);
+  t.is((await revoke({ kind: 'token', token: byToken })).status, 201);
+  t.false(await app.isActive(app.secret(withSpareBits(byToken))));
+});
+
+testEachDatabase(
+  'a JWT that its registration contradicts is ended as signed, and stays so without the registration',
+  async (t, app) => {
+    const { issuer, client } = await trusted(app);
+    const stranger = await app.addClient({ permissions: ['register'] });
+    const [revoked, loggedOut] = [
+      await issuer.sign({ client_id: client.client_id, n: 1 }),
+      await issuer.sign({ client_id: client.client_id, n: 2 }),
+    ];
+    const [iat, exp] = [app.seconds - 9000, app.seconds - 8000];
+    for (const token of [revoked, loggedOut]) {
+      const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+      const item = app.registration({ client_id: 'c1', token_digest, iat, exp });
+      t.is((await app.json('/v1/tokens', item, stranger)).status, 201);
+      t.false(await app.isActive(token));
+    }
+    t.is((await app.form('/revoke', { token: revoked }, client)).body.status, 'revoked');
+    t.is((await app.json('/logout', { refresh_token: loggedOut })).body.data.status, 'logged_out');
+    await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+    const other = await app.another();
+    for (const token of [revoked, loggedOut]) t.false(await other.isActive(token));
+    t.is((await app.form('/revoke', { token: revoked }, client)).body.reason, 'token_already_revoked');
+    await other.stop();
+  },
+);
+
+testEachDatabase('a JWT without iat that an operator revoked stays revoked to its exp', async (t, app) => {
+  const { issuer, client, revoke } = await trusted(app);
+  const token = await issuer.sign({
+    client_id: client.client_id,
+    iat: undefined,
+    exp: app.seconds + 1000 * day,
+  });
+  t.is((await revoke({ kind: 'token', token })).status, 201);
+  app.advance(402 * day);
+  await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+  app.advance(300 * day);
+  t.false(await app.isActive(token));
+});
+
+testEachDatabase(
+  "a JWT that turns out to be another client's while /revoke waits is refused",
+  async (t, app) => {
+    const owner = await app.addClient();
+    const caller = await app.addClient();
+    const issuer = await TestIssuer.inline(app, { default_client: caller.client_id });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const token = await issuer.sign({ client_id: undefined });
+    t.true(await app.isActive(token));
+    app.store.hold([], ['vouched'], { vouched: 10, bulk: 10, unvouched: 10 });
+    const ending = app.form('/revoke', { token }, caller);
+    await app.store.holds(1);
+    const registration = app.registration({ client_id: owner.client_id, iss: issuer.name, token });
+    t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+    app.store.release();
+    const { status, body } = await ending;
+    t.is(status, 400);
+    t.is(body.error, 'invalid_grant');
+    t.true(await app.isActive(token));
+  },
+);
+
+for (const [way, line] of [
+  ['/revoke', 'vouched'],
+  ['/logout', 'unvouched'],
+] as const) {
+  testEachDatabase(`a JWT that is registered while ${way} waits takes its grant with it`, async (t, app) => {
+    const { issuer, client, register } = await trusted(app);
+    const of = { client_id: client.client_id, sub: 'u1' };
+    const token = await issuer.sign({ ...of, token_use: 'refresh' });
+    t.true(await app.isActive(token));
+    app.store.hold([], [line], { vouched: 10, bulk: 10, unvouched: 10 });
+    const ending =
+      way === '/revoke'
+        ? app.form('/revoke', { token }, client)
+        : app.json('/logout', { refresh_token: token });
+    await app.store.holds(1);
+    const grant = { ...of, grant_id: 'g1', token_use: 'refresh_token' };
+    t.is((await register({ ...grant, token })).status, 201);
+    const other = app.secret(randomBytes(32).toString('base64url'));
+    t.is((await register({ ...grant, token: other })).status, 201);
+    app.store.release();
+    t.is((await ending).status, 200);
+    t.false(await app.isActive(token));
+    t.false(await app.isActive(other), 'a token of the same grant');
+  });
+}

@@ -1,0 +1,547 @@
+// /v1/revocations: every target, previews and confirmation, repeated orders, and the log.
+import { randomUUID } from 'node:crypto';
+import { digestOf } from '../../../src/domain/claims.ts';
+import type { TestApp, TestClient } from '../../helpers/app.ts';
+import { publicUrl } from '../../helpers/app.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { TestIssuer } from '../../helpers/issuer.ts';
+
+const operator = (app: TestApp): Promise<TestClient> =>
+  app.addClient({ permissions: ['revoke:any', 'audit'] });
+
+const base64urlDigest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
+
+/** That nobody signed. */
+const jwtOf = (iss: string) =>
+  [
+    { alg: 'ES256', typ: 'at+jwt' },
+    { iss, jti: randomUUID() },
+  ]
+    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+    .concat('c2ln')
+    .join('.');
+
+testEachDatabase(
+  'POST /v1/revocations of a user ends what was issued until now, and nothing later',
+  async (t, app) => {
+    const ops = await operator(app);
+    const old = await app.register({ client_id: 'app', sub: 'u1' });
+    const other = await app.register({ client_id: 'app', sub: 'u2' });
+    const order = {
+      target: { kind: 'subject', sub: 'u1' },
+      reason: 'offboarding',
+      reason_text: 'left the firm',
+    };
+    const reply = await app.json('/v1/revocations', order, ops);
+    t.is(reply.status, 201);
+    t.deepEqual(reply.body, {
+      status: 'revoked',
+      seq: 1,
+      revoked_at: new Date(app.clock.now).toISOString(),
+      target: { kind: 'subject', issuer: publicUrl, sub: 'u1' },
+      final: false,
+      cutoff: new Date(app.clock.now).toISOString(),
+      safe_iat_after: app.seconds + 1,
+      reason: 'offboarding',
+      reason_text: 'left the firm',
+      notes: ['There is no undo: a revocation stays for as long as what it kills could live.'],
+    });
+    t.is(reply.headers['revocation-seq'], '1');
+    t.is(reply.headers.location, '/v1/revocations/1');
+    t.false(await app.isActive(old));
+    t.true(await app.isActive(other));
+    const late = await app.register({ client_id: 'app', sub: 'u1', iat: app.seconds - 5 });
+    t.false(await app.isActive(late), 'a token that is registered late is covered all the same');
+    app.advance(1);
+    t.true(await app.isActive(await app.register({ client_id: 'app', sub: 'u1' })));
+    const [event] = await app.events('bulk_revoke');
+    t.like(event, {
+      userId: 'u1',
+      reason: 'offboarding',
+      reasonText: 'left the firm',
+      channel: 'api',
+      actor: { kind: 'client', id: ops.client_id },
+      metadata: { kind: 'subject', issuer: publicUrl, cutoff: reply.body.cutoff },
+    });
+  },
+);
+
+testEachDatabase('POST /v1/revocations ends exactly what each kind of target names', async (t, app) => {
+  const ops = await operator(app);
+  const iss = 'https://other.example';
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [publicUrl, iss] });
+  const make = async (members: Record<string, unknown>) => {
+    const token = app.newToken();
+    const reply = await app.json(
+      '/v1/tokens',
+      app.registration({ client_id: 'app', token, ...members }),
+      registrar,
+    );
+    t.is(reply.status, 201);
+    return token;
+  };
+  const cases: {
+    target: (dead: string) => object;
+    dead: Record<string, unknown>;
+    alive: Record<string, unknown>;
+  }[] = [
+    { target: (token) => ({ kind: 'token', token }), dead: { sub: 'a' }, alive: { sub: 'a' } },
+    { target: (token) => ({ kind: 'token', token_digest: base64urlDigest(token) }), dead: {}, alive: {} },
+    { target: () => ({ kind: 'jti', jti: 'j1' }), dead: { jti: 'j1' }, alive: { jti: 'j2' } },
+    { target: () => ({ kind: 'jti', jti: 'j3' }), dead: { jti: 'j3' }, alive: { jti: 'j3', iss } },
+    {
+      target: () => ({ kind: 'jti', jti: 'j4', issuer: '*' }),
+      dead: { jti: 'j4', iss },
+      alive: { jti: 'j5', iss },
+    },
+    {
+      target: () => ({ kind: 'grant', grant_id: 'g1' }),
+      dead: { grant_id: 'g1' },
+      alive: { grant_id: 'g2' },
+    },
+    {
+      target: () => ({ kind: 'session', session_id: 's1' }),
+      dead: { session_id: 's1' },
+      alive: { session_id: 's2' },
+    },
+    { target: () => ({ kind: 'subject', sub: 42 }), dead: { sub: '42' }, alive: { sub: '43' } },
+    {
+      target: () => ({ kind: 'subject', sub: 'b', issuer: iss }),
+      dead: { sub: 'b', iss },
+      alive: { sub: 'b' },
+    },
+    {
+      target: () => ({ kind: 'subject', sub: 'c', client_id: 'app' }),
+      dead: { sub: 'c' },
+      alive: { sub: 'c', client_id: 'tv' },
+    },
+    {
+      target: () => ({ kind: 'subject', sub: 'd', token_use: 'refresh_token' }),
+      dead: { sub: 'd', token_use: 'refresh_token' },
+      alive: { sub: 'd' },
+    },
+    {
+      target: () => ({ kind: 'client', client_id: 'web' }),
+      dead: { client_id: 'web' },
+      alive: { client_id: 'app' },
+    },
+    { target: () => ({ kind: 'issuer', issuer: iss }), dead: { iss }, alive: {} },
+  ];
+  for (const { target, dead, alive } of cases) {
+    const [victim, bystander] = [await make(dead), await make(alive)];
+    const named = target(victim) as { kind: string; client_id?: string; issuer?: string };
+    const confirm = { client: named.client_id, issuer: named.issuer }[named.kind];
+    const reply = await app.json('/v1/revocations', { target: named, reason: 'admin', confirm }, ops);
+    t.is(reply.status, 201, reply.text);
+    t.is(reply.body.final, !['subject', 'client', 'issuer'].includes(named.kind));
+    const label = JSON.stringify({ ...named, token: undefined });
+    t.false(await app.isActive(victim), label);
+    t.true(await app.isActive(bystander), label);
+  }
+});
+
+testEachDatabase('POST /v1/revocations of a final target says so once', async (t, app) => {
+  const ops = await operator(app);
+  const order = { target: { kind: 'session', session_id: 's1' }, reason: 'user asked on the phone' };
+  const first = await app.json('/v1/revocations', order, ops);
+  t.like(first.body, { status: 'revoked', final: true, cutoff: null, safe_iat_after: null });
+  t.like(first.body, { reason: 'admin', reason_text: 'user asked on the phone' });
+  app.advance(5);
+  const again = await app.json('/v1/revocations', order, ops);
+  t.is(again.status, 200);
+  t.like(again.body, { status: 'already_revoked', seq: first.body.seq, revoked_at: first.body.revoked_at });
+  t.deepEqual(
+    (await app.events('bulk_revoke')).map(({ metadata }) => metadata.already_revoked ?? false),
+    [false, true],
+  );
+});
+
+testEachDatabase(
+  'POST /v1/revocations takes a cutoff in the past, and none in the future',
+  async (t, app) => {
+    const ops = await operator(app);
+    const old = await app.register({ client_id: 'app', sub: 'u1', iat: app.seconds - 60 });
+    const young = await app.register({ client_id: 'app', sub: 'u1', iat: app.seconds - 10 });
+    const at = (seconds: number) => new Date((app.seconds + seconds) * 1000).toISOString();
+    const order = (cutoff: string, target: object = { kind: 'subject', sub: 'u1' }) =>
+      app.json('/v1/revocations', { target, reason: 'password_reset', cutoff }, ops);
+    t.like((await order(at(-30))).body, { status: 'revoked', safe_iat_after: app.seconds - 29 });
+    t.false(await app.isActive(old));
+    t.true(await app.isActive(young));
+    t.is((await order(at(30))).status, 201, 'within the clock skew');
+    const future = await order(at(3600));
+    t.is(future.status, 400);
+    t.deepEqual(future.body.errors, [{ parameter: 'cutoff', message: 'cutoff lies in the future' }]);
+    const final = await order(at(-30), { kind: 'grant', grant_id: 'g1' });
+    t.is(final.status, 400);
+    t.is(final.body.errors[0].parameter, 'cutoff');
+  },
+);
+
+testEachDatabase('POST /v1/revocations refuses what it cannot read, naming the parameter', async (t, app) => {
+  const ops = await operator(app);
+  const cases: [object, string][] = [
+    [{ reason: 'admin' }, 'target'],
+    [{ target: { kind: 'planet' }, reason: 'admin' }, 'target.kind'],
+    [{ target: { kind: 'subject' }, reason: 'admin' }, 'target.sub'],
+    [{ target: { kind: 'subject', sub: 'u1', user: 'x' }, reason: 'admin' }, 'target.user'],
+    [{ target: { kind: 'token' }, reason: 'admin' }, 'target.token'],
+    [{ target: { kind: 'token', token_digest: 'short' }, reason: 'admin' }, 'target.token_digest'],
+    [{ target: { kind: 'key', kid: 'unknown' }, reason: 'admin' }, 'target'],
+    [{ target: { kind: 'key', thumbprint: `${'A'.repeat(42)}B` }, reason: 'admin' }, 'target.thumbprint'],
+    [{ target: { kind: 'subject', sub: 'u1' } }, 'reason'],
+    [{ target: { kind: 'subject', sub: 'u1' }, reason: 'superseded' }, 'reason'],
+    [{ target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff: 'yesterday' }, 'cutoff'],
+    [
+      { target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff: '0000-01-01T00:00:00+14:00' },
+      'cutoff',
+    ],
+    [{ target: { kind: 'subject', sub: 'u\u0000' }, reason: 'admin' }, 'target.sub'],
+  ];
+  for (const [order, parameter] of cases) {
+    const reply = await app.json('/v1/revocations', order, ops);
+    t.is(reply.status, 400, reply.text);
+    t.is(reply.body.code, 'invalid_request');
+    t.is(reply.body.errors[0].parameter, parameter);
+  }
+  t.deepEqual((await app.get('/v1/revocations', ops)).body.items, []);
+});
+
+testEachDatabase('POST /v1/revocations needs the permission for the kind and the issuer', async (t, app) => {
+  const narrow = await app.addClient({ permissions: ['revoke:subject'] });
+  const none = await app.addClient({ permissions: ['register'] });
+  const ask = (target: object, client: TestClient) =>
+    app.json('/v1/revocations', { target, reason: 'admin' }, client);
+  t.is((await ask({ kind: 'subject', sub: 'u1' }, narrow)).status, 201);
+  const cases: [object, TestClient, string][] = [
+    [{ kind: 'grant', grant_id: 'g1' }, narrow, 'insufficient_permission'],
+    [{ kind: 'subject', sub: 'u1', issuer: '*' }, narrow, 'insufficient_permission'],
+    [{ kind: 'subject', sub: 'u1', issuer: 'https://other.example' }, narrow, 'issuer_not_allowed'],
+    [{ kind: 'subject', sub: 'u1' }, none, 'insufficient_permission'],
+  ];
+  for (const [target, client, code] of cases) {
+    const reply = await ask(target, client);
+    t.is(reply.status, 403);
+    t.is(reply.body.code, code);
+  }
+  t.is((await app.json('/v1/revocations', {})).status, 401);
+});
+
+testEachDatabase("revoke:token reaches tokens of the client's own issuers only", async (t, app) => {
+  const [own, other] = ['https://own.example', 'https://other.example'];
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [own, other] });
+  const narrow = await app.addClient({ permissions: ['revoke:token'], issuers: [own] });
+  const registered = async (iss: string, token?: string) => {
+    const item = { token: token ?? app.newToken(), client_id: 'c1', token_use: 'access_token', iss };
+    const [iat, exp] = [app.seconds, app.seconds + 600];
+    t.is((await app.json('/v1/tokens', { ...item, iat, exp }, registrar)).status, 201);
+    return item.token;
+  };
+  const ask = async (target: object, dry_run = false) =>
+    (
+      await app.json(
+        '/v1/revocations',
+        { target: { kind: 'token', ...target }, reason: 'admin', dry_run },
+        narrow,
+      )
+    ).body;
+  const foreign = await registered(other);
+  const refused = await ask({ token: foreign });
+  t.like(refused, { status: 403, code: 'issuer_not_allowed' });
+  const { request_id: _, ...same } = refused;
+  for (const target of [
+    { token_digest: base64urlDigest(foreign) },
+    { token: app.newToken() },
+    { token_digest: base64urlDigest(app.newToken()) },
+    { token: jwtOf(other) },
+    { token: await registered(own, jwtOf(other)) },
+    { token: await registered(other, jwtOf(own)) },
+  ])
+    t.like(await ask(target), same, JSON.stringify(Object.keys(target)));
+  t.is((await ask({ token: foreign }, true)).status, 403, 'nor does it see what it may not do');
+  t.true(await app.isActive(foreign));
+  for (const target of [
+    { token: await registered(own) },
+    { token_digest: base64urlDigest(await registered(own)) },
+    { token: jwtOf(own) },
+    { token: await registered(own, jwtOf(own)) },
+  ])
+    t.is((await ask(target)).status, 'revoked');
+});
+
+testEachDatabase('a preview of one token counts it, by whichever of its names', async (t, app) => {
+  const ops = await operator(app);
+  const signed = jwtOf(publicUrl);
+  await app.register({ client_id: 'web', token: signed });
+  const opaque = await app.register({ client_id: 'web' });
+  for (const target of [
+    { token: opaque },
+    { token_digest: base64urlDigest(opaque) },
+    { token: signed },
+    { token_digest: base64urlDigest(signed) },
+  ]) {
+    const order = { target: { kind: 'token', ...target }, reason: 'admin', dry_run: true };
+    const { body } = await app.json('/v1/revocations', order, ops);
+    t.is(body.would_end.tokens, 1, JSON.stringify(Object.keys(target)));
+  }
+});
+
+testEachDatabase(
+  'POST /v1/revocations with dry_run counts what would end and changes nothing',
+  async (t, app) => {
+    const ops = await operator(app);
+    await app.register({
+      client_id: 'web',
+      sub: 'u1',
+      session_id: 's1',
+      token_use: 'refresh_token',
+      aud: undefined,
+    });
+    app.advance(2 * 3600);
+    const access = await app.register({ client_id: 'web', sub: 'u1' });
+    const ended = await app.register({ client_id: 'tv', sub: 'u1' });
+    await app.register({ client_id: 'tv', sub: 'u1', aud: ['https://a.example', 'https://b.example'] });
+    await app.json('/v1/revocations', { target: { kind: 'token', token: ended }, reason: 'admin' }, ops);
+    const reply = await app.json(
+      '/v1/revocations',
+      { target: { kind: 'subject', sub: 'u1' }, reason: 'offboarding', dry_run: true },
+      ops,
+    );
+    t.is(reply.status, 200);
+    t.like(reply.body, { status: 'dry_run', confirm: null, final: false });
+    t.deepEqual(reply.body.would_end, {
+      tokens: 2,
+      complete: true,
+      by_client: [
+        { client_id: 'web', tokens: 1 },
+        { client_id: 'tv', tokens: 1 },
+      ],
+      by_audience: [
+        { audience: 'https://api.example', tokens: 1 },
+        { audience: 'https://a.example', tokens: 1 },
+        { audience: 'https://b.example', tokens: 1 },
+      ],
+      by_last_activity: { hour: 2, day: 0, week: 0, month: 0, older: 0 },
+    });
+    t.regex(reply.body.notes[0], /Only registered tokens are counted/);
+    t.true(await app.isActive(access));
+    t.is((await app.get('/v1/revocations', ops)).body.items.length, 1);
+  },
+);
+
+testEachDatabase(
+  'POST /v1/revocations of a client wants a confirmation, by code or by its id',
+  async (t, app) => {
+    const ops = await operator(app);
+    const other = await operator(app);
+    const token = await app.register({ client_id: 'web', sub: 'u1' });
+    const ask = (confirm: string | undefined, more: object = {}, client = ops) =>
+      app.json(
+        '/v1/revocations',
+        { target: { kind: 'client', client_id: 'web' }, reason: 'credential_compromise', confirm, ...more },
+        client,
+      );
+    const missing = await ask(undefined);
+    t.is(missing.status, 409);
+    t.is(missing.body.code, 'confirmation_required');
+    t.is(missing.body.preview.would_end.tokens, 1);
+    const { code } = missing.body.preview.confirm;
+    t.is((await ask('tv')).status, 409, 'the id of something else');
+    t.is((await ask(code, {}, other)).status, 409, 'the code of another caller');
+    t.is((await ask(code, { cutoff: new Date(app.clock.now).toISOString() })).status, 409, 'another cutoff');
+    t.is((await ask(code, { target: { kind: 'client', client_id: 'tv' } })).status, 409, 'another target');
+    t.is((await ask(`${code.slice(0, -1)}${code.endsWith('A') ? 'B' : 'A'}`)).status, 409, 'a forged code');
+    app.advance(600);
+    t.is((await ask(code)).status, 409, 'a code of ten minutes ago');
+    t.true(await app.isActive(token));
+    const { code: fresh } = (await ask(undefined)).body.preview.confirm;
+    const done = await ask(fresh);
+    t.is(done.status, 201);
+    t.true(done.body.notes.some((note: string) => /not suspended/.test(note)));
+    t.false(await app.isActive(token));
+    t.is((await ask('web')).status, 201, 'the id typed out');
+  },
+);
+
+testEachDatabase(
+  'POST /v1/revocations takes the code of another process when they share CONFIRM_SECRET',
+  async (t, app) => {
+    const ops = await operator(app);
+    const order = { target: { kind: 'client', client_id: 'web' }, reason: 'admin' };
+    const preview = await app.json('/v1/revocations', { ...order, dry_run: true }, ops);
+    const { code } = preview.body.confirm;
+    const sharing = await app.another({ CONFIRM_SECRET: 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU' });
+    const alone = await app.another();
+    t.is((await alone.json('/v1/revocations', { ...order, confirm: code }, ops)).status, 409);
+    t.is((await sharing.json('/v1/revocations', { ...order, confirm: code }, ops)).status, 201);
+  },
+  { CONFIRM_SECRET: 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU' },
+);
+
+testEachDatabase(
+  'POST /v1/revocations of what is dead answers why it died, and logs the order',
+  async (t, app) => {
+    const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+    const target = { kind: 'jti', jti: 'j1' };
+    const first = { target, reason: 'credential_compromise', reason_text: 'found in a paste' };
+    const made = (await app.json('/v1/revocations', first, ops)).body;
+    const again = await app.json('/v1/revocations', { target, reason: 'policy', reason_text: 'later' }, ops);
+    t.is(again.status, 200);
+    t.deepEqual(again.body, { ...made, status: 'already_revoked' });
+    const [, event] = await app.events('bulk_revoke');
+    t.like(event, { reason: 'policy', reasonText: 'later' });
+  },
+);
+
+testEachDatabase('POST /v1/revocations reads an Idempotency-Key as structured fields are', async (t, app) => {
+  const ops = await app.addClient({ permissions: ['revoke:any'] });
+  const send = (key: string, jti: string) => {
+    const order = { target: { kind: 'jti', jti }, reason: 'admin' };
+    return app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': key } });
+  };
+  t.is((await send(String.raw`"a\"b\\c"`, 'j1')).status, 201);
+  t.is((await send(String.raw`"a\"b\\c"`, 'j2')).status, 422);
+  for (const malformed of [String.raw`"a\b"`, '"a"b"', '"a', '""', String.raw`"a\"`])
+    t.is((await send(malformed, 'j3')).body.errors[0].parameter, 'Idempotency-Key', malformed);
+});
+
+testEachDatabase('GET /v1/revocations finds the rows of an issuer by its name', async (t, app) => {
+  const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+  const issuer = 'https://id.example';
+  for (const name of [issuer, publicUrl]) {
+    const order = { target: { kind: 'issuer', issuer: name }, reason: 'key_compromise', confirm: name };
+    t.is((await app.json('/v1/revocations', order, ops)).status, 201);
+  }
+  const find = async (query: string) =>
+    (await app.get(`/v1/revocations?${query}`, ops)).body.items.map((row: { target: object }) => row.target);
+  for (const query of [`id=${issuer}`, `issuer=${issuer}`, `id=${issuer}&issuer=${issuer}`])
+    t.deepEqual(await find(`kind=issuer&${query}`), [{ kind: 'issuer', issuer }], query);
+  t.deepEqual(await find(`kind=issuer&id=${issuer}&issuer=${publicUrl}`), []);
+});
+
+testEachDatabase(
+  'a repeated order is answered as it was, though its kid names another key by now',
+  async (t, app) => {
+    const ops = await operator(app);
+    const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+    t.teardown(() => issuer.stop());
+    t.true(await app.isActive(await issuer.sign()));
+    const target = { kind: 'key', issuer: issuer.name, kid: 'k1' };
+    const order = { target, reason: 'key_compromise', confirm: 'k1' };
+    const send = () => app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': 'once' } });
+    const first = await send();
+    t.is(first.status, 201);
+    await issuer.rotate('k1');
+    app.advance(400);
+    const token = await issuer.sign();
+    t.true(await app.isActive(token));
+    const again = await send();
+    t.deepEqual(again.body, first.body);
+    t.true(await app.isActive(token), 'for it was not ended');
+  },
+);
+
+testEachDatabase('POST /v1/revocations is carried out once under one Idempotency-Key', async (t, app) => {
+  const ops = await operator(app);
+  const other = await operator(app);
+  const send = (sub: string, key: string, client = ops) =>
+    app.json('/v1/revocations', { target: { kind: 'subject', sub }, reason: 'admin' }, client, {
+      headers: { 'Idempotency-Key': key },
+    });
+  const first = await send('u1', '"key-1"');
+  t.is(first.status, 201);
+  app.advance(60);
+  const again = await Promise.all([send('u1', '"key-1"'), send('u1', 'key-1'), send('u1', '"key-1"')]);
+  for (const reply of again) {
+    t.is(reply.status, 201);
+    t.is(reply.text, first.text, 'the first answer, word for word');
+  }
+  const reused = await send('u2', '"key-1"');
+  t.is(reused.status, 422);
+  t.is(reused.body.code, 'idempotency_key_reused');
+  t.is((await send('u2', '"key-1"', other)).body.seq, 2, 'callers do not share keys');
+  const both = await Promise.all([send('u3', 'new'), send('u3', 'new')]);
+  t.is(both[0].text, both[1].text);
+  t.is((await app.get('/v1/revocations', ops)).body.items.length, 3);
+  app.advance(86_400);
+  t.is((await send('u1', '"key-1"')).body.seq, 4, 'a day later the key is forgotten');
+  t.is((await send('u1', 'a "quoted" one')).status, 400);
+  const ahead = () => {
+    const order = { target: { kind: 'subject', sub: 'u4' }, reason: 'admin', cutoff };
+    return app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': 'ahead' } });
+  };
+  const cutoff = new Date(app.clock.now + 62_000).toISOString();
+  t.is((await ahead()).status, 400);
+  app.advance(5);
+  t.is((await ahead()).status, 201, 'what was refused is no outcome');
+});
+
+testEachDatabase(
+  'GET /v1/revocations lists the log by cursor and filter, and shows one row',
+  async (t, app) => {
+    const ops = await operator(app);
+    for (const sub of ['u1', 'u2', 'u1', 'u3', 'u1']) {
+      app.advance(10);
+      await app.json('/v1/revocations', { target: { kind: 'subject', sub }, reason: 'policy' }, ops);
+    }
+    await app.json('/v1/revocations', { target: { kind: 'jti', jti: 'j1' }, reason: 'admin' }, ops, {
+      headers: { 'X-Request-Id': 'incident-7' },
+    });
+    const seqs = (reply: { body: { items: { seq: number }[] } }) => reply.body.items.map(({ seq }) => seq);
+    const first = await app.get('/v1/revocations?limit=4', ops);
+    t.deepEqual(seqs(first), [6, 5, 4, 3]);
+    const next = await app.get(`/v1/revocations?limit=4&cursor=${first.body.next_cursor}`, ops);
+    t.deepEqual(seqs(next), [2, 1]);
+    t.is(next.body.next_cursor, null);
+    t.deepEqual(seqs(await app.get('/v1/revocations?kind=subject&id=u1', ops)), [5, 3, 1]);
+    t.deepEqual(seqs(await app.get('/v1/revocations?reason=admin', ops)), [6]);
+    const from = encodeURIComponent(first.body.items[2].revoked_at);
+    t.deepEqual(seqs(await app.get(`/v1/revocations?from=${from}`, ops)), [6, 5, 4]);
+    t.deepEqual(seqs(await app.get(`/v1/revocations?to=${from}`, ops)), [3, 2, 1]);
+    for (const bad of [
+      'kind=planet',
+      'id=u1',
+      'reason=nonsense',
+      'usr=1',
+      `kind=jti&cursor=${first.body.next_cursor}`,
+    ]) {
+      t.is((await app.get(`/v1/revocations?${bad}`, ops)).status, 400, bad);
+    }
+    t.deepEqual((await app.get('/v1/revocations/6', ops)).body, {
+      seq: 6,
+      target: { kind: 'jti', issuer: publicUrl, jti: 'j1' },
+      final: true,
+      cutoff: null,
+      has_exception: false,
+      reason: 'admin',
+      reason_text: null,
+      actor: { kind: 'client', id: ops.client_id },
+      channel: 'api',
+      request_id: 'incident-7',
+      revoked_at: new Date(app.clock.now).toISOString(),
+    });
+    t.is((await app.get('/v1/revocations/7', ops)).status, 404);
+    t.is((await app.get('/v1/revocations/x', ops)).status, 404);
+  },
+);
+
+testEachDatabase(
+  'a revocation whose audit event or row is refused is not done, and answers 503',
+  async (t, app) => {
+    const ops = await operator(app);
+    const token = await app.register({ client_id: 'app', sub: 'u1' });
+    const order = { target: { kind: 'subject', sub: 'u1' }, reason: 'admin' };
+    for (const fault of ['events', 'writes', 'everything'] as const) {
+      app.store.fault = fault;
+      const reply = await app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': 'k' } });
+      t.is(reply.status, 503);
+      t.is(reply.headers['retry-after'], '1');
+      app.store.fault = 'none';
+      t.true(await app.isActive(token));
+    }
+    t.is(
+      (await app.json('/v1/revocations', order, ops, { headers: { 'Idempotency-Key': 'k' } })).status,
+      201,
+    );
+  },
+);

@@ -1,0 +1,63 @@
+// REFRESH_TOKEN_GRACE_SECONDS: how long a superseded refresh token may be rotated once more, and what that must not
+// revive. Without it a superseded one that comes back is reuse: token-rotation.test.ts.
+import type { TestApp } from '../../helpers/app.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+
+const of = { client_id: 'web', sub: 'u1', token_use: 'refresh_token', grant_id: 'g1' };
+
+async function rotate(app: TestApp, replaces: string, on: TestApp = app) {
+  const token = app.newToken();
+  const reply = await on.json('/v1/tokens', app.registration({ ...of, token, replaces }), await app.issuer());
+  return { token, status: reply.status, code: reply.body.code as string | undefined };
+}
+
+testEachDatabase(
+  'within the grace interval a retry gets a second successor, after it all die',
+  async (t, app) => {
+    const first = await app.register(of);
+    const second = await rotate(app, first);
+    app.advance(30);
+    const retried = await rotate(app, first);
+    t.is(retried.status, 201);
+    t.true(await app.isActive(second.token));
+    t.true(await app.isActive(retried.token));
+    t.false(await app.isActive(first), 'introspection knows no grace');
+    t.deepEqual(
+      (await app.events('refresh_token_rotated')).map(({ metadata }) => metadata.retry ?? false),
+      [false, true],
+    );
+    app.advance(1);
+    t.is(
+      (await rotate(app, first)).code,
+      'refresh_token_reuse',
+      'counted from the rotation, not from the retry',
+    );
+    for (const token of [second.token, retried.token]) t.false(await app.isActive(token));
+  },
+  { REFRESH_TOKEN_GRACE_SECONDS: '30' },
+);
+
+testEachDatabase(
+  'the grace interval revives nothing: neither a revoked grant nor an expired token',
+  async (t, app) => {
+    const ops = await app.addClient({ permissions: ['revoke:any', 'admin'] });
+    const first = await app.register(of);
+    const second = await rotate(app, first);
+    await app.json('/v1/revocations', { target: { kind: 'grant', grant_id: 'g1' }, reason: 'admin' }, ops);
+    t.is((await rotate(app, first)).code, 'refresh_token_reuse');
+    t.false(await app.isActive(second.token));
+    const short = await app.register({ ...of, grant_id: 'g2', exp: app.seconds + 5 });
+    const grant = { ...of, grant_id: 'g2' };
+    const next = app.newToken();
+    const rotated = await app.json(
+      '/v1/tokens',
+      app.registration({ ...grant, token: next, replaces: short }),
+      await app.issuer(),
+    );
+    t.is(rotated.status, 201);
+    app.advance(6);
+    const again = app.registration({ ...grant, token: app.newToken(), replaces: short });
+    t.is((await app.json('/v1/tokens', again, await app.issuer())).body.code, 'refresh_token_reuse');
+  },
+  { REFRESH_TOKEN_GRACE_SECONDS: '30' },
+);

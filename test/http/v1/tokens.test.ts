@@ -1,0 +1,679 @@
+// POST /v1/tokens: registration, its idempotence and conflicts, and many tokens at once. Rotation is in
+// token-rotation.test.ts, malformed bodies in bad-registrations.test.ts.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import type { Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { gzipSync } from 'node:zlib';
+import { calculateJwkThumbprint } from 'jose';
+import { digestOf } from '../../../src/domain/claims.ts';
+import { type Auth, authorization, publicUrl, type Reply, type TestApp } from '../../helpers/app.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { eventually } from '../../helpers/eventually.ts';
+import { forge, TestIssuer } from '../../helpers/issuer.ts';
+import { activity } from '../../helpers/logins.ts';
+
+const path = '/v1/tokens';
+const refOf = (token: string) => digestOf(token).slice(0, 16);
+const base64Digest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
+
+async function post(app: TestApp, members: Record<string, unknown>): Promise<Reply> {
+  return app.json(path, app.registration({ client_id: 'c1', ...members }), await app.issuer());
+}
+
+testEachDatabase('POST /v1/tokens answers 201 for a new token and 200 for the same again', async (t, app) => {
+  const token = app.newToken();
+  const members = { token, sub: 'u1', session_id: 's1', grant_id: 'g1' };
+  const first = await post(app, members);
+  t.is(first.status, 201);
+  t.deepEqual(first.body, {
+    status: 'registered',
+    token_ref: refOf(token),
+    active: true,
+    session_id: 's1',
+    grant_id: 'g1',
+  });
+  const again = await post(app, members);
+  t.is(again.status, 200);
+  t.deepEqual(again.body, { ...first.body, status: 'already_registered' });
+});
+
+testEachDatabase('POST /v1/tokens takes the digest instead of the token', async (t, app) => {
+  const token = app.newToken();
+  const byDigest = await post(app, { token_digest: base64Digest(token) });
+  t.is(byDigest.status, 201);
+  t.true(await app.isActive(token));
+  t.is((await post(app, { token })).status, 200);
+});
+
+testEachDatabase(
+  'POST /v1/tokens finds a JWT by its whole string and names it by its signing input',
+  async (t, app) => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const signingInput = `${part({ alg: 'ES256' })}.${part({ iss: 'https://untrusted.example' })}`;
+    const token = app.secret(`${signingInput}.c2lnbmF0dXJl`);
+    const { status, body } = await post(app, { token });
+    t.is(status, 201);
+    t.is(body.token_ref, refOf(signingInput));
+    t.true(await app.isActive(token));
+    t.is((await post(app, { token, signing_input_digest: base64Digest(signingInput) })).status, 200);
+    const wrong = await post(app, { token, signing_input_digest: base64Digest('other') });
+    t.is(wrong.body.errors[0].parameter, 'signing_input_digest');
+  },
+);
+
+testEachDatabase('POST /v1/tokens makes a refresh token without a grant its own grant', async (t, app) => {
+  const { body } = await post(app, { token: app.newToken(), token_use: 'refresh_token' });
+  t.regex(body.grant_id, /^grant-[0-9a-f]{32}$/);
+});
+
+testEachDatabase('POST /v1/tokens refuses other claims for a token that is known', async (t, app) => {
+  const known = { token: app.newToken(), sub: 'u1', session_id: 's1', scope: 'read' };
+  await post(app, known);
+  const changes = [
+    { sub: 'u2' },
+    { scope: 'write' },
+    { client_id: 'c2' },
+    { exp: app.seconds + 60 },
+    { iat: app.seconds - 1 },
+    { aud: 'https://other' },
+    { token_use: 'refresh_token' },
+    { session_id: undefined },
+    { jti: 'j1' },
+    { cnf: { jkt: 'x' } },
+  ];
+  for (const change of changes) {
+    const { status, body } = await post(app, { ...known, ...change });
+    t.is(status, 409);
+    t.deepEqual(body, {
+      type: '/problems/claims_conflict',
+      title: 'The token is registered with other claims',
+      status: 409,
+      detail: 'The token is registered with other claims',
+      code: 'claims_conflict',
+    });
+  }
+  const shown = await app.introspect(known.token);
+  t.deepEqual([shown.sub, shown.scope, shown.client_id], ['u1', 'read', 'c1']);
+});
+
+testEachDatabase(
+  'POST /v1/tokens holds a grant to one issuer, client and user, a session to one issuer and user',
+  async (t, app) => {
+    const issuer = await app.addClient({
+      permissions: ['register'],
+      issuers: [publicUrl, 'https://other.example'],
+    });
+    const registerAs = (members: Record<string, unknown>) =>
+      app.json(path, app.registration({ client_id: 'c1', token: app.newToken(), ...members }), issuer);
+    await registerAs({ sub: 'u1', grant_id: 'g1', session_id: 's1' });
+    const codes: Record<string, string> = {};
+    const tries = {
+      'grant, other user': { sub: 'u2', grant_id: 'g1' },
+      'grant, no user': { grant_id: 'g1' },
+      'grant, other client': { sub: 'u1', grant_id: 'g1', client_id: 'c2' },
+      'grant, other issuer': { sub: 'u1', grant_id: 'g1', iss: 'https://other.example' },
+      'session, other user': { sub: 'u2', session_id: 's1' },
+      'session, other issuer': { sub: 'u1', session_id: 's1', iss: 'https://other.example' },
+      'session, other client': { sub: 'u1', session_id: 's1', client_id: 'c2' },
+    };
+    for (const [what, members] of Object.entries(tries)) {
+      const { status, body } = await registerAs(members);
+      codes[what] = `${status} ${body.code ?? body.status}`;
+    }
+    t.deepEqual(codes, {
+      'grant, other user': '409 grant_conflict',
+      'grant, no user': '409 grant_conflict',
+      'grant, other client': '409 grant_conflict',
+      'grant, other issuer': '409 grant_conflict',
+      'session, other user': '409 session_conflict',
+      'session, other issuer': '409 session_conflict',
+      'session, other client': '201 registered',
+    });
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens writes a login when a session is first seen, as the issuer describes it',
+  async (t, app) => {
+    const login = { sub: 'u1', session_id: 's1', user_agent: 'Phone/2\n(x)', ip: '2001:db8::7' };
+    await post(app, { token: app.newToken(), ...login });
+    await post(app, { token: app.newToken(), ...login, user_agent: 'other', ip: '192.0.2.1' });
+    const events = await app.events('login');
+    t.deepEqual(
+      events.map(({ userId, sessionId, clientId, userAgent, ip, actor }) => [
+        userId,
+        sessionId,
+        clientId,
+        userAgent,
+        ip,
+        actor.id,
+      ]),
+      [['u1', 's1', 'c1', 'Phone/2 (x)', '2001:db8::7', (await app.issuer()).client_id]],
+    );
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens says when a token is not active, and registers it all the same',
+  async (t, app) => {
+    const user = await app.addClient({ permissions: ['revoke:any'] });
+    app.advance(-100);
+    const { seconds } = app;
+    app.advance(100);
+    await app.json('/logout', { user_id: 'gone' }, user);
+    const tokens = {
+      'covered by a cutoff': { sub: 'gone', iat: seconds },
+      expired: { iat: seconds, exp: app.seconds },
+      'not valid yet': { nbf: app.seconds + 10 },
+    };
+    for (const [what, members] of Object.entries(tokens)) {
+      const { status, body } = await post(app, { token: app.newToken(), ...members });
+      t.is(status, 201, what);
+      t.is(body.active, false, what);
+    }
+  },
+);
+
+testEachDatabase('POST /v1/tokens says of a JWT what introspection says of it', async (t, app) => {
+  const issuer = await TestIssuer.inline(app);
+  const stolen = await TestIssuer.inline(app, { issuer: 'https://stolen.example' });
+  const stranger = await TestIssuer.unknown(app, 'https://stranger.example');
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const thumbprint = await calculateJwkThumbprint(stolen.key.jwk);
+  const target = { kind: 'key', thumbprint, issuer: stolen.name };
+  const order = { target, reason: 'key_compromise', confirm: thumbprint };
+  t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+  const issuers = [issuer, stolen, stranger].map(({ name }) => name);
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [...issuers, publicUrl] });
+  const of = { client_id: 'c1', sub: 'u1' };
+  const own = { ...of, iss: issuer.name };
+  const cases: [string, string, Record<string, unknown>, boolean][] = [
+    ['as it is signed', await issuer.sign({ ...of, n: 1 }), own, true],
+    ['with a member that is not signed', await issuer.sign({ n: 2 }), { ...own, session_id: 's1' }, true],
+    ['of an issuer nobody trusts', await stranger.sign(of), { ...of, iss: stranger.name }, true],
+    ['of another issuer', await issuer.sign({ ...of, n: 3 }), of, false],
+    ['of another trusted issuer', await issuer.sign({ ...of, n: 4 }), { ...of, iss: stolen.name }, false],
+    ['of another user', await issuer.sign({ ...of, n: 5 }), { ...own, sub: 'u2' }, false],
+    ['for another use', await issuer.sign({ ...of, n: 6 }), { ...own, token_use: 'refresh_token' }, false],
+    ['longer than it is signed', await issuer.sign({ ...of, n: 7, exp: app.seconds - 1 }), own, false],
+    ['sooner than it is signed', await issuer.sign({ ...of, nbf: app.seconds + 60 }), own, false],
+    ['that nobody signed', app.secret(forge(await issuer.sign({ ...of, n: 8 }))), own, false],
+    ['signed with a revoked key', await stolen.sign(of), { ...of, iss: stolen.name }, false],
+  ];
+  for (const [how, token, members, active] of cases) {
+    for (const status of [201, 200]) {
+      const reply = await app.json('/v1/tokens', app.registration({ token, ...members }), registrar);
+      t.deepEqual([reply.status, reply.body.active], [status, active], `${how}: ${reply.text}`);
+      t.is(await app.isActive(token), active, `${how}, introspected`);
+    }
+  }
+  const forged = app.secret(forge(String(cases[0]?.[1])));
+  const respelt = await app.json('/v1/tokens', app.registration({ token: forged, ...own }), registrar);
+  t.deepEqual(
+    [respelt.status, respelt.body.active],
+    [200, false],
+    'known, by a signature that is not its own',
+  );
+  t.false(await app.isActive(forged));
+});
+
+testEachDatabase(
+  'POST /v1/tokens answers 503 of a JWT whose keys cannot be had, and registers nothing',
+  async (t, app) => {
+    const issuer = await TestIssuer.fetched(app);
+    t.teardown(() => issuer.stop());
+    issuer.answer = 'error';
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name, publicUrl] });
+    const token = await issuer.sign({ client_id: 'c1' });
+    const said = app.registration({ token, client_id: 'c1', sub: 'u1', iss: issuer.name });
+    const reply = await app.json('/v1/tokens', said, registrar);
+    t.deepEqual([reply.status, reply.body.code], [503, 'temporarily_unavailable']);
+    t.regex(reply.headers['retry-after'] ?? '', /^\d+$/);
+    const opaque = app.registration({ token: app.newToken(), client_id: 'c1' });
+    const { body } = await app.json('/v1/tokens', [said, opaque], registrar);
+    t.deepEqual(
+      body.items.map((item: { http_status: number }) => item.http_status),
+      [503, 201],
+    );
+    app.advance(11);
+    issuer.answer = 'keys';
+    const again = await app.json('/v1/tokens', said, registrar);
+    t.deepEqual([again.status, again.body.active], [201, true]);
+  },
+);
+
+testEachDatabase('POST /v1/tokens lets a clock that runs ahead outlive no cutoff', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const ahead = await app.register({ client_id: 'c1', sub: 'u1', iat: app.seconds + 60 });
+  t.true(await app.isActive(ahead));
+  await app.json('/logout', { user_id: 'u1' }, operator);
+  t.false(await app.isActive(ahead));
+});
+
+testEachDatabase('POST /v1/tokens compares fractional issue times with a cutoff exactly', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  app.clock.now = (app.seconds + 1) * 1000 + 500;
+  await app.json('/logout', { user_id: 'u1' }, operator);
+  app.advance(2);
+  const at = app.seconds - 2;
+  const survives: boolean[] = [];
+  for (const iat of [at, at + 0.5, at + 0.501, at + 1]) {
+    survives.push((await post(app, { token: app.newToken(), sub: 'u1', iat })).body.active);
+  }
+  t.deepEqual(survives, [false, false, true, true]);
+});
+
+testEachDatabase('a cutoff that is finer than a millisecond reaches all of it', async (t, app) => {
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const iat = app.seconds - 10;
+  const [within, after] = [
+    await app.register({ client_id: 'c1', sub: 'u1', iat: iat + 0.0004 }),
+    await app.register({ client_id: 'c1', sub: 'u1', iat: iat + 0.0011 }),
+  ];
+  const cutoff = new Date(iat * 1000).toISOString().replace('.000Z', '.0005Z');
+  const order = { target: { kind: 'subject', sub: 'u1' }, reason: 'admin', cutoff };
+  t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+  t.deepEqual([await app.isActive(within), await app.isActive(after)], [false, true]);
+});
+
+testEachDatabase('POST /v1/tokens is for clients that may register, for their issuers', async (t, app) => {
+  const weak = await app.addClient({ permissions: ['introspect', 'admin'] });
+  const other = await app.addClient({ permissions: ['register'], issuers: ['https://other.example'] });
+  const registration = app.registration({ token: app.newToken(), client_id: 'c1' });
+  const refused = await app.json(path, registration, weak);
+  t.deepEqual([refused.status, refused.body.code], [403, 'insufficient_permission']);
+  t.is(refused.body.detail, 'this needs the permission register');
+  for (const iss of [undefined, publicUrl, 'https://evil.example']) {
+    const { status, body } = await app.json(path, { ...registration, iss }, other);
+    t.deepEqual([status, body.code], [403, 'issuer_not_allowed']);
+  }
+  const allowed = await app.json(path, { ...registration, iss: 'https://other.example' }, other);
+  t.is(allowed.status, 201);
+});
+
+testEachDatabase('POST /v1/tokens keeps the users of different issuers apart', async (t, app) => {
+  const other = await app.addClient({ permissions: ['register'], issuers: ['https://other.example'] });
+  const operator = await app.addClient({ permissions: ['revoke:any'] });
+  const foreign = app.newToken();
+  const registration = { token: foreign, client_id: 'c1', sub: 'u1', iss: 'https://other.example' };
+  await app.json(path, app.registration(registration), other);
+  const own = await app.register({ client_id: 'c1', sub: 'u1' });
+  await app.json('/logout', { user_id: 'u1' }, operator);
+  t.deepEqual(await activity(app, [own, foreign]), [false, true]);
+});
+
+testEachDatabase(
+  'POST /v1/tokens: of 50 identical simultaneous registrations at two servers one is new',
+  async (t, app) => {
+    const other = await app.another();
+    const issuer = await app.issuer();
+    const body = app.registration({ token: app.newToken(), client_id: 'c1', sub: 'u1', session_id: 's1' });
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => (n % 2 ? app : other).json(path, body, issuer)),
+    );
+    t.is(replies.filter(({ status }) => status === 201).length, 1);
+    t.is(replies.filter(({ status }) => status === 200).length, 49);
+    t.is((await app.events('login')).length, 1);
+  },
+);
+
+testEachDatabase('POST /v1/tokens with an array answers an outcome per item, in order', async (t, app) => {
+  const [one, two] = [app.newToken(), app.newToken()];
+  const of = (members: Record<string, unknown>) => app.registration({ client_id: 'c1', ...members });
+  const items = [
+    of({ token: one }),
+    of({ token: one }),
+    of({ token: one, sub: 'other' }),
+    of({ token: two, exp: 'soon' }),
+    'no object',
+    of({ token: two, iss: 'https://other.example' }),
+    of({ token: two }),
+  ];
+  const { status, body } = await app.json(path, items, await app.issuer());
+  t.is(status, 200);
+  t.deepEqual(
+    body.items.map((item: Record<string, unknown>) => [item.index, item.http_status, item.status, item.code]),
+    [
+      [0, 201, 'registered', undefined],
+      [1, 200, 'already_registered', undefined],
+      [2, 409, 409, 'claims_conflict'],
+      [3, 400, 400, 'invalid_request'],
+      [4, 400, 400, 'invalid_request'],
+      [5, 403, 403, 'issuer_not_allowed'],
+      [6, 201, 'registered', undefined],
+    ],
+  );
+  t.deepEqual(await activity(app, [one, two]), [true, true]);
+  t.deepEqual((await app.json(path, [], await app.issuer())).body, { items: [] });
+});
+
+testEachDatabase(
+  'POST /v1/tokens takes at most 1000 in an array, and says where to send more',
+  async (t, app) => {
+    const issuer = await app.issuer();
+    const digests = Array.from({ length: 1000 }, (_, n) => base64Digest(`token ${n}`));
+    const items = digests.map((token_digest) => app.registration({ client_id: 'c1', token_digest }));
+    const { body } = await app.json(path, items, issuer);
+    t.is(body.items.filter((item: { http_status: number }) => item.http_status === 201).length, 1000);
+    for (const length of [1001, 100_000]) {
+      const reply = await app.json(
+        path,
+        Array.from({ length }, () => 0),
+        issuer,
+      );
+      t.is(reply.status, 413);
+      t.is(reply.body.code, 'too_many_items');
+      t.is(reply.body.detail, 'an array holds at most 1000 tokens; send more as application/x-ndjson');
+    }
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens with NDJSON answers a line per line, whatever is wrong with some',
+  async (t, app) => {
+    const issuer = await app.issuer();
+    const token = app.newToken();
+    const line = JSON.stringify(app.registration({ client_id: 'c1', token }));
+    const lines = [line, '', '{"token": ', line, ' '.repeat(70_000), `"${'x'.repeat(70_000)}"`, '[]', line];
+    const reply = await app.request('POST', path, {
+      auth: issuer,
+      type: 'application/x-ndjson; charset=utf-8',
+      body: lines.join('\r\n'),
+    });
+    t.is(reply.status, 200);
+    t.is(reply.headers['content-type'], 'application/x-ndjson');
+    const items = reply.text
+      .trimEnd()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+    t.deepEqual(
+      items.map(({ index, http_status, code }) => [index, http_status, code]),
+      [
+        [0, 201, undefined],
+        [1, 400, 'invalid_request'],
+        [2, 200, undefined],
+        [3, 413, 'too_large'],
+        [4, 413, 'too_large'],
+        [5, 400, 'invalid_request'],
+        [6, 200, undefined],
+      ],
+    );
+  },
+);
+
+testEachDatabase(
+  'POST /v1/tokens with NDJSON that stops is answered for what came, and by the name of the limit',
+  async (t, app) => {
+    const sockets = new Map<string, Socket>();
+    const receive = (message: unknown) => {
+      const { url, socket } = (message as { request: IncomingMessage }).request;
+      sockets.set(`${socket.localPort}${url}`, socket);
+    };
+    subscribe('http.server.request.start', receive);
+    t.teardown(() => unsubscribe('http.server.request.start', receive));
+    const { port } = new URL(app.url);
+    const headers = {
+      authorization: authorization(await app.issuer()),
+      'content-type': 'application/x-ndjson',
+    };
+    for (const lines of [1, 250]) {
+      const path = `/v1/tokens?${lines}`;
+      const sent = request(`${app.url}${path}`, { method: 'POST', headers });
+      const [answered, closed] = [once(sent, 'response'), once(sent, 'close')];
+      const tokens = Array.from({ length: lines }, () => app.newToken());
+      const items = tokens.map((token) => JSON.stringify(app.registration({ token, client_id: 'c1' })));
+      sent.write(`${items.join('\n')}\n`);
+      await eventually(async () => (await app.isActive(tokens.at(-1) as string)) || undefined);
+      sockets.get(`${port}${path}`)?.emit('timeout');
+      const [response] = await answered;
+      const answers = (await text(response))
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      t.deepEqual(
+        answers.map(({ http_status }) => http_status),
+        [...Array(lines).fill(201), 400],
+      );
+      t.like(answers.at(-1), { index: lines, detail: 'nothing more came for 30 seconds' });
+      await closed;
+    }
+  },
+);
+
+testEachDatabase('POST /v1/tokens with NDJSON takes more lines than an array holds', async (t, app) => {
+  const of = (n: number) => app.registration({ client_id: 'c1', token_digest: base64Digest(`token ${n}`) });
+  const body = Array.from({ length: 1500 }, (_, n) => `${JSON.stringify(of(n))}\n`).join('');
+  const reply = await app.request('POST', path, {
+    auth: await app.issuer(),
+    type: 'application/x-ndjson',
+    body,
+  });
+  const items = reply.text
+    .trimEnd()
+    .split('\n')
+    .map((text) => JSON.parse(text));
+  t.deepEqual(
+    items.map(({ index }) => index),
+    Array.from({ length: 1500 }, (_, n) => n),
+  );
+  t.true(items.every(({ http_status }) => http_status === 201));
+});
+
+testEachDatabase(
+  'POST /v1/tokens answers 503 while the store fails, and nothing is registered',
+  async (t, app) => {
+    const members = { token: app.newToken(), sub: 'u1', session_id: 's1' };
+    const body = app.registration({ client_id: 'c1', ...members });
+    const issuer = await app.issuer();
+    await app.json(path, {}, issuer);
+    for (const fault of ['writes', 'everything', 'events'] as const) {
+      app.store.fault = fault;
+      const one = await app.json(path, body, issuer);
+      t.deepEqual(
+        [one.status, one.headers['retry-after'], one.body.code],
+        [503, '1', 'temporarily_unavailable'],
+      );
+      const many = await app.json(path, [body, body], issuer);
+      // Where the caller cannot be looked up, the whole request fails; else each item.
+      const failures: { code: string }[] = many.body.items ?? [many.body];
+      t.true(failures.length > 0 && failures.every(({ code }) => code === 'temporarily_unavailable'));
+      const lines = await app.request('POST', path, {
+        auth: issuer,
+        type: 'application/x-ndjson',
+        body: JSON.stringify(body),
+      });
+      const line = JSON.parse(lines.text);
+      t.is(line.http_status ?? line.status, 503);
+      app.store.fault = 'none';
+      t.false(await app.isActive(members.token), fault);
+    }
+    t.deepEqual(await app.events('login'), []);
+    t.is((await app.json(path, body, issuer)).status, 201);
+    t.is((await app.events('login')).length, 1);
+  },
+);
+
+testEachDatabase('no request id writes down a token or a secret', async (t, app) => {
+  const issuer = await app.issuer();
+  const admin = await app.addClient({ permissions: ['admin'] });
+  const pasted = (secret: string) => ({ headers: { 'X-Request-Id': secret } });
+  const members = { client_id: 'c1', sub: 'u1' };
+  const [token, replaces] = [app.newToken(), app.newToken()];
+  await app.register({ ...members, token: replaces, token_use: 'refresh_token', session_id: 's0' });
+  const rotation = { ...members, token, replaces, token_use: 'refresh_token', session_id: 's0' };
+  t.is((await app.json('/v1/tokens', app.registration(rotation), issuer, pasted(replaces))).status, 201);
+  const one = app.registration({ ...members, token: app.newToken(), session_id: 's1' });
+  t.is((await app.json('/v1/tokens', one, issuer, pasted(String(one.token)))).status, 201);
+  const many = [2, 3].map((n) =>
+    app.registration({ ...members, token: app.newToken(), session_id: `s${n}` }),
+  );
+  t.is((await app.json('/v1/tokens', many, issuer, pasted(String(many[1]?.token)))).status, 200);
+  const client_secret = app.secret('a-secret-of-at-least-32-characters-x');
+  const creation = { client_id: 'new', client_secret };
+  t.is((await app.json('/v1/clients', creation, admin, pasted(client_secret))).status, 201);
+  const { secret = '' } = admin;
+  t.is((await app.json('/v1/clients', { client_id: 'newer' }, admin, pasted(secret))).status, 201);
+});
+
+testEachDatabase('what was not read is written down nowhere, though headers repeat it', async (t, app) => {
+  const admin = await app.addClient({ permissions: ['admin'] });
+  const asks: [string, string, number][] = [
+    ['POST', '/v1/tokens', 403],
+    ['POST', '/v1/clients/nobody/disable', 404],
+    ['GET', '/v1/clients/nobody', 404],
+    ['POST', '/nowhere', 404],
+    ['PUT', '/v1/tokens', 405],
+  ];
+  for (const [method, path, status] of asks) {
+    const token = app.secret(`word.${app.newToken().slice(0, 40)}`);
+    const headers = { 'X-Request-Id': token, 'User-Agent': `browser ${token}` };
+    const body = JSON.stringify({ token });
+    const reply = await app.request(method, path, { auth: admin, type: 'application/json', body, headers });
+    t.is(reply.status, status, path);
+  }
+  const mine = { 'X-Request-Id': '0b3ed8a5-1b1c-4b1e-8f7e-2f1a4b0f6d11' };
+  const kept = await app.json('/v1/tokens', {}, admin, { headers: mine });
+  t.is(kept.headers['x-request-id'], mine['X-Request-Id'], 'as most name their requests');
+});
+
+testEachDatabase(
+  'a secret in words is written down nowhere, though a reason or User-Agent repeats it',
+  async (t, app) => {
+    const secret = app.secret('correct horse battery staple and a lower tail');
+    const admin = await app.addClient({ permissions: ['admin'] });
+    const creation = { client_id: 'words', permissions: ['revoke:any', 'register'], client_secret: secret };
+    t.is((await app.json('/v1/clients', creation, admin)).status, 201);
+    const client = ['words', secret] as const;
+    const headers = { 'User-Agent': `why ${secret}` };
+    const reason = `since ${secret} said so`;
+    const token = await app.register({ client_id: 'words' });
+    t.is(
+      (
+        await app.json('/v1/tokens', app.registration({ client_id: 'c1', token: app.newToken() }), client, {
+          headers,
+        })
+      ).status,
+      201,
+    );
+    t.is((await app.form('/revoke', { token, reason }, client, { headers })).status, 200);
+    t.is((await app.json('/logout', { user_id: 'u1', reason }, client, { headers })).status, 200);
+  },
+);
+
+testEachDatabase(
+  'what a refused request holds is written down nowhere, though its headers repeat it',
+  async (t, app) => {
+    const all = ['admin', 'audit', 'register', 'revoke:any', 'introspect:any'] as const;
+    const admin = await app.addClient({ permissions: [...all] });
+    const { client_id } = admin;
+    let count = 0;
+    /** Short and plain: nothing in it looks like a secret. */
+    const secret = () => app.secret(`plain-secret-${++count}-of-mine`);
+    const pasted = (text: string) => ({ headers: { 'X-Request-Id': text, 'User-Agent': `tool ${text}` } });
+    const wrong: [string, string] = [client_id, 'wrong'];
+    const asForm =
+      (path: string, bodyOf = (text: string) => `token=${text}`, auth: Auth = wrong) =>
+      (text: string) =>
+        app.form(path, bodyOf(text), auth, pasted(text));
+    const asBody =
+      (path: string, type: string | undefined, bodyOf: (text: string) => string) => (text: string) =>
+        app.request('POST', path, { auth: admin, type, body: bodyOf(text), ...pasted(text) });
+    const asJson = (path: string, bodyOf: (text: string) => object) => async (text: string) =>
+      app.json(path, bodyOf(text), admin, pasted(text));
+    const attempts = {
+      '/revoke': asForm('/revoke'),
+      '/introspect': asForm('/introspect'),
+      '/introspect/batch': asJson('/introspect/batch', (token) => ({ tokens: [token, 1] })),
+      '/v1/revocations': asJson('/v1/revocations', (token) => ({
+        target: { kind: 'token', token },
+        reason: '',
+      })),
+      '/v1/clients': asJson('/v1/clients', (client_secret) => ({ client_secret, client_id: '' })),
+      '/v1/tokens/explain': asJson('/v1/tokens/explain', (token) => ({ token, caller: 1 })),
+      '/v1/tokens': asJson('/v1/tokens', (token) => ({ token })),
+      '/v1/tokens, array': asJson('/v1/tokens', (token) => [{ token }, { replaces: token }]),
+      '/logout': asJson('/logout', (refresh_token) => ({ refresh_token, scope: 'somewhere' })),
+      '/revoke, JSON': asJson('/revoke', (token) => ({ token })),
+      '/revoke, repeated': asForm('/revoke', (text) => `token=${text}&token=x`),
+      '/introspect, over the limit': asForm('/introspect', (text) => `token=${text}&x=${'x'.repeat(70_000)}`),
+      '/introspect, badly encoded': asForm('/introspect', (text) => `token=${text}&x=%ZZ`),
+      '/v1/tokens, form': asForm('/v1/tokens', (text) => `token=${text}`, admin),
+      '/v1/tokens, broken': asBody('/v1/tokens', 'application/json', (text) => `{"token":"${text}"`),
+      '/v1/tokens, broken line': asBody('/v1/tokens', 'application/x-ndjson', (text) => `{"token":"${text}"`),
+      '/logout, no type': asBody('/logout', undefined, (text) => `{"refresh_token":"${text}"}`),
+      '/logout, compressed': (text: string) =>
+        app.json('/logout', { refresh_token: text }, undefined, {
+          headers: { ...pasted(text).headers, 'Content-Encoding': 'gzip' },
+        }),
+      "404, the client's secret": (text: string) => app.get('/nowhere', [client_id, text], pasted(text)),
+      "404, the bearer's token": (text: string) => app.get('/nowhere', `Bearer ${text}`, pasted(text)),
+    };
+    for (const [where, attempt] of Object.entries(attempts)) {
+      const text = secret();
+      const { headers, status } = await attempt(text);
+      t.regex(headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/, `${where}: ${status}`);
+    }
+    const named = { headers: { 'X-Request-Id': 'req-1' } };
+    for (const { headers } of [
+      await app.form('/revoke', { token: 'x' }, wrong, named),
+      await app.form('/introspect', '', admin, named),
+      await app.json('/v1/tokens', {}, admin, named),
+      await app.request('POST', '/v1/tokens', { auth: admin, ...named }),
+      await app.get('/nowhere', admin, named),
+    ])
+      t.is(headers['x-request-id'], 'req-1', 'what could be read holds no such secret');
+    const line = JSON.stringify(app.registration({ token: 'first', client_id, session_id: 's1' }));
+    const late = secret();
+    await app.request('POST', '/v1/tokens', {
+      auth: admin,
+      type: 'application/x-ndjson',
+      body: `${line}\n${JSON.stringify({ token: late })}\n`,
+      headers: { 'X-Request-Id': late },
+    });
+    const written = await app.store.listEvents({ below: Number.MAX_SAFE_INTEGER }, 1e9, 1000);
+    t.true(written.length > 9);
+    for (const { userAgent, requestId } of written) t.notRegex(`${userAgent} ${requestId}`, /plain-secret/);
+  },
+);
+
+testEachDatabase('a User-Agent that repeats token after token is dropped, soon', async (t, app) => {
+  const issuer = await app.issuer();
+  const tokens = Array.from({ length: 1000 }, (_, n) => `plain ${n} of the many here`);
+  const send = (those: readonly string[], userAgent: string) =>
+    app.json(
+      '/v1/tokens',
+      those.map((token) => ({ token })),
+      issuer,
+      {
+        headers: { 'User-Agent': userAgent },
+      },
+    );
+  t.is((await send(tokens.slice(0, 2), `tool ${tokens[0]} ${tokens[1]}`)).status, 200);
+  const began = performance.now();
+  t.is((await send(tokens, tokens.join(' '))).status, 200);
+  t.true(performance.now() - began < 5000);
+  const kept = (await app.events('request_refused')).map(({ userAgent }) => userAgent);
+  t.deepEqual([...new Set(kept)], ['tool [removed] [removed]', null]);
+});
+
+testEachDatabase('JSON that is not UTF-8, or compressed, is refused', async (t, app) => {
+  const issuer = await app.issuer();
+  const registration = app.registration({ token: app.newToken(), client_id: 'c1', sub: 'a?b' });
+  const text = JSON.stringify(registration);
+  const broken = Buffer.from(text);
+  broken[text.indexOf('?')] = 0xff;
+  for (const type of ['application/json', 'application/x-ndjson']) {
+    const reply = await app.request('POST', '/v1/tokens', { auth: issuer, type, body: broken });
+    t.regex(reply.text, /is not valid JSON in UTF-8/, type);
+    const headers = { 'Content-Encoding': 'gzip' };
+    const packed = await app.request('POST', '/v1/tokens', {
+      auth: issuer,
+      type,
+      headers,
+      body: gzipSync(text),
+    });
+    t.is(packed.status, 415, type);
+  }
+});

@@ -1,0 +1,122 @@
+// Seals leave the machine: to a file and to a webhook, each once, in order, and again after a failure. What
+// has not left is what /metrics says.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportEvents } from '../../src/domain/trail/export-trail.ts';
+import { sealReader } from '../../src/domain/trail/seals.ts';
+import { checkProof, proveEvent } from '../../src/domain/trail/trail-proof.ts';
+import { verifyTrail } from '../../src/domain/trail/verify-trail.ts';
+import { exportedEvents } from '../../src/upkeep/read-trail.ts';
+import { sendSeals } from '../../src/upkeep/send-seals.ts';
+import { testEachDatabase } from '../helpers/each-database.ts';
+import { appendLogouts, newKeys, seal } from '../helpers/trail.ts';
+
+testEachDatabase(
+  'seals are sent to file and webhook in order, and again until they arrive',
+  async (t, app) => {
+    const folder = mkdtempSync(join(tmpdir(), 'revocation-seals-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, 'seals.txt');
+    const received: string[] = [];
+    let status = 500;
+    const receiver = createServer((request, response) => {
+      let body = '';
+      request.on('data', (chunk) => {
+        body += chunk;
+      });
+      request.on('end', () => {
+        if (status === 200) received.push(...JSON.parse(body).seals);
+        response.writeHead(status).end();
+      });
+    });
+    await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => receiver.close());
+    const webhookUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`;
+    const keys = await newKeys(t);
+    await appendLogouts(app.store, 4);
+    const first = await seal(app.store, keys);
+    const error = await t.throwsAsync(sendSeals(app.store, { file, webhookUrl }));
+    t.is(error?.message, 'SEAL_WEBHOOK_URL answered 500');
+    t.is(readFileSync(file, 'utf8'), `${first[0]?.jws}\n`);
+
+    status = 200;
+    await appendLogouts(app.store, 4);
+    const second = await seal(app.store, keys);
+    t.is(await sendSeals(app.store, { file, webhookUrl }), 3);
+    t.is(await sendSeals(app.store, { file, webhookUrl }), 0);
+    const all = [...first, ...second].map(({ jws }) => jws);
+    t.deepEqual(received, all);
+    t.is(readFileSync(file, 'utf8'), `${all.join('\n')}\n`);
+  },
+);
+
+testEachDatabase(
+  'GET /metrics says how much is not sealed, not sent, and due to be purged',
+  async (t, app) => {
+    const keys = await newKeys(t);
+    const caller = await app.addClient({ permissions: ['metrics'] });
+    await appendLogouts(app.store, 9);
+    await seal(app.store, keys);
+    await appendLogouts(app.store, 3);
+    const { text } = await app.get('/metrics', caller);
+    t.regex(text, /^revocation_audit_unsealed_events 3$/m);
+    t.regex(text, /^revocation_audit_unsent_events\{destination="none"\} 13$/m);
+    t.regex(text, /^revocation_purge_last_success_seconds 0$/m);
+    t.regex(text, /^revocation_upkeep_thread_deaths_total 0$/m);
+  },
+);
+
+testEachDatabase('an export verifies offline, and names the line that a hand has changed', async (t, app) => {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-export-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const keys = await newKeys(t);
+  await appendLogouts(app.store, 30);
+  const seals = (await seal(app.store, keys)).map(({ jws }) => jws);
+  await appendLogouts(app.store, 2);
+  let text = '';
+  for await (const page of exportEvents(app.store, { below: 1000 }, 0, 'ndjson')) text += page;
+  const lines = text.trimEnd().split('\n');
+  const check = async (lines: readonly string[]) => {
+    const file = join(folder, 'export.ndjson');
+    writeFileSync(file, `${lines.join('\n')}\n`);
+    const readSeal = sealReader(keys.publicKeys());
+    return verifyTrail({ events: exportedEvents(file), seals, kept: [], readSeal });
+  };
+  t.like(await check(lines), { finding: null, events: 32, unsealed: 2 });
+  const swapped = [...lines.slice(0, 4), lines[5], lines[4], ...lines.slice(6)] as string[];
+  t.like((await check(swapped)).finding, { kind: 'reordered', event: 5 });
+  t.like((await check(lines.toSpliced(6, 1))).finding, { kind: 'missing', event: 7 });
+  t.like((await check(lines.toSpliced(6, 0, lines[2] as string))).finding, { kind: 'inserted', event: 3 });
+  t.like((await check(lines.slice(0, 20))).finding, { kind: 'cut_off', event: 21 });
+  const edited = lines.map((line, n) => (n === 8 ? line.replace('user-9', 'user-8') : line));
+  t.like((await check(edited)).finding, { kind: 'altered', event: 9 });
+  const salted = lines.map((line, n) =>
+    n === 8 ? line.replace(/"ip":"[^"]{22}"/, `"ip":"${'A'.repeat(22)}"`) : line,
+  );
+  t.like((await check(salted)).finding, { kind: 'altered', event: 9 });
+  await t.throwsAsync(check(['{}']), { message: /^line 1 of .* cannot be read: it is not an event/ });
+});
+
+testEachDatabase('a proof of one event holds, and for no other event', async (t, app) => {
+  const keys = await newKeys(t);
+  await appendLogouts(app.store, 11);
+  const [made] = await seal(app.store, keys);
+  if (!made) throw new Error('nothing was sealed');
+  const leaves = await app.store.upkeep.listLeaves(1, 11);
+  const readSeal = sealReader(keys.publicKeys());
+  for (const seq of [1, 6, 11]) {
+    const event = await app.store.findEvent(seq);
+    if (!event) throw new Error('no such event');
+    const proof = JSON.parse(JSON.stringify(proveEvent(event, leaves, made)));
+    t.is(await checkProof(proof, readSeal), null);
+    const other = { ...proof, event: { ...proof.event, user_id: 'someone' } };
+    t.is(await checkProof(other, readSeal), 'the event is not what was sealed');
+    const moved = { ...proof, leaf_index: 2 };
+    t.is(await checkProof(moved, readSeal), 'the event is not in the range of the seal');
+    const strangers = sealReader((await newKeys(t)).publicKeys());
+    t.is(await checkProof(proof, strangers), 'the seal does not hold: none of the keys has signed it');
+  }
+});
