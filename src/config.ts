@@ -1,11 +1,10 @@
 // Settings, read from the environment; config/ has their names. Reading them is pure, and every
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
-import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isCidr } from './addresses.ts';
-import { isPostgresUrl, sqlitePathOf } from './config/database-url.ts';
-import { ConfigError, type Env, EnvReader, namesUser } from './config/env-reader.ts';
+import { sqlitePathOf } from './config/database-url.ts';
+import { ConfigError, type Env } from './config/env-reader.ts';
+import { SettingReader } from './config/setting-reader.ts';
 import { settings } from './config/settings.ts';
 import { weaknessOf } from './config/weak-secret.ts';
 import { everyIssuer } from './domain/targets.ts';
@@ -41,7 +40,7 @@ export interface Config {
   readonly shutdownGraceMs: number;
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
-  /** 0: only the command purges. */
+  /** 0: never by itself. */
   readonly purgeIntervalMs: number;
   readonly sealIntervalMs: number;
   readonly sealKeyFile: string;
@@ -59,7 +58,7 @@ export interface Config {
   readonly upstreamMetadataUrl: string | null;
   /** PEM certificates; empty turns `tls_client_auth` off. */
   readonly tlsClientAuthorities: readonly string[];
-  /** Problems that do not stop the server but should be fixed. */
+  /** What is not wrong, but should not stay as it is. */
   readonly warnings: readonly string[];
 }
 
@@ -75,19 +74,65 @@ const names = settings.flatMap(({ name, secret, file }) =>
 
 /** Throws one ConfigError that lists every problem. */
 export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Config {
-  const reader = new Reader(env);
+  const reader = new SettingReader(env);
   const production =
     reader.choice('NODE_ENV', ['development', 'test', 'production'], 'development') === 'production';
+  const listeners = readListeners(reader, production);
+  const { host, port } = listeners;
+  const databaseUrl = reader.databaseUrl(production);
+  // With a slash at its end it would be another namespace of tokens.
+  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port)).replace(/\/+$/, '');
+  const config: Config = {
+    production,
+    ...listeners,
+    databaseUrl,
+    publicUrl,
+    ...readFirstStart(reader, production, databaseUrl, host),
+    ...readTrail(reader, production, databaseUrl),
+    ...readTrust(reader, production),
+    ...readUpstream(reader, production, publicUrl),
+    ...readProcess(reader, production, options.isTerminal ?? false),
+    ...readTokens(reader),
+    ...readLimits(reader),
+    confirmSecret: reader.longSecret('CONFIRM_SECRET', production),
+    signingKeysFile:
+      reader.text('SIGNING_KEYS_FILE') ??
+      (production ? null : besideDatabase(databaseUrl, 'signing-keys.json')),
+    warnings: reader.warnings,
+  };
+  reader.reportMisspelt(names);
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  return config;
+}
+
+type Part<Name extends keyof Config> = Pick<Config, Name>;
+
+function readListeners(
+  reader: SettingReader,
+  production: boolean,
+): Part<'port' | 'host' | 'adminPort' | 'trustProxy' | 'logoutAliases'> {
   const port = reader.integer('PORT', 3000, 0, 65535);
   const host = reader.text('HOST') ?? (production ? '0.0.0.0' : '127.0.0.1');
   const adminPort = reader.has('ADMIN_PORT') ? reader.integer('ADMIN_PORT', 0, 0, 65535) : null;
   if (adminPort !== null && adminPort !== 0 && adminPort === port) {
     reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');
   }
-  const databaseUrl = reader.databaseUrl(production);
-  // With a slash at its end it would be another namespace of tokens.
-  const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port)).replace(/\/+$/, '');
-  const isSqlite = databaseUrl.startsWith('sqlite:');
+  const trustProxy = reader.list('TRUST_PROXY', isCidr, cidrsWanted);
+  const logoutAliases = reader.list(
+    'LOGOUT_ALIASES',
+    isAlias,
+    'Give absolute paths such as /api/auth/logout, and none that this server has already.',
+  );
+  return { port, host, adminPort, trustProxy, logoutAliases };
+}
+
+function readFirstStart(
+  reader: SettingReader,
+  production: boolean,
+  databaseUrl: string,
+  host: string,
+): Part<'migrateOnStart' | 'seedDemo'> {
+  const isSqlite = sqlitePathOf(databaseUrl) !== undefined;
   const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback(host) && !production);
   if (seedDemo && production) {
     reader.report(
@@ -96,179 +141,103 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
       'Remove it; make clients with `client create`.',
     );
   }
-  const sealIntervalMs = reader.sealIntervalMs(production);
-  const sharedSecret = reader.sharedSecret(production);
-  const config: Config = {
-    production,
-    port,
-    host,
-    adminPort,
-    databaseUrl,
-    publicUrl,
-    authorizationServerIssuer: reader.url('AUTHORIZATION_SERVER_ISSUER', false, publicUrl),
-    workers: reader.integer('WORKERS', 1, 1, workersMax),
-    logLevel: reader.choice('LOG_LEVEL', logLevels, 'info'),
-    logFormat: reader.choice(
-      'LOG_FORMAT',
-      ['json', 'pretty'],
-      options.isTerminal && !production ? 'pretty' : 'json',
-    ),
-    trustProxy: reader.list(
-      'TRUST_PROXY',
-      isCidr,
-      'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
-    ),
-    logoutAliases: reader.list(
-      'LOGOUT_ALIASES',
-      isAlias,
-      'Give absolute paths such as /api/auth/logout, and none that this server has already.',
-    ),
-    migrateOnStart: reader.flag('MIGRATE_ON_START', isSqlite || !production),
-    seedDemo,
-    clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
-    tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
-    refreshTokenGraceSeconds: reader.integer('REFRESH_TOKEN_GRACE_SECONDS', 0, 0, 600),
-    confirmSecret: reader.longSecret('CONFIRM_SECRET', production),
-    authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
-    introspectionsAtOnceMax: reader.integer('INTROSPECTIONS_AT_ONCE_MAX', 1000, 1, 100_000),
-    shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
+  return { migrateOnStart: reader.flag('MIGRATE_ON_START', isSqlite || !production), seedDemo };
+}
+
+function readTrail(
+  reader: SettingReader,
+  production: boolean,
+  databaseUrl: string,
+): Part<
+  'sealIntervalMs' | 'sealKeyFile' | 'sealFile' | 'sealWebhookUrl' | 'auditRetentionDays' | 'purgeIntervalMs'
+> {
+  return {
+    sealIntervalMs: reader.sealIntervalMs(production),
+    sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
+    sealFile: reader.text('SEAL_FILE') ?? null,
+    sealWebhookUrl: reader.webhookUrl('SEAL_WEBHOOK_URL', production),
     auditRetentionDays: reader.has('AUDIT_RETENTION_DAYS')
       ? reader.integer('AUDIT_RETENTION_DAYS', 1, 1, 36500)
       : null,
     purgeIntervalMs: reader.integer('PURGE_INTERVAL_SECONDS', 3600, 0, 86_400) * 1000,
-    sealIntervalMs,
-    sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
-    sealFile: reader.text('SEAL_FILE') ?? null,
-    sealWebhookUrl: reader.webhookUrl('SEAL_WEBHOOK_URL', production),
-    sharedSecret,
-    assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
-    clientCertProxies: reader.list(
-      'CLIENT_CERT_PROXIES',
-      isCidr,
-      'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.',
-    ),
-    signingKeysFile:
-      reader.text('SIGNING_KEYS_FILE') ??
-      (production ? null : besideDatabase(databaseUrl, 'signing-keys.json')),
-    upstreamMetadata: reader.metadata('AUTHORIZATION_SERVER_METADATA'),
-    upstreamMetadataUrl: reader.metadataUrl('AUTHORIZATION_SERVER_METADATA_URL', production),
-    tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
-    warnings: reader.warnings,
   };
-  reader.reportMisspelt(names);
-  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
-  return config;
 }
 
-/** Reads the kinds of values that only this server's settings have. */
-class Reader extends EnvReader {
-  databaseUrl(production: boolean): string {
-    const text = this.secret('DATABASE_URL');
-    if (text === undefined) {
-      if (production) {
-        const remedy = 'Set it to postgres://… or to sqlite:PATH on a disk that is backed up.';
-        this.report('DATABASE_URL', 'is missing', remedy);
-      }
-      return 'sqlite:./data/revocation.sqlite';
-    }
-    const isUsable = isPostgresUrl(text) ? URL.canParse(text) : sqlitePathOf(text) !== undefined;
-    if (!isUsable) {
-      const remedy = isPostgresUrl(text)
-        ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40.'
-        : 'Set it to sqlite:PATH or to postgres://….';
-      this.report('DATABASE_URL', 'is not a known database URL', remedy);
-    }
-    return text;
-  }
+function readTrust(
+  reader: SettingReader,
+  production: boolean,
+): Part<'sharedSecret' | 'assertionAudiences' | 'clientCertProxies' | 'tlsClientAuthorities'> {
+  return {
+    sharedSecret: readSharedSecret(reader, production),
+    assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
+    clientCertProxies: reader.list('CLIENT_CERT_PROXIES', isCidr, cidrsWanted),
+    tlsClientAuthorities: reader.certificates('TLS_CLIENT_CA_FILE'),
+  };
+}
 
-  /** RFC 8414 §2: a document without response types is not valid. */
-  metadata(name: string): Record<string, unknown> | null {
-    const text = this.secret(name);
-    if (text === undefined) return null;
-    const remedy = 'Give a JSON object with `response_types_supported`, as RFC 8414 describes it.';
-    try {
-      const document = JSON.parse(text) as Record<string, unknown> | null;
-      const types = document?.response_types_supported;
-      if (Array.isArray(types) && types.length > 0) return document;
-      this.report(name, 'has no response_types_supported', remedy);
-    } catch {
-      this.report(name, 'is not JSON', remedy);
-    }
-    return null;
+/** One secret, or several while they are rotated: by lines where there are lines, else by commas. */
+function readSharedSecret(reader: SettingReader, production: boolean): SharedSecretSettings {
+  const text = reader.secret('JWT_SECRET') ?? '';
+  const secrets = text
+    .split(text.includes('\n') ? /\r?\n/ : ',')
+    .map((secret) => secret.trim())
+    .filter((secret) => secret !== '');
+  const problem = secrets.map(weaknessOf).find((weakness) => weakness !== undefined);
+  reader.judgeSecret('JWT_SECRET', problem && `has a secret that ${problem}`, production);
+  const settings: SharedSecretSettings = {
+    secrets,
+    issuers: reader.list('JWT_SECRET_ISSUERS', isIssuerName, 'Give `iss` values; `*` is none.'),
+    audience: reader.text('JWT_SECRET_AUDIENCE') ?? null,
+    client: reader.text('JWT_SECRET_CLIENT') ?? null,
+  };
+  for (const name of ['JWT_SECRET_ISSUERS', 'JWT_SECRET_AUDIENCE', 'JWT_SECRET_CLIENT']) {
+    if (secrets.length === 0 && reader.has(name))
+      reader.report(name, 'is given without JWT_SECRET', 'Give JWT_SECRET too, or leave this out.');
   }
+  return settings;
+}
 
-  metadataUrl(name: string, production: boolean): string | null {
-    if (!this.has(name)) return null;
-    if (this.has('AUTHORIZATION_SERVER_METADATA') || this.has('AUTHORIZATION_SERVER_METADATA_FILE'))
-      this.report(name, 'is given, and so is AUTHORIZATION_SERVER_METADATA', 'Keep one of them.');
-    return this.url(name, production, '');
-  }
+function readUpstream(
+  reader: SettingReader,
+  production: boolean,
+  publicUrl: string,
+): Part<'authorizationServerIssuer' | 'upstreamMetadata' | 'upstreamMetadataUrl'> {
+  return {
+    authorizationServerIssuer: reader.url('AUTHORIZATION_SERVER_ISSUER', false, publicUrl),
+    upstreamMetadata: reader.metadata('AUTHORIZATION_SERVER_METADATA'),
+    upstreamMetadataUrl: reader.metadataUrl('AUTHORIZATION_SERVER_METADATA_URL', production),
+  };
+}
 
-  certificates(name: string): string[] {
-    const path = this.text(name);
-    if (path === undefined) return [];
-    if (!this.has('CLIENT_CERT_PROXIES'))
-      this.report(name, 'is given without CLIENT_CERT_PROXIES', 'Name the proxies that end TLS.');
-    try {
-      const pem = readFileSync(path, 'utf8');
-      const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
-      for (const certificate of found) new X509Certificate(certificate);
-      if (found.length === 0) this.report(name, 'names a file without certificates', 'Give a PEM file.');
-      return found;
-    } catch {
-      const problem = 'names a file that cannot be read, or is no PEM file of certificates';
-      this.report(name, problem, 'Check its path, permissions and content.');
-      return [];
-    }
-  }
+function readProcess(
+  reader: SettingReader,
+  production: boolean,
+  isTerminal: boolean,
+): Part<'workers' | 'logLevel' | 'logFormat' | 'shutdownGraceMs'> {
+  const logFormat = isTerminal && !production ? 'pretty' : 'json';
+  return {
+    workers: reader.integer('WORKERS', 1, 1, workersMax),
+    logLevel: reader.choice('LOG_LEVEL', logLevels, 'info'),
+    logFormat: reader.choice('LOG_FORMAT', ['json', 'pretty'], logFormat),
+    shutdownGraceMs: reader.integer('SHUTDOWN_GRACE_SECONDS', 10, 0, 600) * 1000,
+  };
+}
 
-  /** 0 in production without SEAL_KEY_FILE: a key made here would be lost with the machine. */
-  sealIntervalMs(production: boolean): number {
-    const ms = this.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
-    if (ms === 0 || !production || this.has('SEAL_KEY_FILE')) return ms;
-    const remedy = 'make the key there once with `audit rotate-key`';
-    this.warnings.push(
-      `SEAL_KEY_FILE is missing, so audit events are not sealed; set it to a path, and ${remedy}`,
-    );
-    return 0;
-  }
+function readTokens(
+  reader: SettingReader,
+): Part<'clockSkewSeconds' | 'tokenLifetimeDaysMax' | 'refreshTokenGraceSeconds'> {
+  return {
+    clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
+    tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
+    refreshTokenGraceSeconds: reader.integer('REFRESH_TOKEN_GRACE_SECONDS', 0, 0, 600),
+  };
+}
 
-  /** Treated as a secret, as some receivers authenticate by its path or query. */
-  webhookUrl(name: string, strict: boolean): string | null {
-    const text = this.secret(name);
-    if (text === undefined) return null;
-    const protocols = strict ? /^https:$/ : /^https?:$/;
-    const url = URL.canParse(text) ? new URL(text) : null;
-    if (!url || !protocols.test(url.protocol) || namesUser(url))
-      this.report(
-        name,
-        'must be an https URL without a user name',
-        'Set it to the https URL that is to receive the seals.',
-      );
-    return text;
-  }
-
-  /** One secret, or several during a rotation: one per line if there are several lines, else separated by commas. */
-  sharedSecret(production: boolean): SharedSecretSettings {
-    const text = this.secret('JWT_SECRET') ?? '';
-    const secrets = text
-      .split(text.includes('\n') ? /\r?\n/ : ',')
-      .map((secret) => secret.trim())
-      .filter((secret) => secret !== '');
-    const problem = secrets.map(weaknessOf).find((weakness) => weakness !== undefined);
-    this.judgeSecret('JWT_SECRET', problem && `has a secret that ${problem}`, production);
-    const settings: SharedSecretSettings = {
-      secrets,
-      issuers: this.list('JWT_SECRET_ISSUERS', isIssuerName, 'Give `iss` values; `*` is none.'),
-      audience: this.text('JWT_SECRET_AUDIENCE') ?? null,
-      client: this.text('JWT_SECRET_CLIENT') ?? null,
-    };
-    for (const name of ['JWT_SECRET_ISSUERS', 'JWT_SECRET_AUDIENCE', 'JWT_SECRET_CLIENT']) {
-      if (secrets.length === 0 && this.has(name))
-        this.report(name, 'is given without JWT_SECRET', 'Give JWT_SECRET too, or leave this out.');
-    }
-    return settings;
-  }
+function readLimits(reader: SettingReader): Part<'authFailuresPerMinuteMax' | 'introspectionsAtOnceMax'> {
+  return {
+    authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
+    introspectionsAtOnceMax: reader.integer('INTROSPECTIONS_AT_ONCE_MAX', 1000, 1, 100_000),
+  };
 }
 
 function besideDatabase(databaseUrl: string, file: string): string {
@@ -279,6 +248,8 @@ function besideDatabase(databaseUrl: string, file: string): string {
 function isIssuerName(text: string): boolean {
   return text.length <= 512 && text !== everyIssuer;
 }
+
+const cidrsWanted = 'Give addresses or CIDRs such as 10.0.0.0/8, separated by commas.';
 
 /** Paths that routes use, or may use. */
 const takenPaths =

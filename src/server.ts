@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { trustedPeers } from './addresses.ts';
-import { createApp } from './app.ts';
+import { type App, createApp } from './app.ts';
 import type { Config } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
@@ -12,6 +12,7 @@ import { trustSharedSecret } from './jwt/shared-secret.ts';
 import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
 import { Listener } from './listener.ts';
+import type { AppParts } from './services.ts';
 import { demandSchema, migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
@@ -68,16 +69,41 @@ export async function serveStore(
   work: TrailWork = trailWorkOn(store, config, options.now ?? Date.now),
 ): Promise<RunningServer> {
   let isDraining = false;
-  const now = options.now ?? Date.now;
-  const policy = policyOf(config);
   const keys = new SealKeys(config.sealKeyFile);
   if (config.production && config.sealIntervalMs > 0) keys.signingKey();
-  const { sealFile, sealWebhookUrl } = config;
   const upkeep = startUpkeep(store, work, config, log);
   const app = createApp({
+    ...(await partsOf(config, log, options.now ?? Date.now)),
     store,
-    policy,
+    isDraining: () => isDraining,
+    nodeVersion: options.nodeVersion,
+    others: options.others ?? null,
+    publicSealKeys: async () => keys.publicKeys(),
+    trail: {
+      destinations: destinationsOf(config),
+      purgeable: upkeep.purgeable,
+      threadDeaths: () => work.deaths(),
+    },
+    exportTrail: (...of) => work.exportTrail(...of),
+  });
+  await store.warmUp(warmUpMsMax);
+  const listeners = await openListeners(app, config);
+  const stop = async (): Promise<void> => {
+    isDraining = true;
+    await listeners.close();
+    await upkeep.stop();
+    await app.close().catch(() => log.warn('counts of refused requests could not be written before the end'));
+    await store.close();
+  };
+  return { url: listeners.url, adminUrl: listeners.adminUrl, store, counts: app.counts, stop };
+}
+
+/** What the application takes from the settings alone. */
+async function partsOf(config: Config, log: Logger, now: () => number) {
+  return {
+    policy: policyOf(config),
     log,
+    now,
     trusted: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
@@ -95,38 +121,20 @@ export async function serveStore(
     tlsClientAuthorities: config.tlsClientAuthorities,
     sharedSecret: await trustSharedSecret(config.sharedSecret),
     allowHttpKeys: !config.production,
-    isDraining: () => isDraining,
-    nodeVersion: options.nodeVersion,
-    now,
-    others: options.others ?? null,
-    publicSealKeys: async () => keys.publicKeys(),
-    trail: {
-      destinations: [
-        ...(sealFile ? (['file'] as const) : []),
-        ...(sealWebhookUrl ? (['webhook'] as const) : []),
-      ],
-      purgeable: upkeep.purgeable,
-      threadDeaths: () => work.deaths(),
-    },
-    exportTrail: (...of) => work.exportTrail(...of),
-  });
-  await store.warmUp(warmUpMsMax);
+  } satisfies Partial<AppParts>;
+}
+
+function destinationsOf({ sealFile, sealWebhookUrl }: Config): AppParts['trail']['destinations'] {
+  return [...(sealFile ? (['file'] as const) : []), ...(sealWebhookUrl ? (['webhook'] as const) : [])];
+}
+
+async function openListeners(app: App, config: Config) {
   const main = await Listener.open(app.main, config, config.port);
   const admin = app.admin ? await Listener.open(app.admin, config, config.adminPort ?? 0) : null;
   return {
     url: main.url,
     adminUrl: (admin ?? main).url,
-    store,
-    counts: app.counts,
-    async stop() {
-      isDraining = true;
-      await Promise.all([main, admin].map((listener) => listener?.close(config.shutdownGraceMs)));
-      await upkeep.stop();
-      await app
-        .close()
-        .catch(() => log.warn('counts of refused requests could not be written before the end'));
-      await store.close();
-    },
+    close: () => Promise.all([main, admin].map((listener) => listener?.close(config.shutdownGraceMs))),
   };
 }
 

@@ -16,16 +16,25 @@ import { badParameter, Refusal } from '../wire/refusal.ts';
 import { verifyCommand } from './audit-verify.ts';
 import { toLines } from './lines.ts';
 import { Progress } from './progress.ts';
+import { printer } from './records.ts';
 import { withStore } from './with-store.ts';
 
 export function auditCommand(process: NodeJS.Process): Command {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
-  const command = new Command('audit').description(
-    'the audit trail: seal, verify, proof, export, seals, keys, rotate-key, erase',
-  );
+  return new Command('audit')
+    .description('the audit trail: seal, verify, proof, export, seals, keys, rotate-key, erase')
+    .addCommand(sealCommand(process))
+    .addCommand(verifyCommand(process))
+    .addCommand(proofCommand(process))
+    .addCommand(exportCommand(process))
+    .addCommand(sealsCommand(process))
+    .addCommand(keysCommand(process))
+    .addCommand(rotateKeyCommand(process))
+    .addCommand(eraseCommand(process));
+}
 
-  command
-    .command('seal')
+function sealCommand(process: NodeJS.Process): Command {
+  const { say } = printer(process);
+  return new Command('seal')
     .description('seal what the trail has grown by, and send the seals to SEAL_FILE and SEAL_WEBHOOK_URL')
     .action(() =>
       withStore(process, async (store, config) => {
@@ -40,11 +49,11 @@ export function auditCommand(process: NodeJS.Process): Command {
         say(seals > 0 ? `Sealed ${seals} range(s), through event ${through}.` : 'All events are sealed.');
       }),
     );
+}
 
-  command.addCommand(verifyCommand(process));
-
-  command
-    .command('proof')
+function proofCommand(process: NodeJS.Process): Command {
+  const { say } = printer(process);
+  return new Command('proof')
     .argument('<event>', 'its id', toId)
     .description('print a proof that one event is in the sealed trail; check it with `audit verify --proof`')
     .action((seq: number) =>
@@ -58,9 +67,10 @@ export function auditCommand(process: NodeJS.Process): Command {
         say(JSON.stringify(proveEvent(event, leaves, seal), null, 2));
       }),
     );
+}
 
-  command
-    .command('export')
+function exportCommand(process: NodeJS.Process): Command {
+  return new Command('export')
     .description('write the trail as NDJSON, which `audit verify --export` checks offline, or as CSV')
     .option('--format <format>', 'ndjson or csv', toFormat, 'ndjson')
     .option('--out <file>', 'write to this file (default: standard output)')
@@ -83,25 +93,31 @@ export function auditCommand(process: NodeJS.Process): Command {
         progress.end();
       }),
     );
+}
 
-  command
-    .command('seals')
+function sealsCommand(process: NodeJS.Process): Command {
+  const { say } = printer(process);
+  return new Command('seals')
     .description('print every seal, one a line: keep them on another machine')
     .action(() =>
       withStore(process, async (store) => {
         for (const jws of await storedSeals(store)) say(jws);
       }),
     );
+}
 
-  command
-    .command('keys')
+function keysCommand(process: NodeJS.Process): Command {
+  const { say } = printer(process);
+  return new Command('keys')
     .description('print the public keys of seals, retired ones included, as a JWK set')
     .action(() => {
       say(JSON.stringify(new SealKeys(readConfig(process.env).sealKeyFile).publicKeys(), null, 2));
     });
+}
 
-  command
-    .command('rotate-key')
+function rotateKeyCommand(process: NodeJS.Process): Command {
+  const { say } = printer(process);
+  return new Command('rotate-key')
     .description('make a new key for seals in SEAL_KEY_FILE; the public part of the old one stays')
     .action(async () => {
       const { sealKeyFile } = readConfig(process.env);
@@ -110,9 +126,11 @@ export function auditCommand(process: NodeJS.Process): Command {
         `Servers whose SEAL_KEY_FILE is ${sealKeyFile} sign with the new key ${kid} from now on. Back it up.`,
       );
     });
+}
 
-  command
-    .command('erase')
+function eraseCommand(process: NodeJS.Process): Command {
+  const { say } = printer(process);
+  return new Command('erase')
     .description('erase a person: values and salts in events, dead sessions and tokens, names in revocations')
     .requiredOption('--subject <user>', 'the user id')
     .option('--confirm <user>', 'the user id again, for it cannot be undone')
@@ -127,7 +145,6 @@ export function auditCommand(process: NodeJS.Process): Command {
           say('Tokens that are alive were left, with the name. Revoke them first, then erase again.');
       }),
     );
-  return command;
 }
 
 const incomplete = 'Other events of its range are missing, so nothing can be proven. Run: audit verify';

@@ -63,15 +63,15 @@ const records: Records<Client> = {
 };
 
 export function clientCommand(process: NodeJS.Process): Command {
-  const { showOnce } = printer(process);
-  const readSecret = async (isWanted: boolean | undefined) =>
-    isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
-  const command = new Command('client').description(
-    'who may call: create, list, show, rotate-secret, disable, enable',
-  );
+  const command = new Command('client')
+    .description('who may call: create, list, show, rotate-secret, disable, enable')
+    .addCommand(createCommand(process));
+  addRecordCommands(command, process, records);
+  return command.addCommand(rotateSecretCommand(process));
+}
 
-  command
-    .command('create')
+function createCommand(process: NodeJS.Process): Command {
+  return new Command('create')
     .description('create a client; its generated secret is shown once')
     .requiredOption('--id <id>', 'client_id')
     .option('--name <name>', 'client_name')
@@ -104,36 +104,42 @@ export function clientCommand(process: NodeJS.Process): Command {
     .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')
-    .action(async (options: CreateOptions) => {
-      const client_secret = await readSecret(options.secretStdin);
-      const body = check(newClientBody, withoutAbsent({ ...(await toBody(options)), client_secret }));
-      await withNewStore(process, async (store, config, origin) => {
-        const fields = await toNewClient(body, !config.production);
-        const created = await createClient(store, origin, fields, client_secret);
-        if (created.status === 'client_exists')
-          throw new Refusal(
-            'client_exists',
-            'There is a client with this id. Choose another, or see `client show`.',
-          );
-        const { client, clientSecret } = created;
-        const isGenerated = clientSecret !== null && client_secret === undefined;
-        const once = isGenerated ? { client_secret: clientSecret } : {};
-        showOnce({ ...clientToWire(client), ...once }, options.json);
-        if (client.permissions.includes('introspect') && client.audiences.length === 0)
-          process.stderr.write(`${noAudience}\n`);
-      });
-    });
+    .action((options: CreateOptions) => create(process, options));
+}
 
-  addRecordCommands(command, process, records);
+async function create(process: NodeJS.Process, options: CreateOptions): Promise<void> {
+  const client_secret = await readSecret(process, options.secretStdin);
+  const body = check(newClientBody, withoutAbsent({ ...(await toBody(options)), client_secret }));
+  await withNewStore(process, async (store, config, origin) => {
+    const fields = await toNewClient(body, !config.production);
+    const created = await createClient(store, origin, fields, client_secret);
+    if (created.status === 'client_exists')
+      throw new Refusal(
+        'client_exists',
+        'There is a client with this id. Choose another, or see `client show`.',
+      );
+    const { client, clientSecret } = created;
+    const isGenerated = clientSecret !== null && client_secret === undefined;
+    const once = isGenerated ? { client_secret: clientSecret } : {};
+    printer(process).showOnce({ ...clientToWire(client), ...once }, options.json);
+    if (client.permissions.includes('introspect') && client.audiences.length === 0)
+      process.stderr.write(`${noAudience}\n`);
+  });
+}
 
-  command
-    .command('rotate-secret <id>')
+function rotateSecretCommand(process: NodeJS.Process): Command {
+  const { showOnce } = printer(process);
+  return new Command('rotate-secret')
+    .argument('<id>')
     .description('add a secret, shown once; the older ones expire')
     .option('--overlap <seconds>', 'how long the older ones stay valid', toInteger, overlapSecondsDefault)
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .option('--json', 'print one JSON object')
     .action(async (id: string, options: { overlap: number; secretStdin?: boolean; json?: boolean }) => {
-      const said = { overlap_seconds: options.overlap, client_secret: await readSecret(options.secretStdin) };
+      const said = {
+        overlap_seconds: options.overlap,
+        client_secret: await readSecret(process, options.secretStdin),
+      };
       const { overlap_seconds, client_secret } = check(rotateBody, withoutAbsent(said));
       await withStore(process, async (store, _config, origin) => {
         const rotated = await rotateClientSecret(store, origin, id, overlap_seconds * 1000, client_secret);
@@ -148,8 +154,13 @@ export function clientCommand(process: NodeJS.Process): Command {
         showOnce({ client_id: id, ...once, previous_expires_at }, options.json);
       });
     });
+}
 
-  return command;
+async function readSecret(
+  process: NodeJS.Process,
+  isWanted: boolean | undefined,
+): Promise<string | undefined> {
+  return isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
 }
 
 async function toBody(options: CreateOptions): Promise<Record<string, unknown>> {

@@ -55,13 +55,15 @@ const records: Records<Issuer> = {
 };
 
 export function issuerCommand(process: NodeJS.Process): Command {
-  const { show } = printer(process);
-  const command = new Command('issuer').description(
-    'whose JWTs are trusted: add, list, show, refresh-keys, disable, enable',
-  );
+  const command = new Command('issuer')
+    .description('whose JWTs are trusted: add, list, show, refresh-keys, disable, enable')
+    .addCommand(addIssuerCommand(process));
+  addRecordCommands(command, process, records);
+  return command.addCommand(refreshKeysCommand(process));
+}
 
-  command
-    .command('add')
+function addIssuerCommand(process: NodeJS.Process): Command {
+  return new Command('add')
     .description('trust the JWTs of an issuer; its keys come from one of three places')
     .requiredOption('--issuer <url>', 'the `iss` of its tokens')
     .option('--discover', 'find its keys through its metadata (RFC 8414, OpenID Connect Discovery)')
@@ -90,26 +92,29 @@ export function issuerCommand(process: NodeJS.Process): Command {
       collect,
     )
     .option('--json', 'print one JSON object')
-    .action(async (options: AddOptions) => {
-      const body = check(newIssuerBody, await toBody(options));
-      await withNewStore(process, async (store, config, origin) => {
-        const fields = await toNewIssuer(body, !config.production);
-        const added = await addIssuer(store, origin, fields, await namedInRecord(fields));
-        if (added.status === 'issuer_exists')
-          throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
-        show(issuerToWire(added.issuer), options.json);
-        const { problem } = await fetchKeys(added.issuer);
-        if (problem !== '')
-          process.stderr.write(
-            `It is on record, but its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`,
-          );
-      });
-    });
+    .action((options: AddOptions) => add(process, options));
+}
 
-  addRecordCommands(command, process, records);
+async function add(process: NodeJS.Process, options: AddOptions): Promise<void> {
+  const body = check(newIssuerBody, await toBody(options));
+  await withNewStore(process, async (store, config, origin) => {
+    const fields = await toNewIssuer(body, !config.production);
+    const added = await addIssuer(store, origin, fields, await namedInRecord(fields));
+    if (added.status === 'issuer_exists')
+      throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
+    printer(process).show(issuerToWire(added.issuer), options.json);
+    const { problem } = await fetchKeys(added.issuer);
+    if (problem !== '')
+      process.stderr.write(
+        `It is on record, but its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`,
+      );
+  });
+}
 
-  command
-    .command('refresh-keys <issuer>')
+function refreshKeysCommand(process: NodeJS.Process): Command {
+  const { show } = printer(process);
+  return new Command('refresh-keys')
+    .argument('<issuer>')
     .description('fetch its keys now and show them; running servers fetch them again before their next use')
     .option('--json', 'print one JSON object')
     .action(async (name: string, { json }: { json?: boolean }) => {
@@ -126,8 +131,6 @@ export function issuerCommand(process: NodeJS.Process): Command {
         show({ issuer: name, keys: keys.map(keyToWire) }, json);
       });
     });
-
-  return command;
 }
 
 /** `problem` says why the keys could not be fetched; it is empty if they were. */

@@ -143,29 +143,51 @@ function decide(
   // A living token acts, if there is one.
   const proofs = [...living, ...presented.filter((proof) => !living.includes(proof))];
   const { claims: acting, standing } = proofs[0] as Proof;
-  const origin: Origin = { ...request.origin, actor: { kind: 'user', id: acting.subject } };
-  const { reason, reasonText } = request;
-  const event = (action: AuditAction, scope?: LogoutScope): NewEvent => {
-    const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
-    return eventOf(origin, action, { reason, reasonText, metadata, ...about(acting) });
-  };
-  const events = mismatch ? [event('logout_user_mismatch')] : [];
+  const events = mismatch ? [eventBy(acting, request, 'logout_user_mismatch')] : [];
 
   const units = proofs.flatMap((proof) => proof.units);
   if (living.length === 0 && !hasLivingBearer(facts, units, now)) {
-    const dead = standings.some((standing) => standing.coveredBy.length > 0);
-    events.push(event(dead ? 'logout_already_revoked' : 'logout_expired_token'));
-    const outcome = dead ? 'token_already_revoked' : 'token_expired';
-    return { outcome: { status: 'already_logged_out', reason: outcome }, effects: { events } };
+    const isRevoked = standings.some((standing) => standing.coveredBy.length > 0);
+    return nothingLeft(isRevoked, acting, request, events);
   }
   const isActive = verdict(acting, standing, now).active;
   const scope = isActive ? scopeGranted(facts, request.scope, acting) : 'current';
+  return endLogins(facts, now, policy, request, proofs, scope, events);
+}
+
+/** All that the proofs could end was revoked, or has expired. */
+function nothingLeft(
+  isRevoked: boolean,
+  acting: KnownToken,
+  request: LogoutRequest,
+  events: readonly NewEvent[],
+): Decision<LoggedOut> {
+  const event = eventBy(acting, request, isRevoked ? 'logout_already_revoked' : 'logout_expired_token');
+  const reason = isRevoked ? 'token_already_revoked' : 'token_expired';
+  return { outcome: { status: 'already_logged_out', reason }, effects: { events: [...events, event] } };
+}
+
+/** The first of the proofs acts. */
+function endLogins(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  request: LogoutRequest,
+  proofs: readonly Proof[],
+  scope: LogoutScope,
+  events: readonly NewEvent[],
+): Decision<LoggedOut> {
+  const { claims: acting } = proofs[0] as Proof;
   const reusesIds = facts.issuer(acting.issuer)?.reusesIds ?? false;
-  const cutoff = cutoffOf(tokens, now, policy.clockSkewMs);
-  const cause = { reason, reasonText, origin };
+  const cutoff = cutoffOf(
+    proofs.map(({ claims }) => claims),
+    now,
+    policy.clockSkewMs,
+  );
+  const { reason, reasonText } = request;
+  const cause = { reason, reasonText, origin: originBy(acting, request) };
   const { revocations, sessions } = plan(facts, now, policy, { cause, proofs, scope, cutoff, reusesIds });
   const sessionsEnded = sessions.length === 0 ? null : countLiving(facts, sessions, now);
-  events.push(event('logout', scope));
   return {
     outcome: (seqs) => ({
       status: 'logged_out',
@@ -176,8 +198,23 @@ function decide(
       safeIatAfter: revocations.some((row) => row.cutoff === cutoff) ? safeIatAfter(cutoff) : null,
       seq: Math.max(...seqs),
     }),
-    effects: { revocations, events },
+    effects: { revocations, events: [...events, eventBy(acting, request, 'logout', scope)] },
   };
+}
+
+function originBy(acting: KnownToken, { origin }: LogoutRequest): Origin {
+  return { ...origin, actor: { kind: 'user', id: acting.subject } };
+}
+
+function eventBy(
+  acting: KnownToken,
+  request: LogoutRequest,
+  action: AuditAction,
+  scope?: LogoutScope,
+): NewEvent {
+  const { reason, reasonText } = request;
+  const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
+  return eventOf(originBy(acting, request), action, { reason, reasonText, metadata, ...about(acting) });
 }
 
 function isSameUser(one: KnownToken, other: KnownToken): boolean {

@@ -130,10 +130,16 @@ async function persist(
   const sessions = new Map<string, Session>();
   for (const session of effects.flatMap((effect) => effect.sessions ?? []))
     sessions.set(session.sessionId, session);
+  const steps = {
+    revocations: revocations.length,
+    events: events.length,
+    records: clients.length + effects.reduce((sum, { issuers }) => sum + (issuers?.length ?? 0), 0),
+    tokens: tokens.length,
+  };
 
   await allOf([
     applyAll(clients, (change) => applyClientChange(tx, change)),
-    applyIssuers(),
+    applyIssuers(tx, effects, heads.now),
     insertUsedIds(
       tx,
       effects.flatMap((effect) => effect.usedIds ?? []),
@@ -144,36 +150,45 @@ async function persist(
     replaceCutoffs(tx, cutoffs.dropped, cutoffs.added),
     insertRemembered(tx, kept),
     appendEvents(tx, events, heads.event_seq, heads.now),
-    moveHeads(),
+    moveHeads(tx, steps, heads.now),
   ]);
   return { tokens, revocations };
+}
 
-  /** Issuers first: keys may belong to new ones. */
-  async function applyIssuers(): Promise<void> {
-    await applyAll(
-      effects.flatMap((effect) => effect.issuers ?? []),
-      (change) => applyIssuerChange(tx, change),
-    );
-    await insertIssuerKeys(
-      tx,
-      effects.flatMap((effect) => effect.issuerKeys ?? []),
-      heads.now,
-    );
-  }
+/** Issuers first: keys may belong to new ones. */
+async function applyIssuers(
+  tx: Knex.Transaction,
+  effects: readonly AppliedEffects[],
+  now: number,
+): Promise<void> {
+  await applyAll(
+    effects.flatMap((effect) => effect.issuers ?? []),
+    (change) => applyIssuerChange(tx, change),
+  );
+  await insertIssuerKeys(
+    tx,
+    effects.flatMap((effect) => effect.issuerKeys ?? []),
+    now,
+  );
+}
 
-  async function moveHeads(): Promise<void> {
-    const records = effects.flatMap((effect) => [
-      ...(effect.clients ?? []),
-      ...(effect.issuers ?? []),
-    ]).length;
-    if (revocations.length + events.length + tokens.length + records === 0) return;
-    await runFixed(
-      tx,
-      `update heads set revocation_seq = revocation_seq + ?, event_seq = event_seq + ?,
+/** By what the batch has of each. */
+interface Steps {
+  readonly revocations: number;
+  readonly events: number;
+  readonly records: number;
+  readonly tokens: number;
+}
+
+async function moveHeads(tx: Knex.Transaction, steps: Steps, now: number): Promise<void> {
+  const { revocations, events, records, tokens } = steps;
+  if (revocations + events + tokens + records === 0) return;
+  await runFixed(
+    tx,
+    `update heads set revocation_seq = revocation_seq + ?, event_seq = event_seq + ?,
         suspension_seq = suspension_seq + ?, token_seq = token_seq + ?, stamped_at = ? where id = 1`,
-      [revocations.length, events.length, records, tokens.length, heads.now],
-    );
-  }
+    [revocations, events, records, tokens, now],
+  );
 }
 
 /** One after another, as several may concern the same record. */

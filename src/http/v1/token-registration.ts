@@ -84,6 +84,25 @@ export function readRegistration(
   policy: Policy,
 ): Omit<Registration, 'verification'> {
   const said = check(body, value);
+  const digests = demandConsistent(said);
+  const issuer = said.iss ?? policy.publicUrl;
+  if (!issuersOf(registrar, policy).includes(issuer)) {
+    throw new Refusal('issuer_not_allowed', 'this client may not register tokens of this iss', {
+      parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
+    });
+  }
+  return toRegistration(said, digests, issuer, policy);
+}
+
+type Said = z.output<typeof body>;
+
+interface Digests {
+  readonly ownDigest: string;
+  readonly replacesDigest: string | null;
+}
+
+/** Throws a refusal where its members contradict each other. */
+function demandConsistent(said: Said): Digests {
   const ownDigest = oneOf('token', said.token && digestOf(said.token), 'token_digest', said.token_digest);
   if (ownDigest === null) throw missingParameter('token');
   const replacesDigest = oneOf(
@@ -97,13 +116,15 @@ export function readRegistration(
     throw badParameter('replaces', 'goes with refresh tokens only');
   }
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
+  return { ownDigest, replacesDigest };
+}
 
-  const issuer = said.iss ?? policy.publicUrl;
-  if (!issuersOf(registrar, policy).includes(issuer)) {
-    throw new Refusal('issuer_not_allowed', 'this client may not register tokens of this iss', {
-      parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
-    });
-  }
+function toRegistration(
+  said: Said,
+  { ownDigest, replacesDigest }: Digests,
+  issuer: string,
+  policy: Policy,
+): Omit<Registration, 'verification'> {
   const jwt = said.token === undefined ? undefined : parseJwt(said.token);
   const { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf } = said;
   const members = { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf };
@@ -133,7 +154,7 @@ export function readRegistration(
 
 /** Computed for a token given in full; otherwise as given. */
 function signingInputDigestOf(
-  { token, signing_input_digest: given }: z.output<typeof body>,
+  { token, signing_input_digest: given }: Said,
   jwt: UntrustedJwt | undefined,
 ): string | undefined {
   const own = jwt?.signingInputDigest ?? (token && digestOf(token));

@@ -1,0 +1,95 @@
+// Reads the settings whose values have a form of their own: URLs of databases, metadata, certificates. What goes with
+// what, and what they are without a variable, is in config.ts.
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { isPostgresUrl, sqlitePathOf } from './database-url.ts';
+import { EnvReader, namesUser } from './env-reader.ts';
+
+/** Reads the kinds of values that only this server's settings have. */
+export class SettingReader extends EnvReader {
+  databaseUrl(production: boolean): string {
+    const text = this.secret('DATABASE_URL');
+    if (text === undefined) {
+      if (production) {
+        const remedy = 'Set it to postgres://… or to sqlite:PATH on a disk that is backed up.';
+        this.report('DATABASE_URL', 'is missing', remedy);
+      }
+      return 'sqlite:./data/revocation.sqlite';
+    }
+    const isUsable = isPostgresUrl(text) ? URL.canParse(text) : sqlitePathOf(text) !== undefined;
+    if (!isUsable) {
+      const remedy = isPostgresUrl(text)
+        ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40.'
+        : 'Set it to sqlite:PATH or to postgres://….';
+      this.report('DATABASE_URL', 'is not a known database URL', remedy);
+    }
+    return text;
+  }
+
+  /** RFC 8414 §2: a document without response types is not valid. */
+  metadata(name: string): Record<string, unknown> | null {
+    const text = this.secret(name);
+    if (text === undefined) return null;
+    const remedy = 'Give a JSON object with `response_types_supported`, as RFC 8414 describes it.';
+    try {
+      const document = JSON.parse(text) as Record<string, unknown> | null;
+      const types = document?.response_types_supported;
+      if (Array.isArray(types) && types.length > 0) return document;
+      this.report(name, 'has no response_types_supported', remedy);
+    } catch {
+      this.report(name, 'is not JSON', remedy);
+    }
+    return null;
+  }
+
+  metadataUrl(name: string, production: boolean): string | null {
+    if (!this.has(name)) return null;
+    if (this.has('AUTHORIZATION_SERVER_METADATA') || this.has('AUTHORIZATION_SERVER_METADATA_FILE'))
+      this.report(name, 'is given, and so is AUTHORIZATION_SERVER_METADATA', 'Keep one of them.');
+    return this.url(name, production, '');
+  }
+
+  certificates(name: string): string[] {
+    const path = this.text(name);
+    if (path === undefined) return [];
+    if (!this.has('CLIENT_CERT_PROXIES'))
+      this.report(name, 'is given without CLIENT_CERT_PROXIES', 'Name the proxies that end TLS.');
+    try {
+      const pem = readFileSync(path, 'utf8');
+      const found = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+      for (const certificate of found) new X509Certificate(certificate);
+      if (found.length === 0) this.report(name, 'names a file without certificates', 'Give a PEM file.');
+      return found;
+    } catch {
+      const problem = 'names a file that cannot be read, or is no PEM file of certificates';
+      this.report(name, problem, 'Check its path, permissions and content.');
+      return [];
+    }
+  }
+
+  /** A key that we made ourselves in production would be lost with the machine: then nothing is sealed. */
+  sealIntervalMs(production: boolean): number {
+    const ms = this.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
+    if (ms === 0 || !production || this.has('SEAL_KEY_FILE')) return ms;
+    const remedy = 'make the key there once with `audit rotate-key`';
+    this.warnings.push(
+      `SEAL_KEY_FILE is missing, so audit events are not sealed; set it to a path, and ${remedy}`,
+    );
+    return 0;
+  }
+
+  /** A secret, as some receivers authenticate by its path or query. */
+  webhookUrl(name: string, strict: boolean): string | null {
+    const text = this.secret(name);
+    if (text === undefined) return null;
+    const protocols = strict ? /^https:$/ : /^https?:$/;
+    const url = URL.canParse(text) ? new URL(text) : null;
+    if (!url || !protocols.test(url.protocol) || namesUser(url))
+      this.report(
+        name,
+        'must be an https URL without a user name',
+        'Set it to the https URL that is to receive the seals.',
+      );
+    return text;
+  }
+}

@@ -1,0 +1,134 @@
+// One registration of POST /v1/tokens, from what was sent to the item that answers it: its signature is looked at, the
+// rules decide, and of many a bad one fails alone. How they came, tokens.ts knows.
+import { isJwt, tokenRef } from '../../domain/claims.ts';
+import type { Caller } from '../../domain/clients.ts';
+import { KeysUnavailable, type TokenVerifier, type Verification } from '../../domain/known-token.ts';
+import type { Policy } from '../../domain/policy.ts';
+import { type Registered, type Registration, registerToken } from '../../domain/register-token.ts';
+import { type Store, StoreOverloaded } from '../../domain/store.ts';
+import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.ts';
+import type { Context } from '../context.ts';
+import { refusalOf } from '../errors.ts';
+import type { FloodRecorder } from '../flood-recorder.ts';
+import type { Overload } from '../overload.ts';
+import { recordRefusal } from '../refused-requests.ts';
+import { originOf } from '../secrecy.ts';
+import type { InTurn } from './in-turn.ts';
+import { readRegistration } from './token-registration.ts';
+
+export interface IntakeParts {
+  readonly store: Store;
+  readonly policy: Policy;
+  readonly verifier: TokenVerifier;
+  readonly recorder: FloodRecorder;
+  readonly overload: Overload;
+}
+
+export interface Item {
+  readonly http_status: number;
+  readonly [member: string]: unknown;
+}
+
+export class TokenIntake {
+  readonly #parts: IntakeParts;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws Refusal for what is wrong with it. */
+  async register(ctx: Context, registrar: Caller, value: unknown): Promise<Item> {
+    return this.#decide(ctx, registrar, await this.#prepare(registrar, value));
+  }
+
+  /** One bad item of many fails alone. An item may replace what one before it registers. */
+  async registerItem(
+    ctx: Context,
+    registrar: Caller,
+    turn: InTurn,
+    index: number,
+    value: unknown,
+  ): Promise<Item> {
+    try {
+      if (value instanceof Refusal) throw value;
+      const act = (registration: Registration) => this.#decide(ctx, registrar, registration);
+      return { index, ...(await turn(this.#prepare(registrar, value), act)) };
+    } catch (error) {
+      return { index, ...(await this.#refuse(ctx, error)) };
+    }
+  }
+
+  async #prepare(registrar: Caller, value: unknown): Promise<Registration> {
+    const { policy, verifier } = this.#parts;
+    const said = readRegistration(value, registrar, policy);
+    const { token, replaces } = value as GivenTokens;
+    const [verification, isTrusted] = await Promise.all([
+      isJwt(said) && token !== undefined ? verify(verifier, token) : opaque,
+      said.replacesTokenDigest !== null && replaces !== undefined && isSigned(verifier, replaces),
+    ]);
+    return { ...said, verification, replacesTokenDigest: isTrusted ? said.replacesTokenDigest : null };
+  }
+
+  async #decide(ctx: Context, registrar: Caller, registration: Registration): Promise<Item> {
+    const { store, policy } = this.#parts;
+    const origin = originOf(ctx, registrar.actor);
+    return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
+  }
+
+  async #refuse(ctx: Context, error: unknown): Promise<Item> {
+    const { recorder, overload } = this.#parts;
+    if (error instanceof StoreOverloaded) overload.note(error.line);
+    const refusal = refusalOf(error, ctx);
+    const unrecorded = await recordRefusal(recorder, ctx, refusal).then(
+      () => undefined,
+      (failure) => refusalOf(failure, ctx),
+    );
+    const { status, body } = render(unrecorded ?? refusal, 'v1');
+    return { http_status: status, ...body };
+  }
+}
+
+interface GivenTokens {
+  readonly token?: string;
+  readonly replaces?: string;
+}
+
+const opaque: Verification = { kind: 'opaque' };
+
+/** Rejects with `KeysUnavailable`: then nobody can say whether the token is active. */
+async function verify(verifier: TokenVerifier, token: string): Promise<Verification> {
+  return (await verifier.present(token, { mayBeForeign: true }))?.verification ?? opaque;
+}
+
+/** What `replaces` names is a JWT by its signing input only where its signature holds: else its string is all we know. */
+async function isSigned(verifier: TokenVerifier, replaces: string): Promise<boolean> {
+  try {
+    return (await verify(verifier, replaces)).kind === 'verified';
+  } catch (error) {
+    if (error instanceof KeysUnavailable) return false;
+    throw error;
+  }
+}
+
+function itemOf(outcome: Registered): Item {
+  switch (outcome.status) {
+    case 'registered':
+    case 'already_registered': {
+      const { token, active, status } = outcome;
+      const names = { session_id: token.sessionId ?? undefined, grant_id: token.grantId ?? undefined };
+      return {
+        http_status: status === 'registered' ? 201 : 200,
+        status,
+        token_ref: tokenRef(token),
+        active,
+        ...names,
+      };
+    }
+    case 'conflict':
+      throw new Refusal(outcome.code, refusalCodes[outcome.code].title, { isRecorded: true });
+    case 'refused':
+      throw badParameter(outcome.parameter, outcome.problem, { isRecorded: true });
+    default:
+      return outcome satisfies never;
+  }
+}
