@@ -40,7 +40,7 @@ export interface Config {
   readonly shutdownGraceMs: number;
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
-  /** 0: never by itself. */
+  /** 0: only the command purges. */
   readonly purgeIntervalMs: number;
   readonly sealIntervalMs: number;
   readonly sealKeyFile: string;
@@ -58,7 +58,7 @@ export interface Config {
   readonly upstreamMetadataUrl: string | null;
   /** PEM certificates; empty turns `tls_client_auth` off. */
   readonly tlsClientAuthorities: readonly string[];
-  /** What is not wrong, but should not stay as it is. */
+  /** Problems that do not stop the server but should be fixed. */
   readonly warnings: readonly string[];
 }
 

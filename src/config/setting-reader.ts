@@ -67,7 +67,7 @@ export class SettingReader extends EnvReader {
     }
   }
 
-  /** A key that we made ourselves in production would be lost with the machine: then nothing is sealed. */
+  /** 0 in production without SEAL_KEY_FILE: a key made here would be lost with the machine. */
   sealIntervalMs(production: boolean): number {
     const ms = this.integer('SEAL_INTERVAL_SECONDS', 60, 0, 86_400) * 1000;
     if (ms === 0 || !production || this.has('SEAL_KEY_FILE')) return ms;
@@ -78,7 +78,7 @@ export class SettingReader extends EnvReader {
     return 0;
   }
 
-  /** A secret, as some receivers authenticate by its path or query. */
+  /** Treated as a secret, as some receivers authenticate by its path or query. */
   webhookUrl(name: string, strict: boolean): string | null {
     const text = this.secret(name);
     if (text === undefined) return null;

@@ -4,7 +4,8 @@ import { isJwt, tokenRef } from '../../domain/claims.ts';
 import type { Caller } from '../../domain/clients.ts';
 import { KeysUnavailable, type TokenVerifier, type Verification } from '../../domain/known-token.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { type Registered, type Registration, registerToken } from '../../domain/register-token.ts';
+import { registerToken } from '../../domain/register-token.ts';
+import type { Registered, Registration } from '../../domain/registration.ts';
 import { type Store, StoreOverloaded } from '../../domain/store.ts';
 import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
@@ -95,12 +96,14 @@ interface GivenTokens {
 
 const opaque: Verification = { kind: 'opaque' };
 
-/** Rejects with `KeysUnavailable`: then nobody can say whether the token is active. */
+/** Rejects with `KeysUnavailable`: it is then unknown whether the token is active. */
 async function verify(verifier: TokenVerifier, token: string): Promise<Verification> {
   return (await verifier.present(token, { mayBeForeign: true }))?.verification ?? opaque;
 }
 
-/** What `replaces` names is a JWT by its signing input only where its signature holds: else its string is all we know. */
+/**
+ * Does `replaces` name a JWT by its signing input? Only if its signature holds; else it is identified by its string.
+ */
 async function isSigned(verifier: TokenVerifier, replaces: string): Promise<boolean> {
   try {
     return (await verify(verifier, replaces)).kind === 'verified';

@@ -6,7 +6,7 @@ import { parseJwt, type UntrustedJwt } from '../../domain/jwt-shape.ts';
 import { plainText, userAgentMax } from '../../domain/plain-text.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { tokenBytesMax } from '../../domain/presented-token.ts';
-import type { Registration } from '../../domain/register-token.ts';
+import type { Registration } from '../../domain/registration.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/shown-members.ts';
 import { signedEndOf } from '../../domain/verified-jwt.ts';
 import { check } from '../../wire/check.ts';

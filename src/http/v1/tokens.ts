@@ -22,7 +22,7 @@ const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
 /** Lines of a stream that are registered side by side; they share commits. */
 const linesAtOnce = 200;
-/** Answers that wait for a caller who sends all before reading any; then no more is read of what it sends. */
+/** Bytes of answers that wait for a caller that sends all before reading any; beyond it, reading its lines pauses. */
 const bytesAhead = 8 * 2 ** 20;
 const stalled = `nothing more came for ${requestTimeoutMs / 1000} seconds`;
 
@@ -42,7 +42,7 @@ export function handleRegisterTokens(parts: TokensParts) {
 
 function registerStream(ctx: Context, registrar: Caller, intake: TokenIntake): void {
   demandPlain(ctx);
-  // What the caller named the request by may be a token of a line to come.
+  // The caller's request id could be a token in a later line.
   ctx.state.requestId = randomUUID();
   ctx.state.isRead = true;
   ctx.status = 200;

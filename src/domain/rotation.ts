@@ -1,0 +1,65 @@
+// A refresh token that is replaced (RFC 9700 §4.14.2): it is superseded; within the grace interval its client may ask once
+// more, and after that its return ends the grant.
+import { about, eventOf, type Origin } from './audit.ts';
+import type { RegisteredToken } from './claims.ts';
+import {
+  type Cause,
+  cutoffOf,
+  endOfRegistered,
+  endOfUnit,
+  finalForToken,
+  type NewRevocation,
+  type Revocation,
+} from './cutoffs.ts';
+import type { Policy } from './policy.ts';
+import type { Registered } from './registration.ts';
+import { unitsLeft } from './remains.ts';
+import type { Decision, Facts } from './store.ts';
+import { targetOf, tokenTarget } from './targets.ts';
+import { type Standing, verdict } from './verdict.ts';
+
+export function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation {
+  const cause: Cause = { reason: 'superseded', reasonText: null, origin };
+  return finalForToken(tokenTarget(replaced), cause, endOfRegistered(replaced));
+}
+
+/**
+ * A client that missed the answer asks again. Within the grace interval after the rotation that is no reuse: the
+ * token gets a second successor, if nothing else stands against it.
+ */
+export function mayRetry(
+  replaced: RegisteredToken,
+  standing: Standing,
+  policy: Policy,
+  now: number,
+): boolean {
+  if (policy.refreshGraceMs === 0) return false;
+  const isFresh = (row: Revocation) =>
+    row.reason === 'superseded' && now - row.revokedAt <= policy.refreshGraceMs;
+  const wasRotated = standing.coveredBy.length > 0 && standing.coveredBy.every(isFresh);
+  return wasRotated && verdict(replaced, { ...standing, coveredBy: [] }, now).active;
+}
+
+/** A superseded refresh token came back: it or its successor was stolen, so the whole grant dies. */
+export function reuse(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  origin: Origin,
+  replaced: RegisteredToken,
+  standing: Standing,
+): Decision<Registered> {
+  const grant = targetOf(replaced, 'grant');
+  const units = unitsLeft(replaced, standing, grant ? [grant] : []);
+  const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
+  const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
+  const cutoff = cutoffOf([replaced], now, policy.clockSkewMs);
+  const revocations = units.map((unit) =>
+    endOfUnit(unit, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds),
+  );
+  const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
+  return {
+    outcome: { status: 'conflict', code: 'refresh_token_reuse' },
+    effects: { revocations, events: [event] },
+  };
+}
