@@ -168,10 +168,14 @@ function readId(value: unknown): string | null {
   throw new Malformed();
 }
 
+function isAudience(name: unknown): name is string {
+  return typeof name === 'string' && /^[^\p{Cc}\p{Cs}]{1,512}$/u.test(name);
+}
+
 function readAudience(aud: unknown): string[] {
   if (aud === undefined || aud === null) return [];
   const names = Array.isArray(aud) ? aud : [aud];
-  if (!names.every((name) => typeof name === 'string')) throw new Malformed();
+  if (!names.every(isAudience)) throw new Malformed();
   return names;
 }
 

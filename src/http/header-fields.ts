@@ -13,7 +13,12 @@ const lengths: ReadonlySet<number> = new Set(singletons.map(({ length }) => leng
  * RFC 9112 §3.2 for Host, RFC 9110 §5.3 for the rest.
  * @throws Refusal `invalid_request`.
  */
-export function checkHeaderFields({ rawHeaders, httpVersion }: IncomingMessage): void {
+export function checkHeaderFields({ headers, rawHeaders, httpVersion }: IncomingMessage): void {
+  // RFC 9112 §6.1: whoever passed it on may have seen another end of the body.
+  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined)
+    throw new Refusal('invalid_request', 'HTTP/1.0 has no transfer-encoding', {
+      headers: { Connection: 'close' },
+    });
   const seen: string[] = [];
   for (let n = 0; n < rawHeaders.length; n += 2) {
     const written = rawHeaders[n] as string;

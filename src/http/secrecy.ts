@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Actor, Origin } from '../domain/audit.ts';
 import { plainText, userAgentMax } from '../domain/plain-text.ts';
 import { parseBasic } from './auth/secret.ts';
-import { bearerOf, type Context } from './context.ts';
+import type { Context } from './context.ts';
 
 const channelOf = { oauth: 'oauth', logout: 'logout', events: 'inbox', v1: 'api' } as const;
 
@@ -81,9 +81,22 @@ export function hasBody(ctx: Context): boolean {
   return ctx.get('transfer-encoding') !== '' || (ctx.request.length ?? 0) > 0;
 }
 
-/** The secret or token in `Authorization`, if there is one. */
+/** A shorter text is no credential, and may well stand in a request id by chance. */
+const credentialLengthMin = 8;
+const credentialHeaders = ['authorization', 'proxy-authorization', 'cookie'] as const;
+
+/** What may be a secret in the headers for credentials, however it is written there. */
 export function headerSecrets(ctx: Context): string[] {
-  const basic = parseBasic(ctx.get('authorization').replace(/^basic +/i, ''));
-  const secret = basic?.clientSecret ?? bearerOf(ctx) ?? '';
-  return secret === '' ? [] : [secret];
+  return credentialHeaders.flatMap((name) => {
+    const value = ctx.get(name).trim();
+    if (value === '') return [];
+    const credentials = value.replace(/^\S+\s+/, '');
+    const values = name === 'cookie' ? value.split(/;\s*/).map((pair) => pair.replace(/^[^=]*=/, '')) : [];
+    const secrets = [value, credentials, credentials.replace(/^[^:]*:/, ''), ...values].flatMap((text) => [
+      text,
+      text.replace(/^"(.*)"$/s, '$1'),
+    ]);
+    secrets.push(parseBasic(credentials)?.clientSecret ?? '');
+    return [...new Set(secrets)].filter((text) => text.length >= credentialLengthMin);
+  });
 }

@@ -62,7 +62,8 @@ const attemptsMax = 4;
 const clockDifferenceMs = 1_000;
 /** Looking at the file for every batch of questions could cost as much as their answers. */
 const inPlaceAgeMs = 100;
-const replaced = 'the file of the database was deleted or replaced under the server; restart it';
+const replaced =
+  'a file of the database (or its -wal or -shm) was deleted or replaced under the server; restart it';
 
 /** `sqlite:PATH` or `postgres://…`. Connects with the first question or decision, which rejects where that fails. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {

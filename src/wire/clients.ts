@@ -69,6 +69,9 @@ export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewCl
     throw badParameter('permissions', 'must be empty for a client that does not authenticate');
   if (body.client_secret !== undefined && method !== 'client_secret_basic' && method !== 'client_secret_post')
     throw badParameter('client_secret', 'goes with clients that authenticate with a secret');
+  for (const name of ['client_id', 'client_name'] as const)
+    if (body.client_secret !== undefined && body[name] === body.client_secret)
+      throw badParameter(name, 'is the secret, which is never stored');
   return {
     clientId: body.client_id,
     clientName: body.client_name ?? null,

@@ -129,9 +129,10 @@ export function badParameter(parameter: string, problem: string, details: Detail
   return new Refusal('invalid_request', message, { ...details, parameters: [{ parameter, message }] });
 }
 
-/** Names chosen by strangers appear in errors only when they look like names. */
+/** Names chosen by strangers appear in errors only when they look like names: a token may stand where a name should. */
 export function safeName(name: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_.]{0,39}$/.test(name) ? name : 'a parameter';
+  const isName = /^[A-Za-z_][A-Za-z0-9_.]{0,39}$/.test(name) && !/^(?=.*\d).{16}/.test(name);
+  return isName ? name : 'a parameter';
 }
 
 /** How a refusal looks to the callers of an endpoint. */

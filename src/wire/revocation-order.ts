@@ -23,14 +23,15 @@ export interface ReadOrder {
   readonly typedIds: readonly string[];
 }
 
-/** From the body of POST /v1/revocations. @throws Refusal `invalid_request`, which names the member. */
+/** From the body of POST /v1/revocations. `secrets` of the request are kept out of the free text. @throws Refusal `invalid_request`, which names the member. */
 export async function readOrder(
   store: Store,
   policy: Policy,
   body: RevocationBody,
   origin: Origin,
+  secrets: readonly string[] = [],
 ): Promise<ReadOrder> {
-  const presented = body.target.kind === 'token' ? [body.target.token ?? ''] : [];
+  const presented = body.target.kind === 'token' ? [body.target.token ?? '', ...secrets] : secrets;
   const {
     target,
     further = [],
@@ -148,7 +149,23 @@ function ownersOf(registered: readonly RegisteredToken[], jwt: UntrustedJwt | un
 }
 
 /** Needs `revoke:any`, or the permission for this kind, which is limited to the client's own issuers. */
-export function demandRevoke(client: Asker, { order: { target }, owners }: ReadOrder, policy: Policy): void {
+export function demandRevoke(client: Asker, { order, owners }: ReadOrder, policy: Policy): void {
+  demandPowerOver(client, order.target, owners, policy);
+}
+
+/** The same before a kid is looked up: that it has been used is nothing for strangers. */
+export function demandKeyPower(client: Asker, { target }: RevocationBody, policy: Policy): void {
+  if (target.kind !== 'key') return;
+  const issuer = target.issuer ?? policy.publicUrl;
+  demandPowerOver(client, { kind: 'key', issuer }, [issuer], policy);
+}
+
+function demandPowerOver(
+  client: Asker,
+  target: Pick<Target, 'kind' | 'issuer'>,
+  owners: readonly string[],
+  policy: Policy,
+): void {
   if (!owners.every((owner) => reaches(client, owner)))
     throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");
   if (holds(client, 'revoke:any')) return;

@@ -179,7 +179,9 @@ export function previewToWire(
 function notesOf({ target }: Ordered): string[] {
   const notes = ['There is no undo: a revocation stays for as long as what it kills could live.'];
   if (target.kind === 'client')
-    notes.push('The client itself is not suspended: its credentials with this server still work.');
+    notes.push(
+      'This suspends nobody: unless the client is disabled, its credentials with this server still work.',
+    );
   if (target.issuer === everyIssuer) notes.push('It holds in every issuer.');
   return notes;
 }

@@ -10,6 +10,10 @@ test('plain words stay as they are', (t) => {
     'lost on a train',
     'Gerät verloren 🚆',
     'Mozilla/5.0 (X11; Linux x86_64)',
+    'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36',
+    'python-requests/2.31.0',
+    'see https://example.com/runbooks/logout on 2026-11-28',
+    'PostmanRuntime/7.29.2',
     'internationalization',
   ])
     t.is(plainText(words, 200), words);
@@ -26,7 +30,9 @@ test('what is shaped like a token is removed', (t) => {
     t.false((plainText(`it was ${token}, sorry`, 200) ?? '').includes(token));
   }
   const jwt = `eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.${randomBytes(32).toString('base64url')}`;
-  t.is(plainText(jwt, 200), '[removed].[removed].[removed]');
+  t.is(plainText(jwt, 200), '[removed]');
+  t.is(plainText('eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.abcDEF1 is it', 200), '[removed] is it');
+  t.is(plainText('leaked q83vEjRWeJ+rze8SNFZ4mrz/7ze8EjRWeJ0=', 200), 'leaked [removed]');
 });
 
 test('the secrets of the request are removed whatever they look like', (t) => {

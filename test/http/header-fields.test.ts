@@ -31,6 +31,22 @@ testEachDatabase('a header of which a request has one is there, and once', async
     t.is(await say('/revoke', `Host: ${host}`), noForm, host);
 });
 
+testEachDatabase('HTTP/1.0 with a transfer coding is refused, and its connection closed', async (t, app) => {
+  const { hostname, port } = new URL(app.url);
+  const socket = connect(Number(port), hostname);
+  const headers = [
+    'Host: a',
+    'Connection: keep-alive',
+    'Transfer-Encoding: chunked',
+    `Content-Type: ${formType}`,
+  ];
+  const second = 'GET /health/alive HTTP/1.1\r\nHost: a\r\n\r\n';
+  socket.write(`POST /revoke HTTP/1.0\r\n${headers.join('\r\n')}\r\n\r\n0\r\n\r\n${second}`);
+  const said = await text(socket);
+  t.regex(said, /^HTTP\/1.1 400 [\s\S]*HTTP\/1.0 has no transfer-encoding/);
+  t.notRegex(said, /alive/, 'what follows is not read');
+});
+
 testEachDatabase(
   'a header counts after thousands of others',
   async (t, app) => {

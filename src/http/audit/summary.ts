@@ -14,6 +14,8 @@ const intervals = { hour: hourMs, day: dayMs } as const;
 /** A month of hours, three years of days. */
 const intervalsMax = { hour: 31 * 24, day: 3 * 366 } as const;
 const intervalsDefault = { hour: 24, day: 30 } as const;
+/** RFC 3339 writes no earlier time. */
+const yearZero = Date.parse('0000-01-01T00:00:00Z');
 const rowsMax = 100_000;
 
 export function handleSummary({ store, auth, now }: AuditParts & { readonly now: () => number }) {
@@ -25,7 +27,9 @@ export function handleSummary({ store, auth, now }: AuditParts & { readonly now:
     const given = readFilter(query);
     const intervalMs = intervals[interval];
     const to = given.to ?? Math.max(now() + 1, given.from ?? 0);
-    const from = given.from ?? (Math.ceil(to / intervalMs) - intervalsDefault[interval]) * intervalMs;
+    const from =
+      given.from ??
+      Math.max(yearZero, (Math.ceil(to / intervalMs) - intervalsDefault[interval]) * intervalMs);
     if (to - from > intervalsMax[interval] * intervalMs)
       throw badParameter('from', `is over ${intervalsMax[interval]} intervals before to`);
     const below = await store.findEventHead();

@@ -93,9 +93,16 @@ function leadsTo(
   return false;
 }
 
+/** False, too, where the issuer's key cannot be read. */
 function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  const { publicKey } = issuer;
-  return issuer.ca && isFitKey(publicKey) && certificate.checkIssued(issuer) && certificate.verify(publicKey);
+  try {
+    const { publicKey } = issuer;
+    return (
+      issuer.ca && isFitKey(publicKey) && certificate.checkIssued(issuer) && certificate.verify(publicKey)
+    );
+  } catch {
+    return false;
+  }
 }
 
 function isInForce(certificate: X509Certificate, now: number): boolean {

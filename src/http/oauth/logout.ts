@@ -165,8 +165,9 @@ async function logOutByClient(
   given: GivenReason,
   metadata: Readonly<Record<string, unknown>>,
 ): Promise<LoggedOut> {
-  const isBearer = /^bearer\b/i.test(ctx.get('authorization'));
-  const caller = isBearer ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
+  // Of a scheme that proves no client, as DPoP: the app meant to show a token.
+  const provesNoClient = /^(?!basic\b)\S/i.test(ctx.get('authorization'));
+  const caller = provesNoClient ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
   if (!caller || caller.authMethod === 'none') {
     throw new Refusal('invalid_token', 'a refresh_token or a bearer access token is missing', {
       headers: bearerChallenge,

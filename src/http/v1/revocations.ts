@@ -12,7 +12,7 @@ import { permissions } from '../../domain/vocabulary.ts';
 import { check } from '../../wire/check.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from '../../wire/confirmation.ts';
 import { badParameter, Refusal, withNames } from '../../wire/refusal.ts';
-import { demandRevoke, readOrder } from '../../wire/revocation-order.ts';
+import { demandKeyPower, demandRevoke, readOrder } from '../../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revocations.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -28,7 +28,7 @@ import {
   respondPage,
 } from '../query.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
+import { headerSecrets, originOf } from '../secrecy.ts';
 
 export interface RevocationsParts extends PreviewParts {
   readonly auth: ClientAuth;
@@ -43,8 +43,9 @@ export function handleRevocations(parts: RevocationsParts) {
     async createRevocation(ctx: Context): Promise<void> {
       const caller = await auth.permitWithin(ctx, ...revokePermissions);
       const body = check(revocationBody, await readJson(ctx));
+      demandKeyPower(caller, body, policy);
       const origin = originOf(ctx, caller.actor);
-      const read = await readOrder(store, policy, body, origin);
+      const read = await readOrder(store, policy, body, origin, headerSecrets(ctx));
       await withNames(namedBy(read.order), async () => {
         demandRevoke(caller, read, policy);
         if (body.dry_run) {

@@ -101,6 +101,8 @@ interface Digests {
   readonly replacesDigest: string | null;
 }
 
+const storedAsGiven = ['grant_id', 'session_id', 'jti', 'sub', 'username', 'acr'] as const;
+
 /** Throws a refusal where its members contradict each other. */
 function demandConsistent(said: Said): Digests {
   const ownDigest = oneOf('token', said.token && digestOf(said.token), 'token_digest', said.token_digest);
@@ -116,6 +118,9 @@ function demandConsistent(said: Said): Digests {
     throw badParameter('replaces', 'goes with refresh tokens only');
   }
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
+  for (const name of storedAsGiven)
+    if (said[name] !== undefined && [said.token, said.replaces].includes(said[name]))
+      throw badParameter(name, 'is the token itself, which is never stored');
   return { ownDigest, replacesDigest };
 }
 

@@ -10,6 +10,13 @@ import type Database from 'better-sqlite3';
 
 /** Pages not yet copied, 4 KiB each, at which a writer must wait for a checkpoint. */
 const pagesMax = 4_000;
+/**
+ * Pages in the log at which it must begin anew. It does so by itself where a writer finds all of it copied, which never
+ * happens while another connection, of a second worker or of the upkeep, writes on during each copying.
+ */
+const logPagesMax = 2 * pagesMax;
+/** How long writers may wait for that; readers of an old page, as a backup, can put it off. */
+const beginAnewMsMax = 250;
 /** While nobody writes, fewer pages are enough. */
 const idlePages = 1_000;
 const idleMs = 100;
@@ -20,14 +27,20 @@ interface Progress {
   /** Pages in the log, and how many of them the database file has. */
   readonly log: number;
   readonly checkpointed: number;
+  /** 1 where others stood in the way. */
+  readonly busy: 0 | 1;
 }
 
 export class Checkpoints {
   readonly #connection: Database.Database;
   readonly #idle: NodeJS.Timeout;
+  readonly #busyTimeoutMs: number;
+  /** The length of the log when it was last to begin anew, and could not. */
+  #keptAt = 0;
 
   constructor(connection: Database.Database) {
     this.#connection = connection;
+    this.#busyTimeoutMs = connection.pragma('busy_timeout', { simple: true }) as number;
     connection.pragma('wal_autocheckpoint = 0');
     connection.pragma(`journal_size_limit = ${fileBytesMax}`);
     this.#idle = setTimeout(() => this.#copy(idlePages), idleMs);
@@ -49,12 +62,24 @@ export class Checkpoints {
     try {
       const { log, checkpointed } = this.#ask('NOOP');
       if (log - checkpointed >= pages) this.#ask('PASSIVE');
+      if (log < this.#keptAt) this.#keptAt = 0;
+      if (log >= Math.max(logPagesMax, this.#keptAt + pagesMax)) this.#beginAnew(log);
     } catch {
       // The log stays whole, and the next request tries again. A full disk shows in the commits.
     }
   }
 
-  #ask(mode: 'NOOP' | 'PASSIVE'): Progress {
+  /** Copies the rest while nobody writes, so that the next writer begins at the front of the file. */
+  #beginAnew(log: number): void {
+    this.#connection.pragma(`busy_timeout = ${beginAnewMsMax}`);
+    try {
+      this.#keptAt = this.#ask('RESTART').busy === 0 ? 0 : log;
+    } finally {
+      this.#connection.pragma(`busy_timeout = ${this.#busyTimeoutMs}`);
+    }
+  }
+
+  #ask(mode: 'NOOP' | 'PASSIVE' | 'RESTART'): Progress {
     const [progress] = this.#connection.pragma(`wal_checkpoint(${mode})`) as [Progress];
     return progress;
   }

@@ -97,7 +97,8 @@ class Writer {
 
   #demandFile(): void {
     if (this.#file.isInPlace()) return;
-    const message = 'the file of the database was deleted or replaced under the server; restart it';
+    const message =
+      'a file of the database (or its -wal or -shm) was deleted or replaced under the server; restart it';
     throw Object.assign(new Error(message), { code: 'DATABASE_REPLACED' });
   }
 

@@ -172,6 +172,17 @@ writeFileSync(authorityFile, certificates.root);
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const behindProxy = { CLIENT_CERT_PROXIES: '127.0.0.1/32,::1', TLS_CLIENT_CA_FILE: authorityFile };
 
+/** The same certificate with a kind of key that nobody knows; its signature no longer holds, but that is seen later. */
+function withUnknownKey(pem: string): string {
+  const der = new X509Certificate(pem).raw;
+  const kinds = ['2a864886f70d010101', '2a8648ce3d0201'].map((oid) => Buffer.from(oid, 'hex'));
+  for (const oid of kinds) {
+    const at = der.indexOf(oid);
+    if (at >= 0) der[at + oid.length - 1] = 0x63;
+  }
+  return `-----BEGIN CERTIFICATE-----\n${der.toString('base64')}\n-----END CERTIFICATE-----\n`;
+}
+
 async function withCertificate(
   app: TestApp,
   id: string,
@@ -218,6 +229,7 @@ testEachDatabase(
     t.is(await withCertificate(app, id, client), 401, 'without its chain');
     t.is(await withCertificate(app, id, impostor), 401, 'of an authority of the same name');
     t.is(await withCertificate(app, id, impostor, other), 401);
+    t.is(await withCertificate(app, id, client, withUnknownKey(intermediate)), 401, 'a key of no known kind');
     t.is(await withCertificate(app, id, server), 401, 'for servers only');
     t.is(await withCertificate(app, id, chained, client), 401, 'issued by what is no authority');
     t.is(await withCertificate(app, id, intermediate), 401, 'another subject');

@@ -235,6 +235,32 @@ testEachDatabase('POST /revoke writes down who, from where, and by which request
   });
 });
 
+testEachDatabase(
+  'a request id that repeats a credential of the header is replaced, however that is written',
+  async (t, app) => {
+    const { client_id: id, secret } = await app.addClient({ clientId: 'edge' });
+    const encoded = app.secret(Buffer.from(`${id}:${secret}`).toString('base64').replace(/=+$/, ''));
+    const token = app.newToken().slice(0, 40);
+    app.secret(token);
+    const written: [string, string][] = [
+      [`Basic ${encoded}`, encoded],
+      [`Basic ${id}:${token}`, token],
+      [`DPoP ${token}`, token],
+      [`Bearer\t${token}`, token],
+      [`Bearer "${token}"`, token],
+      [token, token],
+    ];
+    for (const [header, requestId] of written) {
+      const reply = await app.get('/v1/clients', header, { headers: { 'X-Request-Id': requestId } });
+      t.true(reply.status >= 400, header);
+      t.regex(reply.headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/, header);
+    }
+    const cookie = { Cookie: `session=${token}`, 'X-Request-Id': token };
+    const reply = await app.get('/health/alive', undefined, { headers: cookie });
+    t.regex(reply.headers['x-request-id'] ?? '', /^[0-9a-f-]{36}$/);
+  },
+);
+
 testEachDatabase('POST /revoke takes no token for a request id', async (t, app) => {
   const client = await app.addClient();
   const token = await app.register({ client_id: client.client_id, token: app.newToken().slice(0, 30) });

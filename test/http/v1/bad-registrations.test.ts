@@ -60,7 +60,20 @@ const wrongRegistrations: readonly (readonly [
   [{ ip: canary }, 'ip', 'ip is not an IP address'],
   [{ ip: `fe80::1%${canary}` }, 'ip', 'ip is not an IP address'],
   [{ replaces: canary }, 'replaces', 'replaces goes with refresh tokens only'],
+  [
+    { token: canary, session_id: canary },
+    'session_id',
+    'session_id is the token itself, which is never stored',
+  ],
+  [{ token: canary, jti: canary }, 'jti', 'jti is the token itself, which is never stored'],
+  [{ token: canary, username: canary }, 'username', 'username is the token itself, which is never stored'],
+  [
+    { token_use: 'refresh_token', replaces: canary, grant_id: canary },
+    'grant_id',
+    'grant_id is the token itself, which is never stored',
+  ],
   [{ surplus: canary }, 'surplus', 'surplus is not known here'],
+  [{ V1StGXR8Z5jdHi6BmyTabcdef: 1 }, 'a parameter', 'a parameter is not known here'],
   [{ [`${canary} member`]: 1 }, 'a parameter', 'a parameter is not known here'],
 ];
 

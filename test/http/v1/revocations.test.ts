@@ -157,6 +157,33 @@ testEachDatabase('POST /v1/revocations of a final target says so once', async (t
 });
 
 testEachDatabase(
+  'POST /v1/revocations does not say to strangers which kids an issuer has used',
+  async (t, app) => {
+    const issuer = await TestIssuer.inline(app);
+    t.true(await app.isActive(await issuer.sign()));
+    const stranger = await app.addClient({ permissions: ['revoke:key'], issuers: ['https://other.example'] });
+    const answers = ['k1', 'never-used'].map(async (kid) => {
+      const order = { target: { kind: 'key', kid, issuer: issuer.name }, reason: 'admin', dry_run: true };
+      const { status, body } = await app.json('/v1/revocations', order, stranger);
+      return [status, body.code];
+    });
+    const refused = [403, 'issuer_not_allowed'];
+    t.deepEqual(await Promise.all(answers), [refused, refused]);
+  },
+);
+
+testEachDatabase(
+  'POST /v1/revocations keeps the secret of the caller out of its free text',
+  async (t, app) => {
+    const ops = await operator(app);
+    const reason = `leaked: ${ops.secret}`;
+    const target = { kind: 'subject', sub: 'u1' };
+    const { body } = await app.json('/v1/revocations', { target, reason }, ops);
+    t.is(body.reason_text, 'leaked: [removed]');
+  },
+);
+
+testEachDatabase(
   'POST /v1/revocations takes a cutoff in the past, and none in the future',
   async (t, app) => {
     const ops = await operator(app);
@@ -357,7 +384,7 @@ testEachDatabase(
     const { code: fresh } = (await ask(undefined)).body.preview.confirm;
     const done = await ask(fresh);
     t.is(done.status, 201);
-    t.true(done.body.notes.some((note: string) => /not suspended/.test(note)));
+    t.true(done.body.notes.some((note: string) => /suspends nobody/.test(note)));
     t.false(await app.isActive(token));
     t.is((await ask('web')).status, 201, 'the id typed out');
   },

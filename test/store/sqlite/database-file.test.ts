@@ -1,4 +1,4 @@
-// The file of a database that was deleted or replaced since it was opened.
+// The files of a database that were deleted or replaced since it was opened.
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,4 +31,23 @@ test('that a file was replaced is noticed at once where the question allows no a
   const file = await replacedFile(t, clock);
   clock.now = 1;
   t.false(file.isInPlace());
+});
+
+test('that the log or its index was deleted or replaced is noticed as well, and that there was none yet is not', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'a');
+  await writeFile(path, '');
+  for (const suffix of ['-wal', '-shm']) {
+    const clock = { now: 0 };
+    const file = new DatabaseFile(path, () => clock.now++);
+    t.true(file.isInPlace(), 'before there is one');
+    await writeFile(`${path}${suffix}`, '');
+    t.true(file.isInPlace());
+    await rm(`${path}${suffix}`);
+    t.false(file.isInPlace(), suffix);
+    await writeFile(join(folder, 'other'), '');
+    await rename(join(folder, 'other'), `${path}${suffix}`);
+    t.false(file.isInPlace(), `another ${suffix}`);
+  }
 });

@@ -281,6 +281,23 @@ test('the write-ahead log stays short however much is written', async (t) => {
   t.true(longest < 20 * megabyte, `${longest} bytes`);
 });
 
+test('the write-ahead log stays short though another writes while it is copied', async (t) => {
+  const file = await freshFile(t);
+  const writers = [await openWriter(t, file), await openWriter(t, file)];
+  await writers[0]?.raw('create table things (id integer primary key, bytes blob)');
+  const megabyte = 2 ** 20;
+  const rows = Array.from({ length: 8 }, () => ({ bytes: Buffer.alloc(megabyte / 8, 1) }));
+  let longest = 0;
+  const write = async (db: Knex) => {
+    for (let written = 0; written < 60; written++) {
+      await db.transaction((tx) => insertMany(tx, 'things', rows));
+      longest = Math.max(longest, statSync(`${file}-wal`).size);
+    }
+  };
+  await Promise.all(writers.map(write));
+  t.true(longest < 48 * megabyte, `${longest} bytes`);
+});
+
 test('a server that was stopped leaves one file', async (t) => {
   const database = await migratedDatabase('sqlite');
   t.teardown(database.drop);
