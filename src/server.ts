@@ -47,7 +47,9 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
     if (config.production && ran.some((name) => name.startsWith('0001')))
-      log.warn('the database was empty: if tokens were revoked here before, DATABASE_URL names another one now');
+      log.warn(
+        'the database was empty: if tokens were revoked here before, DATABASE_URL names another one now',
+      );
   } else {
     // Before the server says that it listens, and before upkeep fails for lack of tables.
     await demandSchema(config.databaseUrl);
