@@ -8,7 +8,7 @@ import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/key-set.ts';
 import { check } from '../wire/check.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from '../wire/issuers.ts';
-import { Refusal } from '../wire/refusal.ts';
+import { badParameter, Refusal } from '../wire/refusal.ts';
 import { collect, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
@@ -186,7 +186,7 @@ function toInbox(options: AddOptions): object | undefined {
 
 function toMarker(text: string | undefined): object | undefined {
   if (text === undefined) return undefined;
-  const [claim, value] = splitPair(text);
+  const [claim, value] = splitPair(text, '--refresh-marker', 'claim=value');
   return { claim, value };
 }
 
@@ -194,16 +194,17 @@ function toScopePermissions(pairs: readonly string[] | undefined): object | unde
   if (pairs === undefined) return undefined;
   const map: Record<string, string[]> = {};
   for (const pair of pairs) {
-    const [scope, permission] = splitPair(pair);
+    const [scope, permission] = splitPair(pair, '--scope-permission', 'scope=permission');
     map[scope] = [...(map[scope] ?? []), permission];
   }
   return map;
 }
 
 /** Splits at the last `=`: scopes may contain one, permissions do not. */
-function splitPair(text: string): [string, string] {
-  const at = text.lastIndexOf('=');
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+function splitPair(text: string, option: string, form: string): [string, string] {
+  const [left, right] = [text.slice(0, text.lastIndexOf('=')), text.slice(text.lastIndexOf('=') + 1)];
+  if (!text.includes('=') || left === '' || right === '') throw badParameter(option, `is written as ${form}`);
+  return [left, right];
 }
 
 function summaryOf(issuer: Issuer): string {

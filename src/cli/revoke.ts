@@ -140,6 +140,11 @@ function toBody(options: Options, token: string | undefined): object {
   const [target] = named;
   if (target === undefined || named.length > 1)
     throw badParameter('target', 'must be named by exactly one option, such as --subject; see --help');
+  if (key !== undefined && !/^[\w-]{43}$/.test(key))
+    throw badParameter(
+      '--key',
+      'is an RFC 7638 thumbprint of 43 characters, as `issuer refresh-keys` shows it',
+    );
   if (subject === undefined && (onlyClient !== undefined || onlyUse !== undefined))
     throw badParameter(onlyClient === undefined ? '--only-use' : '--only-client', 'goes with --subject');
   const { issuer, cutoff, reason, reasonText, dryRun, confirm } = options;

@@ -62,7 +62,7 @@ export async function namedInRecord({ issuer, keySource }: NewIssuer): Promise<I
 
 function keysIn(document: unknown): unknown[] {
   const keys = (document as { keys?: unknown } | null)?.keys;
-  if (!Array.isArray(keys)) throw new KeySetRefused('it has no list of keys');
+  if (!Array.isArray(keys)) throw new KeySetRefused('it has no list of keys, as in {"keys":[…]}');
   if (keys.length > keysMax) throw new KeySetRefused(`it has over ${keysMax} keys`);
   return keys;
 }

@@ -48,5 +48,9 @@ testEachDatabase('issuer add names the option that is wrong, and adds nothing', 
     t.is(code, 1, args.join(' '));
     t.regex(stderr, new RegExp(`^${option} `), stderr);
   }
+  const pairs = { '--scope-permission': 'scope=permission', '--refresh-marker': 'claim=value' };
+  for (const [option, form] of Object.entries(pairs))
+    for (const given of ['orders', '=introspect', 'orders='])
+      t.is((await add(app, [option, given])).stderr, `${option} is written as ${form}\n`);
   t.is(await app.store.ask((facts) => facts.issuer('https://sso.example')), undefined);
 });

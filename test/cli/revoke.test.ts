@@ -93,6 +93,7 @@ testEachDatabase('revoke refuses orders that are not clear, naming the option', 
     [['--subject', 'u1'], /required option '--reason/],
     [['--subject', 'u1', '--reason', 'reuse_detected'], /reason is one that only the server gives/],
     [['--subject', 'u1', '--reason', 'admin', '--cutoff', 'soon'], /cutoff must be an RFC 3339 time/],
+    [['--key', 'abc', '--reason', 'key_compromise'], /^--key is an RFC 7638 thumbprint of 43 characters/],
     [['--client', 'a', '--only-client', 'b', '--reason', 'admin'], /^--only-client goes with --subject/],
     [['--client', 'a', '--only-use', 'access_token', '--reason', 'admin'], /^--only-use goes with --subject/],
   ] as const) {
