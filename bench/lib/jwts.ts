@@ -3,7 +3,7 @@ import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { type PublicJwk, usualClaimNames, usualTypes } from '../../src/domain/issuers.ts';
 import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
-import { namedInRecord } from '../../src/jwt/key-set.ts';
+import { namedInRecord } from '../../src/jwt/verifying-keys.ts';
 import { openStore } from '../../src/store/open.ts';
 import { progress } from './progress.ts';
 

@@ -5,7 +5,7 @@ import { type Issuer, inboxKinds } from '../domain/issuers.ts';
 import { addIssuer, markKeysStale, rememberKeys, switchIssuer } from '../domain/manage-issuers.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
-import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/key-set.ts';
+import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/verifying-keys.ts';
 import { check } from '../wire/check.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from '../wire/issuers.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';

@@ -128,7 +128,7 @@ export function safeIatAfter(cutoff: number): number {
 }
 
 /** Own members first, spread last: V8 builds a literal that begins with a spread about twenty times slower. */
-const everything = { only: unrestricted, exceptKey: null };
+const unlimited = { only: unrestricted, exceptKey: null };
 
 /**
  * An end that depends on TOKEN_LIFETIME_DAYS_MAX, for a token whose `exp` is unknown or later than that allows. The
@@ -154,7 +154,7 @@ export function endOfRegistered(token: RegisteredToken): number {
 
 /** A revocation of one token, kept as long as the token could live: until `end`, which may be an `openEnd`. */
 export function finalForToken(target: Target, cause: Cause, end: number): NewRevocation {
-  return { target, cutoff: forever, cause, purgeAfter: end + hourMs, ...everything };
+  return { target, cutoff: forever, cause, purgeAfter: end + hourMs, ...unlimited };
 }
 
 /** A revocation of a name that tokens not yet known may bear: kept as long as any token may live. */
@@ -165,14 +165,14 @@ export function finalForName(
   lifetimeDaysMax: number,
 ): NewRevocation {
   const purgeAfter = now + lifetimeDaysMax * dayMs + hourMs;
-  return { target, cutoff: forever, cause, purgeAfter, ...everything };
+  return { target, cutoff: forever, cause, purgeAfter, ...unlimited };
 }
 
 /**
  * Ends a grant or session: for good, or, if its issuer reuses such ids (an SSO session that survives an app's
  * logout), only what was issued until `cutoff`.
  */
-export function endOfUnit(
+export function revocationOfUnit(
   target: Target,
   cause: Cause,
   cutoff: number,
@@ -194,5 +194,5 @@ export function cutoffForName(
   limits: { exceptKey?: TargetKey; only?: Restriction } = {},
 ): NewRevocation {
   const purgeAfter = cutoff + lifetimeDaysMax * dayMs + hourMs;
-  return { target, cutoff, cause, purgeAfter, ...everything, ...limits };
+  return { target, cutoff, cause, purgeAfter, ...unlimited, ...limits };
 }

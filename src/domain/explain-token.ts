@@ -44,8 +44,8 @@ export function explainToken(
     );
     const judged = verdict(claims, standing, now);
     const isHidden = callerId !== null && !(caller && mayIntrospect(caller) && maySee(facts, caller, claims));
-    const dead = judged.active ? 'alive' : judged.why;
-    const cause = dead === 'revoked' && isSuperseded(standing) ? 'superseded' : dead;
+    const judgement = judged.active ? 'alive' : judged.why;
+    const cause = judgement === 'revoked' && isSuperseded(standing) ? 'superseded' : judgement;
     const bears = (row: LoggedRevocation, { kind, issuer, id }: Target) =>
       row.target.kind === kind &&
       (row.target.issuer === issuer || row.target.issuer === everyIssuer) &&

@@ -5,9 +5,9 @@ import {
   type Cause,
   cutoffForName,
   cutoffOf,
-  endOfUnit,
   finalForToken,
   type NewRevocation,
+  revocationOfUnit,
   safeIatAfter,
 } from './cutoffs.ts';
 import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
@@ -257,7 +257,7 @@ function plan(
   const { claims: acting } = proofs[0] as Proof;
   const current = proofs.flatMap(({ claims, units }) => [
     finalForToken(tokenTarget(claims), cause, endOf(claims, days)),
-    ...units.map((target) => endOfUnit(target, cause, cutoff, now, days, reusesIds)),
+    ...units.map((target) => revocationOfUnit(target, cause, cutoff, now, days, reusesIds)),
   ]);
   const ownUnits = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
   const own = facts.together(

@@ -4,7 +4,7 @@ import type { RegisteredToken } from './claims.ts';
 import { covers, keysOf, type Revocation } from './cutoffs.ts';
 import { hourMs } from './durations.ts';
 import type { Policy } from './policy.ts';
-import { endsForGood, type RevokeOrder, rowOf } from './revoke-target.ts';
+import { isFinalOrder, type RevokeOrder, rowOf } from './revoke-target.ts';
 import type { Facts, Store } from './store.ts';
 import { everyIssuer, targetKey, targetsEverywhere } from './targets.ts';
 import { isRevocable } from './verdict.ts';
@@ -55,7 +55,7 @@ export async function previewRevocation(store: Store, policy: Policy, order: Rev
     looked += tokens.length;
     after = next;
   }
-  const final = await store.ask((facts) => endsForGood(facts, order));
+  const final = await store.ask((facts) => isFinalOrder(facts, order));
   return { ...tally, final, complete: after === null };
 }
 
@@ -71,7 +71,7 @@ function endedBy(
   order: RevokeOrder,
   tokens: readonly RegisteredToken[],
 ): Ended[] {
-  const { target, cause, ...said } = rowOf(order, policy, now, endsForGood(facts, order));
+  const { target, cause, ...said } = rowOf(order, policy, now, isFinalOrder(facts, order));
   const row: Revocation = { ...said, key: targetKey(target), reason: cause.reason, seq: 0, revokedAt: now };
   const kinds = new Set(target.issuer === everyIssuer ? [target.kind] : []);
   const hit = tokens.filter((token) =>

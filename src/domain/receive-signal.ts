@@ -6,7 +6,7 @@ import type { Cause, Restriction } from './cutoffs.ts';
 import { dayMs } from './durations.ts';
 import type { Inbox, InboxKind, Issuer } from './issuers.ts';
 import type { Policy } from './policy.ts';
-import { decideRevocation, endsForGood, type RevokeOrder } from './revoke-target.ts';
+import { decideRevocation, isFinalOrder, type RevokeOrder } from './revoke-target.ts';
 import type { Decision, Effects, Store } from './store.ts';
 import { everyIssuer, type Target } from './targets.ts';
 
@@ -61,7 +61,7 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
         action: 'bulk_revoke',
         metadata: { inbox: signal.kind, from: signal.issuer.issuer },
       };
-      const ordered = endsForGood(facts, order) ? order : { ...order, cutoff };
+      const ordered = isFinalOrder(facts, order) ? order : { ...order, cutoff };
       return decideRevocation(facts, now, policy, ordered).effects;
     });
     return {

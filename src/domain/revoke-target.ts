@@ -80,7 +80,7 @@ export function decideRevocation(
   policy: Policy,
   order: RevokeOrder,
 ): Decision<TargetRevoked> {
-  const isForGood = endsForGood(facts, order);
+  const isForGood = isFinalOrder(facts, order);
   const problem = problemOf(order, policy, now, isForGood);
   if (problem) return { outcome: { status: 'refused', parameter: 'cutoff', problem }, effects: {} };
 
@@ -114,7 +114,7 @@ export function decideRevocation(
 }
 
 /** Is what this order writes final? */
-export function endsForGood(facts: Facts, { target, only }: RevokeOrder): boolean {
+export function isFinalOrder(facts: Facts, { target, only }: RevokeOrder): boolean {
   return !isLimited(only) && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
 }
 

@@ -6,10 +6,10 @@ import {
   type Cause,
   cutoffOf,
   endOfRegistered,
-  endOfUnit,
   finalForToken,
   type NewRevocation,
   type Revocation,
+  revocationOfUnit,
 } from './cutoffs.ts';
 import type { Policy } from './policy.ts';
 import type { Registered } from './registration.ts';
@@ -55,7 +55,7 @@ export function reuse(
   const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
   const cutoff = cutoffOf([replaced], now, policy.clockSkewMs);
   const revocations = units.map((unit) =>
-    endOfUnit(unit, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds),
+    revocationOfUnit(unit, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds),
   );
   const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
   return {

@@ -18,10 +18,10 @@ import { couldBeToken } from '../domain/presented-token.ts';
 import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
-import type { VerifyingKey } from './key-set.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
 import { findSigner } from './signer.ts';
 import { hasBadMembers, isSignedWith } from './verify-signature.ts';
+import type { VerifyingKey } from './verifying-keys.ts';
 
 const rememberedMax = 20_000;
 

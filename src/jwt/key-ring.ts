@@ -1,8 +1,8 @@
 // The key sources of all issuers, one each, made when they are first needed.
 import { LRUCache } from 'lru-cache';
 import type { Issuer } from '../domain/issuers.ts';
-import type { VerifyingKey } from './key-set.ts';
-import { type KeySource, type KeySourceParts, keySourceOf } from './key-source.ts';
+import { type IssuerKeys, type IssuerKeysParts, issuerKeysOf } from './issuer-keys.ts';
+import type { VerifyingKey } from './verifying-keys.ts';
 
 const sourcesMax = 1_000;
 
@@ -10,12 +10,12 @@ const sourcesMax = 1_000;
 export type Keyed = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
 
 export class KeyRing {
-  readonly #parts: KeySourceParts;
-  readonly #sources = new LRUCache<string, KeySource>({ max: sourcesMax });
+  readonly #parts: IssuerKeysParts;
+  readonly #sources = new LRUCache<string, IssuerKeys>({ max: sourcesMax });
   /** The same by record object, which saves most calls building the key. */
-  readonly #seen = new WeakMap<Keyed, KeySource>();
+  readonly #seen = new WeakMap<Keyed, IssuerKeys>();
 
-  constructor(parts: KeySourceParts) {
+  constructor(parts: IssuerKeysParts) {
     this.#parts = parts;
   }
 
@@ -42,12 +42,12 @@ export class KeyRing {
     return this.#sourceOf(issuer).fresh(issuer.keysStaleBefore);
   }
 
-  #sourceOf(keyed: Keyed): KeySource {
+  #sourceOf(keyed: Keyed): IssuerKeys {
     const seen = this.#seen.get(keyed);
     if (seen) return seen;
     const { issuer, keySource } = keyed;
     const id = JSON.stringify([issuer, keySource]);
-    const source = this.#sources.get(id) ?? keySourceOf(issuer, keySource, this.#parts);
+    const source = this.#sources.get(id) ?? issuerKeysOf(issuer, keySource, this.#parts);
     this.#sources.set(id, source);
     this.#seen.set(keyed, source);
     return source;

@@ -2,8 +2,8 @@
 // JWT names is not among them.
 import type { UntrustedJwt } from '../domain/jwt-shape.ts';
 import type { Keyed, KeyRing } from './key-ring.ts';
-import { suits, type VerifyingKey } from './key-set.ts';
 import { isSignedBy } from './verify-signature.ts';
+import { suits, type VerifyingKey } from './verifying-keys.ts';
 
 /**
  * Rejects with `KeysUnavailable` when neither yes nor no is certain. `mustBeSure` is for a no that will be acted on:

@@ -11,8 +11,8 @@ import { fetchJson } from './fetch-json.ts';
 import { IssuerDirectory } from './issuer-directory.ts';
 import { JwtVerifier, type RefusalKind } from './jwt-verifier.ts';
 import { KeyRing } from './key-ring.ts';
-import { namedKeys, type VerifyingKey } from './key-set.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
+import { namedKeys, type VerifyingKey } from './verifying-keys.ts';
 
 export interface TrustParts {
   readonly store: Store;

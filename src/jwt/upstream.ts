@@ -6,8 +6,8 @@ import type { Logger } from 'pino';
 import { isObject } from '../domain/jwt-shape.ts';
 import { FetchFailed, type FetchJson } from './fetch-json.ts';
 import { Fetched } from './fetched.ts';
-import { publicKeysIn } from './key-set.ts';
-import { demandAsSafe } from './key-source.ts';
+import { demandAsSafe } from './issuer-keys.ts';
+import { publicKeysIn } from './verifying-keys.ts';
 
 export type UpstreamMetadata = Readonly<Record<string, unknown>>;
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { compactVerify } from 'jose';
 import type { asymmetricAlgorithms } from '../domain/issuers.ts';
 import type { UntrustedJwt } from '../domain/jwt-shape.ts';
-import { suits, type VerifyingKey } from './key-set.ts';
+import { suits, type VerifyingKey } from './verifying-keys.ts';
 
 const changingMembers = ['crit', 'b64', 'zip'] as const;
 

@@ -21,12 +21,12 @@ import {
 } from '../domain/targets.ts';
 import { findRow, incarnationOf } from './dialect.ts';
 import { DigestFilter } from './digest-filter.ts';
-import { bytesOfKey, KeySet, type Prints, printsOf, printsOfHex } from './key-set.ts';
 import { RegisteredDigests } from './registered-digests.ts';
 import { listSuspended } from './tables/clients.ts';
 import { listSuspendedIssuers } from './tables/issuers.ts';
 import { readNote } from './tables/notes.ts';
 import { gatherKeys, type NumberedRevocation } from './tables/revocations.ts';
+import { bytesOfKey, type Prints, printsOf, printsOfHex, TargetKeySet } from './target-key-set.ts';
 
 const tokensMax = 120_000;
 /** How many names are noted as looked up; then all are forgotten, and noting begins anew. */
@@ -116,7 +116,7 @@ export class Memory {
   #kinds = new Set<TargetKind>();
   /** Kinds that were revoked in every issuer at once. */
   #kindsEverywhere = new Set<TargetKind>();
-  #revoked = new KeySet();
+  #revoked = new TargetKeySet();
   /** All revocations up to this sequence number are in the set. */
   #seq = 0;
   #records = unknownRecords;
@@ -253,7 +253,7 @@ export class Memory {
     this.#prints = new WeakMap();
     this.#kinds = new Set();
     this.#kindsEverywhere = new Set();
-    this.#revoked = new KeySet();
+    this.#revoked = new TargetKeySet();
     this.#seq = 0;
     // Suspensions stay until they are read anew, as other batches are under way.
     this.#records = { ...this.#records, seq: unknownRecords.seq };

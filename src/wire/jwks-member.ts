@@ -1,7 +1,7 @@
 // A `jwks` member in a body: public keys that an administrator gives inline. Keys that a fetched set would skip
 // (private, weak, for another use) are refused here: an administrator is there to correct them.
 import type { PublicJwk } from '../domain/issuers.ts';
-import { hasSecretMembers, KeySetRefused, readKeySet } from '../jwt/key-set.ts';
+import { hasSecretMembers, KeySetRefused, readKeySet } from '../jwt/verifying-keys.ts';
 import { badParameter } from './refusal.ts';
 
 export async function readJwks(name: string, jwks: unknown): Promise<readonly PublicJwk[]> {

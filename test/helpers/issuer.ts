@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
-import { namedInRecord } from '../../src/jwt/key-set.ts';
+import { namedInRecord } from '../../src/jwt/verifying-keys.ts';
 import { newIssuerBody, toNewIssuer } from '../../src/wire/issuers.ts';
 import { api, type TestApp } from './app.ts';
 

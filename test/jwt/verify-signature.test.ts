@@ -2,8 +2,8 @@ import { createSign, KeyObject } from 'node:crypto';
 import test from 'ava';
 import { CompactSign, compactVerify, importJWK } from 'jose';
 import { asymmetricAlgorithms } from '../../src/domain/issuers.ts';
-import { readKeySet, type VerifyingKey } from '../../src/jwt/key-set.ts';
 import { isSignedBy } from '../../src/jwt/verify-signature.ts';
+import { readKeySet, type VerifyingKey } from '../../src/jwt/verifying-keys.ts';
 import { newKey, type SigningKey } from '../helpers/issuer.ts';
 
 const payload = new TextEncoder().encode('{"iss":"https://id.example","sub":"user-1"}');

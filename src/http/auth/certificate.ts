@@ -7,7 +7,7 @@ import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isTrusted, plainAddress } from '../../addresses.ts';
 import type { Client } from '../../domain/clients.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
-import { isFitKey } from '../../jwt/key-set.ts';
+import { isFitKey } from '../../jwt/verifying-keys.ts';
 import { isIdentifiedBy } from '../../wire/certificate-identity.ts';
 import type { Context } from '../context.ts';
 import type { PresentedCertificate } from './credentials.ts';

@@ -5,7 +5,7 @@ import { addIssuer, markKeysStale, switchIssuer } from '../../domain/manage-issu
 import type { Store } from '../../domain/store.ts';
 import type { IssuerDirectory } from '../../jwt/issuer-directory.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
-import { keyToWire, namedInRecord } from '../../jwt/key-set.ts';
+import { keyToWire, namedInRecord } from '../../jwt/verifying-keys.ts';
 import { check } from '../../wire/check.ts';
 import { issuerToWire, newIssuerBody, toNewIssuer } from '../../wire/issuers.ts';
 import { Refusal } from '../../wire/refusal.ts';

@@ -22,7 +22,7 @@ export function printsOfHex(beginnings: string): Prints {
   return Buffer.from(beginnings, 'hex').toString('utf16le');
 }
 
-export class KeySet {
+export class TargetKeySet {
   #slots = new Uint32Array(2 * 1024);
   #size = 0;
 

@@ -1,12 +1,12 @@
 // The set of revoked keys: it may claim too much, never too little.
 import { randomBytes } from 'node:crypto';
 import test from 'ava';
-import { KeySet, printsOf, printsOfHex } from '../../src/store/key-set.ts';
+import { printsOf, printsOfHex, TargetKeySet } from '../../src/store/target-key-set.ts';
 
 const newKey = () => randomBytes(16).toString('hex');
 
 test('it holds each key that was added, by its text as by its bytes, and hardly any other', (t) => {
-  const set = new KeySet();
+  const set = new TargetKeySet();
   const [added, others] = [Array.from({ length: 20_000 }, newKey), Array.from({ length: 20_000 }, newKey)];
   added.forEach((key, n) => {
     set.addAll(n % 2 === 0 ? printsOf([key]) : printsOfHex(key.slice(0, 16).toUpperCase()));
@@ -20,7 +20,7 @@ test('it holds each key that was added, by its text as by its bytes, and hardly 
 });
 
 test('keys of which parts are zero, or no characters, are keys like others', (t) => {
-  const set = new KeySet();
+  const set = new TargetKeySet();
   const keys = [
     '0'.repeat(32),
     `00000001${'0'.repeat(24)}`,

@@ -1,10 +1,10 @@
 // Where the keys of one issuer (or client) come from; fetched.ts says when they are fetched.
-import type { KeySource as Source } from '../domain/issuers.ts';
+import type { KeySource } from '../domain/issuers.ts';
 import { FetchFailed, type FetchJson } from './fetch-json.ts';
 import { Fetched } from './fetched.ts';
-import { readKeySet, type VerifyingKey } from './key-set.ts';
+import { readKeySet, type VerifyingKey } from './verifying-keys.ts';
 
-export interface KeySourceParts {
+export interface IssuerKeysParts {
   readonly fetchJson: FetchJson;
   readonly now: () => number;
   /** Told of each fetch that failed, with words for the operator. */
@@ -13,9 +13,9 @@ export interface KeySourceParts {
   readonly onKeys: (issuer: string, keys: readonly VerifyingKey[]) => Promise<void>;
 }
 
-export type KeySource = Fetched<readonly VerifyingKey[]>;
+export type IssuerKeys = Fetched<readonly VerifyingKey[]>;
 
-export function keySourceOf(name: string, source: Source, parts: KeySourceParts): KeySource {
+export function issuerKeysOf(name: string, source: KeySource, parts: IssuerKeysParts): IssuerKeys {
   const { fetchJson, now, onFailure, onKeys } = parts;
   return new Fetched<readonly VerifyingKey[]>({
     what: `the keys of ${name}`,
@@ -30,7 +30,7 @@ export function keySourceOf(name: string, source: Source, parts: KeySourceParts)
   });
 }
 
-async function readKeys(name: string, source: Source, fetchJson: FetchJson): Promise<VerifyingKey[]> {
+async function readKeys(name: string, source: KeySource, fetchJson: FetchJson): Promise<VerifyingKey[]> {
   switch (source.kind) {
     case 'jwks':
       return readKeySet({ keys: source.keys });
