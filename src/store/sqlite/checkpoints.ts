@@ -15,7 +15,7 @@ const pagesMax = 4_000;
  * happens while another connection, of a second worker or of the upkeep, writes on during each copying.
  */
 const logPagesMax = 2 * pagesMax;
-/** How long writers may wait for that; readers of an old page, as a backup, can put it off. */
+/** How long writers may wait for that. */
 const beginAnewMsMax = 250;
 /** While nobody writes, fewer pages are enough. */
 const idlePages = 1_000;
@@ -60,10 +60,12 @@ export class Checkpoints {
   #copy(pages: number): void {
     if (this.#connection.inTransaction) return;
     try {
-      const { log, checkpointed } = this.#ask('NOOP');
-      if (log - checkpointed >= pages) this.#ask('PASSIVE');
+      let { log, checkpointed } = this.#ask('NOOP');
+      if (log - checkpointed >= pages) ({ log, checkpointed } = this.#ask('PASSIVE'));
       if (log < this.#keptAt) this.#keptAt = 0;
-      if (log >= Math.max(logPagesMax, this.#keptAt + pagesMax)) this.#beginAnew(log);
+      const isTooLong = log >= Math.max(logPagesMax, this.#keptAt + idlePages);
+      // More is left where somebody reads old pages, as a backup does: to wait for that would keep all writers waiting.
+      if (isTooLong && log - checkpointed < idlePages) this.#beginAnew(log);
     } catch {
       // The log stays whole, and the next request tries again. A full disk shows in the commits.
     }
