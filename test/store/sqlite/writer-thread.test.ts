@@ -232,11 +232,10 @@ test.serial(
     await ended;
     const [next] = await threadsOf(async () => t.is(await store.write(login), 1));
     t.truthy(next, 'another thread');
-    t.is(
-      await store.findEventHead(),
-      2 + cut.length - failures.length,
-      'the first, the last, what was answered',
-    );
+    const head = await store.findEventHead();
+    t.true(head >= 2 + cut.length - failures.length, 'the first, the last, what was answered');
+    // What was committed in the instant of the end was not answered any more.
+    t.true(head <= 2 + cut.length);
   },
 );
 
