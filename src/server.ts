@@ -13,7 +13,7 @@ import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
 import { Listener } from './listener.ts';
 import type { AppParts } from './services.ts';
-import { demandSchema, migrateUp } from './store/migrate.ts';
+import { demandSchema, haveMadeSchema, migrateUp } from './store/migrate.ts';
 import { openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
 import { SealKeys } from './upkeep/seal-keys.ts';
@@ -46,7 +46,7 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
   if (config.migrateOnStart) {
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
-    if (config.production && ran.some((name) => name.startsWith('0001')))
+    if (config.production && (await haveMadeSchema(ran)))
       log.warn(
         'the database was empty: if tokens were revoked here before, DATABASE_URL names another one now',
       );

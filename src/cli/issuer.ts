@@ -202,9 +202,9 @@ function toScopePermissions(pairs: readonly string[] | undefined): object | unde
 
 /** Splits at the last `=`: scopes may contain one, permissions do not. */
 function splitPair(text: string, option: string, form: string): [string, string] {
-  const [left, right] = [text.slice(0, text.lastIndexOf('=')), text.slice(text.lastIndexOf('=') + 1)];
-  if (!text.includes('=') || left === '' || right === '') throw badParameter(option, `is written as ${form}`);
-  return [left, right];
+  const at = text.lastIndexOf('=');
+  if (at < 1 || at === text.length - 1) throw badParameter(option, `is written as ${form}`);
+  return [text.slice(0, at), text.slice(at + 1)];
 }
 
 function summaryOf(issuer: Issuer): string {

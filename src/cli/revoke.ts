@@ -8,6 +8,7 @@ import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target
 import type { Store } from '../domain/store.ts';
 import { check } from '../wire/check.ts';
 import { demandConfirmation, previewOrder } from '../wire/confirmation.ts';
+import { sha256 } from '../wire/members.ts';
 import { badParameter, Refusal, withNames } from '../wire/refusal.ts';
 import { readOrder } from '../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../wire/revocations.ts';
@@ -140,7 +141,7 @@ function toBody(options: Options, token: string | undefined): object {
   const [target] = named;
   if (target === undefined || named.length > 1)
     throw badParameter('target', 'must be named by exactly one option, such as --subject; see --help');
-  if (key !== undefined && !/^[\w-]{43}$/.test(key))
+  if (key !== undefined && !sha256.safeParse(key).success)
     throw badParameter(
       '--key',
       'is an RFC 7638 thumbprint of 43 characters, as `issuer refresh-keys` shows it',

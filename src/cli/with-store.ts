@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { type Config, readConfig } from '../config.ts';
 import { eventOf, type Origin } from '../domain/audit.ts';
 import { recordEvents, type Store } from '../domain/store.ts';
-import { demandSchema, migrateUp, migrationStatus } from '../store/migrate.ts';
+import { demandSchema, haveMadeSchema, migrateUp } from '../store/migrate.ts';
 import { openStore } from '../store/open.ts';
 import { Refusal, refusalCodes } from '../wire/refusal.ts';
 
@@ -18,10 +18,7 @@ const madeCurrent = 'The schema of the database was old; now it is up to date.\n
 export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const { databaseUrl, migrateOnStart } = readConfig(process.env);
   const ran = migrateOnStart ? await migrateUp(databaseUrl) : [];
-  if (ran.length > 0) {
-    const { done } = await migrationStatus(databaseUrl);
-    process.stderr.write(done.length === ran.length ? madeNew : madeCurrent);
-  }
+  if (ran.length > 0) process.stderr.write((await haveMadeSchema(ran)) ? madeNew : madeCurrent);
   return withStore(process, work);
 }
 

@@ -55,6 +55,14 @@ export function isId(value: unknown): value is string {
   return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value);
 }
 
+/** Two that name no user are the same here: who knows of a difference asks for `subject` as well. */
+export function isSameUser(
+  one: Pick<Claims, 'issuer' | 'subject'>,
+  other: Pick<Claims, 'issuer' | 'subject'>,
+): boolean {
+  return one.issuer === other.issuer && one.subject === other.subject;
+}
+
 export const beforeAllTime = 0;
 
 /** Digest of a token string as it was presented. */

@@ -127,6 +127,12 @@ export function safeIatAfter(cutoff: number): number {
   return Math.floor(cutoff / 1000) + 1;
 }
 
+/** The same of rows that one order wrote; null where all of them are final. */
+export function safeIatAfterAll(rows: readonly Pick<NewRevocation, 'cutoff'>[]): number | null {
+  const cutoffs = rows.map(({ cutoff }) => cutoff).filter((cutoff) => cutoff !== forever);
+  return cutoffs.length === 0 ? null : safeIatAfter(Math.max(...cutoffs));
+}
+
 /** Own members first, spread last: V8 builds a literal that begins with a spread about twenty times slower. */
 const unlimited = { only: unrestricted, exceptKey: null };
 

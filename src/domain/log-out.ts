@@ -1,6 +1,7 @@
 // Logging out: a token of a user lets its holder end its session, the user's other sessions, or all of them.
 // Idempotent, and never an error for a dead token. A user id without proof logs nobody out.
 import { about, eventOf, type NewEvent, type Origin } from './audit.ts';
+import { isSameUser } from './claims.ts';
 import {
   type Cause,
   cutoffForName,
@@ -9,6 +10,7 @@ import {
   type NewRevocation,
   revocationOfUnit,
   safeIatAfter,
+  safeIatAfterAll,
 } from './cutoffs.ts';
 import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
@@ -195,7 +197,7 @@ function endLogins(
       userId: acting.subject,
       revokedAt: now,
       sessionsEnded,
-      safeIatAfter: revocations.some((row) => row.cutoff === cutoff) ? safeIatAfter(cutoff) : null,
+      safeIatAfter: safeIatAfterAll(revocations),
       seq: Math.max(...seqs),
     }),
     effects: { revocations, events: [...events, eventBy(acting, request, 'logout', scope)] },
@@ -215,10 +217,6 @@ function eventBy(
   const { reason, reasonText } = request;
   const metadata = scope === undefined ? request.metadata : { ...request.metadata, scope };
   return eventOf(originBy(acting, request), action, { reason, reasonText, metadata, ...about(acting) });
-}
-
-function isSameUser(one: KnownToken, other: KnownToken): boolean {
-  return one.issuer === other.issuer && one.subject === other.subject;
 }
 
 /** The grant and the session of a token; a token without a user dies alone. */

@@ -1,7 +1,7 @@
 // What is refused of a registration: times that are no token's, names that belong to others, another claim for a token
 // that is known. Each says what it objects to, and register-token.ts in which order they are asked.
 import { isDeepStrictEqual } from 'node:util';
-import type { Claims, RegisteredToken } from './claims.ts';
+import { type Claims, isSameUser, type RegisteredToken } from './claims.ts';
 import { dayMs } from './durations.ts';
 import type { Policy } from './policy.ts';
 import { conflict, type Objection, type Refused, type Registration } from './registration.ts';
@@ -72,11 +72,4 @@ function mayReplace(token: Claims, replaced: Claims): boolean {
   const sameClient = token.clientId === replaced.clientId && token.grantId === replaced.grantId;
   const sameSession = replaced.sessionId === null || token.sessionId === replaced.sessionId;
   return bothRefresh && sameClient && sameSession && isSameUser(token, replaced);
-}
-
-function isSameUser(
-  one: { issuer: string; subject: string | null },
-  other: { issuer: string; subject: string | null },
-): boolean {
-  return one.issuer === other.issuer && one.subject === other.subject;
 }

@@ -13,7 +13,7 @@ import {
   openEnd,
   type Restriction,
   type Revocation,
-  safeIatAfter,
+  safeIatAfterAll,
 } from './cutoffs.ts';
 import { type OnceKey, once, type Repeated } from './once.ts';
 import type { Policy } from './policy.ts';
@@ -106,7 +106,7 @@ export function decideRevocation(
       seq: Math.max(...seqs),
       revokedAt: now,
       cutoff,
-      safeIatAfter: isForGood ? null : safeIatAfter(cutoff),
+      safeIatAfter: safeIatAfterAll(rows),
       ...told,
     }),
     effects: { revocations: rows, events },

@@ -3,7 +3,7 @@
 import { about, eventOf, type Origin } from './audit.ts';
 import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
-import { cutoffOf, finalForToken, type NewRevocation, revocationOfUnit, safeIatAfter } from './cutoffs.ts';
+import { cutoffOf, finalForToken, type NewRevocation, revocationOfUnit, safeIatAfterAll } from './cutoffs.ts';
 import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer, unitsLeft } from './remains.ts';
@@ -84,13 +84,12 @@ function decide(
   const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
   for (const unit of units)
     revocations.push(revocationOfUnit(unit, request, cutoff, now, policy.lifetimeDaysMax, reusesIds));
-  const safe = reusesIds && units.length > 0 ? safeIatAfter(cutoff) : null;
   return {
     outcome: (seqs) => ({
       status: 'revoked',
       revokedAt: now,
       seq: Math.max(...seqs),
-      safeIatAfter: safe,
+      safeIatAfter: safeIatAfterAll(revocations),
     }),
     effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
   };

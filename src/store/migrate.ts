@@ -37,6 +37,12 @@ export async function migrateUp(databaseUrl: string): Promise<string[]> {
   });
 }
 
+/** Did these migrations, which `migrateUp` ran, make the schema? Then the database was empty. */
+export async function haveMadeSchema(ran: readonly string[]): Promise<boolean> {
+  const [first = ''] = await migrationConfig.migrationSource.getMigrations();
+  return ran.includes(first);
+}
+
 /** Undoes the last migration; resolves to its name, or none. */
 export function migrateDown(databaseUrl: string): Promise<string[]> {
   return exclusively(dialectOf(databaseUrl), async (knex) => {

@@ -35,7 +35,7 @@ import { findRevocation, listRevocations } from './tables/revocations.ts';
 import { listSessionsOf, touchSessions } from './tables/sessions.ts';
 import { listBearers, listLatestIssuers } from './tables/tokens.ts';
 import { timeAfter } from './time.ts';
-import { guarded, toUnavailable } from './unavailable.ts';
+import { guarded, replaced, toUnavailable } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep.ts';
 
 type Question = (facts: Facts, now: number) => unknown;
@@ -62,8 +62,6 @@ const attemptsMax = 4;
 const clockDifferenceMs = 1_000;
 /** Looking at the file for every batch of questions could cost as much as their answers. */
 const inPlaceAgeMs = 100;
-const replaced =
-  'a file of the database (or its -wal or -shm) was deleted or replaced under the server; restart it';
 
 /** `sqlite:PATH` or `postgres://…`. Connects with the first question or decision, which rejects where that fails. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {

@@ -1,6 +1,10 @@
 // Whatever a database rejects with, callers see one thing: the store cannot answer.
 import { StoreUnavailable } from '../domain/store.ts';
 
+/** Says why nothing is read from, or written to, files that are not those which were opened. */
+export const replaced =
+  'a file of the database (or its -wal or -shm) was deleted or replaced under the server; restart it';
+
 export async function guarded<T>(work: PromiseLike<T>): Promise<T> {
   try {
     return await work;

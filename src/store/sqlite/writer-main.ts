@@ -2,6 +2,7 @@
 // the write-ahead log short. It ends when it is told to close.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
+import { replaced } from '../unavailable.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { DatabaseFile } from './database-file.ts';
 import type { Opening, Reply, Request } from './protocol.ts';
@@ -97,9 +98,7 @@ class Writer {
 
   #demandFile(): void {
     if (this.#file.isInPlace()) return;
-    const message =
-      'a file of the database (or its -wal or -shm) was deleted or replaced under the server; restart it';
-    throw Object.assign(new Error(message), { code: 'DATABASE_REPLACED' });
+    throw Object.assign(new Error(replaced), { code: 'DATABASE_REPLACED' });
   }
 
   /**
