@@ -3,28 +3,35 @@
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Client } from '../domain/clients.ts';
-import { createClient, rotateClientSecret, switchClient } from '../domain/manage-clients.ts';
+import { createClient, rotateClientSecret, switchClient, updateClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { check } from '../wire/check.ts';
 import {
   cacheMaxAgeMax,
+  clientMembers,
   clientToWire,
   newClientBody,
   overlapSecondsDefault,
+  patchClient,
   rotateBody,
   toNewClient,
 } from '../wire/clients.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
-import { collect, readJsonFile, withoutAbsent } from './options.ts';
+import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
+
+/** Members of which a client has one. */
+const alternatives = [
+  ['jwks', 'jwks_uri'],
+  clientMembers.filter((name) => name.startsWith('tls_client_auth_')),
+];
 
 const noAudience =
   'It has no --audience, so it sees no tokens but its own: give it one, or the permission introspect:any.';
 
-interface CreateOptions {
-  id: string;
+interface ClientOptions {
   name?: string;
   authMethod?: string;
   permission?: string[];
@@ -43,8 +50,16 @@ interface CreateOptions {
   tlsSanEmail?: string;
   scope?: string;
   introspectionAlg?: string;
-  secretStdin?: boolean;
   json?: boolean;
+}
+
+interface CreateOptions extends ClientOptions {
+  id: string;
+  secretStdin?: boolean;
+}
+
+interface UpdateOptions extends ClientOptions {
+  unset?: string[];
 }
 
 const records: Records<Client> = {
@@ -64,16 +79,33 @@ const records: Records<Client> = {
 
 export function clientCommand(process: NodeJS.Process): Command {
   const command = new Command('client')
-    .description('who may call: create, list, show, rotate-secret, disable, enable')
-    .addCommand(createCommand(process));
+    .description('who may call: create, update, list, show, rotate-secret, disable, enable')
+    .addCommand(createCommand(process))
+    .addCommand(updateCommand(process));
   addRecordCommands(command, process, records);
   return command.addCommand(rotateSecretCommand(process));
 }
 
 function createCommand(process: NodeJS.Process): Command {
-  return new Command('create')
+  const command = new Command('create')
     .description('create a client; its generated secret is shown once')
-    .requiredOption('--id <id>', 'client_id')
+    .requiredOption('--id <id>', 'client_id');
+  return withClientOptions(command)
+    .option('--secret-stdin', 'read the secret from standard input instead of generating one')
+    .action((options: CreateOptions) => create(process, options));
+}
+
+function updateCommand(process: NodeJS.Process): Command {
+  const command = new Command('update')
+    .argument('<id>')
+    .description('change a client; what is not named stays, and a list replaces the list before it');
+  return withClientOptions(command)
+    .option('--unset <member...>', `back to the default: ${clientMembers.join(', ')}`, collect)
+    .action((id: string, options: UpdateOptions) => update(process, id, options));
+}
+
+function withClientOptions(command: Command): Command {
+  return command
     .option('--name <name>', 'client_name')
     .option('--auth-method <method>', `one of: ${authMethods.join(', ')} (default: client_secret_basic)`)
     .option('--permission <permission...>', `any of: ${permissions.join(', ')}`, collect)
@@ -102,14 +134,15 @@ function createCommand(process: NodeJS.Process): Command {
       'signed introspection answers show it these scopes alone, separated by spaces',
     )
     .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
-    .option('--secret-stdin', 'read the secret from standard input instead of generating one')
-    .option('--json', 'print one JSON object')
-    .action((options: CreateOptions) => create(process, options));
+    .option('--json', 'print one JSON object');
 }
 
 async function create(process: NodeJS.Process, options: CreateOptions): Promise<void> {
   const client_secret = await readSecret(process, options.secretStdin);
-  const body = check(newClientBody, withoutAbsent({ ...(await toBody(options)), client_secret }));
+  const body = check(
+    newClientBody,
+    withoutAbsent({ client_id: options.id, ...(await toMembers(options)), client_secret }),
+  );
   await withNewStore(process, async (store, config, origin) => {
     const fields = await toNewClient(body, !config.production);
     const created = await createClient(store, origin, fields, client_secret);
@@ -121,10 +154,32 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
     const { client, clientSecret } = created;
     const isGenerated = clientSecret !== null && client_secret === undefined;
     const once = isGenerated ? { client_secret: clientSecret } : {};
-    printer(process).showOnce({ ...clientToWire(client), ...once }, options.json);
-    if (client.permissions.includes('introspect') && client.audiences.length === 0)
-      process.stderr.write(`${noAudience}\n`);
+    showClient(process, client, once, options.json);
   });
+}
+
+async function update(process: NodeJS.Process, id: string, options: UpdateOptions): Promise<void> {
+  const patch = patchOf(await toMembers(options), options.unset, alternatives);
+  await withStore(process, async (store, config, origin) => {
+    const updated = await updateClient(store, origin, id, (client) =>
+      patchClient(client, patch, !config.production),
+    );
+    if (updated.status === 'not_found') return throwUnknown(records);
+    const { client, clientSecret } = updated;
+    const once = clientSecret === null ? {} : { client_secret: clientSecret };
+    showClient(process, client, once, options.json);
+  });
+}
+
+function showClient(
+  process: NodeJS.Process,
+  client: Client,
+  once: { readonly client_secret?: string },
+  json: boolean | undefined,
+): void {
+  printer(process).showOnce({ ...clientToWire(client), ...once }, json);
+  if (client.permissions.includes('introspect') && client.audiences.length === 0)
+    process.stderr.write(`${noAudience}\n`);
 }
 
 function rotateSecretCommand(process: NodeJS.Process): Command {
@@ -163,9 +218,8 @@ async function readSecret(
   return isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
 }
 
-async function toBody(options: CreateOptions): Promise<Record<string, unknown>> {
-  const body = {
-    client_id: options.id,
+async function toMembers(options: ClientOptions): Promise<Record<string, unknown>> {
+  return withoutAbsent({
     client_name: options.name,
     token_endpoint_auth_method: options.authMethod,
     permissions: options.permission,
@@ -184,8 +238,7 @@ async function toBody(options: CreateOptions): Promise<Record<string, unknown>> 
     tls_client_auth_san_email: options.tlsSanEmail,
     scope: options.scope,
     introspection_signed_response_alg: options.introspectionAlg,
-  };
-  return withoutAbsent(body);
+  });
 }
 
 function toInteger(text: string): number {

@@ -2,19 +2,31 @@
 // sees the change within a second.
 import { Command } from 'commander';
 import { type Issuer, inboxKinds } from '../domain/issuers.ts';
-import { addIssuer, markKeysStale, rememberKeys, switchIssuer } from '../domain/manage-issuers.ts';
+import {
+  addIssuer,
+  markKeysStale,
+  rememberKeys,
+  switchIssuer,
+  updateIssuer,
+} from '../domain/manage-issuers.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/verifying-keys.ts';
 import { check } from '../wire/check.ts';
-import { issuerToWire, newIssuerBody, toNewIssuer } from '../wire/issuers.ts';
+import {
+  issuerMembers,
+  issuerToWire,
+  newIssuerBody,
+  patchIssuer,
+  toNewIssuer,
+  wouldRevive,
+} from '../wire/issuers.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
-import { collect, readJsonFile, withoutAbsent } from './options.ts';
+import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
-interface AddOptions {
-  issuer: string;
+interface IssuerOptions {
   discover?: true;
   jwksUri?: string;
   jwksFile?: string;
@@ -39,6 +51,17 @@ interface AddOptions {
   json?: true;
 }
 
+interface AddOptions extends IssuerOptions {
+  issuer: string;
+}
+
+interface UpdateOptions extends IssuerOptions {
+  unset?: string[];
+}
+
+/** Members of which an issuer has one. */
+const alternatives = [['discovery', 'jwks_uri', 'jwks']];
+
 const records: Records<Issuer> = {
   noun: 'issuer',
   key: 'issuer',
@@ -56,16 +79,31 @@ const records: Records<Issuer> = {
 
 export function issuerCommand(process: NodeJS.Process): Command {
   const command = new Command('issuer')
-    .description('whose JWTs are trusted: add, list, show, refresh-keys, disable, enable')
-    .addCommand(addIssuerCommand(process));
+    .description('whose JWTs are trusted: add, update, list, show, refresh-keys, disable, enable')
+    .addCommand(addIssuerCommand(process))
+    .addCommand(updateIssuerCommand(process));
   addRecordCommands(command, process, records);
   return command.addCommand(refreshKeysCommand(process));
 }
 
 function addIssuerCommand(process: NodeJS.Process): Command {
-  return new Command('add')
+  const command = new Command('add')
     .description('trust the JWTs of an issuer; its keys come from one of three places')
-    .requiredOption('--issuer <url>', 'the `iss` of its tokens')
+    .requiredOption('--issuer <url>', 'the `iss` of its tokens');
+  return withIssuerOptions(command).action((options: AddOptions) => add(process, options));
+}
+
+function updateIssuerCommand(process: NodeJS.Process): Command {
+  const command = new Command('update')
+    .argument('<issuer>')
+    .description('change an issuer; what is not named stays, and a list replaces the list before it');
+  return withIssuerOptions(command)
+    .option('--unset <member...>', `back to the default: ${issuerMembers.join(', ')}`, collect)
+    .action((name: string, options: UpdateOptions) => update(process, name, options));
+}
+
+function withIssuerOptions(command: Command): Command {
+  return command
     .option('--discover', 'find its keys through its metadata (RFC 8414, OpenID Connect Discovery)')
     .option('--jwks-uri <url>', 'fetch its keys from here')
     .option('--jwks-file <file>', 'its public keys, as a JWK set')
@@ -91,24 +129,47 @@ function addIssuerCommand(process: NodeJS.Process): Command {
       'how it may name users beside iss_sub: email, account',
       collect,
     )
-    .option('--json', 'print one JSON object')
-    .action((options: AddOptions) => add(process, options));
+    .option('--json', 'print one JSON object');
 }
 
 async function add(process: NodeJS.Process, options: AddOptions): Promise<void> {
-  const body = check(newIssuerBody, await toBody(options));
+  const body = check(newIssuerBody, { issuer: options.issuer, ...(await toMembers(options)) });
   await withNewStore(process, async (store, config, origin) => {
     const fields = await toNewIssuer(body, !config.production);
     const added = await addIssuer(store, origin, fields, await namedInRecord(fields));
     if (added.status === 'issuer_exists')
       throw new Refusal('issuer_exists', 'This issuer is on record. See `issuer show`.');
-    printer(process).show(issuerToWire(added.issuer), options.json);
-    const { problem } = await fetchKeys(added.issuer);
-    if (problem !== '')
-      process.stderr.write(
-        `It is on record, but its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`,
-      );
+    await showIssuer(process, added.issuer, options.json);
   });
+}
+
+async function update(process: NodeJS.Process, name: string, options: UpdateOptions): Promise<void> {
+  const patch = patchOf(await toMembers(options), options.unset, alternatives);
+  await withStore(process, async (store, config, origin) => {
+    const updated = await updateIssuer(store, origin, name, async (issuer) => {
+      const edit = await patchIssuer(issuer, patch, !config.production);
+      return { ...edit, keys: await namedInRecord(edit.fields) };
+    });
+    switch (updated.status) {
+      case 'updated':
+        return showIssuer(process, updated.issuer, options.json);
+      case 'would_revive':
+        throw wouldRevive(updated.member, name);
+      case 'not_found':
+        return throwUnknown(records);
+      default:
+        updated satisfies never;
+    }
+  });
+}
+
+async function showIssuer(process: NodeJS.Process, issuer: Issuer, json: boolean | undefined): Promise<void> {
+  printer(process).show(issuerToWire(issuer), json);
+  const { problem } = await fetchKeys(issuer);
+  if (problem !== '')
+    process.stderr.write(
+      `It is on record, but its keys could not be fetched: the address ${problem}. Once they can: issuer refresh-keys\n`,
+    );
 }
 
 function refreshKeysCommand(process: NodeJS.Process): Command {
@@ -146,22 +207,21 @@ async function fetchKeys(
   return { keys, problem };
 }
 
-async function toBody(options: AddOptions): Promise<Record<string, unknown>> {
-  const claims = {
+async function toMembers(options: IssuerOptions): Promise<Record<string, unknown>> {
+  const claims = withoutAbsent({
     user: options.userClaim,
     client: options.clientClaim,
     session: options.sessionClaim,
     grant: options.grantClaim,
-  };
-  const body = {
-    issuer: options.issuer,
+  });
+  return withoutAbsent({
     discovery: options.discover,
     jwks_uri: options.jwksUri,
     jwks: options.jwksFile === undefined ? undefined : await readJsonFile('--jwks-file', options.jwksFile),
     algorithms: options.alg,
     types: options.type,
     audiences: options.audience,
-    claims: withoutAbsent(claims),
+    claims: Object.keys(claims).length > 0 ? claims : undefined,
     default_client: options.defaultClient,
     default_audience: options.defaultAudience,
     refresh_marker: toMarker(options.refreshMarker),
@@ -169,11 +229,10 @@ async function toBody(options: AddOptions): Promise<Record<string, unknown>> {
     scope_permissions: toScopePermissions(options.scopePermission),
     reach: options.reach,
     inbox: toInbox(options),
-  };
-  return withoutAbsent(body);
+  });
 }
 
-function toInbox(options: AddOptions): object | undefined {
+function toInbox(options: IssuerOptions): object | undefined {
   const inbox = withoutAbsent({
     kinds: options.inbox,
     audience: options.inboxAudience,

@@ -12,6 +12,24 @@ export function withoutAbsent(members: Record<string, unknown>): Record<string, 
 }
 
 /**
+ * A merge patch (RFC 7396) of what the options say. A member that is given takes the place of its `alternatives`, and
+ * the members to `unset` are taken away.
+ */
+export function patchOf(
+  members: Record<string, unknown>,
+  unset: readonly string[] = [],
+  alternatives: readonly (readonly string[])[] = [],
+): Record<string, unknown> {
+  const others = alternatives
+    .filter((names) => names.some((name) => name in members))
+    .flatMap((names) => names.filter((name) => !(name in members)));
+  const patch = { ...members, ...Object.fromEntries([...others, ...unset].map((name) => [name, null])) };
+  if (Object.keys(patch).length === 0)
+    throw new Refusal('invalid_request', 'Nothing to change is named; --help lists what can be.');
+  return patch;
+}
+
+/**
  * The JSON in the file that `option` names. The parser's own error is not shown, as it would repeat some of the file.
  */
 export async function readJsonFile(option: string, path: string): Promise<unknown> {

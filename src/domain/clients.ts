@@ -4,6 +4,7 @@ import type { Actor } from './audit.ts';
 import type { Digest } from './claims.ts';
 import type { KeySource } from './issuers.ts';
 import type { Policy } from './policy.ts';
+import type { ClientChange } from './store.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
 /** RFC 6749 appendix A.1. No client has an id that does not match. */
@@ -100,4 +101,26 @@ export function callerOf(client: Client): Caller {
 
 export function holds(client: Client, permission: Permission): boolean {
   return client.permissions.includes(permission);
+}
+
+/** The record as a change leaves it. */
+export function changeClient(client: Client | undefined, change: ClientChange): Client | undefined {
+  if (change.kind === 'insert' || change.kind === 'update') return change.client;
+  if (!client) return undefined;
+  switch (change.kind) {
+    case 'insert_secret':
+      return { ...client, secrets: [...client.secrets, change.secret] };
+    case 'expire_secrets': {
+      const ends = ({ secretId, expiresAt }: ClientSecret) =>
+        secretId !== change.except && (expiresAt === null || expiresAt > change.at);
+      const secrets = client.secrets.map((secret) =>
+        ends(secret) ? { ...secret, expiresAt: change.at } : secret,
+      );
+      return { ...client, secrets };
+    }
+    case 'set_disabled':
+      return { ...client, disabledAt: change.at };
+    default:
+      return change satisfies never;
+  }
 }

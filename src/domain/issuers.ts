@@ -1,5 +1,6 @@
 // Issuers: whose JWTs are trusted, how their keys are found, and what their claims mean. A record holds public keys
 // only; trust by a shared secret is a setting, so that no secret enters the database.
+import type { IssuerChange } from './store.ts';
 import type { Permission } from './vocabulary.ts';
 
 /** Where the public keys come from; every address in it was configured by an administrator. */
@@ -113,3 +114,17 @@ export const foreignTypes: ReadonlySet<string> = new Set([
   'dpop+jwt',
   'oauth-authz-req+jwt',
 ]);
+
+/** The record as a change leaves it. */
+export function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
+  if (change.kind === 'insert' || change.kind === 'update') return change.issuer;
+  if (!issuer) return undefined;
+  switch (change.kind) {
+    case 'set_disabled':
+      return { ...issuer, disabledAt: change.at };
+    case 'set_keys_stale':
+      return { ...issuer, keysStaleBefore: change.at };
+    default:
+      return change satisfies never;
+  }
+}

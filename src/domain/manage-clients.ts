@@ -1,19 +1,17 @@
-// Administration of clients: create, rotate the secret, suspend and resume. Each change and its audit
+// Administration of clients: create, update, rotate the secret, suspend and resume. Each change and its audit
 // event are one decision. A secret leaves these functions once and is kept as a digest only.
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import { eventOf, type Origin } from './audit.ts';
 import { digestOf } from './claims.ts';
-import type { Client, ClientSecret } from './clients.ts';
-import type { Decision, Store } from './store.ts';
+import { type Client, type ClientSecret, changeClient } from './clients.ts';
+import type { ClientChange, Decision, Store } from './store.ts';
 
 export const clientSecretLengthMin = 32;
 export const clientSecretLengthMax = 256;
 
-const notSaid = { keys: null, certificateName: null, introspectionAlgorithm: 'RS256', scopes: null } as const;
-
-export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets' | keyof typeof notSaid> &
-  Partial<Pick<Client, keyof typeof notSaid>>;
+export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets'>;
 
 /** Does the client's method use a secret of ours? Other methods rely on keys or certificates of the client. */
 function hasSecretOf(client: Pick<Client, 'authMethod'>): boolean {
@@ -32,6 +30,10 @@ export function plainClient(fields: Partial<NewClient> & Pick<NewClient, 'client
     cascade: 'token',
     logoutScope: 'current',
     cacheMaxAge: 0,
+    keys: null,
+    certificateName: null,
+    introspectionAlgorithm: 'RS256',
+    scopes: null,
     ...fields,
   };
 }
@@ -56,7 +58,7 @@ export async function createClient(
   return store.write((facts, now): Decision<ClientCreated> => {
     if (facts.client(fields.clientId)) return { outcome: { status: 'client_exists' }, effects: {} };
     const secrets = hasSecret ? [toSecret(clientSecret, now)] : [];
-    const client: Client = { ...notSaid, ...fields, createdAt: now, disabledAt: null, secrets };
+    const client: Client = { ...fields, createdAt: now, disabledAt: null, secrets };
     return {
       outcome: { status: 'created', client, clientSecret: hasSecret ? clientSecret : null },
       effects: {
@@ -65,6 +67,52 @@ export async function createClient(
       },
     };
   });
+}
+
+/** A record that an administrator changes: what it is to be, and the names of the members that change. */
+export interface Edit<Fields> {
+  readonly fields: Fields;
+  readonly changed: readonly string[];
+}
+
+export type ClientUpdated =
+  | { readonly status: 'updated'; readonly client: Client; readonly clientSecret: string | null }
+  | { readonly status: 'not_found' };
+
+/**
+ * `edit` is asked again when another change came between its reading and our writing. A client whose new method needs
+ * a secret is given one; the secrets of one whose new method needs none end.
+ */
+export async function updateClient(
+  store: Store,
+  origin: Origin,
+  clientId: string,
+  edit: (client: Client) => Promise<Edit<NewClient>>,
+): Promise<ClientUpdated> {
+  for (;;) {
+    const before = await store.ask((facts) => facts.client(clientId));
+    if (!before) return { status: 'not_found' };
+    const { fields, changed } = await edit(before);
+    const spareSecret = generateClientSecret();
+    const updated = await store.write((facts, now): Decision<ClientUpdated | null> => {
+      const current = facts.client(clientId);
+      if (!isDeepStrictEqual(current, before)) return { outcome: null, effects: {} };
+      if (changed.length === 0)
+        return { outcome: { status: 'updated', client: before, clientSecret: null }, effects: {} };
+      const update: ClientChange = { kind: 'update', client: { ...before, ...fields } };
+      const changes = [update, ...secretChanges(before, update.client, spareSecret, now)];
+      const client = changes.reduce<Client | undefined>(changeClient, before) as Client;
+      const isGiven = changes.some(({ kind }) => kind === 'insert_secret');
+      return {
+        outcome: { status: 'updated', client, clientSecret: isGiven ? spareSecret : null },
+        effects: {
+          clients: changes,
+          events: [eventOf(origin, 'client_updated', { clientId, metadata: { changed, ...rights(client) } })],
+        },
+      };
+    });
+    if (updated) return updated;
+  }
 }
 
 export type SecretRotated =
@@ -125,11 +173,21 @@ export async function switchClient(
   });
 }
 
+/** Gives a client that needs a secret from now on the spare one; ends the secrets of one that needs none any more. */
+function secretChanges(before: Client, after: Client, spareSecret: string, now: number): ClientChange[] {
+  const { clientId } = after;
+  const has = hasSecretOf(after);
+  if (has === hasSecretOf(before)) return [];
+  return has
+    ? [{ kind: 'insert_secret', clientId, secret: toSecret(spareSecret, now) }]
+    : [{ kind: 'expire_secrets', clientId, except: '', at: now }];
+}
+
 function toSecret(clientSecret: string, now: number): ClientSecret {
   return { secretId: uuidv7(), digest: digestOf(clientSecret), createdAt: now, expiresAt: null };
 }
 
-/** What an auditor wants to know of a new client. */
+/** What an auditor wants to know of a client that was created or updated. */
 function rights(client: Client): Record<string, unknown> {
   const { authMethod, permissions, audiences, issuers } = client;
   return { token_endpoint_auth_method: authMethod, permissions, audiences, issuers };

@@ -1,8 +1,10 @@
-// Administration of issuers: add, suspend and resume, ask for fresh keys; and remembering which key a `kid`
+// Administration of issuers: add, update, suspend and resume, ask for fresh keys; and remembering which key a `kid`
 // has named. Each change and its audit event are one decision.
+import { isDeepStrictEqual } from 'node:util';
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import type { Issuer } from './issuers.ts';
-import type { Decision, IssuerKey, Store } from './store.ts';
+import type { Edit } from './manage-clients.ts';
+import type { Decision, Facts, IssuerKey, Store } from './store.ts';
 
 export type NewIssuer = Omit<Issuer, 'createdAt' | 'disabledAt' | 'keysStaleBefore'>;
 
@@ -32,6 +34,66 @@ export async function addIssuer(
       },
     };
   });
+}
+
+/** A member whose change could bring dead tokens back to life. */
+export type Revived = 'claims' | 'default_client';
+
+export type IssuerUpdated =
+  | { readonly status: 'updated'; readonly issuer: Issuer }
+  | { readonly status: 'would_revive'; readonly member: Revived }
+  | { readonly status: 'not_found' };
+
+/** An edit with the keys of the record itself that have a `kid`. */
+export type IssuerEdit = Edit<NewIssuer> & { readonly keys: readonly IssuerKey[] };
+
+/** `edit` is asked again when another change came between its reading and our writing. */
+export async function updateIssuer(
+  store: Store,
+  origin: Origin,
+  name: string,
+  edit: (issuer: Issuer) => Promise<IssuerEdit>,
+): Promise<IssuerUpdated> {
+  for (;;) {
+    const before = await store.ask((facts) => facts.issuer(name));
+    if (!before) return { status: 'not_found' };
+    const { fields, changed, keys } = await edit(before);
+    const member = revivesBy(before, fields);
+    if (member) return { status: 'would_revive', member };
+    const updated = await store.write((facts): Decision<IssuerUpdated | null> => {
+      if (!isDeepStrictEqual(facts.issuer(name), before)) return { outcome: null, effects: {} };
+      const issuer: Issuer = { ...before, ...fields };
+      const outcome = { status: 'updated', issuer } as const;
+      if (changed.length === 0) return { outcome, effects: {} };
+      const seen = newKeys(facts, keys);
+      return {
+        outcome,
+        effects: {
+          issuers: [{ kind: 'update', issuer }],
+          issuerKeys: seen,
+          events: [
+            eventOf(origin, 'issuer_updated', { metadata: { ...summaryOf(issuer), changed } }),
+            ...seen.map((key) => keySeen(origin, key)),
+          ],
+        },
+      };
+    });
+    if (updated) return updated;
+  }
+}
+
+/**
+ * Revocations name users, clients, sessions and grants. If a token's ids were read from other claims than before, they
+ * would cover it no more. Further claims, and a client for tokens that had none, can only make them cover more.
+ */
+function revivesBy(before: Issuer, after: NewIssuer): Revived | null {
+  const kinds = ['user', 'client', 'session', 'grant'] as const;
+  const keepsClaims = kinds.every((kind) =>
+    before.claims[kind].every((claim, n) => after.claims[kind][n] === claim),
+  );
+  if (!keepsClaims) return 'claims';
+  const isKept = before.defaultClient === null || after.defaultClient === before.defaultClient;
+  return isKept ? null : 'default_client';
 }
 
 export type IssuerSwitched =
@@ -85,24 +147,29 @@ export async function markKeysStale(store: Store, origin: Origin, name: string):
 export async function rememberKeys(store: Store, origin: Origin, keys: readonly IssuerKey[]): Promise<void> {
   if (keys.length === 0) return;
   await store.write((facts): Decision<void> => {
-    const named = facts.together(
-      ...keys.map(
-        ({ issuer, kid }) =>
-          () =>
-            facts.thumbprints(issuer, kid),
-      ),
-    );
-    const issuerKeys = keys.filter(({ thumbprint }, n) => !named[n]?.includes(thumbprint));
+    const issuerKeys = newKeys(facts, keys);
     const events = issuerKeys.map((key) => keySeen(origin, key));
     return { outcome: undefined, effects: { issuerKeys, events } };
   });
+}
+
+/** Those that the issuer has never named by their `kid` before. */
+function newKeys(facts: Facts, keys: readonly IssuerKey[]): IssuerKey[] {
+  const named = facts.together(
+    ...keys.map(
+      ({ issuer, kid }) =>
+        () =>
+          facts.thumbprints(issuer, kid),
+    ),
+  );
+  return keys.filter(({ thumbprint }, n) => !named[n]?.includes(thumbprint));
 }
 
 function keySeen(origin: Origin, key: IssuerKey): NewEvent {
   return eventOf(origin, 'issuer_key_seen', { metadata: { ...key } });
 }
 
-/** What the audit event shows of a new issuer. */
+/** What an auditor wants to know of an issuer that was added or updated. */
 function summaryOf(issuer: Issuer): Record<string, unknown> {
   const { issuer: name, keySource, algorithms, audiences, scopePermissions, reach } = issuer;
   return {

@@ -75,6 +75,8 @@ export interface Remember {
 
 export type ClientChange =
   | { readonly kind: 'insert'; readonly client: Client }
+  /** The whole record but its secrets. */
+  | { readonly kind: 'update'; readonly client: Client }
   | { readonly kind: 'insert_secret'; readonly clientId: string; readonly secret: ClientSecret }
   | {
       readonly kind: 'expire_secrets';
@@ -86,6 +88,7 @@ export type ClientChange =
 
 export type IssuerChange =
   | { readonly kind: 'insert'; readonly issuer: Issuer }
+  | { readonly kind: 'update'; readonly issuer: Issuer }
   | { readonly kind: 'set_disabled'; readonly issuer: string; readonly at: number | null }
   | { readonly kind: 'set_keys_stale'; readonly issuer: string; readonly at: number };
 

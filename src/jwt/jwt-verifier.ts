@@ -161,12 +161,25 @@ function stillVerified(
   keys: readonly VerifyingKey[],
 ): Presented | undefined {
   const { tokenDigest, keyThumbprint } = verified.claims;
-  if (!isSameRecord(before, issuer) || !keys.some((key) => key.thumbprint === keyThumbprint))
+  if (!readsTheSame(before, issuer) || !keys.some((key) => key.thumbprint === keyThumbprint))
     return undefined;
   return { digest, tokenDigest, verification: verified };
 }
 
-/** Suspension and requests for fresh keys do not change how a token is read. */
-function isSameRecord(one: Issuer, other: Issuer): boolean {
-  return one === other || one.createdAt === other.createdAt;
+/** Suspension, permissions and requests for fresh keys do not change how a token is read. */
+function readsTheSame(one: Issuer, other: Issuer): boolean {
+  return one === other || readingOf(one) === readingOf(other);
+}
+
+const readings = new WeakMap<Issuer, string>();
+
+/** All of the record on which the reading of a token depends; made once for each record object. */
+function readingOf(issuer: Issuer): string {
+  const known = readings.get(issuer);
+  if (known !== undefined) return known;
+  const { algorithms, types, audiences, claims, defaultClient, defaultAudience, refreshMarker } = issuer;
+  const reading: Reading = { types, audiences, claims, defaultClient, defaultAudience, refreshMarker };
+  const text = JSON.stringify([algorithms, reading]);
+  readings.set(issuer, text);
+  return text;
 }

@@ -1,9 +1,7 @@
 // What the decisions of one batch have changed so far. It is laid over the facts, so that each decision sees the
 // effects of those before it.
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
-import type { Client, ClientSecret } from '../domain/clients.ts';
 import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
-import type { Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import type { ClientChange, IssuerChange, Remembered } from '../domain/store.ts';
 import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
@@ -73,43 +71,9 @@ export class Changes {
 type Switch<Change> = Extract<Change, { kind: 'set_disabled' }>;
 
 export function clientOf(change: ClientChange): string {
-  return change.kind === 'insert' ? change.client.clientId : change.clientId;
-}
-
-export function changeClient(client: Client | undefined, change: ClientChange): Client | undefined {
-  if (change.kind === 'insert') return change.client;
-  if (!client) return undefined;
-  switch (change.kind) {
-    case 'insert_secret':
-      return { ...client, secrets: [...client.secrets, change.secret] };
-    case 'expire_secrets': {
-      const ends = ({ secretId, expiresAt }: ClientSecret) =>
-        secretId !== change.except && (expiresAt === null || expiresAt > change.at);
-      const secrets = client.secrets.map((secret) =>
-        ends(secret) ? { ...secret, expiresAt: change.at } : secret,
-      );
-      return { ...client, secrets };
-    }
-    case 'set_disabled':
-      return { ...client, disabledAt: change.at };
-    default:
-      return change satisfies never;
-  }
+  return 'client' in change ? change.client.clientId : change.clientId;
 }
 
 export function issuerOf(change: IssuerChange): string {
-  return change.kind === 'insert' ? change.issuer.issuer : change.issuer;
-}
-
-export function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {
-  if (change.kind === 'insert') return change.issuer;
-  if (!issuer) return undefined;
-  switch (change.kind) {
-    case 'set_disabled':
-      return { ...issuer, disabledAt: change.at };
-    case 'set_keys_stale':
-      return { ...issuer, keysStaleBefore: change.at };
-    default:
-      return change satisfies never;
-  }
+  return typeof change.issuer === 'string' ? change.issuer : change.issuer.issuer;
 }

@@ -6,7 +6,7 @@
 import type { Knex } from 'knex';
 import type { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../domain/claims.ts';
-import type { Client } from '../domain/clients.ts';
+import { type Client, changeClient } from '../domain/clients.ts';
 import {
   covers,
   decisive,
@@ -15,7 +15,7 @@ import {
   type LoggedRevocation,
   type Revocation,
 } from '../domain/cutoffs.ts';
-import type { Issuer } from '../domain/issuers.ts';
+import { changeIssuer, type Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import {
   bearersMax,
@@ -29,7 +29,7 @@ import {
 import { type Target, type TargetKey, targetKey, targetsEverywhere } from '../domain/targets.ts';
 import type { Standing } from '../domain/verdict.ts';
 import { allOf } from './all-of.ts';
-import { Changes, changeClient, changeIssuer, clientOf, issuerOf } from './changes.ts';
+import { Changes, clientOf, issuerOf } from './changes.ts';
 import * as kinds from './kinds.ts';
 import { theOne } from './kinds.ts';
 import { type Found, type Heads, jwtName, type Memory, type TokenName } from './memory.ts';

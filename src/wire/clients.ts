@@ -1,10 +1,17 @@
 // A client as JSON, in the names of RFC 7591: what the management API and the command line read and show.
 import { z } from 'zod';
+import { digestOf } from '../domain/claims.ts';
 import { type CertificateName, type Client, signingAlgorithms } from '../domain/clients.ts';
 import type { KeySource } from '../domain/issuers.ts';
-import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
+import {
+  clientSecretLengthMax,
+  clientSecretLengthMin,
+  type Edit,
+  type NewClient,
+} from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
+import { check } from './check.ts';
 import { checkKeyUrl } from './issuers.ts';
 import { readJwks } from './jwks-member.ts';
 import {
@@ -17,6 +24,7 @@ import {
   list,
   uri,
 } from './members.ts';
+import { changedMembers, patchMembers } from './merge-patch.ts';
 import { badParameter } from './refusal.ts';
 import { timeOf } from './time.ts';
 
@@ -117,9 +125,45 @@ function toCertificateName(body: Body): CertificateName | null {
   return given[0] ?? null;
 }
 
+const { client_id: _id, client_secret: _secret, ...changeable } = newClientBody.shape;
+/** The members that a patch may name. */
+export const clientMembers = Object.keys(changeable);
+
+/** What a client is to be after a merge patch; it must be as a new one may be. */
+export async function patchClient(
+  client: Client,
+  patch: unknown,
+  allowHttp: boolean,
+): Promise<Edit<NewClient>> {
+  const before = membersToWire(client);
+  const body = check(newClientBody, {
+    client_id: client.clientId,
+    ...patchMembers(before, patch, changeable),
+  });
+  const name = body.client_name;
+  if (name !== undefined && client.secrets.some(({ digest }) => digest === digestOf(name)))
+    throw badParameter('client_name', 'is the secret, which is never stored');
+  const fields = await toNewClient(body, allowHttp);
+  return { fields, changed: changedMembers(before, membersToWire(fields)) };
+}
+
 export function clientToWire(client: Client): Record<string, unknown> {
   return {
     client_id: client.clientId,
+    ...membersToWire(client),
+    created_at: timeOf(client.createdAt),
+    disabled_at: client.disabledAt === null ? null : timeOf(client.disabledAt),
+    secrets: client.secrets.map((secret) => ({
+      id: secret.secretId,
+      created_at: timeOf(secret.createdAt),
+      expires_at: secret.expiresAt === null ? null : timeOf(secret.expiresAt),
+    })),
+  };
+}
+
+/** What an administrator gave, or could have given. */
+function membersToWire(client: NewClient): Record<string, unknown> {
+  return {
     ...(client.clientName === null ? {} : { client_name: client.clientName }),
     token_endpoint_auth_method: client.authMethod,
     permissions: client.permissions,
@@ -137,13 +181,6 @@ export function clientToWire(client: Client): Record<string, unknown> {
       ? {}
       : { introspection_signed_response_alg: client.introspectionAlgorithm }),
     ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
-    created_at: timeOf(client.createdAt),
-    disabled_at: client.disabledAt === null ? null : timeOf(client.disabledAt),
-    secrets: client.secrets.map((secret) => ({
-      id: secret.secretId,
-      created_at: timeOf(secret.createdAt),
-      expires_at: secret.expiresAt === null ? null : timeOf(secret.expiresAt),
-    })),
   };
 }
 

@@ -12,9 +12,11 @@ import {
   usualTypes,
 } from '../domain/issuers.ts';
 import { plainType } from '../domain/jwt-shape.ts';
-import type { NewIssuer } from '../domain/manage-issuers.ts';
+import type { Edit } from '../domain/manage-clients.ts';
+import type { NewIssuer, Revived } from '../domain/manage-issuers.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { isLoopback } from '../local-url.ts';
+import { check } from './check.ts';
 import { readJwks } from './jwks-member.ts';
 import {
   boundedJson,
@@ -26,7 +28,8 @@ import {
   list,
   uri,
 } from './members.ts';
-import { badParameter } from './refusal.ts';
+import { changedMembers, patchMembers } from './merge-patch.ts';
+import { badParameter, type Refusal } from './refusal.ts';
 import { timeOf } from './time.ts';
 
 const algorithmsUsual = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'] as const;
@@ -142,9 +145,45 @@ function toAlgorithms(given: readonly string[] | undefined): readonly string[] {
   throw badParameter('algorithms', problem);
 }
 
+const { issuer: _issuer, ...changeable } = newIssuerBody.shape;
+/** The members that a patch may name. */
+export const issuerMembers = Object.keys(changeable);
+
+/** What an issuer is to be after a merge patch; it must be as a new one may be. */
+export async function patchIssuer(
+  issuer: Issuer,
+  patch: unknown,
+  allowHttp: boolean,
+): Promise<Edit<NewIssuer>> {
+  const before = membersToWire(issuer);
+  const body = check(newIssuerBody, { issuer: issuer.issuer, ...patchMembers(before, patch, changeable) });
+  const fields = await toNewIssuer(body, allowHttp);
+  return { fields, changed: changedMembers(before, membersToWire(fields)) };
+}
+
+/** The refusal of a change that would bring dead tokens of `issuer` back to life. */
+export function wouldRevive(member: Revived, issuer: string): Refusal {
+  const about = { metadata: { issuer } };
+  return badParameter(member, `${keptMembers[member]}, or revoked tokens could come back to life`, { about });
+}
+
+const keptMembers: Readonly<Record<Revived, string>> = {
+  claims: 'must keep the names it has, first and in their order',
+  default_client: 'must stay as it is once it is set',
+};
+
 export function issuerToWire(issuer: Issuer): Record<string, unknown> {
   return {
     issuer: issuer.issuer,
+    ...membersToWire(issuer),
+    created_at: timeOf(issuer.createdAt),
+    disabled_at: issuer.disabledAt === null ? null : timeOf(issuer.disabledAt),
+  };
+}
+
+/** What an administrator gave, or could have given. */
+function membersToWire(issuer: NewIssuer): Record<string, unknown> {
+  return {
     ...keySourceToWire(issuer.keySource),
     algorithms: issuer.algorithms,
     types: issuer.types,
@@ -157,8 +196,6 @@ export function issuerToWire(issuer: Issuer): Record<string, unknown> {
     scope_permissions: issuer.scopePermissions,
     reach: issuer.reach,
     ...(issuer.inbox === null ? {} : { inbox: inboxToWire(issuer.inbox) }),
-    created_at: timeOf(issuer.createdAt),
-    disabled_at: issuer.disabledAt === null ? null : timeOf(issuer.disabledAt),
   };
 }
 

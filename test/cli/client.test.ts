@@ -68,10 +68,41 @@ testEachDatabase('client commands name the option that is wrong, and do nothing'
     ],
     [['rotate-secret', 'one', '--secret-stdin'], 'short', /^--secret-stdin is under 32 characters/],
     [['rotate-secret', 'one', '--overlap', '9999999'], '', /^--overlap is over/],
+    [['update', 'one', '--origin', 'foo'], '', /^--origin must be an origin/],
+    [['update', 'one', '--unset', 'secrets'], '', /^secrets is no member that can be changed/],
+    [['update', 'one'], '', /^Nothing to change is named/],
+    [['update', 'two', '--name', 'x'], '', /^There is no client with this id/],
   ] as const) {
     const { code, stderr } = await client(app, args, input);
     t.is(code, 1, args.join(' '));
     t.regex(stderr, message);
   }
   t.is(await app.store.ask((facts) => facts.client('x')), undefined);
+});
+
+testEachDatabase('client update changes what its options name', async (t, app) => {
+  await client(app, ['create', '--id', 'one', '--name', 'One', '--permission', 'audit,sessions']);
+  const update = async (...args: string[]) => {
+    const { code, stdout, stderr } = await client(app, ['update', 'one', ...args]);
+    t.is(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  t.like(await update('--permission', 'audit', '--unset', 'client_name', '--scope', 'read'), {
+    client_name: undefined,
+    permissions: ['audit'],
+    scope: 'read',
+  });
+  const byName = await update('--auth-method', 'tls_client_auth', '--tls-subject-dn', 'CN=one');
+  t.is(byName.tls_client_auth_subject_dn, 'CN=one');
+  t.like(await update('--tls-san-dns', 'one.example'), {
+    tls_client_auth_subject_dn: undefined,
+    tls_client_auth_san_dns: 'one.example',
+  });
+  const { client_secret } = await update(
+    '--auth-method',
+    'client_secret_basic',
+    '--unset',
+    'tls_client_auth_san_dns',
+  );
+  t.is((await app.form('/revoke', { token: 'x' }, ['one', app.secret(client_secret)])).status, 200);
 });

@@ -1,4 +1,4 @@
-// `issuer add` on the command line: what the API takes, in options.
+// `issuer add` and `issuer update` on the command line: what the API takes, in options.
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { cli, type Ran } from '../helpers/run.ts';
@@ -54,3 +54,31 @@ testEachDatabase('issuer add names the option that is wrong, and adds nothing', 
       t.is((await add(app, [option, given])).stderr, `${option} is written as ${form}\n`);
   t.is(await app.store.ask((facts) => facts.issuer('https://sso.example')), undefined);
 });
+
+testEachDatabase(
+  'issuer update changes what its options name, and where the keys come from',
+  async (t, app) => {
+    await add(app, ['--audience', 'https://a.example', '--reuses-ids']);
+    const update = (...args: string[]) =>
+      cli(['issuer', 'update', '--json', 'https://sso.example', ...args], { DATABASE_URL: app.database.url });
+    const { code, stdout, stderr } = await update(
+      '--discover',
+      '--unset',
+      'audiences,reuses_ids',
+      '--reach',
+      'all',
+    );
+    t.is(code, 0, stderr);
+    t.like(JSON.parse(stdout), {
+      discovery: true,
+      jwks_uri: undefined,
+      audiences: [],
+      reuses_ids: false,
+      reach: 'all',
+    });
+    const refused = await update('--session-claim', 'other');
+    t.is(refused.code, 1);
+    t.regex(refused.stderr, /^claims must keep the names it has/);
+    t.is((await update('--session-claim', 'sid,other')).code, 0);
+  },
+);

@@ -67,6 +67,24 @@ testEachStore('every command that changes or is refused something is an event', 
   const lines: readonly (readonly [string, readonly Told[]])[] = [
     ['client create --id c1 --permission introspect', [{ action: 'client_created', clientId: 'c1' }]],
     ['client create --id c1', [refused('client_exists', 'client create')]],
+    [
+      'client update c1 --permission audit --cascade grant',
+      [
+        {
+          action: 'client_updated',
+          clientId: 'c1',
+          metadata: {
+            changed: ['permissions', 'cascade'],
+            token_endpoint_auth_method: 'client_secret_basic',
+            permissions: ['audit'],
+            audiences: [],
+            issuers: [],
+          },
+        },
+      ],
+    ],
+    ['client update c1 --permission audit', []],
+    ['client update nobody --name x', [refused('not_found', 'client update')]],
     ['client rotate-secret c1', [{ action: 'client_secret_rotated', clientId: 'c1' }]],
     ['client rotate-secret nobody', [refused('not_found', 'client rotate-secret')]],
     ['client disable c1', [{ action: 'client_disabled', clientId: 'c1' }]],
@@ -84,6 +102,11 @@ testEachStore('every command that changes or is refused something is an event', 
     [
       `issuer refresh-keys ${issuer.name}`,
       [{ action: 'issuer_keys_refreshed', metadata: { issuer: issuer.name } }, { action: 'issuer_key_seen' }],
+    ],
+    ['issuer update https://new.example --reach all', [{ action: 'issuer_updated' }]],
+    [
+      'issuer update https://new.example --user-claim uid',
+      [refused('invalid_request', 'issuer update', { metadata: { issuer: 'https://new.example' } })],
     ],
     ['issuer disable https://new.example', [{ action: 'issuer_disabled' }]],
     ['issuer enable https://new.example', [{ action: 'issuer_enabled' }]],

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import type { TestApp, TestClient } from '../helpers/app.ts';
-import { TestIssuer } from '../helpers/issuer.ts';
+import { newKey, TestIssuer } from '../helpers/issuer.ts';
 import { type Case, client, type Outcomes, refused } from './outcomes.ts';
 
 export interface ManagementWorld {
@@ -258,6 +258,40 @@ export const clientOutcomes: Outcomes<ManagementWorld> = {
     status: 403,
     events: [refused(operator, 'insufficient_permission', '/v1/clients')],
   }),
+  'PATCH /v1/clients/:client_id: changed, then again': async ({ app, admin }) => {
+    const { client_id } = await app.addClient({ permissions: ['introspect'] });
+    const path = `/v1/clients/${client_id}`;
+    const patch = { permissions: ['sessions'], cascade: 'grant' };
+    return {
+      act: async (caller) => {
+        await caller.patch(path, patch, admin);
+        return caller.patch(path, patch, admin);
+      },
+      status: 200,
+      events: [
+        {
+          action: 'client_updated',
+          actor: client(admin),
+          clientId: client_id,
+          metadata: {
+            changed: ['permissions', 'cascade'],
+            token_endpoint_auth_method: 'client_secret_basic',
+            permissions: ['sessions'],
+            audiences: [],
+            issuers: [],
+          },
+        },
+      ],
+    };
+  },
+  'PATCH /v1/clients/:client_id: a member that stays': async ({ app, admin }) => {
+    const { client_id: clientId } = await app.addClient();
+    return {
+      act: (caller) => caller.patch(`/v1/clients/${clientId}`, { client_id: 'other' }, admin),
+      status: 400,
+      events: [refused(admin, 'invalid_request', clientPath, {}, 'PATCH')],
+    };
+  },
   'POST /v1/clients/:client_id/rotate-secret: rotated': async ({ app, admin }) => {
     const { client_id } = await app.addClient();
     return {
@@ -302,7 +336,8 @@ export const clientOutcomes: Outcomes<ManagementWorld> = {
 };
 
 const issuerPath = '/v1/issuers/:issuer';
-const at = (issuer: TestIssuer, verb: string) => `/v1/issuers/${encodeURIComponent(issuer.name)}/${verb}`;
+const at = (issuer: TestIssuer, verb?: string) =>
+  `/v1/issuers/${encodeURIComponent(issuer.name)}${verb === undefined ? '' : `/${verb}`}`;
 
 export const issuerOutcomes: Outcomes<ManagementWorld> = {
   'POST /v1/issuers: on record': async ({ admin, issuer }) => {
@@ -341,6 +376,39 @@ export const issuerOutcomes: Outcomes<ManagementWorld> = {
       caller.json('/v1/issuers', { issuer: issuer.name, jwks: { keys: [issuer.key.jwk] } }, admin),
     status: 409,
     events: [refused(admin, 'issuer_exists', '/v1/issuers', { metadata: { issuer: issuer.name } })],
+  }),
+  'PATCH /v1/issuers/:issuer: changed': async ({ app, admin }) => {
+    const issuer = await TestIssuer.inline(app, { issuer: `https://${newName('id')}.example` });
+    const { jwk } = await newKey('ES256', 'k2');
+    return {
+      act: (caller) => caller.patch(at(issuer), { jwks: { keys: [jwk] }, reach: 'all' }, admin),
+      status: 200,
+      events: [
+        {
+          action: 'issuer_updated',
+          actor: client(admin),
+          metadata: {
+            issuer: issuer.name,
+            changed: ['jwks', 'reach'],
+            keys: 'jwks',
+            algorithms: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],
+            audiences: [],
+            scope_permissions: {},
+            reach: 'all',
+          },
+        },
+        {
+          action: 'issuer_key_seen',
+          actor: client(admin),
+          metadata: { issuer: issuer.name, kid: 'k2', thumbprint: await calculateJwkThumbprint(jwk) },
+        },
+      ],
+    };
+  },
+  'PATCH /v1/issuers/:issuer: it would bring dead tokens back': async ({ admin, issuer }) => ({
+    act: (caller) => caller.patch(at(issuer), { claims: { user: 'id' } }, admin),
+    status: 400,
+    events: [refused(admin, 'invalid_request', issuerPath, { metadata: { issuer: issuer.name } }, 'PATCH')],
   }),
   'POST /v1/issuers/:issuer/refresh-keys: fetched': async ({ admin, issuer }) => ({
     act: (caller) => caller.post(at(issuer, 'refresh-keys'), admin),

@@ -29,6 +29,10 @@ export class Caller {
     return this.app.json(path, value, auth, { headers: { ...this.headers, ...headers } });
   }
 
+  patch(path: string, value: unknown, auth?: Auth): Promise<Reply> {
+    return this.app.patch(path, value, auth, { headers: this.headers });
+  }
+
   post(path: string, auth?: Auth): Promise<Reply> {
     return this.app.request('POST', path, { auth, headers: this.headers });
   }

@@ -92,13 +92,13 @@ testEachStore(
       return status === 200 ? (body.active as boolean) : status;
     };
     /** While the change is made, every worker keeps what it remembers warm. */
-    const change = async (path: string, json: object = {}) => {
+    const change = async (path: string, json: object = {}, method = 'POST') => {
       let isDone = false;
       const asking = Array.from({ length: 6 }, async () => {
         while (!isDone) await ask(observer.secret);
       });
       await setTimeout(100);
-      const { status, body } = await call(url, path, admin, { json });
+      const { status, body } = await call(url, path, admin, { json, method });
       isDone = true;
       const all = { old: new Set(await everywhere(() => ask(observer.secret))), status, body };
       await Promise.all(asking);
@@ -112,6 +112,12 @@ testEachStore(
     t.like(await change('/v1/issuers', record), { status: 201, old: only(true) });
     t.like(await change(`${issuer}/disable`), { status: 200, old: only(false) });
     t.like(await change(`${issuer}/enable`), { status: 200, old: only(true) });
+    const narrowed = await change(issuer, { audiences: ['https://other.example'] }, 'PATCH');
+    t.like(narrowed, { status: 200, old: only(false) });
+    t.like(await change(issuer, { audiences: [api] }, 'PATCH'), { status: 200, old: only(true) });
+    t.like(await change('/v1/clients/api', { permissions: [] }, 'PATCH'), { status: 200, old: only(403) });
+    const back = await change('/v1/clients/api', { permissions: ['introspect:any'] }, 'PATCH');
+    t.like(back, { status: 200, old: only(true) });
     t.like(await change('/v1/clients/api/disable'), { status: 200, old: only(401) });
     t.like(await change('/v1/clients/api/enable'), { status: 200, old: only(true) });
     const rotated = await change('/v1/clients/api/rotate-secret', { overlap_seconds: 0 });

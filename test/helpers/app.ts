@@ -184,6 +184,11 @@ export class TestApp {
     return this.request('POST', path, { auth, type: 'application/json', body, ...parts });
   }
 
+  patch(path: string, value: unknown, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
+    const type = 'application/merge-patch+json';
+    return this.request('PATCH', path, { auth, type, body: JSON.stringify(value), ...parts });
+  }
+
   delete(path: string, auth?: Auth, parts: RequestParts = {}): Promise<Reply> {
     return this.request('DELETE', path, { auth, ...parts });
   }

@@ -94,20 +94,27 @@ const callMs = 10_000;
 export interface Sent {
   readonly form?: Readonly<Record<string, string>>;
   readonly json?: unknown;
+  /** POST with a body, else GET, unless it is given. */
+  readonly method?: string;
 }
 
 /**
  * A call over a connection of its own; without a body it is a GET. Throws when openapi.yaml does not describe the
  * answer.
  */
-export async function call(url: string, path: string, auth: Auth, { form, json }: Sent = {}): Promise<Reply> {
-  const method = form || json ? 'POST' : 'GET';
+export async function call(
+  url: string,
+  path: string,
+  auth: Auth,
+  { form, json, method }: Sent = {},
+): Promise<Reply> {
+  const verb = method ?? (form || json ? 'POST' : 'GET');
   const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
   const sent = request(`${url}${path}`, {
-    method,
+    method: verb,
     agent: false,
     signal: AbortSignal.timeout(callMs),
-    headers: { authorization: authorization(auth), ...(method === 'POST' && { 'content-type': type }) },
+    headers: { authorization: authorization(auth), ...(verb !== 'GET' && { 'content-type': type }) },
   });
   // A server that is killed may also break off a connection whose answer has begun.
   sent.on('error', () => {});
@@ -115,8 +122,8 @@ export async function call(url: string, path: string, auth: Auth, { form, json }
   const [response] = await once(sent, 'response');
   const { statusCode: status, headers } = response;
   const body = await text(response);
-  const problems = problemsOf({ method, path, status, headers, text: body }, []);
-  if (problems.length > 0) throw new Error(`${method} ${path} → ${status}: ${problems.join('; ')}\n${body}`);
+  const problems = problemsOf({ method: verb, path, status, headers, text: body }, []);
+  if (problems.length > 0) throw new Error(`${verb} ${path} → ${status}: ${problems.join('; ')}\n${body}`);
   const isJson = /[/+]json\b/.test(headers['content-type'] ?? '');
   return { status, headers, text: body, body: isJson ? JSON.parse(body) : undefined };
 }

@@ -9,7 +9,7 @@ testEachDatabase('a method that is not offered is 405 with what is', async (t, a
     '/logout': 'POST, OPTIONS',
     '/v1/tokens': 'POST',
     '/v1/clients': 'POST, GET, HEAD',
-    '/v1/clients/c1': 'GET, HEAD',
+    '/v1/clients/c1': 'GET, HEAD, PATCH',
     '/v1/clients/c1/disable': 'POST',
     '/v1/audit/events': 'GET, HEAD',
     '/health/ready': 'GET, HEAD',

@@ -1,10 +1,10 @@
 // /v1/clients: who may call. Needs the permission `admin`.
 import type { Origin } from '../../domain/audit.ts';
 import type { Client } from '../../domain/clients.ts';
-import { createClient, rotateClientSecret, switchClient } from '../../domain/manage-clients.ts';
+import { createClient, rotateClientSecret, switchClient, updateClient } from '../../domain/manage-clients.ts';
 import type { Store } from '../../domain/store.ts';
 import { check } from '../../wire/check.ts';
-import { clientToWire, newClientBody, rotateBody, toNewClient } from '../../wire/clients.ts';
+import { clientToWire, newClientBody, patchClient, rotateBody, toNewClient } from '../../wire/clients.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
@@ -61,6 +61,21 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       const clientId = clientIdOf(ctx);
       const client = await store.ask((facts) => facts.client(clientId));
       respond(ctx, 200, clientToWire(client ?? notFound()));
+    },
+
+    /** The body is a merge patch (RFC 7396) of the record. */
+    async updateClient(ctx: Context): Promise<void> {
+      const { actor } = await auth.permit(ctx, 'admin');
+      const clientId = clientIdOf(ctx);
+      const patch = await readJson(ctx);
+      const origin = originOf(ctx, actor);
+      const updated = await updateClient(store, origin, clientId, (client) =>
+        patchClient(client, patch, allowHttpKeys),
+      );
+      await directory.forget(clientId);
+      if (updated.status === 'not_found') return notFound();
+      const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
+      respond(ctx, 200, { ...clientToWire(updated.client), ...secret });
     },
 
     async rotateClientSecret(ctx: Context): Promise<void> {

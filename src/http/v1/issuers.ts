@@ -1,13 +1,13 @@
 // /v1/issuers: whose JWTs are trusted. Needs the permission `admin`.
 import type { Origin } from '../../domain/audit.ts';
 import type { Issuer } from '../../domain/issuers.ts';
-import { addIssuer, markKeysStale, switchIssuer } from '../../domain/manage-issuers.ts';
+import { addIssuer, markKeysStale, switchIssuer, updateIssuer } from '../../domain/manage-issuers.ts';
 import type { Store } from '../../domain/store.ts';
 import type { IssuerDirectory } from '../../jwt/issuer-directory.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
 import { keyToWire, namedInRecord } from '../../jwt/verifying-keys.ts';
 import { check } from '../../wire/check.ts';
-import { issuerToWire, newIssuerBody, toNewIssuer } from '../../wire/issuers.ts';
+import { issuerToWire, newIssuerBody, patchIssuer, toNewIssuer, wouldRevive } from '../../wire/issuers.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -59,6 +59,29 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const name = issuerOf(ctx);
       const issuer = await store.ask((facts) => facts.issuer(name));
       respond(ctx, 200, issuerToWire(issuer ?? notFound()));
+    },
+
+    /** The body is a merge patch (RFC 7396) of the record. */
+    async updateIssuer(ctx: Context): Promise<void> {
+      const { actor } = await auth.permit(ctx, 'admin');
+      const name = issuerOf(ctx);
+      const patch = await readJson(ctx);
+      const origin = originOf(ctx, actor);
+      const updated = await updateIssuer(store, origin, name, async (issuer) => {
+        const edit = await patchIssuer(issuer, patch, allowHttpKeys);
+        return { ...edit, keys: await namedInRecord(edit.fields) };
+      });
+      await issuers.forget(name);
+      switch (updated.status) {
+        case 'updated':
+          return respond(ctx, 200, issuerToWire(updated.issuer));
+        case 'would_revive':
+          throw wouldRevive(updated.member, name);
+        case 'not_found':
+          return notFound();
+        default:
+          updated satisfies never;
+      }
     },
 
     /** 200 with the keys now in force; 503 when they cannot be fetched, or the last attempt is under 10 seconds ago. */

@@ -59,6 +59,9 @@ export async function applyClientChange(db: Knex, change: ClientChange): Promise
       await db('clients').insert(toRow(change.client));
       for (const secret of change.client.secrets) await insertSecret(db, change.client.clientId, secret);
       return;
+    case 'update':
+      await db('clients').where('client_id', change.client.clientId).update(toRow(change.client));
+      return;
     case 'insert_secret':
       return insertSecret(db, change.clientId, change.secret);
     case 'expire_secrets':

@@ -42,6 +42,9 @@ export async function applyIssuerChange(db: Knex, change: IssuerChange): Promise
     case 'insert':
       await db('issuers').insert(toRow(change.issuer));
       return;
+    case 'update':
+      await db('issuers').where('issuer', change.issuer.issuer).update(toRow(change.issuer));
+      return;
     case 'set_disabled':
       await db('issuers').where('issuer', change.issuer).update({ disabled_at: change.at });
       return;

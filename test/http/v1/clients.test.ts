@@ -199,6 +199,7 @@ testEachDatabase('/v1/clients answers 503 while the store fails, and changes not
     app.store.fault = fault;
     const replies = [
       await app.json('/v1/clients', { client_id: 'new' }, caller),
+      await app.patch(`/v1/clients/${client_id}`, { client_name: 'new' }, caller),
       await app.request('POST', `/v1/clients/${client_id}/rotate-secret`, { auth: caller }),
       await app.request('POST', `/v1/clients/${client_id}/disable`, { auth: caller }),
     ];
