@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 import { ConfigError, readConfig, settings } from '../src/config.ts';
 import type { Store } from '../src/domain/store.ts';
 import { auditActions, permissions, reasons } from '../src/domain/vocabulary.ts';
@@ -180,7 +180,7 @@ test('the table of docs/settings.md is that of the code', (t) => {
 });
 
 test('openapi.yaml lists the reasons, actions and permissions of the vocabulary', (t) => {
-  const { components } = parse(readPackageFile('openapi.yaml')) as {
+  const { components } = load(readPackageFile('openapi.yaml')) as {
     components: { schemas: Record<string, { enum?: string[] }> };
   };
   for (const [name, words] of Object.entries({
@@ -192,7 +192,7 @@ test('openapi.yaml lists the reasons, actions and permissions of the vocabulary'
 });
 
 test('openapi.yaml shows each kind of problem as it is answered', (t) => {
-  const shown = problemsIn(parse(readPackageFile('openapi.yaml')));
+  const shown = problemsIn(load(readPackageFile('openapi.yaml')));
   t.true(shown.length > 20);
   for (const { type, title, status, code } of shown) {
     const { [code as RefusalCode]: kind } = refusalCodes;
@@ -213,7 +213,7 @@ function problemsIn(value: unknown): Record<string, unknown>[] {
 
 test('openapi.yaml shows no words of an error that the server does not say', (t) => {
   const said = sources.flatMap(({ code }) => wordsIn(code));
-  const shown = errorsIn(parse(readPackageFile('openapi.yaml')));
+  const shown = errorsIn(load(readPackageFile('openapi.yaml')));
   t.true(shown.length > 50);
   t.deepEqual(
     shown.filter((text) => !said.some((words) => words.test(text))),
@@ -262,7 +262,7 @@ test('no alias of /logout takes a path that is mounted', async (t) => {
 
 test('openapi.yaml has what every request can meet: 400 for its header, 405 for its method', (t) => {
   type Operation = { readonly responses: Readonly<Record<string, unknown>> };
-  const { paths } = parse(readPackageFile('openapi.yaml')) as {
+  const { paths } = load(readPackageFile('openapi.yaml')) as {
     paths: Record<string, Record<string, Operation>>;
   };
   for (const [path, item] of Object.entries(paths))
@@ -274,7 +274,7 @@ test('openapi.yaml has what every request can meet: 400 for its header, 405 for 
 
 test('openapi.yaml describes exactly the routes that are mounted', async (t) => {
   const app = await appOn({} as Store);
-  const { paths } = parse(readPackageFile('openapi.yaml')) as { paths: Record<string, object> };
+  const { paths } = load(readPackageFile('openapi.yaml')) as { paths: Record<string, object> };
   const described = Object.entries(paths).flatMap(([path, item]) =>
     Object.keys(item)
       .filter((key) => /^(get|post|put|patch|delete)$/.test(key))

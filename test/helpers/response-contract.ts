@@ -3,7 +3,7 @@
 // what is served cannot drift apart.
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { parse } from 'yaml';
+import { load } from 'js-yaml';
 import { readPackageFile } from '../../src/package-root.ts';
 
 export interface SeenResponse {
@@ -22,7 +22,7 @@ interface Described {
 type PathItem = Readonly<Record<string, { responses?: Readonly<Record<string, Described>> }>>;
 type Description = Readonly<Record<string, unknown>> & { readonly paths: Readonly<Record<string, PathItem>> };
 
-const description = parse(readPackageFile('openapi.yaml')) as Description;
+const description = load(readPackageFile('openapi.yaml')) as Description;
 const documentId = 'openapi.yaml';
 const ajv = new Ajv2020({ allowUnionTypes: true, allErrors: true });
 formats.default(ajv);

@@ -1,12 +1,12 @@
 // /openapi.json and /docs: the API described, for machines and for people.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { load } from 'js-yaml';
 // Not the package itself, which would run the whole browser bundle in this process.
 import getAbsoluteFSPath from 'swagger-ui-dist/absolute-path.js';
-import { parse } from 'yaml';
 import { Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
-import { respond } from '../respond.ts';
+import { respondText } from '../respond.ts';
 
 const assets: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css',
@@ -24,15 +24,14 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 export function handleDocs(openapiYaml: string, version: string) {
-  const description = parse(openapiYaml) as { info: { version: string }; servers: { url: string }[] };
-  description.info.version = version;
-  // The page may call only its own origin, wherever it was fetched from.
-  description.servers = [{ url: '/' }];
+  /** Made when it is first asked for, as it takes longer than all else that a start does. */
+  let openapiJson: string | undefined;
 
   return {
     async openapi(ctx: Context): Promise<void> {
       ctx.set('Cache-Control', 'no-cache');
-      respond(ctx, 200, description);
+      openapiJson ??= toJson(openapiYaml, version);
+      respondText(ctx, 200, openapiJson, 'application/json');
     },
 
     async page(ctx: Context): Promise<void> {
@@ -47,6 +46,14 @@ export function handleDocs(openapiYaml: string, version: string) {
       send(ctx, type, await readFile(join(getAbsoluteFSPath(), file)));
     },
   };
+}
+
+function toJson(openapiYaml: string, version: string): string {
+  const description = load(openapiYaml) as { info: { version: string }; servers: { url: string }[] };
+  description.info.version = version;
+  // The page may call only its own origin, wherever it was fetched from.
+  description.servers = [{ url: '/' }];
+  return JSON.stringify(description);
 }
 
 function send(ctx: Context, type: string, body: string | Buffer): void {
