@@ -6,10 +6,10 @@ import { knownAs, type Verification } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { conflict, type Objection, type Registered, type Registration } from './registration.ts';
 import { isSaidAgain, refuseForgotten, refuseNames, refuseTimes } from './registration-checks.ts';
-import { mayRetry, reuse, supersession } from './rotation.ts';
+import { isReused, mayRetry, reuse, supersession } from './rotation.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { keptFor, toSession, toToken } from './to-registered-token.ts';
-import { isSuperseded, verdict } from './verdict.ts';
+import { verdict } from './verdict.ts';
 
 /**
  * Decides on one registration and makes it durable. A conflict or refusal leaves an event `registration_refused`.
@@ -58,7 +58,7 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   );
   if (!replaced || !standing) return accept(facts, now, request, kept, active);
   const isRetry = mayRetry(replaced, standing, policy, now);
-  if (!isRetry && isSuperseded(standing)) return reuse(facts, now, policy, origin, replaced, standing);
+  if (isReused(standing, policy, now)) return reuse(facts, now, policy, origin, replaced, standing);
   if (!isRetry && !verdict(replaced, standing, now).active) return refuse(conflict('refresh_token_dead'));
   return accept(facts, now, request, kept, active, { replaced, isRetry });
 }

@@ -33,11 +33,18 @@ export function mayRetry(
   policy: Policy,
   now: number,
 ): boolean {
-  if (policy.refreshGraceMs === 0) return false;
-  const isFresh = (row: Revocation) =>
-    row.reason === 'superseded' && now - row.revokedAt <= policy.refreshGraceMs;
-  const wasRotated = standing.coveredBy.length > 0 && standing.coveredBy.every(isFresh);
+  const { coveredBy } = standing;
+  const wasRotated = coveredBy.length > 0 && coveredBy.every((row) => isInGrace(row, policy, now));
   return wasRotated && verdict(replaced, { ...standing, coveredBy: [] }, now).active;
+}
+
+/** Within the grace interval a token may be dead for another reason; it is reused only after that. */
+export function isReused({ coveredBy }: Standing, policy: Policy, now: number): boolean {
+  return coveredBy.some((row) => row.reason === 'superseded' && !isInGrace(row, policy, now));
+}
+
+function isInGrace(row: Revocation, { refreshGraceMs }: Policy, now: number): boolean {
+  return refreshGraceMs > 0 && row.reason === 'superseded' && now - row.revokedAt <= refreshGraceMs;
 }
 
 /** A superseded refresh token came back: it or its successor was stolen, so the whole grant dies. */

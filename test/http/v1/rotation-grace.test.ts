@@ -44,7 +44,7 @@ testEachDatabase(
     const first = await app.register(of);
     const second = await rotate(app, first);
     await app.json('/v1/revocations', { target: { kind: 'grant', grant_id: 'g1' }, reason: 'admin' }, ops);
-    t.is((await rotate(app, first)).code, 'refresh_token_reuse');
+    t.is((await rotate(app, first)).code, 'refresh_token_dead');
     t.false(await app.isActive(second.token));
     const short = await app.register({ ...of, grant_id: 'g2', exp: app.seconds + 5 });
     const grant = { ...of, grant_id: 'g2' };
@@ -57,7 +57,34 @@ testEachDatabase(
     t.is(rotated.status, 201);
     app.advance(6);
     const again = app.registration({ ...grant, token: app.newToken(), replaces: short });
-    t.is((await app.json('/v1/tokens', again, await app.issuer())).body.code, 'refresh_token_reuse');
+    t.is((await app.json('/v1/tokens', again, await app.issuer())).body.code, 'refresh_token_dead');
+    t.true(await app.isActive(next), 'a retry that comes too late for the token is no theft');
+    t.deepEqual(await app.events('refresh_token_reuse'), []);
+  },
+  { REFRESH_TOKEN_GRACE_SECONDS: '30' },
+);
+
+testEachDatabase(
+  'a retry within the grace interval, while the client is suspended, does not end the grant',
+  async (t, app) => {
+    const ops = await app.addClient({ permissions: ['admin'] });
+    const { client_id } = await app.addClient({ clientId: of.client_id });
+    const first = await app.register(of);
+    const second = await rotate(app, first);
+    await app.json(`/v1/clients/${client_id}/disable`, {}, ops);
+    t.is((await rotate(app, first)).code, 'refresh_token_dead');
+    await app.json(`/v1/clients/${client_id}/enable`, {}, ops);
+    t.true(await app.isActive(second.token), 'a suspension is reversible');
+    t.is((await rotate(app, first)).status, 201);
+    await app.json(`/v1/clients/${client_id}/disable`, {}, ops);
+    app.advance(31);
+    t.is(
+      (await rotate(app, first)).code,
+      'refresh_token_reuse',
+      'after the interval it is reuse all the same',
+    );
+    await app.json(`/v1/clients/${client_id}/enable`, {}, ops);
+    t.false(await app.isActive(second.token));
   },
   { REFRESH_TOKEN_GRACE_SECONDS: '30' },
 );
