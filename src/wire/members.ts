@@ -10,6 +10,11 @@ export const idLengthMax = 255;
 const uriLengthMax = 512;
 const listItemsMax = 100;
 
+/** Counts characters, as the schemas do and JSON Schema demands: one beyond U+FFFF is two units of a JavaScript string. */
+export function isTooLong(id: string): boolean {
+  return [...id].length > idLengthMax;
+}
+
 /** No control characters (Postgres stores no NUL) and no halves of surrogate pairs. */
 const printable = /^[^\p{Cc}\p{Cs}]+$/u;
 

@@ -4,7 +4,7 @@ import { plainAddress } from '../../addresses.ts';
 import { isReason } from '../../domain/reasons.ts';
 import type { EventFilter } from '../../domain/store.ts';
 import { actorKinds, auditActions } from '../../domain/vocabulary.ts';
-import { idLengthMax } from '../../wire/members.ts';
+import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import { type Query, readInterval } from '../query.ts';
 
@@ -21,7 +21,7 @@ function idFilter(member: keyof EventFilter): Filter {
     member,
     problemOf: (text) => {
       if (/\p{Cc}/u.test(text)) return 'has control characters';
-      return text.length > idLengthMax ? `is over ${idLengthMax} characters` : undefined;
+      return isTooLong(text) ? `is over ${idLengthMax} characters` : undefined;
     },
   };
 }

@@ -16,7 +16,7 @@ import { plainText } from '../../domain/plain-text.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Store } from '../../domain/store.ts';
 import { check } from '../../wire/check.ts';
-import { idLengthMax } from '../../wire/members.ts';
+import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import { bearerChallenge, type ClientAuth, demand } from '../auth/client-auth.ts';
@@ -175,7 +175,7 @@ async function logOutByClient(
   }
   demand(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
-  if (userId.length > idLengthMax) throw badParameter('user_id', `is over ${idLengthMax} characters`);
+  if (isTooLong(userId)) throw badParameter('user_id', `is over ${idLengthMax} characters`);
   if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');
   const origin = originOf(ctx, caller.actor);
   return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });

@@ -100,3 +100,19 @@ testEachDatabase('POST /logout refuses a user id that could not be one', async (
     t.false(text.includes(canary));
   }
 });
+
+testEachDatabase(
+  'an id of 255 characters is one, whatever their size, for whoever names it',
+  async (t, app) => {
+    const caller = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+    const sub = '\u{1f600}'.repeat(255);
+    const token = await app.register({ client_id: 'c1', sub });
+    const reply = await app.json('/logout', { user_id: sub }, caller);
+    t.is(reply.body.data?.user_id, sub, reply.text);
+    t.false(await app.isActive(token));
+    const found = await app.get(`/v1/audit/events?action=logout&user_id=${encodeURIComponent(sub)}`, caller);
+    t.is(found.body.items?.length, 1, found.text);
+    const longer = await app.json('/logout', { user_id: `${sub}x` }, caller);
+    t.is(longer.body.message, 'user_id is over 255 characters');
+  },
+);
