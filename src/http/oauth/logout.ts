@@ -146,8 +146,9 @@ async function presentBoth(
 
 async function logOutByToken(parts: LogoutParts, request: LogoutRequest & Proofs): Promise<LoggedOut> {
   const outcome = await logOut(parts.store, parts.policy, request);
+  // The bearer may be alive: only a logout that ended something can do without it.
+  if (outcome.status === 'already_logged_out' && request.unavailable) throw request.unavailable;
   if (outcome.status === 'already_logged_out' && outcome.reason === 'token_not_found') {
-    if (request.unavailable) throw request.unavailable;
     const { reason, reasonText, metadata, origin } = request;
     const presented = request.refresh ?? request.bearer;
     const details = { reason, reasonText, metadata, tokenRef: presented && tokenRef(presented) };

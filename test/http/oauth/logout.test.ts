@@ -347,6 +347,9 @@ testEachDatabase(
     const reply = await app.json('/logout', { refresh_token: refresh }, bearer);
     t.is(reply.body.data?.status, 'logged_out', reply.text);
     t.false(await app.isActive(refresh));
+    const again = await app.json('/logout', { refresh_token: refresh }, bearer);
+    t.is(again.status, 503, 'the bearer may be alive');
+    t.truthy(again.headers['retry-after']);
   },
 );
 
