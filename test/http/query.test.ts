@@ -140,6 +140,18 @@ testEachDatabase('what has no such id is 404, also when it could be none', async
       t.is((await app.get(`${path}/${id}`, auth)).body.code, 'not_found', `${path}/${id}`);
 });
 
+testEachDatabase('a cursor after ids of any length leads on', async (t, app) => {
+  const auth = await reader(app);
+  for (const n of [1, 2]) {
+    const session_id = `${'\u{1f600}'.repeat(254)}${n}`;
+    await app.register({ client_id: 'c1', sub: 'u1', session_id });
+  }
+  const first = await app.get('/v1/sessions?limit=1&user_id=u1', auth);
+  const next = await app.get(`/v1/sessions?limit=1&user_id=u1&cursor=${first.body.next_cursor}`, auth);
+  t.is(next.body.items.length, 1);
+  t.not(next.body.items[0].session_id, first.body.items[0].session_id);
+});
+
 testEachDatabase('a cursor goes with no other list, filter, order or user', async (t, app) => {
   const auth = await reader(app);
   const keys = await newKeys(t);

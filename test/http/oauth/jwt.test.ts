@@ -175,6 +175,18 @@ testEachDatabase('POST /introspect shows of a JWT only the members that are well
   t.false(await app.isActive(unbound), 'a binding that names no key is not taken for none');
 });
 
+testEachDatabase('POST /introspect shows a JWT as it was signed, however much that is', async (t, app) => {
+  const issuer = await TestIssuer.inline(app);
+  const many = Array.from({ length: 150 }, (_, n) => n);
+  for (const claims of [
+    { client_id: 'Café' },
+    { aud: many.map((n) => `https://${n}.example`) },
+    { authorization_details: many.map(() => ({ type: 'payment' })) },
+    { scope: many.map((n) => `a-scope-of-many-characters-as-clouds-have-them:${n}`).join(' ') },
+  ])
+    t.like(await app.introspect(await issuer.sign(claims)), { active: true, ...claims });
+});
+
 testEachDatabase('a JWT with an empty list of audiences has none', async (t, app) => {
   const issuer = await TestIssuer.inline(app, { default_audience: api });
   const resourceServer = await app.addClient({ permissions: ['introspect'], audiences: [api] });
