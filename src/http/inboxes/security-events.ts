@@ -1,5 +1,6 @@
 // POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
 import { isObject } from '../../domain/jwt-shape.ts';
+import type { Target } from '../../domain/targets.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { type Context, isOfType } from '../context.ts';
@@ -33,7 +34,8 @@ export function handleSecurityEvents(parts: InboxParts) {
     const event = events[sessionRevoked];
     // The verification event, or events that we do not act on.
     if (!isObject(event)) return answerReceived(ctx, await inbox.act(ctx, read, []));
-    const named = toNamed(read, sub_id ?? event.subject);
+    const subject = sub_id ?? event.subject;
+    const named = toNamed(read, subject);
     if (named.status !== 'named') {
       await inbox.refuse(ctx, named.status, from);
       const err = named.status === 'not_governed' ? 'access_denied' : 'invalid_request';
@@ -41,8 +43,20 @@ export function handleSecurityEvents(parts: InboxParts) {
     }
     const at = event.event_timestamp;
     const happenedAt = typeof at === 'number' ? at * 1000 : read.issuedAt;
-    answerReceived(ctx, await inbox.act(ctx, read, named.targets, { happenedAt }));
+    const targets = isOpaque(subject) ? named.targets.flatMap(withSession) : named.targets;
+    answerReceived(ctx, await inbox.act(ctx, read, targets, { happenedAt }));
   };
+}
+
+function isOpaque(subject: unknown): boolean {
+  return (
+    isObject(subject) && subject.format === 'opaque' && !isObject(subject.user) && !isObject(subject.session)
+  );
+}
+
+/** A simple subject may be the session itself, as in the first example of CAEP 1.0 §3.1, or its user. */
+function withSession(user: Target): Target[] {
+  return [user, { ...user, kind: 'session' }];
 }
 
 async function takeEvent(ctx: Context): Promise<Buffer> {

@@ -317,6 +317,33 @@ testEachDatabase(
   },
 );
 
+testEachDatabase(
+  'POST /security-events takes an opaque subject for a session or a user, whichever bears it',
+  async (t, app) => {
+    const issuer = await trust(app);
+    const iat = app.seconds - 60;
+    const [session, user, other, userOfComplex] = [
+      await issuer.sign({ sid: 'dMTlD|16', sub: 'u1', iat }),
+      await issuer.sign({ sid: 's2', sub: 'dMTlD|16', iat }),
+      await issuer.sign({ sid: 's3', sub: 'u1', iat }),
+      await issuer.sign({ sid: 'u5', sub: 'u1', iat }),
+    ];
+    const subjects = [
+      { format: 'opaque', id: 'dMTlD|16' },
+      { format: 'complex', user: { format: 'opaque', id: 'u5' } },
+    ];
+    for (const sub_id of subjects) {
+      const events = { [sessionRevoked]: { event_timestamp: app.seconds - 10 } };
+      const claims = { aud: 'web', jti: app.newToken('jti'), sub: undefined, exp: undefined, events, sub_id };
+      const body = await issuer.sign(claims, { typ: 'secevent+jwt' });
+      const type = 'application/secevent+jwt';
+      t.is((await app.request('POST', '/security-events', { type, body })).status, 202);
+    }
+    const alive = await Promise.all([session, user, other, userOfComplex].map((each) => app.isActive(each)));
+    t.deepEqual(alive, [false, false, true, true]);
+  },
+);
+
 for (const namespace of ['its issuer', '*']) {
   testEachDatabase(`a key that was revoked in ${namespace} commands no inbox`, async (t, app) => {
     const ops = await app.addClient({ permissions: ['revoke:any'] });
