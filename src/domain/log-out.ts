@@ -74,7 +74,7 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
   const found = presented.flatMap((token, n) => (known[n] ? [{ presented: token, known: known[n] }] : []));
   const [acting, other] = found.map(({ known }) => known);
   if (!acting) return { status: 'already_logged_out', reason: 'token_not_found' };
-  const sameUser = other !== undefined && acting.subject !== null && isSameUser(acting, other);
+  const sameUser = other !== undefined && isSameUser(acting, other);
   const proofs = sameUser ? found : found.slice(0, 1);
   const mismatch =
     (other !== undefined && !sameUser) ||

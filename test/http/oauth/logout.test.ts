@@ -135,6 +135,19 @@ testEachDatabase('POST /logout of a token without a user, session or grant ends 
   t.deepEqual(await activity(app, [token, other]), [false, true]);
 });
 
+testEachDatabase('POST /logout with two tokens that name no user ends both, each alone', async (t, app) => {
+  const { client_id } = await app.addClient();
+  const refresh = await app.register({ client_id, token_use: 'refresh_token', grant_id: 'g1' });
+  const [access, other] = [
+    await app.register({ client_id, grant_id: 'g1' }),
+    await app.register({ client_id, grant_id: 'g1' }),
+  ];
+  const reply = await app.json('/logout', { refresh_token: refresh }, `Bearer ${access}`);
+  t.deepEqual(reply.body, loggedOut(app, { user_id: null, sessions_ended: null }));
+  t.deepEqual(await activity(app, [refresh, access, other]), [false, false, true]);
+  t.deepEqual(await app.events('logout_user_mismatch'), []);
+});
+
 testEachDatabase(
   'POST /logout takes a bearer access token, a form, and both proofs of one user',
   async (t, app) => {
