@@ -81,7 +81,8 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
     if (kty === 'RSA' && !isFitRsaKey(key)) return undefined;
     return {
       kid,
-      thumbprint: await calculateJwkThumbprint(jwk as JWK),
+      // Of the key, not of how its set writes it: a zero in front would give a revoked key another name.
+      thumbprint: await calculateJwkThumbprint(key.export({ format: 'jwk' })),
       kty,
       crv: typeof crv === 'string' ? crv : undefined,
       alg: typeof alg === 'string' ? alg : undefined,

@@ -145,6 +145,40 @@ testEachDatabase('a key counts only once it can be found by its kid', async (t, 
   t.is((await app.json('/v1/revocations', order, operator)).status, 200);
 });
 
+for (const [alg, member] of [
+  ['RS256', 'n'],
+  ['ES256', 'x'],
+] as const) {
+  testEachDatabase(
+    `a revoked key stays revoked however its ${member} is written (${alg})`,
+    async (t, app) => {
+      const issuer = await TestIssuer.fetched(app, 'jwks_uri');
+      t.teardown(() => issuer.stop());
+      issuer.key = await newKey(alg, 'k1');
+      issuer.published.splice(0, 1, issuer.key.jwk);
+      const token = await issuer.sign();
+      t.true(await app.isActive(token));
+      const order = {
+        target: { kind: 'key', issuer: issuer.name, kid: 'k1' },
+        reason: 'key_compromise',
+        confirm: 'k1',
+      };
+      t.is(
+        (await app.json('/v1/revocations', order, await app.addClient({ permissions: ['revoke:any'] })))
+          .status,
+        201,
+      );
+      t.false(await app.isActive(token));
+      const bytes = Buffer.from(issuer.key.jwk[member] as string, 'base64url');
+      const padded = Buffer.concat([Buffer.of(0), bytes]).toString('base64url');
+      issuer.published.splice(0, 1, { ...issuer.key.jwk, [member]: padded });
+      app.advance(400);
+      t.false(await app.isActive(token));
+      t.is(issuer.fetches, 2);
+    },
+  );
+}
+
 testEachDatabase('an administrator has keys fetched at once', async (t, app) => {
   const issuer = await TestIssuer.fetched(app);
   t.teardown(() => issuer.stop());
