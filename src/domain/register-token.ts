@@ -5,7 +5,13 @@ import { isJwt, type RegisteredToken, tokenRef } from './claims.ts';
 import { knownAs, type Verification } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { conflict, type Objection, type Registered, type Registration } from './registration.ts';
-import { isSaidAgain, refuseForgotten, refuseNames, refuseTimes } from './registration-checks.ts';
+import {
+  isSaidAgain,
+  refuseForgotten,
+  refuseNames,
+  refuseRevival,
+  refuseTimes,
+} from './registration-checks.ts';
 import { isReused, mayRetry, reuse, supersession } from './rotation.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { keptFor, toSession, toToken } from './to-registered-token.ts';
@@ -49,7 +55,8 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   const objection =
     refuseTimes(registration, policy, now) ??
     refuseForgotten(facts, token, now) ??
-    refuseNames(facts, registration, token, replaced);
+    refuseNames(facts, registration, token, replaced) ??
+    refuseRevival(facts, registration, token);
   if (objection) return refuse(objection);
 
   const [active, standing] = facts.together(

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Claims, isSameUser, type RegisteredToken } from './claims.ts';
 import { dayMs } from './durations.ts';
+import { knownAs } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { conflict, type Objection, type Refused, type Registration } from './registration.ts';
 import type { Facts } from './store.ts';
@@ -46,6 +47,25 @@ export function refuseForgotten(facts: Facts, token: RegisteredToken, now: numbe
   if (token.expiresAt <= now || !facts.isForgotten(token.issuedAt, token.expiresAt)) return undefined;
   const problem = 'lies before what is still known of revocations; issue a new token';
   return { status: 'refused', parameter: 'iat', problem };
+}
+
+/**
+ * Refuses what would bring a dead JWT back: it was judged by what it signs, and by the client that its issuer's record
+ * gives to tokens without one. Another client, or scope `offline_access`, can take it out of a revocation's reach.
+ */
+export function refuseRevival(
+  facts: Facts,
+  { verification }: Registration,
+  token: RegisteredToken,
+): Objection | undefined {
+  const known = knownAs(token, verification);
+  if (verification.kind !== 'verified' || !known) return undefined;
+  const [unregistered, registered] = facts.together(
+    () => facts.standing(verification.token),
+    () => facts.standing(known),
+  );
+  const isRevived = unregistered.coveredBy.length > 0 && registered.coveredBy.length === 0;
+  return isRevived ? conflict('claims_conflict') : undefined;
 }
 
 /** Refuses names that belong to others or contradict the replaced token. */

@@ -220,6 +220,49 @@ testEachDatabase('POST /v1/tokens says of a JWT what introspection says of it', 
 });
 
 testEachDatabase(
+  'POST /v1/tokens brings no dead JWT back by what its signature leaves out',
+  async (t, app) => {
+    const inbox = { kinds: ['backchannel_logout'], audience: 'web', keep_offline: true };
+    const issuer = await TestIssuer.inline(app, { default_client: 'web', inbox });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    const iat = app.seconds - 60;
+    const [ofClient, online, alive] = [
+      await issuer.sign({ iat, n: 1 }),
+      await issuer.sign({ iat, sid: 's1' }),
+      await issuer.sign({ iat: app.seconds, n: 2 }),
+    ];
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+    const logout = { aud: 'web', jti: 'logout-1', sid: 's1', iat: app.seconds - 30, events };
+    const logout_token = await issuer.sign(logout, { typ: 'logout+jwt' });
+    t.is((await app.form('/backchannel-logout', { logout_token })).status, 200);
+    const register = async (token: string, members: object) => {
+      const said = { token, iss: issuer.name, sub: 'u1', iat, client_id: 'tv', ...members };
+      const { status, body } = await app.json('/v1/tokens', app.registration(said), registrar);
+      return [status, body.code ?? body.active];
+    };
+    const offline = { client_id: 'web', scope: 'offline_access' };
+    t.deepEqual(await register(online, offline), [409, 'claims_conflict']);
+    const cutoff = new Date((app.seconds - 10) * 1000).toISOString();
+    const target = { kind: 'client', client_id: 'web', issuer: issuer.name };
+    const order = { target, cutoff, reason: 'admin', confirm: 'web' };
+    t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+    t.deepEqual(await register(ofClient, {}), [409, 'claims_conflict']);
+    t.deepEqual(await register(online, offline), [201, false], 'dead by any name');
+    t.deepEqual(await register(alive, { iat: app.seconds }), [201, true]);
+    t.deepEqual(await Promise.all([ofClient, online, alive].map((token) => app.isActive(token))), [
+      false,
+      false,
+      true,
+    ]);
+    t.deepEqual(
+      (await app.events('registration_refused')).map(({ metadata }) => metadata),
+      [{ code: 'claims_conflict' }, { code: 'claims_conflict' }],
+    );
+  },
+);
+
+testEachDatabase(
   'POST /v1/tokens answers 503 of a JWT whose keys cannot be had, and registers nothing',
   async (t, app) => {
     const issuer = await TestIssuer.fetched(app);
