@@ -79,7 +79,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
         if (body.dry_run) return say(await previewOrder(parts, read.order));
         await withNames(namedBy(read.order), async () => {
           await demandConfirmation(parts, read, body.confirm).catch((error) => {
-            if (!(error instanceof Refusal)) throw error;
+            if (!(error instanceof Refusal) || error.code !== 'confirmation_required') throw error;
             say(error.members.preview as object);
             process.stderr.write(`To do it, add: --confirm ${quoted(read.typedIds[0] ?? '')}\n`);
             throw error;

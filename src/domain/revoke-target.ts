@@ -119,7 +119,7 @@ export function isFinalOrder(facts: Facts, { target, only }: RevokeOrder): boole
 }
 
 /** What is wrong with the time of an order, if anything is. */
-function problemOf(
+export function problemOf(
   { cutoff }: RevokeOrder,
   policy: Policy,
   now: number,

@@ -3,9 +3,9 @@
 import { confirmationCode, isConfirmed, needsConfirmation } from '../domain/confirmation.ts';
 import type { Policy } from '../domain/policy.ts';
 import { previewRevocation } from '../domain/preview-revocation.ts';
-import type { RevokeOrder } from '../domain/revoke-target.ts';
+import { isFinalOrder, problemOf, type RevokeOrder } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
-import { Refusal } from './refusal.ts';
+import { badParameter, Refusal } from './refusal.ts';
 import type { ReadOrder } from './revocation-order.ts';
 import { previewToWire } from './revocations.ts';
 
@@ -17,8 +17,11 @@ export interface PreviewParts {
   readonly now: () => number;
 }
 
+/** @throws Refusal `invalid_request` for what the order itself would be refused for. */
 export async function previewOrder(parts: PreviewParts, order: RevokeOrder): Promise<object> {
   const { store, policy, confirmSecret, now } = parts;
+  const problem = await store.ask((facts, at) => problemOf(order, policy, at, isFinalOrder(facts, order)));
+  if (problem !== undefined) throw badParameter('cutoff', problem);
   const hasCode = confirmSecret !== null && needsConfirmation(order);
   const confirm = hasCode ? confirmationCode(confirmSecret, order, now()) : null;
   return previewToWire(order, await previewRevocation(store, policy, order), confirm);

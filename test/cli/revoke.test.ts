@@ -41,6 +41,16 @@ testEachDatabase('revoke --client wants its id typed out, and shows what it woul
   t.false(await app.isActive(token));
 });
 
+testEachDatabase('revoke previews nothing that it would refuse for its cutoff', async (t, app) => {
+  const args = ['--client', 'web', '--reason', 'admin', '--cutoff', '9999-01-01T00:00:00Z'];
+  for (const more of [['--dry-run'], [], ['--confirm', 'web']]) {
+    const refused = await run(app, [...args, ...more]);
+    t.is(refused.code, 1, refused.stderr);
+    t.regex(refused.stderr, /cutoff lies in the future/);
+    t.is(refused.stdout, '');
+  }
+});
+
 testEachDatabase('revoke --everything says what to confirm it with, as a shell takes it', async (t, app) => {
   const args = ['--everything', '--issuer', '*', '--reason', 'policy'];
   t.regex((await run(app, args)).stderr, /^To do it, add: --confirm '\*'$/m);

@@ -1,7 +1,7 @@
 // /v1/revocations: every target, previews and confirmation, repeated orders, and the log.
 import { randomUUID } from 'node:crypto';
 import { digestOf } from '../../../src/domain/claims.ts';
-import type { TestApp, TestClient } from '../../helpers/app.ts';
+import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
 import { publicUrl } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
@@ -202,6 +202,15 @@ testEachDatabase(
     const final = await order(at(-30), { kind: 'grant', grant_id: 'g1' });
     t.is(final.status, 400);
     t.is(final.body.errors[0].parameter, 'cutoff');
+    for (const [refused, target, cutoff] of [
+      [future, { kind: 'subject', sub: 'u1' }, at(3600)],
+      [final, { kind: 'grant', grant_id: 'g1' }, at(-30)],
+    ]) {
+      const preview = { target, reason: 'password_reset', cutoff, dry_run: true };
+      t.deepEqual((await app.json('/v1/revocations', preview, ops)).body, (refused as Reply).body);
+    }
+    const unconfirmed = await order(at(3600), { kind: 'client', client_id: 'app' });
+    t.is(unconfirmed.status, 400, 'and nothing to confirm');
   },
 );
 
