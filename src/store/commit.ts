@@ -6,7 +6,7 @@ import type { RegisteredToken } from '../domain/claims.ts';
 import type { Session } from '../domain/sessions.ts';
 import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
-import { findRow, incarnationOf, runFixed } from './dialect.ts';
+import { findRow, incarnationOf, inTransaction, runFixed } from './dialect.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import type { Heads, Learnt, Memory } from './memory.ts';
 import { NotLoaded } from './shelf.ts';
@@ -45,7 +45,7 @@ export async function commitBatch(
   memory: Memory,
   clock: Clock,
 ): Promise<Result[]> {
-  const { decided, heads, added } = await writer.transaction(async (tx) => {
+  const { decided, heads, added } = await inTransaction(writer, async (tx) => {
     const db = reader ?? tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
     const facts = new LoadedFacts(memory, heads, heads.now, { isForDecisions: true });
@@ -58,7 +58,7 @@ export async function commitBatch(
 }
 
 /** An update that changes nothing: its row lock comes before any read of this transaction. */
-async function lockHeads(tx: Knex.Transaction, clock: Clock): Promise<LockedHeads> {
+async function lockHeads(tx: Knex, clock: Clock): Promise<LockedHeads> {
   const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
   const locked = await findRow<Omit<LockedHeads, 'now'> & { readonly now?: number }>(
     tx,
@@ -117,11 +117,7 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
 }
 
 /** Writes the batch; resolves to what the memory must learn of it. */
-async function persist(
-  tx: Knex.Transaction,
-  { effects, kept, facts }: Decided,
-  heads: LockedHeads,
-): Promise<Learnt> {
+async function persist(tx: Knex, { effects, kept, facts }: Decided, heads: LockedHeads): Promise<Learnt> {
   const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
   const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
   const revocations = effects.flatMap((effect) => effect.revocations);
@@ -156,11 +152,7 @@ async function persist(
 }
 
 /** Issuers first: keys may belong to new ones. */
-async function applyIssuers(
-  tx: Knex.Transaction,
-  effects: readonly AppliedEffects[],
-  now: number,
-): Promise<void> {
+async function applyIssuers(tx: Knex, effects: readonly AppliedEffects[], now: number): Promise<void> {
   await applyAll(
     effects.flatMap((effect) => effect.issuers ?? []),
     (change) => applyIssuerChange(tx, change),
@@ -180,7 +172,7 @@ interface Steps {
   readonly tokens: number;
 }
 
-async function moveHeads(tx: Knex.Transaction, steps: Steps, now: number): Promise<void> {
+async function moveHeads(tx: Knex, steps: Steps, now: number): Promise<void> {
   const { revocations, events, records, tokens } = steps;
   if (revocations + events + tokens + records === 0) return;
   await runFixed(

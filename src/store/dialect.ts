@@ -102,6 +102,14 @@ export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Pro
   return isPostgres(db) ? postgres.runFixed(db, sql, values) : sqlite.runFixed(db, sql, values);
 }
 
+/**
+ * One transaction, committed when `work` resolves and rolled back when it rejects; every statement of it is sent by
+ * then. For transactions that are very frequent.
+ */
+export function inTransaction<T>(writer: Knex, work: (tx: Knex) => Promise<T>): Promise<T> {
+  return isPostgres(writer) ? writer.transaction(work) : sqlite.inTransaction(writer, work);
+}
+
 /** SQL for `bytes`, which is SQL too, in hexadecimal. */
 export function hexOf(db: Knex, bytes: string): string {
   return isPostgres(db) ? postgres.hexOf(bytes) : sqlite.hexOf(bytes);

@@ -1,6 +1,6 @@
 // Transactions in which nobody waits for what is only written: what fails of it fails them, and COMMIT says why.
 import type { Knex } from 'knex';
-import { dialectOf, insertMany, runFixed } from '../../src/store/dialect.ts';
+import { dialectOf, insertMany, inTransaction, runFixed } from '../../src/store/dialect.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
 const uniqueness = { sqlite: 'SQLITE_CONSTRAINT_PRIMARYKEY', postgres: '23505' } as const;
@@ -51,5 +51,36 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
     t.deepEqual(await tx('things').orderBy('id').pluck('id'), [11, 12]);
   });
   t.deepEqual(await ids(), [11, 12]);
+  await db.destroy();
+});
+
+testEachStore('a frequent transaction is written whole or not at all, and then over', async (t, database) => {
+  const db = dialectOf(database.url).openWriter();
+  await db.schema.createTable('things', (table) => table.integer('id').primary());
+  const code = uniqueness[database.kind];
+  const ids = async () => (await db('things').orderBy('id').pluck('id')) as number[];
+  let over: Knex | undefined;
+
+  const abandoned = inTransaction(db, async (tx) => {
+    over = tx;
+    await insertMany(tx, 'things', [{ id: 1 }]);
+    throw new Error('abandoned');
+  });
+  await t.throwsAsync(abandoned, { message: 'abandoned' });
+  await t.throwsAsync(async () => over?.('things').insert({ id: 2 }), undefined, 'after a rollback');
+  const refused = inTransaction(db, (tx) => insertMany(tx, 'things', [{ id: 3 }, { id: 3 }]));
+  await t.throwsAsync(refused, { code }, 'COMMIT says why');
+  t.deepEqual(await ids(), []);
+
+  const both = [4, 5].map((id) =>
+    inTransaction(db, async (tx) => {
+      over = tx;
+      await tx('things').insert({ id });
+      return id;
+    }),
+  );
+  t.deepEqual(await Promise.all(both), [4, 5]);
+  await t.throwsAsync(async () => over?.('things').insert({ id: 6 }), undefined, 'after a commit');
+  t.deepEqual(await ids(), [4, 5]);
   await db.destroy();
 });

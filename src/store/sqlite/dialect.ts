@@ -8,7 +8,7 @@ import type { Dialect, Key, Rows, Table } from '../dialect.ts';
 import { codeOf, namesOf, selectionOf, silent, withConnection } from '../drivers.ts';
 import { DatabaseFile } from './database-file.ts';
 import { Statements } from './statements.ts';
-import { ThreadClient } from './thread-client.ts';
+import { ThreadClient, WithinClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
 
 const busyTimeoutMs = 5_000;
@@ -184,6 +184,21 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
 
 export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   return withConnection(db, (writer: WriterThread) => writer.runEach(sql, values, values.length));
+}
+
+const withins = new WeakMap<Knex, Knex>();
+
+/**
+ * With one instance of Knex for all transactions of a writer, which has a single connection. Knex itself makes a new
+ * one for each, of hundreds of functions; through these, dead transactions kept each other and their batches alive
+ * until the garbage collector next went through the whole heap.
+ */
+export function inTransaction<T>(writer: Knex, work: (tx: Knex) => Promise<T>): Promise<T> {
+  const within =
+    withins.get(writer) ?? knexFactory({ client: WithinClient, log: silent, useNullAsDefault: true });
+  withins.set(writer, within);
+  const client = within.client as WithinClient;
+  return withConnection(writer, (thread: WriterThread) => client.runWithin(thread, () => work(within)));
 }
 
 export function hexOf(bytes: string): string {

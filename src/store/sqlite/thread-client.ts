@@ -43,6 +43,35 @@ export class ThreadClient extends InProcessClient {
   }
 }
 
+/** Has no connections, but is lent one for each transaction. */
+export class WithinClient extends ThreadClient {
+  #thread: WriterThread | null = null;
+
+  override async acquireConnection(): Promise<WriterThread> {
+    if (!this.#thread) throw new Error('a statement came after the end of its transaction');
+    return this.#thread;
+  }
+
+  override async releaseConnection(): Promise<void> {}
+
+  /** Rejects with what `work` or the commit rejects with; the transaction is then rolled back. */
+  async runWithin<T>(thread: WriterThread, work: () => Promise<T>): Promise<T> {
+    thread.begin();
+    this.#thread = thread;
+    let outcome: T;
+    try {
+      outcome = await work();
+    } catch (error) {
+      this.#thread = null;
+      await thread.end({ commits: false }).catch(() => {});
+      throw error;
+    }
+    this.#thread = null;
+    await thread.end({ commits: true });
+    return outcome;
+  }
+}
+
 const done: Outcome = { kind: 'done', changes: 0, lastInsertRowid: 0 };
 
 async function perform(thread: WriterThread, sql: string, bindings: readonly unknown[]): Promise<Outcome> {
