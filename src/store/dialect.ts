@@ -53,10 +53,10 @@ class UnusableDatabaseUrl extends Error {
   override readonly name = 'UnusableDatabaseUrl';
 }
 
-/** `sqlite:PATH` (relative to the working directory) or `postgres://…`. */
-export function dialectOf(databaseUrl: string): Dialect {
+/** `sqlite:PATH` (relative to the working directory) or `postgres://…`. `pageCacheKiB` is for SQLite. */
+export function dialectOf(databaseUrl: string, pageCacheKiB?: number): Dialect {
   const path = sqlitePathOf(databaseUrl);
-  if (path !== undefined) return sqlite.dialect(resolve(path));
+  if (path !== undefined) return sqlite.dialect(resolve(path), pageCacheKiB);
   if (isPostgresUrl(databaseUrl)) return postgres.dialect(databaseUrl);
   throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
 }

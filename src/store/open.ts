@@ -48,6 +48,8 @@ export interface StoreOptions {
   readonly batchMax?: number;
   /** Batches of questions under way at once. */
   readonly lanes?: number;
+  /** For the pages that each connection keeps at most, where the database runs in this process. */
+  readonly pageCacheKiB?: number;
   /** An item that waited for more milliseconds is refused. */
   readonly waitMsMax?: number;
 }
@@ -65,7 +67,7 @@ const inPlaceAgeMs = 100;
 
 /** `sqlite:PATH` or `postgres://…`. Connects with the first question or decision, which rejects where that fails. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
-  return new KnexStore(dialectOf(databaseUrl), options);
+  return new KnexStore(dialectOf(databaseUrl, options.pageCacheKiB), options);
 }
 
 class KnexStore implements Store {

@@ -10,7 +10,8 @@ import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './
 import { trailWorkOn } from './trail-work.ts';
 
 const { databaseUrl, ...config } = workerData as ThreadSettings;
-const store = openStore(databaseUrl);
+/** The trail is read from one end to the other, so pages that were read are hardly ever read again. */
+const store = openStore(databaseUrl, { pageCacheKiB: 2_048 });
 const work = trailWorkOn(store, config, Date.now);
 const utf8 = new TextEncoder();
 

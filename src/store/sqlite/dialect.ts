@@ -13,13 +13,15 @@ import type { WriterThread } from './writer-thread.ts';
 
 const busyTimeoutMs = 5_000;
 const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL'];
-// cache_size in KiB: small for the reader, whose pages the OS caches too; larger for the writer, whose index pages
-// are scattered.
-const readerPragmas = [...pragmas, 'cache_size = -16384', 'query_only = ON'];
-const writerPragmas = [...pragmas, 'cache_size = -20480', 'synchronous = FULL', 'foreign_keys = ON'];
+/** Small for the reader, whose pages the OS caches too; larger for the writer, whose index pages are scattered. */
+const pageCaches = { readerKiB: 16_384, writerKiB: 20_480 };
 const migrationWaitMs = 60_000;
 
-export function dialect(path: string): Dialect {
+export function dialect(path: string, pageCacheKiB?: number): Dialect {
+  const { readerKiB, writerKiB } = pageCaches;
+  const cacheOf = (usualKiB: number) => `cache_size = -${Math.min(usualKiB, pageCacheKiB ?? usualKiB)}`;
+  const readerPragmas = [...pragmas, cacheOf(readerKiB), 'query_only = ON'];
+  const writerPragmas = [...pragmas, cacheOf(writerKiB), 'synchronous = FULL', 'foreign_keys = ON'];
   let read: DatabaseFile | undefined;
   const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
   const openWriter = () => {
@@ -34,7 +36,7 @@ export function dialect(path: string): Dialect {
       makeFile(path);
       const afterCreate = (connection: Database.Database, done: (error: Error | null) => void) => {
         read = new DatabaseFile(path);
-        prepareReader(connection, done);
+        prepareReader(connection, readerPragmas, done);
       };
       const pool = { min: 1, max: 1, afterCreate };
       return knexFactory({ ...common, client: 'better-sqlite3', pool });
@@ -98,7 +100,11 @@ function makeFile(path: string): string {
   return path;
 }
 
-function prepareReader(connection: Database.Database, done: (error: Error | null) => void): void {
+function prepareReader(
+  connection: Database.Database,
+  readerPragmas: readonly string[],
+  done: (error: Error | null) => void,
+): void {
   try {
     for (const pragma of readerPragmas) connection.pragma(pragma);
     done(null);

@@ -3,6 +3,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Opening, Reply, Request } from './protocol.ts';
 
+/** Small, as what the thread makes is soon garbage; by default, V8 lets several times as much of it gather. */
+const youngMiB = 6;
+
 /** The thread is gone, and whether its last statements were done is unknown. */
 class WriterThreadEnded extends Error {
   override readonly name = 'WriterThreadEnded';
@@ -114,7 +117,7 @@ export class WriterThread {
 
 /** Passes on none of Node's options: some, such as `--input-type`, would stop the thread. */
 function startWorker(workerData: Opening): Worker {
-  const options = { workerData, execArgv: [] };
+  const options = { workerData, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: youngMiB } };
   if (!import.meta.url.endsWith('.ts'))
     return new Worker(new URL('./writer-main.js', import.meta.url), options);
   // A thread does not inherit the loader by which Node runs TypeScript, as in the benches.
