@@ -196,8 +196,8 @@ const withins = new WeakMap<Knex, Knex>();
 
 /**
  * With one instance of Knex for all transactions of a writer, which has a single connection. Knex itself makes a new
- * one for each, of hundreds of functions; through these, dead transactions kept each other and their batches alive
- * until the garbage collector next went through the whole heap.
+ * one for each; measured, all of a batch then stayed in memory until the garbage collector next went through the whole
+ * heap.
  */
 export function inTransaction<T>(writer: Knex, work: (tx: Knex) => Promise<T>): Promise<T> {
   const within =
