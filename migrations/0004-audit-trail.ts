@@ -1,8 +1,8 @@
 // Makes the audit trail provable: leaves and salts beside the events, seals over them, triggers that keep
 // the logs append-only, and what sealing, sending and purging remember. Events that are there already get
-// their leaves here; the format of a leaf never changes, so this may use the one function that knows it.
+// their leaves here, in the format `audit-event/1`, which is written out below: a migration stays as it was.
+import { hash, randomBytes } from 'node:crypto';
 import type { Knex } from 'knex';
-import { type EventRow, toSaltedColumns } from '../src/store/tables/audit-rows.ts';
 
 /** Statements that are refused: always, or unless the transaction has put its row into append_only_passes. */
 const guards = [
@@ -68,14 +68,72 @@ function isPostgres(knex: Knex): boolean {
   return knex.client.driverName === 'pg';
 }
 
+type EventRow = Readonly<Record<string, string | number | null>>;
+
 async function addLeaves(knex: Knex): Promise<void> {
   let rows: EventRow[];
   let after = 0;
   do {
-    rows = await knex<EventRow>('audit_events').where('seq', '>', after).orderBy('seq').limit(500);
-    for (const row of rows) await knex('audit_events').where('seq', row.seq).update(toSaltedColumns(row));
-    after = rows.at(-1)?.seq ?? after;
+    rows = await knex('audit_events').where('seq', '>', after).orderBy('seq').limit(500);
+    for (const row of rows) await knex('audit_events').where('seq', row.seq).update(toSaltedLeaf(row));
+    after = Number(rows.at(-1)?.seq ?? after);
   } while (rows.length > 0);
+}
+
+/** Enter the leaf as salted commitments, in this order. */
+const personal: Readonly<Record<string, (row: EventRow) => unknown>> = {
+  user_id: (row) => row.user_id,
+  actor_id: (row) => (row.actor_kind === 'user' ? row.actor_id : null),
+  session_id: (row) => row.session_id,
+  ip: (row) => row.ip,
+  user_agent: (row) => row.user_agent,
+  reason_text: (row) => row.reason_text,
+  metadata: (row) => (row.metadata === '{}' ? null : canonicalJson(metadataOf(String(row.metadata)))),
+};
+
+function toSaltedLeaf(row: EventRow): { leaf: Buffer; salts: string } {
+  const salts: string[] = [];
+  const commitments = Object.entries(personal).map(([field, textOf]) => {
+    const text = textOf(row);
+    if (text === null) return null;
+    const salt = randomBytes(16).toString('base64url');
+    salts.push(salt);
+    return hash('sha256', `${salt}.${field}.${text}`, 'base64url');
+  });
+  const members = [
+    'audit-event/1',
+    Number(row.seq),
+    Number(row.at),
+    row.action,
+    row.reason,
+    row.actor_kind,
+    row.actor_kind === 'user' ? null : row.actor_id,
+    row.channel,
+    row.client_id,
+    row.token_ref,
+    row.request_id,
+    row.count,
+    ...commitments,
+  ];
+  // RFC 6962 §2.1: a leaf is hashed after a 0x00 byte.
+  return { leaf: hash('sha256', `\0${JSON.stringify(members)}`, 'buffer'), salts: salts.join('') };
+}
+
+/** JSON that was damaged by hand must not stop the migration. */
+function metadataOf(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return { unreadable: json };
+  }
+}
+
+/** RFC 8785: members sorted by name, no white space. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`).join(',')}}`;
 }
 
 /** Checks once per statement, so that a purge of thousands of rows checks once. */

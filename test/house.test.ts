@@ -160,6 +160,15 @@ test('SQL stays in the store', (t) => {
   );
 });
 
+test('migrations import no code that could change', (t) => {
+  const migrations = readdirSync('migrations').map((name) => read(join('migrations', name)));
+  t.true(migrations.length > 3);
+  t.deepEqual(
+    importsOf(migrations, (name) => !/^(knex$|node:)/.test(name)),
+    [],
+  );
+});
+
 test('every source file says first what it owns', (t) => {
   const silent = sources.filter(({ path }) => !/^(#!.*\n)?\/\/ \S/.test(readPackageFile(path)));
   t.deepEqual(

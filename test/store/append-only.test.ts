@@ -1,4 +1,5 @@
 // The database itself refuses to change the past, but for the way that a purge and an erasure take.
+import { leafOf } from '../../src/domain/trail/audit-leaf.ts';
 import { migrateDown, migrateUp } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { testEachDatabase, testEachStore } from '../helpers/each-database.ts';
@@ -60,6 +61,11 @@ testEachStore(
     await migrateUp(database.url);
     const store = openStore(database.url);
     t.teardown(() => store.close());
+    const events = await store.upkeep.listStoredEvents(0, 10);
+    t.deepEqual(
+      events.map(({ storedLeaf }) => storedLeaf),
+      events.map(({ event }) => leafOf(event)),
+    );
     await appendLogouts(store, 2, 6);
     t.is((await seal(store, keys)).at(-1)?.last, 7);
     await byHand(database, async (run) => t.true((await listTriggers(database, run)).length >= 7));

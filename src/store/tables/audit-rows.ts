@@ -75,11 +75,7 @@ export function toRow(event: AuditEvent): EventRow {
   return Object.assign(row, saltedColumns(event));
 }
 
-/** Fresh salts and the leaf over them, for a row that has none yet. */
-export function toSaltedColumns(row: EventRow): Pick<EventRow, 'leaf' | 'salts'> {
-  return saltedColumns(toEvent({ ...row, salts: null, erased: null }));
-}
-
+/** Fresh salts and the leaf over them. */
 function saltedColumns(event: AuditEvent): Pick<EventRow, 'leaf' | 'salts'> {
   const salts: Partial<Record<PersonalField, string>> = {};
   for (const field of personalFieldsOf(event)) salts[field] = newSalt();
