@@ -1,18 +1,16 @@
 // Forms as OAuth means them (RFC 6749 §3.2, appendix B): flat UTF-8 strings, no parameter twice, a
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
-
 import { badParameter, Refusal, safeName } from '../wire/refusal.ts';
+import { readBody } from './body.ts';
 import { type Context, isOfType } from './context.ts';
 import { dropChosenNames, hasBody, protect, secretNames } from './secrecy.ts';
-import { invite } from './unreadable.ts';
 import { decodeWhole, formDecode } from './urlencoded.ts';
 
 export const formType = 'application/x-www-form-urlencoded';
 
 export type Form = ReadonlyMap<string, string>;
 
-export const bodyBytesMax = 65_536;
 const parametersMax = 64;
 
 /** All parameters that any endpoint reads from a form. */
@@ -50,54 +48,6 @@ export async function readForm(ctx: Context): Promise<Form> {
     if (hasBody(ctx)) dropChosenNames(ctx);
     throw refusal;
   }
-}
-
-/** Reads a request's body by `read`, which must protect the secrets in it. */
-export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promise<T>): Promise<T> {
-  try {
-    const value = await read(ctx);
-    ctx.state.body = null;
-    return value;
-  } catch (refusal) {
-    if (hasBody(ctx)) dropChosenNames(ctx);
-    throw refusal;
-  }
-}
-
-/** A body of at most `bytesMax` bytes, of any type. */
-export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
-  const { req: request, state } = ctx;
-  return new Promise((resolve, reject) => {
-    demandPlain(ctx);
-    if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    invite(request, ctx.res);
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length > bytesMax) reject(tooLarge(bytesMax));
-      else chunks.push(chunk);
-    });
-    request.on('end', () => {
-      state.isRead = true;
-      state.body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-      resolve(state.body);
-    });
-    request.on('error', () => reject(new Refusal('invalid_request', 'the body ended early')));
-  });
-}
-
-/** Refuses compressed bodies, whichever header announces them: Node does not decompress them. */
-export function demandPlain(ctx: Context): void {
-  const { headers } = ctx.req;
-  if (!/^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
-    throw new Refusal('unsupported_media_type', 'no transfer coding but chunked is accepted here');
-  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? ''))
-    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
-}
-
-function tooLarge(bytesMax: number): Refusal {
-  return new Refusal('too_large', `the body is over ${bytesMax} bytes`);
 }
 
 function parseForm(body: Uint8Array): Form {

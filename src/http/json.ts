@@ -1,8 +1,8 @@
 // JSON bodies of /v1 and /logout.
 import { isObject } from '../domain/jwt-shape.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
+import { bodyBytesMax, readBody, readingBody } from './body.ts';
 import type { Context } from './context.ts';
-import { bodyBytesMax, readBody, readingBody } from './form.ts';
 import { protect, secretNames } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

@@ -1,0 +1,55 @@
+// Bodies as bytes: plain, and no larger than the endpoint allows. form.ts and json.ts say what the bytes mean.
+import { Refusal } from '../wire/refusal.ts';
+import type { Context } from './context.ts';
+import { dropChosenNames, hasBody } from './secrecy.ts';
+import { invite } from './unreadable.ts';
+
+export const bodyBytesMax = 65_536;
+
+/** Reads a request's body by `read`, which must protect the secrets in it. */
+export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promise<T>): Promise<T> {
+  try {
+    const value = await read(ctx);
+    ctx.state.body = null;
+    return value;
+  } catch (refusal) {
+    if (hasBody(ctx)) dropChosenNames(ctx);
+    throw refusal;
+  }
+}
+
+/** A body of at most `bytesMax` bytes, of any type. */
+export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
+  const { req: request, state } = ctx;
+  return new Promise((resolve, reject) => {
+    demandPlain(ctx);
+    if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    invite(request, ctx.res);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > bytesMax) reject(tooLarge(bytesMax));
+      else chunks.push(chunk);
+    });
+    request.on('end', () => {
+      state.isRead = true;
+      state.body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+      resolve(state.body);
+    });
+    request.on('error', () => reject(new Refusal('invalid_request', 'the body ended early')));
+  });
+}
+
+/** Refuses compressed bodies, whichever header announces them: Node does not decompress them. */
+export function demandPlain(ctx: Context): void {
+  const { headers } = ctx.req;
+  if (!/^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
+    throw new Refusal('unsupported_media_type', 'no transfer coding but chunked is accepted here');
+  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? ''))
+    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
+}
+
+function tooLarge(bytesMax: number): Refusal {
+  return new Refusal('too_large', `the body is over ${bytesMax} bytes`);
+}
