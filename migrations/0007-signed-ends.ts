@@ -3,8 +3,8 @@
 import type { Knex } from 'knex';
 
 /**
- * A greater `purge_after` is this plus the issue time of a JWT that may live as long as any token may: see `openEnds`
- * in domain/cutoffs.ts.
+ * A greater `purge_after` is this plus the issue time of a JWT that may live as long as any token may: see
+ * `openEndsFrom` in domain/token-life.ts.
  */
 const openEnds = 253402304399999;
 const pass = '0007';

@@ -1,8 +1,9 @@
 // Revocations: rows of an append-only log. Each says: a token that bears this target and was issued at or before the
 // cutoff is dead. A final row's cutoff is later than any issue time.
 import type { Actor, Origin } from './audit.ts';
-import { type Claims, isJwt, type RegisteredToken, type TokenUse } from './claims.ts';
+import type { Claims, TokenUse } from './claims.ts';
 import { dayMs, hourMs } from './durations.ts';
+import type { LifetimePolicy, Policy } from './policy.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey, targetsOf } from './targets.ts';
 import type { Channel, Reason } from './vocabulary.ts';
 
@@ -118,7 +119,11 @@ function isAsWide(one: Restriction, other: Restriction): boolean {
  * A cutoff written on the proof of a token covers that token even if its issuer's clock is ahead, but by no more than
  * clocks may differ: a token dated into the next century must not lock its user out.
  */
-export function cutoffOf(proofs: readonly Claims[], now: number, clockSkewMs: number): number {
+export function cutoffOnProof(
+  proofs: readonly Claims[],
+  now: number,
+  { clockSkewMs }: Pick<Policy, 'clockSkewMs'>,
+): number {
   return Math.max(now, ...proofs.map((claims) => Math.min(claims.issuedAt, now + clockSkewMs)));
 }
 
@@ -136,28 +141,6 @@ export function safeIatAfterAll(rows: readonly Pick<NewRevocation, 'cutoff'>[]):
 /** Own members first, spread last: V8 builds a literal that begins with a spread about twenty times slower. */
 const unlimited = { only: unrestricted, exceptKey: null };
 
-/**
- * An end that depends on TOKEN_LIFETIME_DAYS_MAX, for a token whose `exp` is unknown or later than that allows. The
- * setting can change, so the issue time is stored, as forever + issuedAt: `end > forever` marks such an end.
- */
-export function openEnd(issuedAt: number): number {
-  return forever + issuedAt;
-}
-
-/** A row with an open end has as `purgeAfter` this plus the token's issue time. */
-export const openEnds = openEnd(0) + hourMs;
-
-/** Which of two ends comes later. */
-export function laterEnd(one: number, other: number, lifetimeDaysMax: number): number {
-  const instantOf = (end: number) => (end > forever ? end - forever + lifetimeDaysMax * dayMs : end);
-  return instantOf(one) >= instantOf(other) ? one : other;
-}
-
-/** When the registered token ends; open for a JWT, as its issuer may have signed another end than was registered. */
-export function endOfRegistered(token: RegisteredToken): number {
-  return isJwt(token) ? openEnd(token.registeredAt) : token.expiresAt;
-}
-
 /** A revocation of one token, kept as long as the token could live: until `end`, which may be an `openEnd`. */
 export function finalForToken(target: Target, cause: Cause, end: number): NewRevocation {
   return { target, cutoff: forever, cause, purgeAfter: end + hourMs, ...unlimited };
@@ -168,10 +151,22 @@ export function finalForName(
   target: Target,
   cause: Cause,
   now: number,
-  lifetimeDaysMax: number,
+  { lifetimeDaysMax }: LifetimePolicy,
 ): NewRevocation {
   const purgeAfter = now + lifetimeDaysMax * dayMs + hourMs;
   return { target, cutoff: forever, cause, purgeAfter, ...unlimited };
+}
+
+/** A revocation of all that was issued under a name until `cutoff`; the user may log in again. */
+export function cutoffForName(
+  target: Target,
+  cause: Cause,
+  cutoff: number,
+  { lifetimeDaysMax }: LifetimePolicy,
+  limits: { exceptKey?: TargetKey; only?: Restriction } = {},
+): NewRevocation {
+  const purgeAfter = cutoff + lifetimeDaysMax * dayMs + hourMs;
+  return { target, cutoff, cause, purgeAfter, ...unlimited, ...limits };
 }
 
 /**
@@ -179,26 +174,10 @@ export function finalForName(
  * logout), only what was issued until `cutoff`.
  */
 export function revocationOfUnit(
-  target: Target,
+  unit: Target,
   cause: Cause,
-  cutoff: number,
-  now: number,
-  lifetimeDaysMax: number,
-  reusesIds: boolean,
+  { cutoff, now, reusesIds }: { cutoff: number; now: number; reusesIds: boolean },
+  policy: LifetimePolicy,
 ): NewRevocation {
-  return reusesIds
-    ? cutoffForName(target, cutoff, cause, lifetimeDaysMax)
-    : finalForName(target, cause, now, lifetimeDaysMax);
-}
-
-/** A revocation of all that was issued under a name until `cutoff`; the user may log in again. */
-export function cutoffForName(
-  target: Target,
-  cutoff: number,
-  cause: Cause,
-  lifetimeDaysMax: number,
-  limits: { exceptKey?: TargetKey; only?: Restriction } = {},
-): NewRevocation {
-  const purgeAfter = cutoff + lifetimeDaysMax * dayMs + hourMs;
-  return { target, cutoff, cause, purgeAfter, ...unlimited, ...limits };
+  return reusesIds ? cutoffForName(unit, cause, cutoff, policy) : finalForName(unit, cause, now, policy);
 }

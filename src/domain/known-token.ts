@@ -1,9 +1,9 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
 // where these sources meet; introspection, revocation and logout all use it.
-import { beforeAllTime, type Claims, type Digest, type RegisteredToken } from './claims.ts';
-import { laterEnd, openEnd } from './cutoffs.ts';
-import { dayMs } from './durations.ts';
+import type { Claims, Digest, RegisteredToken } from './claims.ts';
+import type { LifetimePolicy } from './policy.ts';
 import type { Facts } from './store.ts';
+import { issuedFrom } from './token-life.ts';
 
 /** What verification says of a presented token. */
 export type Verification =
@@ -84,42 +84,14 @@ export interface KnownToken extends Claims {
   readonly registeredUntil?: number | null;
 }
 
-/** The earliest instant at which a token can have been issued: without `iat`, one longest lifetime before its end. */
-export function issuedFrom(
-  { issuedAt, expiresAt }: Pick<Claims, 'issuedAt' | 'expiresAt'>,
-  lifetimeDaysMax: number,
-): number {
-  return issuedAt === beforeAllTime ? expiresAt - lifetimeDaysMax * dayMs : issuedAt;
-}
-
-export function verifiedAs(claims: Claims, defaults: Defaults, lifetimeDaysMax: number): Verified {
+export function verifiedAs(claims: Claims, defaults: Defaults, policy: LifetimePolicy): Verified {
   return {
     kind: 'verified',
     claims,
     token: complete(claims, null, claims, defaults),
-    issuedFrom: issuedFrom(claims, lifetimeDaysMax),
+    issuedFrom: issuedFrom(claims, policy),
     defaults,
   };
-}
-
-/** When a JWT ends by its signature; an `openEnd` if TOKEN_LIFETIME_DAYS_MAX ends it. */
-export function endOfSigned(
-  { issuedAt, expiresAt }: Pick<Claims, 'issuedAt' | 'expiresAt'>,
-  lifetimeDaysMax: number,
-): number {
-  const isCutShort = expiresAt - issuedAt >= lifetimeDaysMax * dayMs;
-  return isCutShort && issuedAt !== beforeAllTime ? openEnd(issuedAt) : expiresAt;
-}
-
-/**
- * When a revocation of this token may be purged. For a JWT: at the end its signature gives, as a registration may say
- * an earlier one. If the registration ends later, then at that end: by then the signature may not count, or the
- * purging process's clock may be ahead.
- */
-export function endOf({ signed, expiresAt, registeredUntil }: KnownToken, lifetimeDaysMax: number): number {
-  return signed
-    ? laterEnd(endOfSigned(signed, lifetimeDaysMax), registeredUntil ?? 0, lifetimeDaysMax)
-    : expiresAt;
 }
 
 /**

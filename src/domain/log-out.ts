@@ -5,19 +5,20 @@ import { isSameUser } from './claims.ts';
 import {
   type Cause,
   cutoffForName,
-  cutoffOf,
+  cutoffOnProof,
   finalForToken,
   type NewRevocation,
   revocationOfUnit,
   safeIatAfter,
   safeIatAfterAll,
 } from './cutoffs.ts';
-import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
+import { findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer, unitsLeft } from './remains.ts';
 import type { Session } from './sessions.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from './targets.ts';
+import { endOfKnownToken } from './token-life.ts';
 import { isRevocable, type Standing, verdict } from './verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from './vocabulary.ts';
 
@@ -112,7 +113,7 @@ export async function logOutUser(
         seq: Math.max(...seqs),
       }),
       effects: {
-        revocations: [cutoffForName(subject, now, request, policy.lifetimeDaysMax)],
+        revocations: [cutoffForName(subject, request, now, policy)],
         events: [
           eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
         ],
@@ -181,10 +182,10 @@ function endLogins(
 ): Decision<LoggedOut> {
   const { claims: acting } = proofs[0] as Proof;
   const reusesIds = facts.issuer(acting.issuer)?.reusesIds ?? false;
-  const cutoff = cutoffOf(
+  const cutoff = cutoffOnProof(
     proofs.map(({ claims }) => claims),
     now,
-    policy.clockSkewMs,
+    policy,
   );
   const { reason, reasonText } = request;
   const cause = { reason, reasonText, origin: originBy(acting, request) };
@@ -251,11 +252,10 @@ function plan(
   policy: Policy,
   { cause, proofs, scope, cutoff, reusesIds }: Ending,
 ): { revocations: NewRevocation[]; sessions: readonly Session[] } {
-  const days = policy.lifetimeDaysMax;
   const { claims: acting } = proofs[0] as Proof;
   const current = proofs.flatMap(({ claims, units }) => [
-    finalForToken(tokenTarget(claims), cause, endOf(claims, days)),
-    ...units.map((target) => revocationOfUnit(target, cause, cutoff, now, days, reusesIds)),
+    finalForToken(tokenTarget(claims), cause, endOfKnownToken(claims, policy)),
+    ...units.map((target) => revocationOfUnit(target, cause, { cutoff, now, reusesIds }, policy)),
   ]);
   const ownUnits = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
   const own = facts.together(
@@ -273,11 +273,11 @@ function plan(
 
   const sessions = facts.sessionsOf(subject.issuer, subject.id);
   if (scope === 'all') {
-    return { revocations: [...current, cutoffForName(subject, cutoff, cause, days)], sessions };
+    return { revocations: [...current, cutoffForName(subject, cause, cutoff, policy)], sessions };
   }
   const exceptKey = targetKey(unitOf(acting));
   return {
-    revocations: [cutoffForName(subject, cutoff, cause, days, { exceptKey })],
+    revocations: [cutoffForName(subject, cause, cutoff, policy, { exceptKey })],
     sessions: sessions.filter((session) => session.sessionId !== acting.sessionId),
   };
 }

@@ -11,6 +11,9 @@ export interface Policy {
   readonly refreshGraceMs: number;
 }
 
+/** How long tokens may live, for code that needs no more of the policy. */
+export type LifetimePolicy = Pick<Policy, 'lifetimeDaysMax'>;
+
 /** From the settings, whose units differ. */
 export function policyOf(config: {
   publicUrl: string;

@@ -2,7 +2,7 @@
 // process at a time does it, in small batches, and never without an event.
 import { eventOf, type Origin } from './audit.ts';
 import { dayMs } from './durations.ts';
-import type { Policy } from './policy.ts';
+import type { LifetimePolicy } from './policy.ts';
 import { dueRows, endedSessions, purgeRules, tokensKeptMs } from './purge-rules.ts';
 import { nowOf, recordEvents, type Store } from './store.ts';
 import type { Purged } from './upkeep-store.ts';
@@ -10,7 +10,7 @@ import type { Purged } from './upkeep-store.ts';
 /** Small enough for a request that waits for the writer behind a batch not to notice. */
 const batchRows = 200;
 
-export interface PurgePolicy extends Pick<Policy, 'lifetimeDaysMax'> {
+export interface PurgePolicy extends LifetimePolicy {
   /** Null: audit events are kept forever. */
   readonly auditRetentionDays: number | null;
   /** Namespaces whose JWTs a shared secret of this process signs. */

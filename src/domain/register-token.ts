@@ -14,7 +14,7 @@ import {
 } from './registration-checks.ts';
 import { isReused, mayRetry, reuse, supersession } from './rotation.ts';
 import type { Decision, Facts, Store } from './store.ts';
-import { keptFor, toSession, toToken } from './to-registered-token.ts';
+import { toSession, toToken, withPurgeAfter } from './to-registered-token.ts';
 import { verdict } from './verdict.ts';
 
 /**
@@ -49,7 +49,7 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   const known = existing ?? sameJwt;
   if (known && !isSaidAgain(known, token)) return refuse(conflict('claims_conflict'));
   if (existing) return again(existing, isActive(facts, now, existing, verification));
-  const kept = keptFor(token, registration);
+  const kept = withPurgeAfter(token, registration);
   if (sameJwt) return respelt(kept, isActive(facts, now, token, verification));
 
   const objection =

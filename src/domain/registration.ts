@@ -19,7 +19,7 @@ export interface Registration {
   readonly nbf: number | null;
   /** For a JWT given in full; a token given by its digest alone counts as opaque. */
   readonly verification: Verification;
-  /** When the JWT would end by its signature, as `signedEndOf` computes it; null for other tokens and for digests. */
+  /** When the JWT would end by its signature, as `claimedEndOf` computes it; null for other tokens and for digests. */
   readonly signedEnd: number | null;
   readonly audience: readonly string[];
   readonly members: Readonly<Record<string, unknown>>;

@@ -8,9 +8,7 @@ import {
   finalForToken,
   forever,
   isLimited,
-  laterEnd,
   type NewRevocation,
-  openEnd,
   type Restriction,
   type Revocation,
   safeIatAfterAll,
@@ -19,6 +17,7 @@ import { type OnceKey, once, type Repeated } from './once.ts';
 import type { Policy } from './policy.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { isFinal, type Target } from './targets.ts';
+import { laterEnd, openEnd } from './token-life.ts';
 import type { AuditAction } from './vocabulary.ts';
 
 export interface RevokeOrder {
@@ -133,10 +132,10 @@ export function problemOf(
 /** The row that an order writes. */
 export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood: boolean): NewRevocation {
   const { target, only, cause, end, signedEnd } = order;
-  if (!isForGood) return cutoffForName(target, order.cutoff ?? now, cause, policy.lifetimeDaysMax, { only });
-  if (target.kind !== 'token') return finalForName(target, cause, now, policy.lifetimeDaysMax);
+  if (!isForGood) return cutoffForName(target, cause, order.cutoff ?? now, policy, { only });
+  if (target.kind !== 'token') return finalForName(target, cause, now, policy);
   const known = end ?? openEnd(now);
-  return finalForToken(target, cause, laterEnd(known, signedEnd ?? known, policy.lifetimeDaysMax));
+  return finalForToken(target, cause, laterEnd(known, signedEnd ?? known, policy));
 }
 
 function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): NewEvent {

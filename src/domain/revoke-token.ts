@@ -3,12 +3,19 @@
 import { about, eventOf, type Origin } from './audit.ts';
 import type { Claims } from './claims.ts';
 import { type Client, holds } from './clients.ts';
-import { cutoffOf, finalForToken, type NewRevocation, revocationOfUnit, safeIatAfterAll } from './cutoffs.ts';
-import { endOf, findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
+import {
+  cutoffOnProof,
+  finalForToken,
+  type NewRevocation,
+  revocationOfUnit,
+  safeIatAfterAll,
+} from './cutoffs.ts';
+import { findAgain, findEndable, type KnownToken, type Presented } from './known-token.ts';
 import type { Policy } from './policy.ts';
 import { hasLivingBearer, unitsLeft } from './remains.ts';
 import type { Decision, Facts, Store } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
+import { endOfKnownToken } from './token-life.ts';
 import { isRevocable } from './verdict.ts';
 import type { InactiveReason, Reason } from './vocabulary.ts';
 
@@ -78,12 +85,12 @@ function decide(
       effects: { events: [eventOf(origin, action, details)] },
     };
   }
-  const end = endOf(claims, policy.lifetimeDaysMax);
+  const end = endOfKnownToken(claims, policy);
   const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, end)];
   const reusesIds = issuer?.reusesIds ?? false;
-  const cutoff = cutoffOf([claims], now, policy.clockSkewMs);
+  const cutoff = cutoffOnProof([claims], now, policy);
   for (const unit of units)
-    revocations.push(revocationOfUnit(unit, request, cutoff, now, policy.lifetimeDaysMax, reusesIds));
+    revocations.push(revocationOfUnit(unit, request, { cutoff, now, reusesIds }, policy));
   return {
     outcome: (seqs) => ({
       status: 'revoked',

@@ -4,8 +4,7 @@ import { about, eventOf, type Origin } from './audit.ts';
 import type { RegisteredToken } from './claims.ts';
 import {
   type Cause,
-  cutoffOf,
-  endOfRegistered,
+  cutoffOnProof,
   finalForToken,
   type NewRevocation,
   type Revocation,
@@ -16,11 +15,12 @@ import type { Registered } from './registration.ts';
 import { unitsLeft } from './remains.ts';
 import type { Decision, Facts } from './store.ts';
 import { targetOf, tokenTarget } from './targets.ts';
+import { endByRegistration } from './token-life.ts';
 import { type Standing, verdict } from './verdict.ts';
 
 export function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation {
   const cause: Cause = { reason: 'superseded', reasonText: null, origin };
-  return finalForToken(tokenTarget(replaced), cause, endOfRegistered(replaced));
+  return finalForToken(tokenTarget(replaced), cause, endByRegistration(replaced));
 }
 
 /**
@@ -60,10 +60,8 @@ export function reuse(
   const units = unitsLeft(replaced, standing, grant ? [grant] : []);
   const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
   const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
-  const cutoff = cutoffOf([replaced], now, policy.clockSkewMs);
-  const revocations = units.map((unit) =>
-    revocationOfUnit(unit, cause, cutoff, now, policy.lifetimeDaysMax, reusesIds),
-  );
+  const cutoff = cutoffOnProof([replaced], now, policy);
+  const revocations = units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy));
   const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
   return {
     outcome: { status: 'conflict', code: 'refresh_token_reuse' },

@@ -1,9 +1,9 @@
 // From what the issuer said to the records that are kept of it: the token, how long, and the session it belongs to.
 import { isJwt, issuedAtOf, type RegisteredToken } from './claims.ts';
-import { openEnd } from './cutoffs.ts';
 import { tokensKeptMs } from './purge-rules.ts';
 import type { Registration } from './registration.ts';
 import type { Session } from './sessions.ts';
+import { openEnd } from './token-life.ts';
 
 /**
  * A refresh token that names no grant is its own grant, and its successors inherit grant, session and user from it. A
@@ -45,7 +45,7 @@ export function toToken(
  * Keeps the row of a JWT longer if it may be signed to live longer, which is unknown if only its digest was given:
  * without the row, its signature alone would count. Its issuer need not be trusted yet, as that may change.
  */
-export function keptFor(token: RegisteredToken, { signedEnd }: Registration): RegisteredToken {
+export function withPurgeAfter(token: RegisteredToken, { signedEnd }: Registration): RegisteredToken {
   const end = signedEnd ?? (isJwt(token) ? openEnd(token.registeredAt) : null);
   return end !== null && end > token.expiresAt ? { purgeAfter: end + tokensKeptMs, ...token } : token;
 }

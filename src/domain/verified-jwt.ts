@@ -6,9 +6,9 @@ import { forever } from './cutoffs.ts';
 import { dayMs } from './durations.ts';
 import { foreignTypes, type Reading } from './issuers.ts';
 import { typeOf, type UntrustedJwt } from './jwt-shape.ts';
-import { endOfSigned, issuedFrom } from './known-token.ts';
-import type { Policy } from './policy.ts';
+import type { LifetimePolicy, Policy } from './policy.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from './shown-members.ts';
+import { endBySignature, issuedFrom } from './token-life.ts';
 
 export type JwtRefusal = 'wrong_type' | 'wrong_audience' | 'id_token' | 'malformed_claims' | 'missing_claims';
 
@@ -96,11 +96,11 @@ function toClaims(
   keyThumbprint: string,
   policy: Policy,
 ): Claims {
-  const { issuedAt, expiresAt } = readLife(payload, policy.lifetimeDaysMax);
+  const { issuedAt, expiresAt } = readLife(payload, policy);
   const nbf = readTime(payload.nbf);
   // A token is not yet valid while its issue time is further ahead than clocks may differ. Without an issue time, the
   // earliest possible one counts: a whole lifetime before its end.
-  const earliest = issuedFrom({ issuedAt, expiresAt }, policy.lifetimeDaysMax) - policy.clockSkewMs;
+  const earliest = issuedFrom({ issuedAt, expiresAt }, policy) - policy.clockSkewMs;
   const notBefore = Math.max(nbf === null ? 0 : Math.ceil(nbf * 1000), earliest);
   const { user, client, session, grant } = reading.claims;
   return {
@@ -123,17 +123,20 @@ function toClaims(
 }
 
 /** A JWT ends at the latest when the longest lifetime is over, and so does one without `exp`. */
-function readLife(payload: Payload, lifetimeDaysMax: number): Pick<Claims, 'issuedAt' | 'expiresAt'> {
+function readLife(
+  payload: Payload,
+  { lifetimeDaysMax }: LifetimePolicy,
+): Pick<Claims, 'issuedAt' | 'expiresAt'> {
   const [iat, exp] = [readTime(payload.iat), readTime(payload.exp)];
   const issuedAt = iat === null ? beforeAllTime : Math.min(issuedAtOf(iat), forever);
   const lastEnd = iat === null && exp !== null ? forever : issuedAt + lifetimeDaysMax * dayMs;
   return { issuedAt, expiresAt: Math.min(exp === null ? lastEnd : Math.floor(exp * 1000), lastEnd) };
 }
 
-/** When a JWT would end if its signature were good, as `endOfSigned` has it; null if its times could not be read. */
-export function signedEndOf({ payload }: UntrustedJwt, lifetimeDaysMax: number): number | null {
+/** When a JWT would end if its signature were good, as `endBySignature` has it; null if its times could not be read. */
+export function claimedEndOf({ payload }: UntrustedJwt, policy: LifetimePolicy): number | null {
   try {
-    return endOfSigned(readLife(payload, lifetimeDaysMax), lifetimeDaysMax);
+    return endBySignature(readLife(payload, policy), policy);
   } catch (error) {
     if (error instanceof Malformed) return null;
     throw error;

@@ -144,7 +144,7 @@ export class JwtVerifier implements TokenVerifier {
   #verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verified {
     const { defaultClient, defaultAudience } = reading;
     const defaults = { defaultClient, defaultAudience, isHomeMade };
-    return verifiedAs(claims, defaults, this.#parts.policy.lifetimeDaysMax);
+    return verifiedAs(claims, defaults, this.#parts.policy);
   }
 
   #refuse(kind: RefusalKind, issuer: string): Verification {

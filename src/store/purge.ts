@@ -1,7 +1,8 @@
 // Deletes rows that are due, a few per transaction.
 import type { Knex } from 'knex';
-import { forever, openEnds } from '../domain/cutoffs.ts';
+import { forever } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
+import { openEndsFrom } from '../domain/token-life.ts';
 import type { DueRows, EndedSessions, Purged, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 import { readNote, writeNote } from './tables/notes.ts';
@@ -26,7 +27,9 @@ function due(db: Knex, { table, column, before, bearersFrom }: DueRows): Knex.Qu
   if (table === 'cutoffs')
     return db(table).where(column, '<', before).andWhere('revoked_at', '<', bearersFrom);
   const ended = db(table).where((rows) =>
-    rows.where(column, '<', before).orWhereBetween(column, [openEnds + 1, openEnds + bearersFrom - 1]),
+    rows
+      .where(column, '<', before)
+      .orWhereBetween(column, [openEndsFrom + 1, openEndsFrom + bearersFrom - 1]),
   );
   if (table === 'tokens') return ended;
   return ended
@@ -85,8 +88,8 @@ async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): P
   const names = rows.clone().andWhereNot('kind', 'token');
   const written = await names.clone().max({ at: 'revoked_at' }).first();
   const cut = await names.clone().whereNot('cutoff', forever).max({ at: 'cutoff' }).first();
-  const open = await rows.clone().where('purge_after', '>', openEnds).max({ at: 'purge_after' }).first();
-  const horizon = Math.max(written?.at ?? 0, cut?.at ?? 0, (open?.at ?? openEnds) - openEnds);
+  const open = await rows.clone().where('purge_after', '>', openEndsFrom).max({ at: 'purge_after' }).first();
+  const horizon = Math.max(written?.at ?? 0, cut?.at ?? 0, (open?.at ?? openEndsFrom) - openEndsFrom);
   const single = await rows.clone().where('kind', 'token').max({ at: 'revoked_at' }).first();
   await moveHorizon(tx, { purged_until: horizon, ends_purged_at: single?.at ?? 0 });
 }

@@ -2,7 +2,7 @@
 import type { Origin } from '../domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../domain/claims.ts';
 import { type Asker, holds, issuersOf, reaches } from '../domain/clients.ts';
-import { endOfRegistered, type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import { plainText, reasonTextMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
@@ -10,7 +10,8 @@ import { isCallerReason, isReason } from '../domain/reasons.ts';
 import type { RevokeOrder } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
-import { signedEndOf } from '../domain/verified-jwt.ts';
+import { endByRegistration } from '../domain/token-life.ts';
+import { claimedEndOf } from '../domain/verified-jwt.ts';
 import type { Permission } from '../domain/vocabulary.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { type RevocationBody, type TargetBody, targetOfBody } from './revocations.ts';
@@ -126,8 +127,8 @@ async function resolveToken(
   const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
   // A digest alone may be a JWT's, whatever was registered: its end is then unknown.
   const registered = [byString, bySignature].filter((found) => found !== undefined);
-  const ends = token === undefined ? [] : registered.map(endOfRegistered);
-  const signedEnd = jwt && signedEndOf(jwt, policy.lifetimeDaysMax);
+  const ends = token === undefined ? [] : registered.map(endByRegistration);
+  const signedEnd = jwt && claimedEndOf(jwt, policy);
   return {
     target: target as Target,
     further,

@@ -114,9 +114,9 @@ test('a cutoff covers what was issued at or before it, but for the exception', (
   const cut = (cutoff: number, except: Target | null = null) => {
     const { exceptKey } = cutoffForName(
       subject,
-      cutoff,
       cause,
-      400,
+      cutoff,
+      { lifetimeDaysMax: 400 },
       except ? { exceptKey: targetKey(except) } : {},
     );
     return covers({ ...row, key: targetKey(subject), cutoff, exceptKey }, keys, claims);

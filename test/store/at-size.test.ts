@@ -24,7 +24,7 @@ testEachStore(
       outcome: undefined,
       effects: {
         revocations: Array.from({ length: longLog }, (_, n) =>
-          cutoffForName({ kind: 'subject', issuer, id: `u${n}` }, now, cause, 400),
+          cutoffForName({ kind: 'subject', issuer, id: `u${n}` }, cause, now, { lifetimeDaysMax: 400 }),
         ),
       },
     }));

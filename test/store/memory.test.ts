@@ -18,6 +18,7 @@ import { byHand, dropTriggers } from '../helpers/tamper.ts';
 
 const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
 const issuer = 'https://tokens.example';
+const policy = { lifetimeDaysMax: 400 };
 
 testEachStore('a suspension by another process counts at once, and so does its end', async (t, database) => {
   const app = await TestApp.start(database);
@@ -46,7 +47,7 @@ testEachStore(
     const cut = (sub: string) =>
       app.store.write((_facts, now) => ({
         outcome: undefined,
-        effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, now, cause, 400)] },
+        effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
       }));
     const covers = (token: string) =>
       app.store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length);
@@ -75,7 +76,7 @@ test('a log that went back and grew again is read anew: another table of heads s
   const cut = (store: Store, sub: string) =>
     store.write((_facts, now) => ({
       outcome: undefined,
-      effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, now, cause, 400)] },
+      effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
     }));
   const covered = (store: Store) =>
     Promise.all(
@@ -111,7 +112,7 @@ testEachStore(
     const seqs = Array.from({ length: 25_000 }, (_, n) => n + 1);
     const revocations = seqs.map((seq) => {
       const target: Target = { kind: 'subject', issuer, id: `another user ${seq}` };
-      const revocation = finalForName(target, cause, app.clock.now, 400);
+      const revocation = finalForName(target, cause, app.clock.now, policy);
       return { ...revocation, seq, key: targetKey(target), reason: cause.reason, revokedAt: app.clock.now };
     });
     // Behind the head of the log, where no revocation can be: who looks it up finds it.
@@ -267,7 +268,7 @@ testEachStore(
       const store = n % 2 === 0 ? app.store : other;
       await store.write((_facts, now) => ({
         outcome: undefined,
-        effects: { revocations: [finalForName(target, cause, now, 400)] },
+        effects: { revocations: [finalForName(target, cause, now, policy)] },
       }));
       t.is(await covers(), n + 1, target.kind);
     }

@@ -25,7 +25,7 @@ testEachStore(
     const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
     await app.store.write((_facts, now) => ({
       outcome: undefined,
-      effects: { revocations: [finalForName(grant, cause, now, 400)] },
+      effects: { revocations: [finalForName(grant, cause, now, { lifetimeDaysMax: 400 })] },
     }));
     const before = await readHeads(reader);
     t.is((await eraseSubject(app.store, systemOrigin, 'u1', eraseKey)).tokens, 1);

@@ -4,9 +4,10 @@
 import { createHmac } from 'node:crypto';
 import { eventOf, type Origin } from '../audit.ts';
 import type { RegisteredToken } from '../claims.ts';
-import { type Cause, endOfRegistered, finalForToken } from '../cutoffs.ts';
+import { type Cause, finalForToken } from '../cutoffs.ts';
 import { type Facts, nowOf, recordEvents, type Store } from '../store.ts';
 import { tokenTarget } from '../targets.ts';
+import { endByRegistration } from '../token-life.ts';
 
 export interface Erasure {
   readonly audit_events: number;
@@ -88,8 +89,8 @@ async function eraseTokens(
       );
       const dead = page.map(({ token }) => token).filter((_, n) => areDead[n]);
       const revocations = dead
-        .filter((token) => endOfRegistered(token) > now)
-        .map((token) => finalForToken(tokenTarget(token), cause, endOfRegistered(token)));
+        .filter((token) => endByRegistration(token) > now)
+        .map((token) => finalForToken(tokenTarget(token), cause, endByRegistration(token)));
       return { outcome: dead, effects: { revocations } };
     });
     const erased = await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));

@@ -8,7 +8,7 @@ import type { Policy } from '../../domain/policy.ts';
 import { tokenBytesMax } from '../../domain/presented-token.ts';
 import type { Registration } from '../../domain/registration.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/shown-members.ts';
-import { signedEndOf } from '../../domain/verified-jwt.ts';
+import { claimedEndOf } from '../../domain/verified-jwt.ts';
 import { check } from '../../wire/check.ts';
 import {
   audience,
@@ -147,7 +147,7 @@ function toRegistration(
     iat: said.iat,
     exp: said.exp,
     nbf: nbf ?? null,
-    signedEnd: jwt ? signedEndOf(jwt, policy.lifetimeDaysMax) : null,
+    signedEnd: jwt ? claimedEndOf(jwt, policy) : null,
     audience: aud === undefined ? [] : [aud].flat(),
     members: JSON.parse(JSON.stringify(members)) as Record<string, unknown>,
     replacesDigest,
