@@ -6,20 +6,20 @@ import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { readForm } from '../form.ts';
 import { respond } from '../respond.ts';
-import { Inbox, type InboxParts, type Read } from './inbox.ts';
+import { type InboxParts, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
 
 const types = ['logout+jwt', 'jwt', ''];
 const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout';
 
 export function handleBackchannelLogout(parts: InboxParts) {
-  const inbox = new Inbox('backchannel_logout', parts);
+  const receiver = new SignalReceiver('backchannel_logout', parts);
   return async function backchannelLogout(ctx: Context): Promise<void> {
     const logoutToken = (await readForm(ctx)).get('logout_token');
     if (logoutToken === undefined) throw missingParameter('logout_token');
-    const read = await inbox.read(logoutToken, types);
-    const why = read.ok ? faultOf(read, inbox) : read.why;
+    const read = await receiver.read(logoutToken, types);
+    const why = read.ok ? faultOf(read, receiver) : read.why;
     if (!read.ok || why !== undefined) {
-      await inbox.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
+      await receiver.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
       throw notAccepted();
     }
     const { sub, sid } = read.payload;
@@ -28,20 +28,20 @@ export function handleBackchannelLogout(parts: InboxParts) {
     const named =
       sid === undefined ? { kind: 'subject', id: String(sub) } : { kind: 'session', id: String(sid) };
     const targets = governs.map((issuer) => ({ ...named, issuer }) as Target);
-    if (!(await inbox.act(ctx, read, targets, { only }))) throw notAccepted();
+    if (!(await receiver.act(ctx, read, targets, { only }))) throw notAccepted();
     respond(ctx, 200, {});
   };
 }
 
 /** Checks what tells a logout token from an ID token (§2.4). */
-function faultOf(read: Read, inbox: Inbox): string | undefined {
+function faultOf(read: SignedMessage, receiver: SignalReceiver): string | undefined {
   const { events, nonce, sub, sid, exp } = read.payload;
   if (nonce !== undefined) return 'nonce';
   if (exp === undefined) return 'missing_claims';
   if (!isObject(events) || !isObject(events[logoutEvent])) return 'events';
   if (sub === undefined && sid === undefined) return 'missing_claims';
   if (![sub, sid].every((name) => name === undefined || isId(name))) return 'malformed';
-  return inbox.isRecent(read) ? undefined : 'iat';
+  return receiver.isRecent(read) ? undefined : 'iat';
 }
 
 function notAccepted(): Refusal {

@@ -6,34 +6,34 @@ import { bearerChallenge, refusedBearer } from '../auth/client-auth.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { readJson } from '../json.ts';
 import { protect } from '../secrecy.ts';
-import { Inbox, type InboxParts, type Read, toNamed } from './inbox.ts';
+import { type InboxParts, readSubject, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
 
 /** Without a type of its own, an ID or access token for this audience would be accepted, too (RFC 8725 §3.11). */
 const types = ['global-token-revocation+jwt'];
 
 export function handleGlobalTokenRevocation(parts: InboxParts) {
-  const inbox = new Inbox('global_token_revocation', parts);
+  const receiver = new SignalReceiver('global_token_revocation', parts);
   return async function globalTokenRevocation(ctx: Context): Promise<void> {
     const assertion = bearerOf(ctx);
     protect(ctx, [assertion ?? '']);
     const read: SignalRead =
-      assertion === undefined ? { ok: false, why: 'malformed' } : await inbox.read(assertion, types);
-    const why = read.ok ? faultOf(read, inbox) : read.why;
+      assertion === undefined ? { ok: false, why: 'malformed' } : await receiver.read(assertion, types);
+    const why = read.ok ? faultOf(read, receiver) : read.why;
     if (!read.ok || why !== undefined) {
-      await inbox.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
+      await receiver.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
       throw notAccepted(assertion === undefined ? bearerChallenge : refusedBearer);
     }
     const from = read.issuer.issuer;
     const body = await readJson(ctx).catch(async (error) => {
-      if (error instanceof Refusal) await inbox.refuse(ctx, 'malformed', from);
+      if (error instanceof Refusal) await receiver.refuse(ctx, 'malformed', from);
       throw error;
     });
     const id = isObject(body) ? (body.sub_id ?? body.subject) : undefined;
-    const named = toNamed(read, id);
-    if (named.status !== 'named') await inbox.refuse(ctx, named.status, from);
+    const named = readSubject(read, id);
+    if (named.status !== 'named') await receiver.refuse(ctx, named.status, from);
     switch (named.status) {
       case 'named':
-        if (!(await inbox.act(ctx, read, named.targets))) throw notAccepted(refusedBearer);
+        if (!(await receiver.act(ctx, read, named.targets))) throw notAccepted(refusedBearer);
         ctx.status = 204;
         return;
       case 'not_governed':
@@ -48,9 +48,9 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
   };
 }
 
-function faultOf(read: Read, inbox: Inbox): SignalFault | undefined {
+function faultOf(read: SignedMessage, receiver: SignalReceiver): SignalFault | undefined {
   if (read.payload.exp === undefined) return 'missing_claims';
-  return inbox.isRecent(read) ? undefined : 'expired';
+  return receiver.isRecent(read) ? undefined : 'expired';
 }
 
 function notAccepted(headers: Readonly<Record<string, string>>): Refusal {

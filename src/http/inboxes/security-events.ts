@@ -7,7 +7,7 @@ import { readBody, readingBody } from '../body.ts';
 import { type Context, isOfType } from '../context.ts';
 import { respond } from '../respond.ts';
 import { protect } from '../secrecy.ts';
-import { Inbox, type InboxParts, toNamed } from './inbox.ts';
+import { type InboxParts, readSubject, SignalReceiver } from './signal-receiver.ts';
 
 const eventType = 'application/secevent+jwt';
 const types = ['secevent+jwt'];
@@ -15,36 +15,36 @@ const sessionRevoked = 'https://schemas.openid.net/secevent/caep/event-type/sess
 const notAccepted = 'the event token is not accepted';
 
 export function handleSecurityEvents(parts: InboxParts) {
-  const inbox = new Inbox('security_events', parts);
+  const receiver = new SignalReceiver('security_events', parts);
   return async function securityEvents(ctx: Context): Promise<void> {
     const message = (await readingBody(ctx, takeEvent)).toString().trim();
     protect(ctx, [message]);
-    const read = await inbox.read(message, types);
+    const read = await receiver.read(message, types);
     if (!read.ok) {
-      await inbox.refuse(ctx, read.why);
+      await receiver.refuse(ctx, read.why);
       return answerError(ctx, errOf[read.why], notAccepted);
     }
     const from = read.issuer.issuer;
     const { events, sub_id } = read.payload;
     // RFC 8417 §2.2: the value of each event is an object, which may be empty.
     if (!isObject(events) || !Object.values(events).every(isObject)) {
-      await inbox.refuse(ctx, 'malformed', from);
+      await receiver.refuse(ctx, 'malformed', from);
       return answerError(ctx, 'invalid_request', 'events is missing or malformed');
     }
     const event = events[sessionRevoked];
     // The verification event, or events that we do not act on.
-    if (!isObject(event)) return answerReceived(ctx, await inbox.act(ctx, read, []));
+    if (!isObject(event)) return answerReceived(ctx, await receiver.act(ctx, read, []));
     const subject = sub_id ?? event.subject;
-    const named = toNamed(read, subject);
+    const named = readSubject(read, subject);
     if (named.status !== 'named') {
-      await inbox.refuse(ctx, named.status, from);
+      await receiver.refuse(ctx, named.status, from);
       const err = named.status === 'not_governed' ? 'access_denied' : 'invalid_request';
       return answerError(ctx, err, 'the subject is not accepted');
     }
     const at = event.event_timestamp;
     const happenedAt = typeof at === 'number' ? at * 1000 : read.issuedAt;
     const targets = isOpaque(subject) ? named.targets.flatMap(withSession) : named.targets;
-    answerReceived(ctx, await inbox.act(ctx, read, targets, { happenedAt }));
+    answerReceived(ctx, await receiver.act(ctx, read, targets, { happenedAt }));
   };
 }
 

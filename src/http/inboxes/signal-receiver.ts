@@ -29,7 +29,7 @@ export interface InboxParts {
 }
 
 /** A message that an issuer on record has signed. */
-export type Read = Extract<SignalRead, { ok: true }>;
+export type SignedMessage = Extract<SignalRead, { ok: true }>;
 
 /** Limits what a message ends, beside its targets. */
 interface Limits {
@@ -40,7 +40,7 @@ interface Limits {
 
 const tenMinutesMs = 600_000;
 
-export class Inbox {
+export class SignalReceiver {
   readonly #kind: InboxKind;
   readonly #parts: InboxParts;
 
@@ -54,7 +54,7 @@ export class Inbox {
     return this.#parts.signals.read(message, this.#kind, types);
   }
 
-  isRecent({ issuedAt }: Read): boolean {
+  isRecent({ issuedAt }: SignedMessage): boolean {
     return Math.abs(this.#parts.now() - issuedAt) <= tenMinutesMs;
   }
 
@@ -69,7 +69,7 @@ export class Inbox {
   /** Resolves to whether the message counts. It does not if its key was revoked, and is then recorded as refused. */
   async act(
     ctx: Context,
-    read: Read,
+    read: SignedMessage,
     targets: readonly Target[],
     { only = unrestricted, happenedAt = read.issuedAt }: Limits = {},
   ): Promise<boolean> {
@@ -94,7 +94,7 @@ export class Inbox {
  * A complex subject of CAEP names a session or else a user. All its members must match (RFC 9493 §3.3): if the
  * session or its user names an issuer, no session of another issuer is ended.
  */
-export function toNamed({ inbox }: Read, id: unknown): SubjectNamed {
+export function readSubject({ inbox }: SignedMessage, id: unknown): SubjectNamed {
   if (!isObject(id)) return { status: 'malformed' };
   const { session, user } = id;
   if (isObject(session)) {
