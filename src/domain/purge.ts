@@ -5,7 +5,7 @@ import { dayMs } from './durations.ts';
 import type { LifetimePolicy } from './policy.ts';
 import { dueRows, endedSessions, purgeRules, tokensKeptMs } from './purge-rules.ts';
 import { nowOf, recordEvents, type Store } from './store.ts';
-import type { Purged } from './upkeep-store.ts';
+import type { PurgeStep } from './upkeep-store.ts';
 
 /** Small enough for a request that waits for the writer behind a batch not to notice. */
 const batchRows = 200;
@@ -32,7 +32,7 @@ export interface PurgeOptions {
 interface Task {
   readonly name: string;
   count(): Promise<number>;
-  step(): Promise<Purged>;
+  step(): Promise<PurgeStep>;
 }
 
 interface Plan {

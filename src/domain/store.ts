@@ -190,15 +190,15 @@ export interface EventCount {
  * registrations), so that revocations go first. `unvouched`: nobody stands behind it (public clients, strangers with
  * something that may be a token); the line is short and gets a small share.
  */
-export const lines = ['vouched', 'bulk', 'unvouched'] as const;
-export type Line = (typeof lines)[number];
+export const waitingLines = ['vouched', 'bulk', 'unvouched'] as const;
+export type WaitingLine = (typeof waitingLines)[number];
 
 /** Storage cannot answer or cannot promise durability: 503, and nothing was said. */
 export class StoreUnavailable extends Error {
   override readonly name: string = 'StoreUnavailable';
 }
 
-const ofLine: Readonly<Record<Line, string>> = {
+const ofLine: Readonly<Record<WaitingLine, string>> = {
   vouched: 'requests',
   bulk: 'introspections and registrations',
   unvouched: 'requests without client authentication',
@@ -207,18 +207,18 @@ const ofLine: Readonly<Record<Line, string>> = {
 /** A line is full, or an item waited in it for too long. The message may leave the process. */
 export class StoreOverloaded extends StoreUnavailable {
   override readonly name = 'StoreOverloaded';
-  readonly line: Line;
+  readonly line: WaitingLine;
 
-  constructor(line: Line, what: string) {
+  constructor(line: WaitingLine, what: string) {
     super(`${what}; try again`);
     this.line = line;
   }
 
-  static full(line: Line, waitingMax: number): StoreOverloaded {
+  static full(line: WaitingLine, waitingMax: number): StoreOverloaded {
     return new StoreOverloaded(line, `too many ${ofLine[line]} wait, at most ${waitingMax} may`);
   }
 
-  static late(line: Line, waitMsMax: number): StoreOverloaded {
+  static late(line: WaitingLine, waitMsMax: number): StoreOverloaded {
     return new StoreOverloaded(line, `it waited for over ${waitMsMax / 1000} seconds`);
   }
 }
@@ -230,12 +230,12 @@ export class StoreOverloaded extends StoreUnavailable {
  */
 export interface Store {
   /** Answers from what is committed when it is asked; never from a replica or a cache. */
-  ask<T>(question: (facts: Facts, now: number) => T, line?: Line): Promise<T>;
+  ask<T>(question: (facts: Facts, now: number) => T, line?: WaitingLine): Promise<T>;
   /**
    * Runs a decision as if alone, one after another across all processes, and resolves once its effects
    * are durable. A decision sees the effects of all before it.
    */
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line?: Line): Promise<T>;
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line?: WaitingLine): Promise<T>;
   /**
    * Fills the memory that spares most verdicts a query; returns when done, at the latest after `msMax`. Never
    * rejects. Without it the first answers are right but slow.
@@ -288,6 +288,6 @@ export function nowOf(store: Store): Promise<number> {
 }
 
 /** Writes events that belong to no decision. */
-export function recordEvents(store: Store, events: readonly NewEvent[], line?: Line): Promise<void> {
+export function recordEvents(store: Store, events: readonly NewEvent[], line?: WaitingLine): Promise<void> {
   return store.write(() => ({ outcome: undefined, effects: { events } }), line);
 }

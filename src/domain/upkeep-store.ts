@@ -49,7 +49,7 @@ export type UpkeepNote =
 export type Exclusive = 'seal' | 'purge';
 
 /** What one step deleted, and whether nothing is left to delete. */
-export interface Purged {
+export interface PurgeStep {
   readonly purged: number;
   readonly isDone: boolean;
 }
@@ -84,15 +84,15 @@ export interface UpkeepStore {
   rememberEnds(until: number): Promise<void>;
   countDue(rows: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction. */
-  purgeDue(rows: DueRows, limit: number): Promise<Purged>;
+  purgeDue(rows: DueRows, limit: number): Promise<PurgeStep>;
   /** Counts these sessions; `purgeEndedSessions` deletes those that at most `limit` revocations ended. */
   countEndedSessions(ended: EndedSessions): Promise<number>;
-  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<Purged>;
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<PurgeStep>;
   /** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
   findSealedBefore(before: number): Promise<number>;
   countEventsThrough(seq: number): Promise<number>;
   /** Deletes whole sealed ranges up to there, of `limit` events in all, or a single one that is larger. */
-  purgeEventsThrough(seq: number, limit: number): Promise<Purged>;
+  purgeEventsThrough(seq: number, limit: number): Promise<PurgeStep>;
 
   /** Deletes the personal members of at most `limit` events about this user; resolves to how many. */
   eraseEvents(userId: string, limit: number): Promise<number>;

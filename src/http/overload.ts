@@ -3,14 +3,14 @@
 // counted, and the log reports them in sum now and then.
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { Line } from '../domain/store.ts';
+import type { WaitingLine } from '../domain/store.ts';
 import { Refusal, render } from '../wire/refusal.ts';
 import { type Context, requestIdOf } from './context.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
 import { headersOf } from './respond.ts';
 
-export type RefusedWork = Line | 'introspection';
+export type RefusedWork = WaitingLine | 'introspection';
 
 export interface OverloadParts {
   readonly metrics: Metrics;

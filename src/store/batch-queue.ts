@@ -1,12 +1,12 @@
 // A queue that works items off in batches: while one batch is under way the next one gathers. An item never joins a
 // batch that has begun, so its answer is never older than its question. Items wait in several lines, each with its
 // own limit, so that none crowds out another.
-import { type Line, lines, StoreOverloaded } from '../domain/store.ts';
+import { StoreOverloaded, type WaitingLine, waitingLines } from '../domain/store.ts';
 
 /** An item that waits or is in a batch. */
-export interface Entry<Item> {
+export interface QueueEntry<Item> {
   readonly item: Item;
-  readonly line: Line;
+  readonly line: WaitingLine;
   /** Since when it waits; milliseconds. */
   readonly since: number;
   readonly resolve: (value: unknown) => void;
@@ -17,7 +17,7 @@ export interface QueueLimits {
   readonly batchMax: number;
   /** Batches that may be under way at once. */
   readonly lanes: number;
-  readonly waitingMax: Readonly<Record<Line, number>>;
+  readonly waitingMax: Readonly<Record<WaitingLine, number>>;
   /** An item that waited longer is refused when its turn comes, as its caller has probably given up. */
   readonly waitMsMax: number;
 }
@@ -26,7 +26,7 @@ export interface QueueLimits {
  * Settles every entry, or rejects. If it resolves to a function, that settles them once the next batch has begun:
  * writing the answers takes as long as the disk takes for a batch, so the two run side by side.
  */
-type Work<Item> = (entries: readonly Entry<Item>[]) => Promise<(() => void) | undefined>;
+type Work<Item> = (entries: readonly QueueEntry<Item>[]) => Promise<(() => void) | undefined>;
 
 /** While items wait in earlier lines, each later line gets one place in this many. */
 const placesPerRound = 10;
@@ -35,7 +35,11 @@ export class BatchQueue<Item> {
   readonly #work: Work<Item>;
   readonly #limits: QueueLimits;
   readonly #now: () => number;
-  readonly #waiting: Readonly<Record<Line, Entry<Item>[]>> = { vouched: [], bulk: [], unvouched: [] };
+  readonly #waiting: Readonly<Record<WaitingLine, QueueEntry<Item>[]>> = {
+    vouched: [],
+    bulk: [],
+    unvouched: [],
+  };
   /** Places given out in this round. */
   #place = 0;
   #running = 0;
@@ -49,7 +53,7 @@ export class BatchQueue<Item> {
   }
 
   /** Rejects at once with `StoreOverloaded` when the line is full. */
-  add<T>(item: Item, line: Line): Promise<T> {
+  add<T>(item: Item, line: WaitingLine): Promise<T> {
     const waiting = this.#waiting[line];
     const waitingMax = this.#limits.waitingMax[line];
     if (waiting.length >= waitingMax) return Promise.reject(StoreOverloaded.full(line, waitingMax));
@@ -68,7 +72,7 @@ export class BatchQueue<Item> {
   }
 
   #count(): number {
-    return lines.reduce((count, line) => count + this.#waiting[line].length, 0);
+    return waitingLines.reduce((count, line) => count + this.#waiting[line].length, 0);
   }
 
   /** Items that arrive in the same turn of the event loop go into one batch. */
@@ -82,11 +86,13 @@ export class BatchQueue<Item> {
   }
 
   /** Reserved places are given out first, so that no line starves; the others in the order of the lines. */
-  #take(): Entry<Item>[] {
+  #take(): QueueEntry<Item>[] {
     const size = Math.min(this.#limits.batchMax, this.#count());
-    const taken = lines.map((line, rank) => Math.min(this.#waiting[line].length, this.#reserved(rank, size)));
+    const taken = waitingLines.map((line, rank) =>
+      Math.min(this.#waiting[line].length, this.#reserved(rank, size)),
+    );
     let left = taken.reduce((rest, count) => rest - count, size);
-    const batch = lines.flatMap((line, rank) => {
+    const batch = waitingLines.flatMap((line, rank) => {
       const waiting = this.#waiting[line];
       const reserved = taken[rank] as number;
       const further = Math.min(waiting.length - reserved, left);
@@ -105,10 +111,10 @@ export class BatchQueue<Item> {
   }
 
   /** Refuses entries that waited too long; returns the others. */
-  #inTime(batch: Entry<Item>[]): Entry<Item>[] {
+  #inTime(batch: QueueEntry<Item>[]): QueueEntry<Item>[] {
     const { waitMsMax } = this.#limits;
     const first = this.#now() - waitMsMax;
-    const isLate = ({ since }: Entry<Item>) => since < first;
+    const isLate = ({ since }: QueueEntry<Item>) => since < first;
     if (!batch.some(isLate)) return batch;
     for (const { line, reject } of batch.filter(isLate)) reject(StoreOverloaded.late(line, waitMsMax));
     return batch.filter((entry) => !isLate(entry));

@@ -21,7 +21,7 @@ import { insertUsedIds } from './tables/used-ids.ts';
 import { timeAfter } from './time.ts';
 
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
-export type Result = { ok: true; outcome: unknown } | { ok: false; error: unknown };
+export type CommitResult = { ok: true; outcome: unknown } | { ok: false; error: unknown };
 
 export interface Clock {
   readonly now: () => number;
@@ -44,7 +44,7 @@ export async function commitBatch(
   decisions: readonly Decide[],
   memory: Memory,
   clock: Clock,
-): Promise<Result[]> {
+): Promise<CommitResult[]> {
   const { decided, heads, added } = await inTransaction(writer, async (tx) => {
     const db = reader ?? tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
@@ -74,7 +74,7 @@ interface Kept extends Remember {
 }
 
 interface Decided {
-  readonly results: Result[];
+  readonly results: CommitResult[];
   readonly effects: AppliedEffects[];
   readonly kept: Kept[];
   readonly facts: LoadedFacts;

@@ -33,7 +33,7 @@ import { Changes, clientOf, issuerOf } from './changes.ts';
 import * as kinds from './kinds.ts';
 import { theOne } from './kinds.ts';
 import { type Found, type Heads, jwtName, type Memory, type TokenName } from './memory.ts';
-import { type Kind, NotLoaded, Shelf } from './shelf.ts';
+import { type FactKind, NotLoaded, Shelf } from './shelf.ts';
 import type { NumberedRevocation } from './tables/revocations.ts';
 
 /** Effects as they will be written. */
@@ -247,7 +247,7 @@ export class LoadedFacts implements Facts {
 
   /** Decisions always look registrations up: the memory of a token is true, but its row may have been purged. */
   #registered(
-    kind: Kind<RegisteredToken | undefined>,
+    kind: FactKind<RegisteredToken | undefined>,
     key: Digest,
     name: TokenName,
   ): RegisteredToken | undefined {
@@ -260,7 +260,7 @@ export class LoadedFacts implements Facts {
     return found;
   }
 
-  #shelf<Value>(kind: Kind<Value>): Shelf<Value> {
+  #shelf<Value>(kind: FactKind<Value>): Shelf<Value> {
     const known = this.#shelves.get(kind) as Shelf<Value> | undefined;
     if (known) return known;
     const shelf = new Shelf(kind);
@@ -269,7 +269,7 @@ export class LoadedFacts implements Facts {
   }
 
   /** From memory; otherwise looked up, and then remembered. */
-  #recall<Value>(known: LRUCache<string, Found<Value>>, kind: Kind<Value>, key: string): Value {
+  #recall<Value>(known: LRUCache<string, Found<Value>>, kind: FactKind<Value>, key: string): Value {
     const found = known.get(key);
     if (found) return found.value;
     const value = this.#shelf(kind).get(key);

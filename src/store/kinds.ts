@@ -7,7 +7,7 @@ import type { Grant, Session } from '../domain/sessions.ts';
 import { bearersMax, type Remembered, sessionsMax } from '../domain/store.ts';
 import type { TargetKey, TargetKind } from '../domain/targets.ts';
 import { allOf } from './all-of.ts';
-import type { Kind } from './shelf.ts';
+import type { FactKind } from './shelf.ts';
 import { findClients } from './tables/clients.ts';
 import { findRemembered } from './tables/idempotency-keys.ts';
 import { findIssuers, listThumbprints } from './tables/issuers.ts';
@@ -21,13 +21,13 @@ export const theOne = '';
 
 const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
 
-export const tokens: Kind<RegisteredToken | undefined> = {
+export const tokens: FactKind<RegisteredToken | undefined> = {
   load: async (db, digests) => byKey(await findTokens(db, digests), (token) => token.digest),
   absent: undefined,
 };
 
 /** By digest of the signing input. */
-export const jwts: Kind<RegisteredToken | undefined> = {
+export const jwts: FactKind<RegisteredToken | undefined> = {
   // If a JWT was registered by several strings, the first registration counts.
   load: async (db, tokenDigests) => {
     const newestFirst = (await findJwts(db, tokenDigests)).sort(
@@ -39,43 +39,43 @@ export const jwts: Kind<RegisteredToken | undefined> = {
 };
 
 /** By target key. */
-export const coverage: Kind<readonly Revocation[]> = {
+export const coverage: FactKind<readonly Revocation[]> = {
   load: async (db, keys) => groupByKey(await listCoverage(db, keys)),
   absent: [],
 };
 
 /** Which kinds of target were revoked in every issuer. */
-export const kindsEverywhere: Kind<readonly TargetKind[]> = {
+export const kindsEverywhere: FactKind<readonly TargetKind[]> = {
   load: async (db) => [[theOne, await listKindsEverywhere(db)]],
   absent: [],
 };
 
-export const sessions: Kind<Session | undefined> = {
+export const sessions: FactKind<Session | undefined> = {
   load: async (db, ids) => byKey(await findSessions(db, ids), (session) => session.sessionId),
   absent: undefined,
 };
 
-export const grants: Kind<Grant | undefined> = {
+export const grants: FactKind<Grant | undefined> = {
   load: async (db, ids) => byKey(await findGrants(db, ids), (grant) => grant.grantId),
   absent: undefined,
 };
 
-export const clients: Kind<Client | undefined> = {
+export const clients: FactKind<Client | undefined> = {
   load: async (db, ids) => byKey(await findClients(db, ids), (client) => client.clientId),
   absent: undefined,
 };
 
-export const issuers: Kind<Issuer | undefined> = {
+export const issuers: FactKind<Issuer | undefined> = {
   load: async (db, names) => byKey(await findIssuers(db, names), (issuer) => issuer.issuer),
   absent: undefined,
 };
 
-export const usedIds: Kind<boolean> = {
+export const usedIds: FactKind<boolean> = {
   load: async (db, digests) => (await findUsedIds(db, digests)).map((digest) => [digest, true]),
   absent: false,
 };
 
-export const remembered: Kind<Remembered | undefined> = {
+export const remembered: FactKind<Remembered | undefined> = {
   load: findRemembered,
   absent: undefined,
 };
@@ -84,7 +84,7 @@ export const remembered: Kind<Remembered | undefined> = {
 const historyReadMax = 10_000;
 
 /** By JSON of a token's time of issue and its target keys. */
-export const histories: Kind<readonly LoggedRevocation[]> = {
+export const histories: FactKind<readonly LoggedRevocation[]> = {
   load: (db, keys) =>
     eachOf<[number, TargetKey[]], LoggedRevocation[]>(keys, ([issuedAt, targetKeys]) =>
       listUnderKeys(db, targetKeys, issuedAt, historyReadMax),
@@ -93,14 +93,14 @@ export const histories: Kind<readonly LoggedRevocation[]> = {
 };
 
 /** By JSON of issuer and kid. */
-export const thumbprints: Kind<readonly string[]> = {
+export const thumbprints: FactKind<readonly string[]> = {
   load: (db, keys) =>
     eachOf<[string, string], string[]>(keys, ([issuer, kid]) => listThumbprints(db, issuer, kid)),
   absent: [],
 };
 
 /** Unexpired tokens, by JSON of kind, issuer and id of what they bear. */
-export const bearers: Kind<readonly RegisteredToken[]> = {
+export const bearers: FactKind<readonly RegisteredToken[]> = {
   load: (db, keys, now) =>
     eachOf<['grant' | 'session', string, string], RegisteredToken[]>(keys, ([kind, issuer, id]) =>
       listUnexpired(db, bearerColumns[kind], issuer, id, now, bearersMax),
@@ -109,7 +109,7 @@ export const bearers: Kind<readonly RegisteredToken[]> = {
 };
 
 /** By JSON of issuer and subject. */
-export const sessionsOf: Kind<readonly Session[]> = {
+export const sessionsOf: FactKind<readonly Session[]> = {
   load: (db, keys, now) =>
     eachOf<[string, string], Session[]>(keys, ([issuer, subject]) =>
       listSessionsOf(db, issuer, subject, now, sessionsMax),

@@ -12,17 +12,17 @@ import {
   type EventCount,
   type EventFilter,
   type Facts,
-  type Line,
   type RevocationFilter,
   type SessionPosition,
   type Store,
   StoreUnavailable,
+  type WaitingLine,
 } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import type { RecordedEvent } from '../domain/trail/audit-leaf.ts';
 import type { UpkeepStore } from '../domain/upkeep-store.ts';
-import { BatchQueue, type Entry } from './batch-queue.ts';
-import { commitBatch, type Result } from './commit.ts';
+import { BatchQueue, type QueueEntry } from './batch-queue.ts';
+import { type CommitResult, commitBatch } from './commit.ts';
 import { type Dialect, dialectOf, findRow } from './dialect.ts';
 import { LoadedFacts } from './facts.ts';
 import { Memory, readHeads } from './memory.ts';
@@ -97,11 +97,11 @@ class KnexStore implements Store {
     this.#decisions = new BatchQueue((entries) => this.#commit(entries), { ...limits, lanes: 1 });
   }
 
-  ask<T>(question: (facts: Facts, now: number) => T, line: Line = 'vouched'): Promise<T> {
+  ask<T>(question: (facts: Facts, now: number) => T, line: WaitingLine = 'vouched'): Promise<T> {
     return this.#questions.add<T>(question, line);
   }
 
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: Line = 'vouched'): Promise<T> {
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: WaitingLine = 'vouched'): Promise<T> {
     return this.#decisions.add<T>(decide, line);
   }
 
@@ -211,7 +211,7 @@ class KnexStore implements Store {
     return now > before - clockDifferenceMs && now < this.#now() + clockDifferenceMs;
   }
 
-  async #answer(entries: readonly Entry<Question>[]): Promise<undefined> {
+  async #answer(entries: readonly QueueEntry<Question>[]): Promise<undefined> {
     if (!this.#dialect.isInPlace(inPlaceAgeMs)) throw new StoreUnavailable(replaced);
     const readHeadsNow = () => guarded(this.#memory.catchUp(this.#reader, readHeads));
     let heads = await readHeadsNow();
@@ -248,19 +248,19 @@ class KnexStore implements Store {
   }
 
   /** One transaction for all; if the database refuses it, one for each, so that one does not fail the others. */
-  async #commit(entries: readonly Entry<Decide>[]): Promise<() => void> {
+  async #commit(entries: readonly QueueEntry<Decide>[]): Promise<() => void> {
     try {
       const results = await this.#attempt(entries);
       return () => settle(entries, results);
     } catch (error) {
       if (entries.length === 1 || !this.#dialect.isRefusal(error)) throw toUnavailable(error);
-      const results: Result[] = [];
+      const results: CommitResult[] = [];
       for (const entry of entries) results.push(...(await this.#attempt([entry]).catch(refused)));
       return () => settle(entries, results);
     }
   }
 
-  async #attempt(entries: readonly Entry<Decide>[], attempt = 1): Promise<Result[]> {
+  async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<CommitResult[]> {
     try {
       const results = await commitBatch(
         this.#writer,
@@ -280,12 +280,12 @@ class KnexStore implements Store {
   }
 }
 
-function refused(error: unknown): Result[] {
+function refused(error: unknown): CommitResult[] {
   return [{ ok: false, error: toUnavailable(error) }];
 }
 
 /** Gives every caller its result. */
-function settle(entries: readonly Entry<Decide>[], results: readonly Result[]): void {
+function settle(entries: readonly QueueEntry<Decide>[], results: readonly CommitResult[]): void {
   for (const [n, result] of results.entries()) {
     if (result.ok) entries[n]?.resolve(result.outcome);
     else entries[n]?.reject(result.error);

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import { forever } from '../domain/cutoffs.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import { openEndsFrom } from '../domain/token-life.ts';
-import type { DueRows, EndedSessions, Purged, UpkeepNote } from '../domain/upkeep-store.ts';
+import type { DueRows, EndedSessions, PurgeStep, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
@@ -64,7 +64,7 @@ export async function countDue(db: Knex, rows: DueRows): Promise<number> {
   return countOf(due(db, rows));
 }
 
-export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<Purged> {
+export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<PurgeStep> {
   return withPass(writer, async (tx) => {
     let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
     const isDone = keys.length < limit;
@@ -149,7 +149,7 @@ export async function purgeEndedSessions(
   writer: Knex,
   { before, unexpiredSince }: EndedSessions,
   limit: number,
-): Promise<Purged> {
+): Promise<PurgeStep> {
   return writer.transaction(async (tx) => {
     const seen = await readNote(tx, 'sessions_ended_seen');
     const rows: EndedRow[] = await endings(tx, seen, before).orderBy('seq').limit(limit);
@@ -173,7 +173,7 @@ export async function countEventsThrough(db: Knex, seq: number): Promise<number>
  * Deletes whole sealed ranges, as many as hold `limit` events together, but at least one: half a range proves
  * nothing.
  */
-export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<Purged> {
+export async function purgeEventsThrough(writer: Knex, seq: number, limit: number): Promise<PurgeStep> {
   return withPass(writer, async (tx) => {
     const first = await extremeOf(tx('audit_events').min({ seq: 'seq' }));
     if (first === null || first > seq) return { purged: 0, isDone: true };

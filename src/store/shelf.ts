@@ -11,19 +11,19 @@ const notLoaded = new NotLoaded();
 const keysPerQuery = 5_000;
 
 /** How facts of one kind are found by their keys; `absent` is the value where `load` finds none. */
-export interface Kind<Value> {
+export interface FactKind<Value> {
   readonly load: (db: Knex, keys: string[], now: number) => Promise<Iterable<readonly [string, Value]>>;
   readonly absent: Value;
 }
 
 /** Values of one kind of fact: loaded ones by key, and the keys asked for in vain. */
 export class Shelf<Value> {
-  readonly #kind: Kind<Value>;
+  readonly #kind: FactKind<Value>;
   readonly #loaded = new Map<string, Value>();
   readonly #wanted = new Set<string>();
   #absences = 0;
 
-  constructor(kind: Kind<Value>) {
+  constructor(kind: FactKind<Value>) {
     this.#kind = kind;
   }
 

@@ -8,7 +8,7 @@ import type {
   DueRows,
   EndedSessions,
   Exclusive,
-  Purged,
+  PurgeStep,
   StoredSeal,
   UpkeepNote,
   UpkeepStore,
@@ -85,7 +85,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countDue(this.#writer, rows));
   }
 
-  purgeDue(rows: DueRows, limit: number): Promise<Purged> {
+  purgeDue(rows: DueRows, limit: number): Promise<PurgeStep> {
     return guarded(purge.purgeDue(this.#writer, rows, limit));
   }
 
@@ -93,7 +93,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countEndedSessions(this.#writer, ended));
   }
 
-  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<Purged> {
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<PurgeStep> {
     return guarded(purge.purgeEndedSessions(this.#writer, ended, limit));
   }
 
@@ -105,7 +105,7 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.countEventsThrough(this.#writer, seq));
   }
 
-  purgeEventsThrough(seq: number, limit: number): Promise<Purged> {
+  purgeEventsThrough(seq: number, limit: number): Promise<PurgeStep> {
     return guarded(purge.purgeEventsThrough(this.#writer, seq, limit));
   }
 

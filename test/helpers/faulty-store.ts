@@ -5,9 +5,9 @@ import type { NewEvent } from '../../src/domain/audit.ts';
 import {
   type Decision,
   type Facts,
-  type Line,
   type Store,
   StoreUnavailable,
+  type WaitingLine,
 } from '../../src/domain/store.ts';
 import { BatchQueue, type QueueLimits } from '../../src/store/batch-queue.ts';
 
@@ -17,8 +17,8 @@ export class FaultyStore implements Store {
   /** `events`: the database refuses every audit event, and with it the transaction that appends it. */
   fault: Fault = 'none';
   /** The lines of all questions, and of all decisions. */
-  readonly asked: Line[] = [];
-  readonly written: Line[] = [];
+  readonly asked: WaitingLine[] = [];
+  readonly written: WaitingLine[] = [];
   readonly #store: Store;
   #held: Held | undefined;
 
@@ -30,7 +30,11 @@ export class FaultyStore implements Store {
    * Holds questions and decisions of these lines until `release`: they wait in a queue of the store's own kind, and
    * are done one by one.
    */
-  hold(questions: readonly Line[], decisions: readonly Line[], waitingMax: QueueLimits['waitingMax']): void {
+  hold(
+    questions: readonly WaitingLine[],
+    decisions: readonly WaitingLine[],
+    waitingMax: QueueLimits['waitingMax'],
+  ): void {
     this.#held = new Held(questions, decisions, waitingMax);
   }
 
@@ -47,13 +51,13 @@ export class FaultyStore implements Store {
     this.#held = undefined;
   }
 
-  ask<T>(question: (facts: Facts, now: number) => T, line: Line = 'vouched'): Promise<T> {
+  ask<T>(question: (facts: Facts, now: number) => T, line: WaitingLine = 'vouched'): Promise<T> {
     this.asked.push(line);
     const ask = () => this.#reading(() => this.#store.ask(question, line));
     return this.#held?.questions.includes(line) ? this.#held.add(ask, line) : ask();
   }
 
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: Line = 'vouched'): Promise<T> {
+  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: WaitingLine = 'vouched'): Promise<T> {
     this.written.push(line);
     if (this.fault === 'writes' || this.fault === 'everything') return Promise.reject(failure());
     const write = () => this.#store.write(this.fault === 'events' ? withRefusedEvents(decide) : decide, line);
@@ -142,14 +146,18 @@ export class FaultyStore implements Store {
 }
 
 class Held {
-  readonly questions: readonly Line[];
-  readonly decisions: readonly Line[];
+  readonly questions: readonly WaitingLine[];
+  readonly decisions: readonly WaitingLine[];
   /** How many items came, refused ones included. */
   count = 0;
   readonly #queue: BatchQueue<() => Promise<unknown>>;
   #release: () => void = () => {};
 
-  constructor(questions: readonly Line[], decisions: readonly Line[], waitingMax: QueueLimits['waitingMax']) {
+  constructor(
+    questions: readonly WaitingLine[],
+    decisions: readonly WaitingLine[],
+    waitingMax: QueueLimits['waitingMax'],
+  ) {
     this.questions = questions;
     this.decisions = decisions;
     const released = new Promise<void>((resolve) => {
@@ -164,7 +172,7 @@ class Held {
     );
   }
 
-  add<T>(work: () => Promise<T>, line: Line): Promise<T> {
+  add<T>(work: () => Promise<T>, line: WaitingLine): Promise<T> {
     this.count += 1;
     return this.#queue.add<T>(work, line);
   }

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import type { ExecutionContext } from 'ava';
-import type { Line } from '../../src/domain/store.ts';
+import type { WaitingLine } from '../../src/domain/store.ts';
 import type { Reply, TestApp, TestClient } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 
@@ -142,7 +142,7 @@ testEachDatabase('each request waits in the line of whoever stands behind it', a
   };
   const issuer = await app.issuer();
   /** Lines of the questions, vouched ones left out, and of the decisions. */
-  const requests: Record<string, [() => Promise<Reply>, asked: Line[], written: Line[]]> = {
+  const requests: Record<string, [() => Promise<Reply>, asked: WaitingLine[], written: WaitingLine[]]> = {
     'public /revoke': [
       () => app.form('/revoke', { token: tokens['public /revoke'], client_id: spa.client_id }),
       ['unvouched'],

@@ -2,8 +2,8 @@
 // much waits.
 import test from 'ava';
 import fc from 'fast-check';
-import { type Line, lines } from '../../src/domain/store.ts';
-import { BatchQueue, type Entry, type QueueLimits } from '../../src/store/batch-queue.ts';
+import { type WaitingLine, waitingLines } from '../../src/domain/store.ts';
+import { BatchQueue, type QueueEntry, type QueueLimits } from '../../src/store/batch-queue.ts';
 
 const waitMsMax = 60_000;
 const wide = { batchMax: 100, waitingMax: of(100), lanes: 1, waitMsMax };
@@ -17,7 +17,7 @@ function heldQueue(limits: QueueLimits, now?: () => number) {
   const batches: number[][] = [];
   const held: (() => void)[] = [];
   const queue = new BatchQueue<number>(
-    async (entries: readonly Entry<number>[]) => {
+    async (entries: readonly QueueEntry<number>[]) => {
       batches.push(entries.map(({ item }) => item));
       await new Promise<void>((resolve) => held.push(resolve));
       for (const entry of entries) entry.resolve(entry.item);
@@ -94,15 +94,15 @@ test('each line has its own length: a full one refuses at once, and no other wit
 
 test('the lines go in their order, but for one place in ten that each later line has to itself', async (t) => {
   const { queue, batches, turn, release } = heldQueue({ ...wide, batchMax: 20 });
-  const hundreds: Record<Line, number> = { unvouched: 200, bulk: 100, vouched: 0 };
-  const all = (Object.keys(hundreds) as Line[]).flatMap((line) =>
+  const hundreds: Record<WaitingLine, number> = { unvouched: 200, bulk: 100, vouched: 0 };
+  const all = (Object.keys(hundreds) as WaitingLine[]).flatMap((line) =>
     Array.from({ length: 30 }, (_, n) => queue.add<number>(hundreds[line] + n, line)),
   );
   const shares = [];
   while (shares.length < 5) {
     await turn();
     const batch = batches.at(-1) ?? [];
-    shares.push(lines.map((line) => batch.filter((n) => n - (n % 100) === hundreds[line]).length));
+    shares.push(waitingLines.map((line) => batch.filter((n) => n - (n % 100) === hundreds[line]).length));
     release();
   }
   t.deepEqual(shares, [
@@ -169,19 +169,19 @@ test('drained waits for what is under way', async (t) => {
 });
 
 /** What a history of arrivals and ends of batches comes to, and what is wrong with it. */
-async function play(limits: QueueLimits, steps: readonly (Line | 'end')[]): Promise<string[]> {
+async function play(limits: QueueLimits, steps: readonly (WaitingLine | 'end')[]): Promise<string[]> {
   const problems: string[] = [];
-  const waiting: Record<Line, number[]> = { vouched: [], bulk: [], unvouched: [] };
+  const waiting: Record<WaitingLine, number[]> = { vouched: [], bulk: [], unvouched: [] };
   /** Places given out since a line was last served, or began to wait. */
-  const passedOver: Record<Line, number> = { vouched: 0, bulk: 0, unvouched: 0 };
+  const passedOver: Record<WaitingLine, number> = { vouched: 0, bulk: 0, unvouched: 0 };
   const ends: (() => void)[] = [];
-  const queue = new BatchQueue<{ n: number; line: Line }>(async (entries) => {
-    for (const line of lines) {
+  const queue = new BatchQueue<{ n: number; line: WaitingLine }>(async (entries) => {
+    for (const line of waitingLines) {
       const served = entries.filter(({ item }) => item.line === line).map(({ item }) => item.n);
       const due = waiting[line].splice(0, served.length);
       if (served.join() !== due.join()) problems.push(`${line}: ${served} were served, ${due} were due`);
-      const rank = lines.indexOf(line);
-      const doEarlierWait = lines.slice(0, rank).some((earlier) => waiting[earlier].length > 0);
+      const rank = waitingLines.indexOf(line);
+      const doEarlierWait = waitingLines.slice(0, rank).some((earlier) => waiting[earlier].length > 0);
       const share = Math.ceil(entries.length / 10);
       if (doEarlierWait && served.length > share) problems.push(`${line}: ${served.length} of ${share}`);
       passedOver[line] =
@@ -225,7 +225,10 @@ test('of any arrivals each is settled once and in its turn; no line takes more t
     lanes: fc.integer({ min: 1, max: 3 }),
     waitMsMax: fc.constant(waitMsMax),
   });
-  const burst = fc.tuple(fc.constantFrom<Line | 'end'>(...lines, 'end'), fc.integer({ min: 1, max: 25 }));
+  const burst = fc.tuple(
+    fc.constantFrom<WaitingLine | 'end'>(...waitingLines, 'end'),
+    fc.integer({ min: 1, max: 25 }),
+  );
   const steps = fc
     .array(burst, { maxLength: 30 })
     .map((bursts) => bursts.flatMap(([step, times]) => Array.from({ length: times }, () => step)));

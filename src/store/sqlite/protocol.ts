@@ -4,12 +4,12 @@
 // latest its end.
 
 /** Given to the thread when it is started. */
-export interface Opening {
+export interface WriterOpening {
   readonly filename: string;
   readonly pragmas: readonly string[];
 }
 
-export type Request =
+export type WriterRequest =
   /** Begins a transaction. Not answered. */
   | { readonly kind: 'begin' }
   | { readonly kind: 'run'; readonly sql: string; readonly bindings: readonly unknown[] }
@@ -28,7 +28,7 @@ export type Request =
   | { readonly kind: 'end'; readonly commits: boolean }
   | { readonly kind: 'close' };
 
-export type Reply =
+export type WriterReply =
   /** `values` holds row after row: names cross once, not once per row. */
   | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly values: readonly unknown[] }
   | { readonly kind: 'done'; readonly changes: number; readonly lastInsertRowid: number | bigint }

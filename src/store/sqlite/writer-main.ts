@@ -5,10 +5,10 @@ import Database from 'better-sqlite3';
 import { replaced } from '../unavailable.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { DatabaseFile } from './database-file.ts';
-import type { Opening, Reply, Request } from './protocol.ts';
+import type { WriterOpening, WriterReply, WriterRequest } from './protocol.ts';
 import { Statements } from './statements.ts';
 
-const done: Reply = { kind: 'done', changes: 0, lastInsertRowid: 0 };
+const done: WriterReply = { kind: 'done', changes: 0, lastInsertRowid: 0 };
 
 class Writer {
   readonly #connection: Database.Database;
@@ -19,7 +19,7 @@ class Writer {
   /** The first failure in the transaction. */
   #failure: { readonly error: unknown } | null = null;
 
-  constructor({ filename, pragmas }: Opening) {
+  constructor({ filename, pragmas }: WriterOpening) {
     this.#connection = new Database(filename);
     this.#file = new DatabaseFile(filename);
     for (const pragma of pragmas) this.#connection.pragma(pragma);
@@ -28,7 +28,7 @@ class Writer {
   }
 
   /** Null if the request is not answered. */
-  answer(request: Request): Reply | null {
+  answer(request: WriterRequest): WriterReply | null {
     switch (request.kind) {
       case 'begin':
         return this.#begin();
@@ -58,15 +58,20 @@ class Writer {
     return null;
   }
 
-  #run(sql: string, bindings: readonly unknown[]): Reply {
+  #run(sql: string, bindings: readonly unknown[]): WriterReply {
     const statement = this.#statements.of(sql);
     if (!statement.reader) return { kind: 'done', ...statement.run(bindings) };
     const rows = statement.raw().all(bindings) as unknown[][];
     return { kind: 'rows', columns: columnsOf(statement), values: rows.flat() };
   }
 
-  #runEach({ sql, values, width, isAnswered }: Extract<Request, { kind: 'run_each' }>): Reply | null {
-    const runAll = (): Reply => {
+  #runEach({
+    sql,
+    values,
+    width,
+    isAnswered,
+  }: Extract<WriterRequest, { kind: 'run_each' }>): WriterReply | null {
+    const runAll = (): WriterReply => {
       const statement = this.#statements.of(sql);
       for (let from = 0; from < values.length; from += width) statement.run(values.slice(from, from + width));
       return done;
@@ -80,7 +85,7 @@ class Writer {
    * A transaction in which anything failed cannot be committed. And Knex gives up one whose COMMIT failed, so that is
    * rolled back here.
    */
-  #end(commits: boolean): Reply {
+  #end(commits: boolean): WriterReply {
     try {
       if (commits) {
         this.#within(() => {
@@ -129,7 +134,7 @@ function columnsOf(statement: Database.Statement<unknown[]>): string[] {
   return statement.columns().map(({ name }) => name);
 }
 
-function failed(error: unknown): Reply {
+function failed(error: unknown): WriterReply {
   const { name, code, message } = error as Error & { code?: string };
   return { kind: 'failed', name, code, message };
 }
@@ -137,14 +142,14 @@ function failed(error: unknown): Reply {
 function serve(port: MessagePort): void {
   let writer: Writer;
   try {
-    writer = new Writer(workerData as Opening);
+    writer = new Writer(workerData as WriterOpening);
   } catch (error) {
     port.postMessage(failed(error));
     return;
   }
   port.postMessage(done);
-  port.on('message', (request: Request) => {
-    let reply: Reply | null;
+  port.on('message', (request: WriterRequest) => {
+    let reply: WriterReply | null;
     try {
       reply = writer.answer(request);
     } catch (error) {

@@ -1,7 +1,7 @@
 // The server's end of the writing thread: what Knex holds as a connection. Commits wait for the disk, and
 // writers for each other; in a thread they make no reader wait.
 import { Worker } from 'node:worker_threads';
-import type { Opening, Reply, Request } from './protocol.ts';
+import type { WriterOpening, WriterReply, WriterRequest } from './protocol.ts';
 
 /** Small, as what the thread makes is soon garbage; by default, V8 lets several times as much of it gather. */
 const youngMiB = 6;
@@ -14,7 +14,7 @@ class WriterThreadEnded extends Error {
 
 export type Outcome =
   | { readonly kind: 'rows'; readonly rows: Record<string, unknown>[] }
-  | Extract<Reply, { kind: 'done' }>;
+  | Extract<WriterReply, { kind: 'done' }>;
 
 interface Waiting {
   readonly resolve: (outcome: Outcome) => void;
@@ -30,16 +30,16 @@ export class WriterThread {
   #isWithin = false;
 
   /** Resolves when the database is open; rejects with why it cannot be. */
-  static async start(opening: Opening): Promise<WriterThread> {
+  static async start(opening: WriterOpening): Promise<WriterThread> {
     const thread = new WriterThread(opening);
     await new Promise<Outcome>((resolve, reject) => thread.#waiting.push({ resolve, reject }));
     return thread;
   }
 
-  private constructor(opening: Opening) {
+  private constructor(opening: WriterOpening) {
     this.#worker = startWorker(opening);
     let cause: unknown;
-    this.#worker.on('message', (reply: Reply) => this.#settle(reply));
+    this.#worker.on('message', (reply: WriterReply) => this.#settle(reply));
     this.#worker.on('error', (error) => {
       cause = error;
     });
@@ -94,19 +94,19 @@ export class WriterThread {
     await this.#ended;
   }
 
-  #ask(request: Request): Promise<Outcome> {
+  #ask(request: WriterRequest): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       this.#send(request);
       this.#waiting.push({ resolve, reject });
     });
   }
 
-  #send(request: Request): void {
+  #send(request: WriterRequest): void {
     if (this.#isEnding) throw new WriterThreadEnded('the thread that writes has ended');
     this.#worker.postMessage(request);
   }
 
-  #settle(reply: Reply): void {
+  #settle(reply: WriterReply): void {
     const waiting = this.#waiting.shift();
     if (!waiting) return;
     if (reply.kind === 'failed') waiting.reject(toError(reply));
@@ -116,7 +116,7 @@ export class WriterThread {
 }
 
 /** Passes on none of Node's options: some, such as `--input-type`, would stop the thread. */
-function startWorker(workerData: Opening): Worker {
+function startWorker(workerData: WriterOpening): Worker {
   const options = { workerData, execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: youngMiB } };
   if (!import.meta.url.endsWith('.ts'))
     return new Worker(new URL('./writer-main.js', import.meta.url), options);
@@ -126,11 +126,11 @@ function startWorker(workerData: Opening): Worker {
   return new Worker(code, { ...options, eval: true });
 }
 
-function toError({ name, code, message }: Extract<Reply, { kind: 'failed' }>): Error {
+function toError({ name, code, message }: Extract<WriterReply, { kind: 'failed' }>): Error {
   return Object.assign(new Error(message), code === undefined ? { name } : { name, code });
 }
 
-function toRows({ columns, values }: Extract<Reply, { kind: 'rows' }>): Record<string, unknown>[] {
+function toRows({ columns, values }: Extract<WriterReply, { kind: 'rows' }>): Record<string, unknown>[] {
   const rows: Record<string, unknown>[] = [];
   for (let from = 0; from < values.length; from += columns.length) {
     const row: Record<string, unknown> = {};
