@@ -34,7 +34,7 @@ interface RefreshMarker {
 }
 
 /** How the claims of an issuer's JWTs are read. */
-export interface Reading {
+export interface JwtReading {
   /** Header `typ` values of its tokens, lower case, without `application/`; a JWT may also name none. */
   readonly types: readonly string[];
   /** One of these must be in `aud`; empty: any will do. */
@@ -64,7 +64,7 @@ export interface Inbox {
   readonly subjectFormats: readonly ('email' | 'account')[];
 }
 
-export interface Issuer extends Reading {
+export interface Issuer extends JwtReading {
   readonly issuer: string;
   readonly keySource: KeySource;
   readonly algorithms: readonly string[];

@@ -21,11 +21,11 @@ export interface Verified {
   readonly token: KnownToken;
   /** Milliseconds; the earliest instant at which the token can have been issued. */
   readonly issuedFrom: number;
-  readonly defaults: Defaults;
+  readonly defaults: IssuerDefaults;
 }
 
 /** What holds for all JWTs of an issuer, or of the shared secret. */
-export interface Defaults {
+export interface IssuerDefaults {
   /** Stand in where neither the token nor its registration names one. */
   readonly defaultClient: string | null;
   readonly defaultAudience: string | null;
@@ -84,7 +84,7 @@ export interface KnownToken extends Claims {
   readonly registeredUntil?: number | null;
 }
 
-export function verifiedAs(claims: Claims, defaults: Defaults, policy: LifetimePolicy): Verified {
+export function verifiedAs(claims: Claims, defaults: IssuerDefaults, policy: LifetimePolicy): Verified {
   return {
     kind: 'verified',
     claims,
@@ -169,7 +169,7 @@ function complete(
   claims: Claims,
   registered: RegisteredToken | null,
   signed: Claims,
-  defaults: Defaults,
+  defaults: IssuerDefaults,
 ): KnownToken {
   const { defaultClient, defaultAudience, isHomeMade } = defaults;
   const hasAudience = claims.audience.length > 0 || defaultAudience === null;

@@ -4,7 +4,7 @@ import type { Claims, Digest, TokenUse } from './claims.ts';
 import { beforeAllTime, isId, issuedAtOf } from './claims.ts';
 import { forever } from './cutoffs.ts';
 import { dayMs } from './durations.ts';
-import { foreignTypes, type Reading } from './issuers.ts';
+import { foreignTypes, type JwtReading } from './issuers.ts';
 import { typeOf, type UntrustedJwt } from './jwt-shape.ts';
 import type { LifetimePolicy, Policy } from './policy.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from './shown-members.ts';
@@ -28,7 +28,7 @@ export function readVerifiedJwt(
   digest: Digest,
   jwt: UntrustedJwt,
   issuer: string,
-  reading: Reading,
+  reading: JwtReading,
   keyThumbprint: string,
   policy: Policy,
 ): JwtRead {
@@ -60,7 +60,7 @@ const refreshMarkers = ['token_use', 'type', 'typ'] as const;
 /** OpenID Connect Core §2, §3.3.2.11: claims that only ID tokens have. `events` belong to event tokens. */
 const idTokenClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'] as const;
 
-function useOf(type: string, payload: Payload, { refreshMarker }: Reading): TokenUse | undefined {
+function useOf(type: string, payload: Payload, { refreshMarker }: JwtReading): TokenUse | undefined {
   const says = (claim: string, word: string) => {
     const value = payload[claim];
     return typeof value === 'string' && value.toLowerCase() === word;
@@ -91,7 +91,7 @@ function toClaims(
   digest: Digest,
   { payload, signingInputDigest }: UntrustedJwt,
   issuer: string,
-  reading: Reading,
+  reading: JwtReading,
   tokenUse: TokenUse,
   keyThumbprint: string,
   policy: Policy,

@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type { Actor } from '../domain/audit.ts';
-import type { Family } from '../wire/refusal.ts';
+import type { ErrorFamily } from '../wire/refusal.ts';
 
 export interface State {
   requestId: string;
   /** Address of the caller, through trusted proxies. */
   ip: string;
-  family: Family;
+  family: ErrorFamily;
   /** The route's pattern; the path itself is never logged, it may hold anything. */
   route: string;
   /** The authenticated client. */

@@ -1,7 +1,7 @@
 // Routes: which path answers which methods, and in which family's format it refuses.
 import Router from '@koa/router';
 import type Koa from 'koa';
-import { type Family, Refusal } from '../wire/refusal.ts';
+import { type ErrorFamily, Refusal } from '../wire/refusal.ts';
 import type { Context, Next, State } from './context.ts';
 import { checkHeaderFields } from './header-fields.ts';
 import { isWellEncoded, pathOf } from './request-target.ts';
@@ -11,12 +11,12 @@ type Handle = (ctx: Context) => Promise<void>;
 export interface Route {
   readonly method: string;
   readonly path: string;
-  readonly family: Family;
+  readonly family: ErrorFamily;
   readonly handle: Handle;
 }
 
 /** Routes of one family from a table of `METHOD /path`. */
-export function routesOf(family: Family, table: Readonly<Record<string, Handle>>): Route[] {
+export function routesOf(family: ErrorFamily, table: Readonly<Record<string, Handle>>): Route[] {
   return Object.entries(table).map(([name, handle]) => {
     const [method = '', path = ''] = name.split(' ');
     return { method, path, family, handle };

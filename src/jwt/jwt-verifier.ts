@@ -3,7 +3,7 @@
 // the issuer's set; whether the token is dead is never remembered.
 import { LRUCache } from 'lru-cache';
 import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
-import type { Issuer, Reading } from '../domain/issuers.ts';
+import type { Issuer, JwtReading } from '../domain/issuers.ts';
 import { isCompact, parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import {
   type Presented,
@@ -141,7 +141,7 @@ export class JwtVerifier implements TokenVerifier {
     return this.#refuse('bad_signature', issuer);
   }
 
-  #verified(claims: Claims, reading: Reading, isHomeMade: boolean): Verified {
+  #verified(claims: Claims, reading: JwtReading, isHomeMade: boolean): Verified {
     const { defaultClient, defaultAudience } = reading;
     const defaults = { defaultClient, defaultAudience, isHomeMade };
     return verifiedAs(claims, defaults, this.#parts.policy);

@@ -7,29 +7,29 @@ import type { VerifyingKey } from './verifying-keys.ts';
 const sourcesMax = 1_000;
 
 /** The owner of keys: an issuer or a client. */
-export type Keyed = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
+export type KeyOwner = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
 
 export class KeyRing {
   readonly #parts: IssuerKeysParts;
   readonly #sources = new LRUCache<string, IssuerKeys>({ max: sourcesMax });
   /** The same by record object, which saves most calls building the key. */
-  readonly #seen = new WeakMap<Keyed, IssuerKeys>();
+  readonly #seen = new WeakMap<KeyOwner, IssuerKeys>();
 
   constructor(parts: IssuerKeysParts) {
     this.#parts = parts;
   }
 
   /** The same as `current` if nothing need be fetched for it; does not wait. */
-  held(issuer: Keyed): readonly VerifyingKey[] | undefined {
+  held(issuer: KeyOwner): readonly VerifyingKey[] | undefined {
     return this.#sourceOf(issuer).held(issuer.keysStaleBefore);
   }
 
-  current(issuer: Keyed): Promise<readonly VerifyingKey[]> {
+  current(issuer: KeyOwner): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).current(issuer.keysStaleBefore);
   }
 
   /** The keys as of `since`, an instant of `now`. */
-  certain(issuer: Keyed, since?: number): Promise<readonly VerifyingKey[]> {
+  certain(issuer: KeyOwner, since?: number): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).certain(issuer.keysStaleBefore, since);
   }
 
@@ -38,11 +38,11 @@ export class KeyRing {
   }
 
   /** The keys after an administrator wanted them fetched again. */
-  fresh(issuer: Keyed): Promise<readonly VerifyingKey[]> {
+  fresh(issuer: KeyOwner): Promise<readonly VerifyingKey[]> {
     return this.#sourceOf(issuer).fresh(issuer.keysStaleBefore);
   }
 
-  #sourceOf(keyed: Keyed): IssuerKeys {
+  #sourceOf(keyed: KeyOwner): IssuerKeys {
     const seen = this.#seen.get(keyed);
     if (seen) return seen;
     const { issuer, keySource } = keyed;

@@ -1,7 +1,7 @@
 // Trust in tokens that are signed with a secret we share (JWT_SECRET): home-made logins, often without
 // `iss`, `jti` or client. Only HS256, and never a token that names an issuer on record.
 import { calculateJwkThumbprint } from 'jose';
-import { type Reading, usualClaimNames, usualTypes } from '../domain/issuers.ts';
+import { type JwtReading, usualClaimNames, usualTypes } from '../domain/issuers.ts';
 
 export interface SharedSecretSettings {
   /** Several while they are rotated. */
@@ -15,7 +15,7 @@ export interface SharedSecretSettings {
 export interface SharedSecretTrust {
   readonly keys: readonly { readonly secret: Uint8Array; readonly thumbprint: string }[];
   readonly issuers: readonly string[];
-  readonly reading: Reading;
+  readonly reading: JwtReading;
 }
 
 export async function trustSharedSecret(settings: SharedSecretSettings): Promise<SharedSecretTrust> {

@@ -1,7 +1,7 @@
 // Which key of a set signed a JWT: the keys at hand are tried first, and fetched again when the key that the
 // JWT names is not among them.
 import type { UntrustedJwt } from '../domain/jwt-shape.ts';
-import type { Keyed, KeyRing } from './key-ring.ts';
+import type { KeyOwner, KeyRing } from './key-ring.ts';
 import { isSignedBy } from './verify-signature.ts';
 import { suits, type VerifyingKey } from './verifying-keys.ts';
 
@@ -14,7 +14,7 @@ export async function findSigner(
   jwt: UntrustedJwt,
   alg: string,
   keyRing: KeyRing,
-  source: Keyed,
+  source: KeyOwner,
   { mustBeSure = false } = {},
 ): Promise<VerifyingKey | undefined> {
   const asked = keyRing.now();

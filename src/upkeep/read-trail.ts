@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Store } from '../domain/store.ts';
-import { fromRecord, UnreadableRecord } from '../domain/trail/audit-record.ts';
+import { eventFromRecord, UnreadableRecord } from '../domain/trail/audit-record.ts';
 import type { CheckedEvent } from '../domain/trail/verify-trail.ts';
 
 const pageSize = 1000;
@@ -34,7 +34,7 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
     number += 1;
     if (line.trim() === '') continue;
     try {
-      yield { event: fromRecord(JSON.parse(line)) };
+      yield { event: eventFromRecord(JSON.parse(line)) };
     } catch (error) {
       const problem = error instanceof UnreadableRecord ? error.message : 'it is not JSON';
       throw new UnreadableRecord(`line ${number} of ${path} cannot be read: ${problem}`);

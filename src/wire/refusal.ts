@@ -136,9 +136,9 @@ export function safeName(name: string): string {
 }
 
 /** How a refusal looks to the callers of an endpoint. */
-export type Family = 'oauth' | 'logout' | 'events' | 'v1';
+export type ErrorFamily = 'oauth' | 'logout' | 'events' | 'v1';
 
-export interface Rendered {
+export interface RenderedRefusal {
   readonly status: number;
   readonly contentType: string;
   /** Headers of the family, beside the refusal's own. */
@@ -146,7 +146,7 @@ export interface Rendered {
   readonly body: object;
 }
 
-export function render(refusal: Refusal, family: Family): Rendered {
+export function render(refusal: Refusal, family: ErrorFamily): RenderedRefusal {
   const { status, title, oauth } = refusalCodes[refusal.code];
   const { message, parameters } = refusal;
   switch (family) {

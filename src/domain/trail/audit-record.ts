@@ -3,7 +3,7 @@ import type { AuditEvent } from '../audit.ts';
 import { type ByField, type PersonalField, personalFields, type RecordedEvent } from './audit-leaf.ts';
 
 /** The event as the API shows it; `erased` names the members whose values were deleted. */
-export function toWire(event: RecordedEvent): Record<string, unknown> {
+export function eventToWire(event: RecordedEvent): Record<string, unknown> {
   const erased = Object.keys(event.erased);
   const wire = {
     id: String(event.seq),
@@ -27,16 +27,16 @@ export function toWire(event: RecordedEvent): Record<string, unknown> {
 }
 
 /** The event with its salts, or the commitments that erasing left: enough to check it offline. */
-export function toRecord(event: RecordedEvent): Record<string, unknown> {
-  return Object.assign(toWire(event), { proof: { salts: event.salts, commitments: event.erased } });
+export function eventToRecord(event: RecordedEvent): Record<string, unknown> {
+  return Object.assign(eventToWire(event), { proof: { salts: event.salts, commitments: event.erased } });
 }
 
 export class UnreadableRecord extends Error {
   override readonly name = 'UnreadableRecord';
 }
 
-/** Reads what `toRecord` wrote. The leaf shows if the record was altered since. */
-export function fromRecord(value: unknown): RecordedEvent {
+/** Reads what `eventToRecord` wrote. The leaf shows if the record was altered since. */
+export function eventFromRecord(value: unknown): RecordedEvent {
   const record = asObject(value);
   const proof = asObject(record.proof);
   const actor = asObject(record.actor);

@@ -3,7 +3,7 @@
 
 import type { EventFilter, Store } from '../store.ts';
 import type { RecordedEvent } from './audit-leaf.ts';
-import { toRecord, toWire } from './audit-record.ts';
+import { eventToRecord, eventToWire } from './audit-record.ts';
 
 export type ExportFormat = 'ndjson' | 'csv';
 
@@ -35,7 +35,7 @@ export async function* exportEvents(
 }
 
 function toJsonLine(event: RecordedEvent): string {
-  return `${JSON.stringify(toRecord(event))}\n`;
+  return `${JSON.stringify(eventToRecord(event))}\n`;
 }
 
 const csvColumns = [
@@ -60,7 +60,7 @@ const csvColumns = [
 export const csvHeader = `${csvColumns.join(',')}\r\n`;
 
 function toCsvLine(event: RecordedEvent): string {
-  const wire = toWire(event);
+  const wire = eventToWire(event);
   const { kind, id } = event.actor;
   const values = {
     ...wire,

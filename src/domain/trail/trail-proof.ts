@@ -1,6 +1,6 @@
 // Proves one event without showing the others: its record, its place in a seal's tree, and the seal.
 import { leafOf, type RecordedEvent } from './audit-leaf.ts';
-import { fromRecord, toRecord } from './audit-record.ts';
+import { eventFromRecord, eventToRecord } from './audit-record.ts';
 import { inclusionPath, rootFromPath } from './merkle.ts';
 import type { ReadSeal, Seal } from './seals.ts';
 
@@ -21,14 +21,14 @@ export function proveEvent(
 ): InclusionProof {
   const index = event.seq - seal.first;
   const path = inclusionPath(leaves, index).map((step) => step.toString('base64url'));
-  return { event: toRecord(event), leaf_index: index, tree_size: leaves.length, path, seal: seal.jws };
+  return { event: eventToRecord(event), leaf_index: index, tree_size: leaves.length, path, seal: seal.jws };
 }
 
 /** What is wrong with a proof; null when it holds. */
 export async function checkProof(proof: InclusionProof, readSeal: ReadSeal): Promise<string | null> {
   const seal = await readSeal(proof.seal);
   if ('problem' in seal) return `the seal does not hold: ${seal.problem}`;
-  const event = fromRecord(proof.event);
+  const event = eventFromRecord(proof.event);
   const { first, last } = seal;
   const isInPlace = proof.leaf_index === event.seq - first && proof.tree_size === last - first + 1;
   if (!isInPlace) return 'the event is not in the range of the seal';

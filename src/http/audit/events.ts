@@ -3,7 +3,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Actor } from '../../domain/audit.ts';
 import type { Store } from '../../domain/store.ts';
-import { toWire } from '../../domain/trail/audit-record.ts';
+import { eventToWire } from '../../domain/trail/audit-record.ts';
 import { isReadingOf, recordReading, recordWalk } from '../../domain/trail/record-reading.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
@@ -11,14 +11,14 @@ import type { Context } from '../context.ts';
 import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
-import { filterNames, readFilter } from './query.ts';
+import { eventFilterNames, readEventFilter } from './event-filter.ts';
 
 export interface AuditParts {
   readonly store: Store;
   readonly auth: ClientAuth;
 }
 
-const names = [...filterNames, 'order'];
+const names = [...eventFilterNames, 'order'];
 const keyBytes = 16;
 
 interface Position {
@@ -38,14 +38,14 @@ export function handleListEvents({ store, auth }: AuditParts) {
     const caller = await auth.permit(ctx, 'audit');
     const query = readQuery(ctx, [...names, 'limit', 'cursor']);
     const limit = readLimit(query);
-    const filter = readFilter(query);
+    const filter = readEventFilter(query);
     const oldestFirst = readOrder(query) === 'oldest';
     const { reading, seen, key } = (await goOn()) ?? (await begin());
     const within = { ...filter, below: reading - 1 };
     const events = oldestFirst
       ? await store.listEventsAfter(within, seen, limit + 1)
       : await store.listEvents(within, seen, limit + 1);
-    respondPage(ctx, events, limit, ({ seq }) => [reading, seq, key], toWire);
+    respondPage(ctx, events, limit, ({ seq }) => [reading, seq, key], eventToWire);
 
     async function begin(): Promise<Position> {
       const key = randomBytes(keyBytes).toString('base64url');
@@ -77,7 +77,7 @@ export function handleShowEvent({ store, auth }: AuditParts) {
     if (!event) throw new Refusal('not_found', 'there is no such event');
     const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_read', {}, { view: 'event', id });
-    respond(ctx, 200, toWire(event));
+    respond(ctx, 200, eventToWire(event));
   };
 }
 

@@ -7,8 +7,8 @@ import { badParameter } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { type Query, readQuery } from '../query.ts';
 import { originOf } from '../secrecy.ts';
+import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
-import { filterNames, readFilter } from './query.ts';
 
 const contentTypes = { ndjson: 'application/x-ndjson', csv: 'text/csv; charset=utf-8' } as const;
 const bufferBytes = 65_536;
@@ -20,8 +20,8 @@ interface ExportParts extends AuditParts {
 export function handleExport({ store, auth, exportTrail }: ExportParts) {
   return async function streamTrail(ctx: Context): Promise<void> {
     const caller = await auth.permit(ctx, 'audit');
-    const query = readQuery(ctx, [...filterNames, 'format', 'after', 'through']);
-    const filter = readFilter(query);
+    const query = readQuery(ctx, [...eventFilterNames, 'format', 'after', 'through']);
+    const filter = readEventFilter(query);
     const format = readFormat(query);
     const after = readId(query, 'after') ?? 0;
     const head = await store.findEventHead();

@@ -7,8 +7,8 @@ import type { Context } from '../context.ts';
 import { readQuery } from '../query.ts';
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
+import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
-import { filterNames, readFilter } from './query.ts';
 
 const intervals = { hour: hourMs, day: dayMs } as const;
 /** A month of hours, three years of days. */
@@ -21,10 +21,10 @@ const rowsMax = 100_000;
 export function handleSummary({ store, auth, now }: AuditParts & { readonly now: () => number }) {
   return async function summarise(ctx: Context): Promise<void> {
     const caller = await auth.permit(ctx, 'audit');
-    const query = readQuery(ctx, [...filterNames, 'interval']);
+    const query = readQuery(ctx, [...eventFilterNames, 'interval']);
     const interval = query.get('interval') ?? 'day';
     if (interval !== 'hour' && interval !== 'day') throw badParameter('interval', 'must be hour or day');
-    const given = readFilter(query);
+    const given = readEventFilter(query);
     const intervalMs = intervals[interval];
     const to = given.to ?? Math.max(now() + 1, given.from ?? 0);
     const from =

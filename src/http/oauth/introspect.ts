@@ -13,7 +13,13 @@ import { readForm } from '../form.ts';
 import { respond, respondText } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
 import { prefers } from './accept.ts';
-import { type Answer, answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
+import {
+  answerOf,
+  type IntrospectionAnswer,
+  leaveTrace,
+  permitAsker,
+  type TraceParts,
+} from './introspection.ts';
 
 export interface IntrospectParts extends TraceParts {
   readonly store: Store;
@@ -50,7 +56,7 @@ export function handleIntrospect(parts: IntrospectParts) {
 }
 
 /** RFC 9701 §5: a resource server is shown only the audience and scopes that concern it. */
-function narrowed(body: Answer, caller: Caller): object {
+function narrowed(body: IntrospectionAnswer, caller: Caller): object {
   const { aud, scope } = body;
   const isOwn = (name: unknown) => name === caller.clientId || caller.audiences.includes(String(name));
   const own = Array.isArray(aud) && aud.some(isOwn) ? aud.filter(isOwn) : aud;

@@ -12,7 +12,7 @@ import type { Form } from '../form.ts';
 import type { DeadTokenRecorder } from './dead-token-recorder.ts';
 import type { SessionActivity } from './session-activity.ts';
 
-export interface Answer {
+export interface IntrospectionAnswer {
   readonly active: boolean;
   readonly aud?: unknown;
   readonly scope?: unknown;
@@ -24,7 +24,7 @@ export interface TraceParts {
   readonly activity: SessionActivity;
 }
 
-const inactive: Answer = { active: false };
+const inactive: IntrospectionAnswer = { active: false };
 
 /** `credentials` are those in the body. */
 export async function permitAsker(auth: ClientAuth, ctx: Context, credentials: Form): Promise<Caller> {
@@ -35,7 +35,7 @@ export async function permitAsker(auth: ClientAuth, ctx: Context, credentials: F
 }
 
 /** The same object for any token that is dead, unknown or not for this caller. */
-export function answerOf(introspection: Introspection): Answer {
+export function answerOf(introspection: Introspection): IntrospectionAnswer {
   return introspection.active ? membersOf(introspection.claims, introspection.cacheMaxAge) : inactive;
 }
 
@@ -50,7 +50,7 @@ export function leaveTrace(parts: TraceParts, introspection: Introspection, orig
 }
 
 /** RFC 7662 §2.2; absent members are left out. Times are whole seconds there, never later than the exact ones. */
-function membersOf(claims: Claims, cacheMaxAge: number): Answer {
+function membersOf(claims: Claims, cacheMaxAge: number): IntrospectionAnswer {
   const { scope, username, token_type = typeOf(claims), iat, exp, nbf, aud, ...others } = claims.members;
   return {
     active: true,

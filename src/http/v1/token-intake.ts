@@ -25,7 +25,7 @@ export interface IntakeParts {
   readonly overload: Overload;
 }
 
-export interface Item {
+export interface ItemAnswer {
   readonly http_status: number;
   readonly [member: string]: unknown;
 }
@@ -38,7 +38,7 @@ export class TokenIntake {
   }
 
   /** @throws Refusal for what is wrong with it. */
-  async register(ctx: Context, registrar: Caller, value: unknown): Promise<Item> {
+  async register(ctx: Context, registrar: Caller, value: unknown): Promise<ItemAnswer> {
     return this.#decide(ctx, registrar, await this.#prepare(registrar, value));
   }
 
@@ -49,7 +49,7 @@ export class TokenIntake {
     turn: InTurn,
     index: number,
     value: unknown,
-  ): Promise<Item> {
+  ): Promise<ItemAnswer> {
     try {
       if (value instanceof Refusal) throw value;
       const act = (registration: Registration) => this.#decide(ctx, registrar, registration);
@@ -70,13 +70,13 @@ export class TokenIntake {
     return { ...said, verification, replacesTokenDigest: isTrusted ? said.replacesTokenDigest : null };
   }
 
-  async #decide(ctx: Context, registrar: Caller, registration: Registration): Promise<Item> {
+  async #decide(ctx: Context, registrar: Caller, registration: Registration): Promise<ItemAnswer> {
     const { store, policy } = this.#parts;
     const origin = originOf(ctx, registrar.actor);
     return itemOf(await registerToken(store, policy, registrar.clientId, origin, registration));
   }
 
-  async #refuse(ctx: Context, error: unknown): Promise<Item> {
+  async #refuse(ctx: Context, error: unknown): Promise<ItemAnswer> {
     const { recorder, overload } = this.#parts;
     if (error instanceof StoreOverloaded) overload.note(error.line);
     const refusal = refusalOf(error, ctx);
@@ -113,7 +113,7 @@ async function isSigned(verifier: TokenVerifier, replaces: string): Promise<bool
   }
 }
 
-function itemOf(outcome: Registered): Item {
+function itemOf(outcome: Registered): ItemAnswer {
   switch (outcome.status) {
     case 'registered':
     case 'already_registered': {

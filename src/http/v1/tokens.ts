@@ -12,7 +12,7 @@ import { dropChosenNames, protect } from '../secrecy.ts';
 import { bePatient, type PatientBody, requestTimeoutMs } from '../unreadable.ts';
 import { inTurn } from './in-turn.ts';
 import { ndjsonLines } from './ndjson.ts';
-import { type IntakeParts, type Item, TokenIntake } from './token-intake.ts';
+import { type IntakeParts, type ItemAnswer, TokenIntake } from './token-intake.ts';
 
 export interface TokensParts extends IntakeParts {
   readonly auth: ClientAuth;
@@ -76,10 +76,10 @@ async function registerArray(
 /** Answers group by group while the request is still being read: constant memory for any number of lines. */
 async function* answerLines(
   body: PatientBody,
-  register: (index: number, value: unknown) => Promise<Item>,
+  register: (index: number, value: unknown) => Promise<ItemAnswer>,
 ): AsyncGenerator<string> {
   let index = 0;
-  let group: Promise<Item>[] = [];
+  let group: Promise<ItemAnswer>[] = [];
   for await (const line of ndjsonLines(body.stream, bodyBytesMax)) {
     group.push(register(index++, parseLine(line)));
     if (group.length < linesAtOnce) continue;
@@ -90,7 +90,7 @@ async function* answerLines(
   if (group.length > 0) yield toLines(await Promise.all(group));
 }
 
-function toLines(items: readonly Item[]): string {
+function toLines(items: readonly ItemAnswer[]): string {
   return items.map((item) => `${JSON.stringify(item)}\n`).join('');
 }
 

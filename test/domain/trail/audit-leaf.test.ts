@@ -6,7 +6,7 @@ import {
   personalFields,
   type RecordedEvent,
 } from '../../../src/domain/trail/audit-leaf.ts';
-import { fromRecord, toRecord } from '../../../src/domain/trail/audit-record.ts';
+import { eventFromRecord, eventToRecord } from '../../../src/domain/trail/audit-record.ts';
 import { canonicalJson } from '../../../src/domain/trail/canonical-json.ts';
 
 const salts = Object.fromEntries(
@@ -78,11 +78,11 @@ test('an event keeps its leaf when its personal members are erased', (t) => {
     erased: commitmentsOf(event),
   };
   t.deepEqual(leafOf(erased), leafOf(event));
-  t.deepEqual(leafOf(fromRecord(JSON.parse(JSON.stringify(toRecord(erased))))), leafOf(event));
+  t.deepEqual(leafOf(eventFromRecord(JSON.parse(JSON.stringify(eventToRecord(erased))))), leafOf(event));
 });
 
 test('an event that went through an export has the same leaf', (t) => {
-  t.deepEqual(leafOf(fromRecord(JSON.parse(JSON.stringify(toRecord(event))))), leafOf(event));
+  t.deepEqual(leafOf(eventFromRecord(JSON.parse(JSON.stringify(eventToRecord(event))))), leafOf(event));
 });
 
 test('canonical JSON sorts members at every depth', (t) => {

@@ -57,10 +57,10 @@ const textFilters: Readonly<Record<string, Filter>> = {
   request_id: patternFilter('requestId', (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text), 'has the wrong form'),
 };
 
-export const filterNames: readonly string[] = [...Object.keys(textFilters), 'from', 'to'];
+export const eventFilterNames: readonly string[] = [...Object.keys(textFilters), 'from', 'to'];
 
 /** Refuses what is malformed, by name. */
-export function readFilter(query: Query): Omit<EventFilter, 'below'> {
+export function readEventFilter(query: Query): Omit<EventFilter, 'below'> {
   const filter: Partial<Record<keyof EventFilter, string | number>> = {};
   for (const [name, { member, problemOf, plain }] of Object.entries(textFilters)) {
     const text = query.get(name);
