@@ -21,6 +21,14 @@ export function readQuery(ctx: Context, known: readonly string[]): Query {
   return query;
 }
 
+/** An id of any kind, where it is given. */
+export function readId(query: Query, name: string): string | undefined {
+  const id = query.get(name);
+  if (id === '') throw badParameter(name, 'is empty');
+  if (/\p{Cc}/u.test(id ?? '')) throw badParameter(name, 'has control characters');
+  return id;
+}
+
 export function readLimit(query: Query): number {
   const text = query.get('limit');
   if (text === undefined) return pageLimitDefault;

@@ -22,6 +22,7 @@ import {
   fingerprintOf,
   type Query,
   readCursor,
+  readId,
   readInterval,
   readLimit,
   readQuery,
@@ -114,13 +115,9 @@ function readPosition(query: Query): number {
 }
 
 function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFilter {
-  const [kind, id, reason] = (['kind', 'id', 'reason'] as const).map((name) => query.get(name));
-  const issuer = query.get('issuer') ?? caller.onlyIssuer ?? undefined;
-  for (const name of ['issuer', 'id'] as const) {
-    const text = query.get(name);
-    if (text === '') throw badParameter(name, 'is empty');
-    if (/\p{Cc}/u.test(text ?? '')) throw badParameter(name, 'has control characters');
-  }
+  const issuer = readId(query, 'issuer') ?? caller.onlyIssuer ?? undefined;
+  const id = readId(query, 'id');
+  const [kind, reason] = [query.get('kind'), query.get('reason')];
   if (kind !== undefined && !isKind(kind))
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
   if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');

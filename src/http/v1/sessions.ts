@@ -5,7 +5,7 @@ import { type Device, describeDevices, endSession } from '../../domain/end-sessi
 import type { Policy } from '../../domain/policy.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
-import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
+import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -15,6 +15,7 @@ import {
   fingerprintOf,
   type Query,
   readCursor,
+  readId,
   readLimit,
   readQuery,
   respondPage,
@@ -76,14 +77,6 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
 function reach(caller: Caller, policy: Policy, everywhere: readonly Permission[]): readonly string[] | null {
   if (caller.onlyIssuer !== null) return [caller.onlyIssuer];
   return everywhere.some((permission) => holds(caller, permission)) ? null : issuersOf(caller, policy);
-}
-
-function readId(query: Query, name: string): string | undefined {
-  const id = query.get(name);
-  if (id === undefined) return undefined;
-  if (id === '') throw badParameter(name, 'is empty');
-  if (/\p{Cc}/u.test(id)) throw badParameter(name, 'has control characters');
-  return id;
 }
 
 /** `walk` names the user whose sessions are listed; a cursor is valid for no other user. */
