@@ -1,7 +1,7 @@
 // Puts seals in their chain: each signed, each following the one before, none replaced or left out. Seals kept
 // elsewhere are added to those beside the trail, so that a shortened trail still shows where it ended.
+import { atSeal, type Finding } from './finding.ts';
 import { type ReadSeal, type Seal, sealHash } from './seals.ts';
-import type { Finding, FindingKind } from './verify-trail.ts';
 
 export interface Chain {
   readonly chain: readonly Seal[];
@@ -10,48 +10,63 @@ export interface Chain {
   readonly removed: Finding | null;
 }
 
+type Seals = Map<number, Seal>;
+
 export async function chainSeals(
   seals: readonly string[],
   kept: readonly string[],
   readSeal: ReadSeal,
 ): Promise<Chain> {
-  const chain: Seal[] = [];
-  const stop = (kind: FindingKind, seal: number, detail: string): Chain => ({
-    chain,
-    finding: { kind, event: null, seal, detail },
-    removed: null,
-  });
-  const byNumber = new Map<number, Seal>();
-  for (const [n, jws] of kept.entries()) {
+  const byNumber: Seals = new Map();
+  const finding =
+    (await addAll(byNumber, kept, readSeal, 'of the seals kept elsewhere: ', 'two were kept that differ')) ??
+    (await addAll(byNumber, seals, readSeal, '', 'it differs from the one kept elsewhere'));
+  return finding ? { chain: [], finding, removed: null } : link(byNumber, new Set(seals));
+}
+
+/** Adds the seals that these texts hold; resolves to what is wrong with one of them. */
+async function addAll(
+  byNumber: Seals,
+  texts: readonly string[],
+  readSeal: ReadSeal,
+  ofThem: string,
+  differs: string,
+): Promise<Finding | null> {
+  for (const [n, jws] of texts.entries()) {
     const seal = await readSeal(jws);
-    if ('problem' in seal) return stop('seal_invalid', n + 1, `of the seals kept elsewhere: ${seal.problem}`);
-    const known = byNumber.get(seal.number);
-    if (known && known.jws !== jws) return stop('seal_replaced', seal.number, 'two were kept that differ');
-    byNumber.set(seal.number, seal);
-  }
-  const standing = new Set<number>();
-  for (const [n, jws] of seals.entries()) {
-    const seal = await readSeal(jws);
-    if ('problem' in seal) return stop('seal_invalid', n + 1, seal.problem);
+    if ('problem' in seal) return atSeal('seal_invalid', n + 1, `${ofThem}${seal.problem}`);
     const other = byNumber.get(seal.number);
-    if (other && other.jws !== jws)
-      return stop('seal_replaced', seal.number, 'it differs from the one kept elsewhere');
+    if (other && other.jws !== jws) return atSeal('seal_replaced', seal.number, differs);
     byNumber.set(seal.number, seal);
-    standing.add(seal.number);
   }
+  return null;
+}
+
+/** `standing`: the seals beside the trail. */
+function link(byNumber: Seals, standing: ReadonlySet<string>): Chain {
+  const isStanding = ({ jws }: Seal) => standing.has(jws);
+  const numbersStanding = [...byNumber.values()].filter(isStanding).map(({ number }) => number);
+  const lastStanding = Math.max(0, ...numbersStanding);
   const last = Math.max(0, ...byNumber.keys());
-  const lastStanding = Math.max(0, ...standing);
+  const chain: Seal[] = [];
   for (let number = 1; number <= last; number++) {
     const seal = byNumber.get(number);
-    const isRemoved = seals.length > 0 && number <= lastStanding && !standing.has(number);
-    if (!seal || isRemoved) return stop('seal_missing', number, `there is one of number ${last}`);
-    const before = chain.at(-1);
-    const isNext = seal.first === (before?.last ?? 0) + 1;
-    if (!isNext || seal.previous !== (before ? sealHash(before.jws) : null))
-      return stop('seal_invalid', number, 'it does not follow the one before it');
+    if (!seal || (number < lastStanding && !isStanding(seal))) {
+      const finding = atSeal('seal_missing', number, `there is one of number ${last}`);
+      return { chain, finding, removed: null };
+    }
+    if (!follows(seal, chain.at(-1))) {
+      const finding = atSeal('seal_invalid', number, 'it does not follow the one before it');
+      return { chain, finding, removed: null };
+    }
     chain.push(seal);
   }
-  const gone = chain.find(({ number }) => !standing.has(number));
-  const removed = gone && stop('seal_missing', gone.number, 'it was kept elsewhere').finding;
-  return { chain, finding: null, removed: removed ?? null };
+  const gone = chain.find((seal) => !isStanding(seal));
+  const removed = gone ? atSeal('seal_missing', gone.number, 'it was kept elsewhere') : null;
+  return { chain, finding: null, removed };
+}
+
+function follows(seal: Seal, before: Seal | undefined): boolean {
+  const previous = before ? sealHash(before.jws) : null;
+  return seal.first === (before?.last ?? 0) + 1 && seal.previous === previous;
 }

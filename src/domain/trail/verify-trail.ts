@@ -1,28 +1,12 @@
 // Checks an audit trail against its seals, knowing nothing but the public keys: on the database or on an
-// export, without asking the server. Names the first event that was altered, removed, slipped in or moved.
+// export, without asking the server. Stops at the first event that is not in place, as diagnosis.ts explains it.
 import { leafOf, type RecordedEvent } from './audit-leaf.ts';
+import { diagnoseContent, diagnosePlace } from './diagnosis.ts';
+import { atEvent, type Finding } from './finding.ts';
 import { LookAhead } from './look-ahead.ts';
 import { rootOf } from './merkle.ts';
 import { chainSeals } from './seal-chain.ts';
-import { markAt, markOf, type ReadSeal, type Seal, sealEventsMax } from './seals.ts';
-
-export type FindingKind =
-  | 'altered'
-  | 'missing'
-  | 'inserted'
-  | 'reordered'
-  | 'cut_off'
-  | 'seal_invalid'
-  | 'seal_missing'
-  | 'seal_replaced';
-
-export interface Finding {
-  readonly kind: FindingKind;
-  /** Null when it is a seal that is at fault. */
-  readonly event: number | null;
-  readonly seal: number | null;
-  readonly detail: string;
-}
+import { markAt, markOf, type ReadSeal, type Seal } from './seals.ts';
 
 export interface TrailReport {
   /** The first thing wrong; null when nothing is. */
@@ -62,7 +46,7 @@ const progressEvery = 1000;
 export async function verifyTrail(parts: TrailParts): Promise<TrailReport> {
   const { chain, finding, removed } = await chainSeals(parts.seals, parts.kept, parts.readSeal);
   const walk = new Walk(parts, chain);
-  return walk.report(finding ?? (await walk.run()) ?? removed, chain);
+  return walk.report(finding ?? (await walk.run()) ?? removed);
 }
 
 class Walk {
@@ -84,12 +68,12 @@ class Walk {
     this.#events = new LookAhead(parts.events);
   }
 
-  report(finding: Finding | null, chain: readonly Seal[]): TrailReport {
+  report(finding: Finding | null): TrailReport {
     return {
       finding,
       events: this.#checked,
-      seals: chain.length,
-      sealedThrough: chain.at(-1)?.last ?? 0,
+      seals: this.#chain.length,
+      sealedThrough: this.#chain.at(-1)?.last ?? 0,
       purgedThrough: this.#purgedThrough,
       unsealed: this.#unsealed,
       erased: this.#erased,
@@ -115,31 +99,31 @@ class Walk {
     for (let seq = seal.first; seq <= seal.last; seq++) {
       const next = await this.#events.peek();
       if (!next)
-        return found(
+        return atEvent(
           'cut_off',
           seq,
           seal,
           `the trail ends before it, though it was sealed through ${seal.last}`,
         );
-      if (next.event.seq !== seq) return this.#diagnosePlace(seq, seal);
+      if (next.event.seq !== seq) return diagnosePlace(this.#events, seq, seal);
       const leaf = leafOf(next.event);
-      if (markOf(leaf) !== markAt(seal, seq)) return this.#diagnoseContent(seq, seal);
+      if (markOf(leaf) !== markAt(seal, seq)) return diagnoseContent(this.#events, seq, seal, this.#chain);
       const stored = this.#checkStored(next, leaf);
       if (stored) return stored;
       leaves.push(leaf);
       await this.#pass(next);
     }
     if (rootOf(leaves).toString('base64url') === seal.root) return null;
-    return found('altered', seal.first, seal, `an event from ${seal.first} to ${seal.last} was altered`);
+    return atEvent('altered', seal.first, seal, `an event from ${seal.first} to ${seal.last} was altered`);
   }
 
   async #checkTail(): Promise<Finding | null> {
     let expected = (this.#chain.at(-1)?.last ?? 0) + 1;
     for (let next = await this.#events.peek(); next; next = await this.#events.peek(), expected++) {
-      if (next.event.seq !== expected) return this.#diagnosePlace(expected, null);
+      if (next.event.seq !== expected) return diagnosePlace(this.#events, expected, null);
       if (expected > this.#head) this.#head = (await this.#parts.head?.()) ?? Number.POSITIVE_INFINITY;
       if (expected > this.#head)
-        return found(
+        return atEvent(
           'inserted',
           expected,
           null,
@@ -152,7 +136,7 @@ class Walk {
     }
     // Events may be appended meanwhile: the trail must reach at least as far as when this began.
     if (expected > this.#headBefore) return null;
-    return found(
+    return atEvent(
       'cut_off',
       expected,
       null,
@@ -163,7 +147,7 @@ class Walk {
   #checkPurge(): Finding | null {
     if (this.#purgedThrough <= this.#purgeSaid) return null;
     const seal = this.#chain[0] as Seal;
-    return found(
+    return atEvent(
       'missing',
       this.#purgeSaid + 1,
       seal,
@@ -173,7 +157,7 @@ class Walk {
 
   #checkStored({ event, storedLeaf }: CheckedEvent, leaf: Buffer): Finding | null {
     if (storedLeaf === undefined || storedLeaf?.equals(leaf)) return null;
-    return found('altered', event.seq, null, 'it differs from the leaf that was stored with it');
+    return atEvent('altered', event.seq, null, 'it differs from the leaf that was stored with it');
   }
 
   async #pass({ event }: CheckedEvent): Promise<void> {
@@ -185,41 +169,4 @@ class Walk {
       this.#purgeSaid = Math.max(this.#purgeSaid, through);
     if (this.#checked % progressEvery === 0) this.#parts.onProgress?.(this.#checked);
   }
-
-  /** Another number stands where `seq` is due. */
-  async #diagnosePlace(seq: number, seal: Seal | null): Promise<Finding> {
-    const stands = ((await this.#events.peek()) as CheckedEvent).event.seq;
-    if (stands < seq) return found('inserted', stands, seal, `it stands where ${seq} is due`);
-    for (let ahead = 1; ahead < sealEventsMax; ahead++) {
-      const later = await this.#events.peek(ahead);
-      if (!later) break;
-      if (later.event.seq === seq) return found('reordered', seq, seal, `it stands after ${stands}`);
-    }
-    return found('missing', seq, seal, `${stands} stands where it is due`);
-  }
-
-  /** The right number, but not what was sealed under it: is it here under another one? */
-  async #diagnoseContent(seq: number, seal: Seal): Promise<Finding> {
-    const { event } = (await this.#events.peek()) as CheckedEvent;
-    for (let other = seq + 1; other < seq + sealEventsMax; other++) {
-      if (!this.#wasSealedAs(event, other)) continue;
-      const there = (await this.#events.peek(other - seq))?.event;
-      if (there && this.#wasSealedAs(there, seq))
-        return found('reordered', seq, seal, `it and ${other} have changed places`);
-      return found('missing', seq, seal, `what was ${other} stands in its place`);
-    }
-    const following = (await this.#events.peek(1))?.event;
-    if (following && this.#wasSealedAs(following, seq))
-      return found('inserted', seq, seal, `what was ${seq} was moved to ${following.seq} to make room`);
-    return found('altered', seq, seal, 'it is not what was sealed');
-  }
-
-  #wasSealedAs(event: RecordedEvent, seq: number): boolean {
-    const seal = this.#chain.find(({ first, last }) => first <= seq && seq <= last);
-    return seal !== undefined && markOf(leafOf({ ...event, seq })) === markAt(seal, seq);
-  }
-}
-
-function found(kind: FindingKind, event: number, seal: Seal | null, detail: string): Finding {
-  return { kind, event, seal: seal?.number ?? null, detail };
 }
