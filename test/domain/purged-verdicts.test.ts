@@ -1,11 +1,8 @@
 // Purging changes no verdict: of registered tokens and of JWTs that nobody registered, of names that come back,
 // and when the longest life of tokens is raised or lowered afterwards.
 import { createHash } from 'node:crypto';
-import type { ExecutionContext } from 'ava';
-import fc from 'fast-check';
-import { systemOrigin } from '../../src/domain/audit.ts';
 import { forever } from '../../src/domain/cutoffs.ts';
-import { countPurgeable, type PurgeCounts, purge } from '../../src/domain/purge.ts';
+import { countPurgeable } from '../../src/domain/purge.ts';
 import { dueRows, purgeRules } from '../../src/domain/purge-rules.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
@@ -13,31 +10,17 @@ import type { TestApp, TestClient } from '../helpers/app.ts';
 import { testEachDatabase, testOn } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
+import { purgeNow, trustForOneClient } from '../helpers/purging.ts';
 import { byHand } from '../helpers/tamper.ts';
 
 const hour = 3600;
 const day = 24 * hour;
 const raised = { TOKEN_LIFETIME_DAYS_MAX: '800' };
 
-async function run(app: TestApp): Promise<PurgeCounts> {
-  const counts = await purge(app.store, purgePolicyOf(app.config), systemOrigin);
-  if (!counts) throw new Error('another purge is running');
-  return counts;
-}
-
-/** One subject, session and client for all JWTs that a test signs. */
-async function trusted(app: TestApp, fields: Record<string, unknown> = {}) {
-  const client = await app.addClient({ permissions: ['revoke:any', 'audit'] });
-  const issuer = await TestIssuer.inline(app, { default_client: client.client_id, ...fields });
-  const end = (target: Record<string, unknown>) =>
-    app.json('/v1/revocations', { target: { issuer: issuer.name, ...target }, reason: 'admin' }, client);
-  return { client, issuer, end };
-}
-
 testEachDatabase(
   'a JWT older than what was purged stays dead when the longest life of tokens is raised, wherever it is shown',
   async (t, app) => {
-    const { client, issuer, end } = await trusted(app, {
+    const { client, issuer, end } = await trustForOneClient(app, {
       reach: 'all',
       scope_permissions: { auditor: ['audit'] },
     });
@@ -48,7 +31,7 @@ testEachDatabase(
     t.is((await end({ kind: 'subject', sub: 'u1' })).status, 201);
     t.false(await app.isActive(old));
     app.advance(401 * day);
-    t.like(await run(app), { revocations: 1, cutoffs: 1 });
+    t.like(await purgeNow(app), { revocations: 1, cutoffs: 1 });
 
     const young = await issuer.sign({ ...claims, exp: app.seconds + day });
     const later = await app.another(raised);
@@ -70,7 +53,7 @@ testEachDatabase(
 testEachDatabase(
   'a server that runs while another one purges knows at once how far back that reached',
   async (t, app) => {
-    const { issuer, end } = await trusted(app);
+    const { issuer, end } = await trustForOneClient(app);
     const other = await app.another();
     await end({ kind: 'subject', sub: 'somebody' });
     const instant = app.clock.now;
@@ -78,7 +61,7 @@ testEachDatabase(
       other.store.ask((facts) => facts.isForgotten(issuedFrom, forever));
     t.false(await isForgotten(instant));
     app.advance(401 * day);
-    await run(app);
+    await purgeNow(app);
     t.true(await isForgotten(instant));
     t.false(await isForgotten(instant + 1));
     t.true(await other.isActive(await issuer.sign({ exp: app.seconds + day })));
@@ -86,12 +69,12 @@ testEachDatabase(
 );
 
 testEachDatabase('a purge whose clock is ahead brings no JWT back', async (t, app) => {
-  const { issuer, client } = await trusted(app);
+  const { issuer, client } = await trustForOneClient(app);
   const token = await issuer.sign({ exp: app.seconds + hour });
   await app.form('/revoke', { token }, client);
   const right = app.clock.now;
   app.advance(3 * hour);
-  t.like(await run(app), { revocations: 1 });
+  t.like(await purgeNow(app), { revocations: 1 });
   app.clock.now = right + 1;
   t.false(await app.isActive(token));
   const other = await app.another();
@@ -121,7 +104,7 @@ for (const [by, aheadSeconds] of [
         );
       t.deepEqual([await app.isActive(token), await other.isActive(token)], [false, false]);
       app.advance(aheadSeconds);
-      t.true(((await run(app)).revocations ?? 0) > 0);
+      t.true(((await purgeNow(app)).revocations ?? 0) > 0);
       app.advance(-aheadSeconds);
       t.deepEqual([await app.isActive(token), await other.isActive(token)], [false, false]);
       const late = await app.form('/revoke', { token }, client);
@@ -133,7 +116,7 @@ for (const [by, aheadSeconds] of [
 testEachDatabase(
   'a purge whose clock is ahead brings no JWT back that is registered for longer than it is signed',
   async (t, app) => {
-    const { issuer, client } = await trusted(app);
+    const { issuer, client } = await trustForOneClient(app);
     const { client_id } = client;
     const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
     const token = await issuer.sign({ exp: app.seconds + hour });
@@ -143,7 +126,7 @@ testEachDatabase(
     await app.form('/revoke', { token }, client);
     const right = app.clock.now;
     app.advance(3 * hour);
-    t.like(await run(app), { tokens: 0, revocations: 0 });
+    t.like(await purgeNow(app), { tokens: 0, revocations: 0 });
     app.clock.now = right + 1;
     for (const server of [app, await app.another()]) {
       t.false(await server.isActive(token));
@@ -155,7 +138,7 @@ testEachDatabase(
       });
     }
     app.advance(day + 2 * hour);
-    t.like(await run(app), { tokens: 1, revocations: 1 });
+    t.like(await purgeNow(app), { tokens: 1, revocations: 1 });
     t.false(await app.isActive(token));
   },
 );
@@ -174,7 +157,7 @@ testEachDatabase(
     t.is((await register(token, times)).status, 201);
     await app.form('/revoke', { token }, client);
     app.advance(3 * hour);
-    t.like(await run(app), { tokens: 1, revocations: 1 });
+    t.like(await purgeNow(app), { tokens: 1, revocations: 1 });
     app.clock.now = right + 1;
     for (const server of [app, await app.another()]) {
       const body = app.registration({ token, client_id, sub: 'u1', ...times });
@@ -193,7 +176,7 @@ testEachDatabase(
 testEachDatabase(
   'a purge whose clock is ahead by a lifetime brings no user back whose token is registered again',
   async (t, app) => {
-    const { client, issuer } = await trusted(app);
+    const { client, issuer } = await trustForOneClient(app);
     const { client_id } = client;
     const registrar = await app.addClient({ permissions: ['register'] });
     const login = () => app.registration({ token: app.newToken(), client_id, sub: 'u1' });
@@ -202,7 +185,7 @@ testEachDatabase(
     const right = app.clock.now;
     await app.json('/logout', { user_id: 'u1' }, client);
     app.advance(402 * day);
-    t.like(await run(app), { tokens: 1, revocations: 1, cutoffs: 1 });
+    t.like(await purgeNow(app), { tokens: 1, revocations: 1, cutoffs: 1 });
     app.clock.now = right + 1000;
     const again = await app.json('/v1/tokens', said, registrar);
     t.deepEqual([again.status, again.body.errors?.[0].parameter], [400, 'iat']);
@@ -229,7 +212,7 @@ const endless = {
 for (const [way, revoke] of Object.entries(ways)) {
   for (const [which, life] of Object.entries(endless)) {
     testEachDatabase(`${which} stays revoked by ${way} when it may live longer later`, async (t, app) => {
-      const { client, issuer } = await trusted(app);
+      const { client, issuer } = await trustForOneClient(app);
       const token = await issuer.sign({ exp: life && app.seconds + life });
       await revoke(app, client, token);
       t.false(await app.isActive(token));
@@ -238,7 +221,7 @@ for (const [way, revoke] of Object.entries(ways)) {
       const later = await app.another(raised);
       t.false(await later.isActive(token), 'its row is there');
       app.advance(400 * day + 2);
-      t.is((await run(later)).revocations, 1);
+      t.is((await purgeNow(later)).revocations, 1);
       t.false(await (await app.another({ TOKEN_LIFETIME_DAYS_MAX: '1600' })).isActive(token));
     });
   }
@@ -247,7 +230,7 @@ for (const [way, revoke] of Object.entries(ways)) {
 testEachDatabase(
   'a JWT without iat is no older than tokens may live, and not yet valid before that',
   async (t, app) => {
-    const { issuer, end } = await trusted(app);
+    const { issuer, end } = await trustForOneClient(app);
     const early = await issuer.sign({ iat: undefined, exp: app.seconds + 500 * day });
     t.false(await app.isActive(early));
     const old = await issuer.sign({ iat: undefined, exp: app.seconds + 399 * day });
@@ -255,7 +238,7 @@ testEachDatabase(
     await end({ kind: 'subject', sub: 'u1' });
     t.false(await app.isActive(old));
     app.advance(401 * day);
-    await run(app);
+    await purgeNow(app);
     t.true(await app.isActive(await issuer.sign({ iat: undefined, exp: app.seconds + day })));
     const later = await app.another(raised);
     t.false(await later.isActive(await issuer.sign({ iat: undefined, exp: app.seconds + 10 * day })));
@@ -266,7 +249,7 @@ testEachDatabase(
 testEachDatabase(
   'a session, grant or jti of an issuer on record stays ended for JWTs that are signed ever after',
   async (t, app) => {
-    const { client, issuer, end } = await trusted(app);
+    const { client, issuer, end } = await trustForOneClient(app);
     const names = { sid: 's1', grant_id: 'g1', jti: 'j1' };
     await app.json('/logout', {}, `Bearer ${await issuer.sign({ sid: 's1' })}`);
     await end({ kind: 'grant', grant_id: 'g1' });
@@ -278,7 +261,7 @@ testEachDatabase(
     );
     for (let year = 0; year < 3; year++) {
       app.advance(401 * day);
-      await run(app);
+      await purgeNow(app);
       for (const [name, value] of [...Object.entries(names), ['sid', 's2']] as const)
         t.false(await app.isActive(await issuer.sign({ [name]: value })), `${name} ${value}, year ${year}`);
       t.true(await app.isActive(await issuer.sign({ sid: 's3', grant_id: 'g3', jti: 'j3' })));
@@ -315,7 +298,7 @@ const signedLives = {
 
 for (const [how, livesOf] of Object.entries(signedLives)) {
   testEachDatabase(`a JWT that is signed ${how} stays dead by its registration`, async (t, app) => {
-    const { client, issuer, end } = await trusted(app);
+    const { client, issuer, end } = await trustForOneClient(app);
     const [signed = {}, registered = {}] = livesOf(app.seconds);
     const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
     const register = async (n: number, session: string): Promise<string> => {
@@ -331,11 +314,11 @@ for (const [how, livesOf] of Object.entries(signedLives)) {
     t.is((await end({ kind: 'session', session_id: 's2' })).status, 201);
     const unregistered = await issuer.sign({ ...signed, n: 3 });
     app.advance(day);
-    await run(app);
+    await purgeNow(app);
     t.deepEqual([await app.isActive(expired), await app.isActive(revoked)], [false, false]);
     t.true(await app.isActive(unregistered), 'as signed it lives');
     app.advance(401 * day);
-    t.is((await run(app)).jwts, 2);
+    t.is((await purgeNow(app)).jwts, 2);
     t.deepEqual([await app.isActive(expired), await app.isActive(revoked)], [false, false]);
   });
 }
@@ -369,12 +352,12 @@ testEachDatabase(
     for (const token of revoked) await revoke(token);
     const tokens = [expired, ...revoked];
     app.advance(day);
-    await run(app);
+    await purgeNow(app);
     await issuer.trust();
     t.deepEqual(await Promise.all(tokens.map((token) => app.isActive(token))), [false, false, false]);
     t.true(await app.isActive(await issuer.sign({ n: 4, exp: app.seconds + day })), 'as signed they live');
     app.advance(401 * day);
-    t.like(await run(app), { jwts: 2, revocations: 2 });
+    t.like(await purgeNow(app), { jwts: 2, revocations: 2 });
     t.deepEqual(await Promise.all(tokens.map((token) => app.isActive(token))), [false, false, false]);
   },
 );
@@ -420,163 +403,13 @@ testEachDatabase('a token lives as long as the setting allowed when it was regis
   const { client_id } = client;
   const long = await app.another(raised);
   const token = await long.register({ client_id, sub: 'u1', exp: app.seconds + 800 * day });
-  await run(long);
+  await purgeNow(long);
   app.advance(1);
   await app.json('/logout', { user_id: 'u1' }, client);
   app.advance(402 * day);
-  t.like(await run(app), { revocations: 0, cutoffs: 0 });
+  t.like(await purgeNow(app), { revocations: 0, cutoffs: 0 });
   t.false(await app.isActive(token));
   app.advance(400 * day);
-  t.like(await run(app), { revocations: 1, cutoffs: 1 });
+  t.like(await purgeNow(app), { revocations: 1, cutoffs: 1 });
   t.false(await app.isActive(token));
 });
-
-const life = fc.constantFrom(1, 30, 400);
-/** A step of a history: what is handed out or revoked, and how far the clock moves. */
-const step = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('register' as const),
-      user: fc.nat(2),
-      life,
-      session: fc.nat(3),
-      refresh: fc.boolean(),
-    }),
-  },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      kind: fc.constant('sign' as const),
-      user: fc.nat(2),
-      life: fc.option(fc.constantFrom(1, 30, 400, 700), { nil: undefined }),
-      session: fc.nat(3),
-      refresh: fc.boolean(),
-    }),
-  },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('revoke' as const), which: fc.nat(20) }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('logout' as const),
-      which: fc.nat(20),
-      scope: fc.constantFrom('current', 'others', 'all'),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant('end' as const),
-      of: fc.constantFrom('subject', 'session'),
-      signed: fc.boolean(),
-      user: fc.nat(2),
-      session: fc.nat(3),
-    }),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      kind: fc.constant('wait' as const),
-      days: fc.constantFrom(0.02, 1, 8, 100, 401),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('purge' as const) }) },
-);
-type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
-
-/** Carries out histories, each with users and sessions of its own. */
-async function historian(app: TestApp) {
-  const { client, issuer, end } = await trusted(app);
-  let round = 0;
-  const carryOut = async (next: Step, tokens: string[]): Promise<void> => {
-    const user = 'user' in next ? `u${round}-${next.user}` : '';
-    const session = 'session' in next ? `${user}-${next.session}` : '';
-    const token = 'which' in next ? tokens[next.which % Math.max(1, tokens.length)] : undefined;
-    switch (next.kind) {
-      case 'register': {
-        const token_use = next.refresh ? 'refresh_token' : 'access_token';
-        const names = { client_id: client.client_id, sub: user, session_id: session, token_use };
-        tokens.push(await app.register({ ...names, exp: app.seconds + next.life * day }));
-        return;
-      }
-      case 'sign': {
-        const exp = next.life && app.seconds + next.life * day;
-        const token_use = next.refresh ? 'refresh' : undefined;
-        tokens.push(
-          await issuer.sign({ sub: user, sid: session, exp, token_use, jti: `${session}-${tokens.length}` }),
-        );
-        return;
-      }
-      case 'revoke':
-        if (token !== undefined) await app.form('/revoke', { token }, client);
-        return;
-      case 'logout':
-        if (token !== undefined) await app.json('/logout', { scope: next.scope }, `Bearer ${token}`);
-        return;
-      case 'end': {
-        const target = next.of === 'subject' ? { sub: user } : { session_id: session };
-        const of = next.signed ? {} : { issuer: app.policy.publicUrl };
-        await end({ kind: next.of, ...target, ...of });
-        return;
-      }
-      case 'wait':
-        app.advance(next.days * day);
-        return;
-      case 'purge':
-        await run(app);
-        return;
-      default:
-        next satisfies never;
-    }
-  };
-  return {
-    async tell(t: ExecutionContext, steps: readonly Step[]) {
-      round += 1;
-      const tokens: string[] = [];
-      /** Those that were said to be revoked, whatever came later. */
-      const dead = new Set<string>();
-      const verdicts = () => Promise.all(tokens.map((token) => app.isActive(token)));
-      for (const next of steps) {
-        await carryOut(next, tokens);
-        for (const token of tokens) {
-          if (dead.has(token)) continue;
-          const { body } = await app.json('/v1/tokens/explain', { token }, client);
-          if (body.cause === 'revoked' || body.cause === 'superseded') dead.add(token);
-        }
-      }
-      const before = await verdicts();
-      await run(app);
-      t.deepEqual(await verdicts(), before);
-      return { tokens, dead, active: tokens.filter((_, n) => before[n]) };
-    },
-  };
-}
-
-testEachDatabase(
-  'purging changes no verdict, whatever happened before, and raising the lifetime brings nobody back',
-  async (t, app) => {
-    const { tell } = await historian(app);
-    const [died, lived]: [Set<string>, string[]] = [new Set(), []];
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 8, maxLength: 20 }), async (steps) => {
-        const { dead, active } = await tell(t, steps);
-        t.deepEqual(
-          active.filter((token) => dead.has(token)),
-          [],
-        );
-        for (const token of dead) died.add(token);
-        lived.push(...active);
-      }),
-      { numRuns: 10 },
-    );
-    t.true(died.size > 0);
-    // A server that remembers nothing, and lets tokens live longer, says no more of them.
-    const later = await app.another(raised);
-    for (let purged = 0; purged < 2; purged++) {
-      for (const token of died) t.false(await later.isActive(token));
-      app.advance(100 * day);
-      await run(later);
-    }
-  },
-  { LOG_LEVEL: 'info' },
-);

@@ -1,5 +1,11 @@
 // Certificates for tests, made once with openssl and valid for a hundred years. Nobody needs their keys: a
 // proxy hands over the certificate alone.
+import { X509Certificate } from 'node:crypto';
+
+/** The value of `Client-Cert` or `Client-Cert-Chain` (RFC 9440 §2). */
+export function clientCert(...pems: string[]): string {
+  return pems.map((pem) => `:${new X509Certificate(pem).raw.toString('base64')}:`).join(', ');
+}
 
 /** An authority. */
 export const root = `-----BEGIN CERTIFICATE-----

@@ -1,4 +1,6 @@
-// Claims for tests of the rules: those of an access token of u1, with whatever differs.
+// Claims for tests of the rules: those of an access token of u1, with whatever differs; and tokens and digests for the
+// API.
+import { randomUUID } from 'node:crypto';
 import { type Claims, digestOf } from '../../src/domain/claims.ts';
 
 export function claimsOf(fields: Partial<Claims> = {}): Claims {
@@ -20,4 +22,19 @@ export function claimsOf(fields: Partial<Claims> = {}): Claims {
     members: {},
     ...fields,
   };
+}
+
+/** A token's digest as callers write it. */
+export function wireDigestOf(token: string): string {
+  return Buffer.from(digestOf(token), 'hex').toString('base64url');
+}
+
+/** A JWT of this issuer that nobody signed. */
+export function unsignedJwt(iss: string): string {
+  const parts = [
+    { alg: 'ES256', typ: 'at+jwt' },
+    { iss, jti: randomUUID() },
+  ];
+  const encoded = parts.map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
+  return [...encoded, 'c2ln'].join('.');
 }

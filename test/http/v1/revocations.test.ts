@@ -1,25 +1,12 @@
-// /v1/revocations: every target, previews and confirmation, repeated orders, and the log.
-import { randomUUID } from 'node:crypto';
-import { digestOf } from '../../../src/domain/claims.ts';
-import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
-import { publicUrl } from '../../helpers/app.ts';
+// POST /v1/revocations: every target, who may end it, and repeated orders. Previews are in
+// revocation-previews.test.ts, the log is in revocation-log.test.ts.
+import { publicUrl, type Reply, type TestApp, type TestClient } from '../../helpers/app.ts';
+import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });
-
-const base64urlDigest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
-
-/** That nobody signed. */
-const jwtOf = (iss: string) =>
-  [
-    { alg: 'ES256', typ: 'at+jwt' },
-    { iss, jti: randomUUID() },
-  ]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .concat('c2ln')
-    .join('.');
 
 testEachDatabase(
   'POST /v1/revocations of a user ends what was issued until now, and nothing later',
@@ -86,7 +73,7 @@ testEachDatabase('POST /v1/revocations ends exactly what each kind of target nam
     alive: Record<string, unknown>;
   }[] = [
     { target: (token) => ({ kind: 'token', token }), dead: { sub: 'a' }, alive: { sub: 'a' } },
-    { target: (token) => ({ kind: 'token', token_digest: base64urlDigest(token) }), dead: {}, alive: {} },
+    { target: (token) => ({ kind: 'token', token_digest: wireDigestOf(token) }), dead: {}, alive: {} },
     { target: () => ({ kind: 'jti', jti: 'j1' }), dead: { jti: 'j1' }, alive: { jti: 'j2' } },
     { target: () => ({ kind: 'jti', jti: 'j3' }), dead: { jti: 'j3' }, alive: { jti: 'j3', iss } },
     {
@@ -286,133 +273,24 @@ testEachDatabase("revoke:token reaches tokens of the client's own issuers only",
   t.like(refused, { status: 403, code: 'issuer_not_allowed' });
   const { request_id: _, ...same } = refused;
   for (const target of [
-    { token_digest: base64urlDigest(foreign) },
+    { token_digest: wireDigestOf(foreign) },
     { token: app.newToken() },
-    { token_digest: base64urlDigest(app.newToken()) },
-    { token: jwtOf(other) },
-    { token: await registered(own, jwtOf(other)) },
-    { token: await registered(other, jwtOf(own)) },
+    { token_digest: wireDigestOf(app.newToken()) },
+    { token: unsignedJwt(other) },
+    { token: await registered(own, unsignedJwt(other)) },
+    { token: await registered(other, unsignedJwt(own)) },
   ])
     t.like(await ask(target), same, JSON.stringify(Object.keys(target)));
   t.is((await ask({ token: foreign }, true)).status, 403, 'nor does it see what it may not do');
   t.true(await app.isActive(foreign));
   for (const target of [
     { token: await registered(own) },
-    { token_digest: base64urlDigest(await registered(own)) },
-    { token: jwtOf(own) },
-    { token: await registered(own, jwtOf(own)) },
+    { token_digest: wireDigestOf(await registered(own)) },
+    { token: unsignedJwt(own) },
+    { token: await registered(own, unsignedJwt(own)) },
   ])
     t.is((await ask(target)).status, 'revoked');
 });
-
-testEachDatabase('a preview of one token counts it, by whichever of its names', async (t, app) => {
-  const ops = await operator(app);
-  const signed = jwtOf(publicUrl);
-  await app.register({ client_id: 'web', token: signed });
-  const opaque = await app.register({ client_id: 'web' });
-  for (const target of [
-    { token: opaque },
-    { token_digest: base64urlDigest(opaque) },
-    { token: signed },
-    { token_digest: base64urlDigest(signed) },
-  ]) {
-    const order = { target: { kind: 'token', ...target }, reason: 'admin', dry_run: true };
-    const { body } = await app.json('/v1/revocations', order, ops);
-    t.is(body.would_end.tokens, 1, JSON.stringify(Object.keys(target)));
-  }
-});
-
-testEachDatabase(
-  'POST /v1/revocations with dry_run counts what would end and changes nothing',
-  async (t, app) => {
-    const ops = await operator(app);
-    await app.register({
-      client_id: 'web',
-      sub: 'u1',
-      session_id: 's1',
-      token_use: 'refresh_token',
-      aud: undefined,
-    });
-    app.advance(2 * 3600);
-    const access = await app.register({ client_id: 'web', sub: 'u1' });
-    const ended = await app.register({ client_id: 'tv', sub: 'u1' });
-    await app.register({ client_id: 'tv', sub: 'u1', aud: ['https://a.example', 'https://b.example'] });
-    await app.json('/v1/revocations', { target: { kind: 'token', token: ended }, reason: 'admin' }, ops);
-    const reply = await app.json(
-      '/v1/revocations',
-      { target: { kind: 'subject', sub: 'u1' }, reason: 'offboarding', dry_run: true },
-      ops,
-    );
-    t.is(reply.status, 200);
-    t.like(reply.body, { status: 'dry_run', confirm: null, final: false });
-    t.deepEqual(reply.body.would_end, {
-      tokens: 2,
-      complete: true,
-      by_client: [
-        { client_id: 'web', tokens: 1 },
-        { client_id: 'tv', tokens: 1 },
-      ],
-      by_audience: [
-        { audience: 'https://api.example', tokens: 1 },
-        { audience: 'https://a.example', tokens: 1 },
-        { audience: 'https://b.example', tokens: 1 },
-      ],
-      by_last_activity: { hour: 2, day: 0, week: 0, month: 0, older: 0 },
-    });
-    t.regex(reply.body.notes[0], /Only registered tokens are counted/);
-    t.true(await app.isActive(access));
-    t.is((await app.get('/v1/revocations', ops)).body.items.length, 1);
-  },
-);
-
-testEachDatabase(
-  'POST /v1/revocations of a client wants a confirmation, by code or by its id',
-  async (t, app) => {
-    const ops = await operator(app);
-    const other = await operator(app);
-    const token = await app.register({ client_id: 'web', sub: 'u1' });
-    const ask = (confirm: string | undefined, more: object = {}, client = ops) =>
-      app.json(
-        '/v1/revocations',
-        { target: { kind: 'client', client_id: 'web' }, reason: 'credential_compromise', confirm, ...more },
-        client,
-      );
-    const missing = await ask(undefined);
-    t.is(missing.status, 409);
-    t.is(missing.body.code, 'confirmation_required');
-    t.is(missing.body.preview.would_end.tokens, 1);
-    const { code } = missing.body.preview.confirm;
-    t.is((await ask('tv')).status, 409, 'the id of something else');
-    t.is((await ask(code, {}, other)).status, 409, 'the code of another caller');
-    t.is((await ask(code, { cutoff: new Date(app.clock.now).toISOString() })).status, 409, 'another cutoff');
-    t.is((await ask(code, { target: { kind: 'client', client_id: 'tv' } })).status, 409, 'another target');
-    t.is((await ask(`${code.slice(0, -1)}${code.endsWith('A') ? 'B' : 'A'}`)).status, 409, 'a forged code');
-    app.advance(600);
-    t.is((await ask(code)).status, 409, 'a code of ten minutes ago');
-    t.true(await app.isActive(token));
-    const { code: fresh } = (await ask(undefined)).body.preview.confirm;
-    const done = await ask(fresh);
-    t.is(done.status, 201);
-    t.true(done.body.notes.some((note: string) => /suspends nobody/.test(note)));
-    t.false(await app.isActive(token));
-    t.is((await ask('web')).status, 201, 'the id typed out');
-  },
-);
-
-testEachDatabase(
-  'POST /v1/revocations takes the code of another process when they share CONFIRM_SECRET',
-  async (t, app) => {
-    const ops = await operator(app);
-    const order = { target: { kind: 'client', client_id: 'web' }, reason: 'admin' };
-    const preview = await app.json('/v1/revocations', { ...order, dry_run: true }, ops);
-    const { code } = preview.body.confirm;
-    const sharing = await app.another({ CONFIRM_SECRET: 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU' });
-    const alone = await app.another();
-    t.is((await alone.json('/v1/revocations', { ...order, confirm: code }, ops)).status, 409);
-    t.is((await sharing.json('/v1/revocations', { ...order, confirm: code }, ops)).status, 201);
-  },
-  { CONFIRM_SECRET: 'q7Zr0LxT3mVb9NcK5sWd8HfJ2gYp4AeU' },
-);
 
 testEachDatabase(
   'POST /v1/revocations of what is dead answers why it died, and logs the order',
@@ -439,20 +317,6 @@ testEachDatabase('POST /v1/revocations reads an Idempotency-Key as structured fi
   t.is((await send(String.raw`"a\"b\\c"`, 'j2')).status, 422);
   for (const malformed of [String.raw`"a\b"`, '"a"b"', '"a', '""', String.raw`"a\"`])
     t.is((await send(malformed, 'j3')).body.errors[0].parameter, 'Idempotency-Key', malformed);
-});
-
-testEachDatabase('GET /v1/revocations finds the rows of an issuer by its name', async (t, app) => {
-  const ops = await app.addClient({ permissions: ['revoke:any', 'audit'] });
-  const issuer = 'https://id.example';
-  for (const name of [issuer, publicUrl]) {
-    const order = { target: { kind: 'issuer', issuer: name }, reason: 'key_compromise', confirm: name };
-    t.is((await app.json('/v1/revocations', order, ops)).status, 201);
-  }
-  const find = async (query: string) =>
-    (await app.get(`/v1/revocations?${query}`, ops)).body.items.map((row: { target: object }) => row.target);
-  for (const query of [`id=${issuer}`, `issuer=${issuer}`, `id=${issuer}&issuer=${issuer}`])
-    t.deepEqual(await find(`kind=issuer&${query}`), [{ kind: 'issuer', issuer }], query);
-  t.deepEqual(await find(`kind=issuer&id=${issuer}&issuer=${publicUrl}`), []);
 });
 
 testEachDatabase(
@@ -511,55 +375,6 @@ testEachDatabase('POST /v1/revocations is carried out once under one Idempotency
   app.advance(5);
   t.is((await ahead()).status, 201, 'what was refused is no outcome');
 });
-
-testEachDatabase(
-  'GET /v1/revocations lists the log by cursor and filter, and shows one row',
-  async (t, app) => {
-    const ops = await operator(app);
-    for (const sub of ['u1', 'u2', 'u1', 'u3', 'u1']) {
-      app.advance(10);
-      await app.json('/v1/revocations', { target: { kind: 'subject', sub }, reason: 'policy' }, ops);
-    }
-    await app.json('/v1/revocations', { target: { kind: 'jti', jti: 'j1' }, reason: 'admin' }, ops, {
-      headers: { 'X-Request-Id': 'incident-7' },
-    });
-    const seqs = (reply: { body: { items: { seq: number }[] } }) => reply.body.items.map(({ seq }) => seq);
-    const first = await app.get('/v1/revocations?limit=4', ops);
-    t.deepEqual(seqs(first), [6, 5, 4, 3]);
-    const next = await app.get(`/v1/revocations?limit=4&cursor=${first.body.next_cursor}`, ops);
-    t.deepEqual(seqs(next), [2, 1]);
-    t.is(next.body.next_cursor, null);
-    t.deepEqual(seqs(await app.get('/v1/revocations?kind=subject&id=u1', ops)), [5, 3, 1]);
-    t.deepEqual(seqs(await app.get('/v1/revocations?reason=admin', ops)), [6]);
-    const from = encodeURIComponent(first.body.items[2].revoked_at);
-    t.deepEqual(seqs(await app.get(`/v1/revocations?from=${from}`, ops)), [6, 5, 4]);
-    t.deepEqual(seqs(await app.get(`/v1/revocations?to=${from}`, ops)), [3, 2, 1]);
-    for (const bad of [
-      'kind=planet',
-      'id=u1',
-      'reason=nonsense',
-      'usr=1',
-      `kind=jti&cursor=${first.body.next_cursor}`,
-    ]) {
-      t.is((await app.get(`/v1/revocations?${bad}`, ops)).status, 400, bad);
-    }
-    t.deepEqual((await app.get('/v1/revocations/6', ops)).body, {
-      seq: 6,
-      target: { kind: 'jti', issuer: publicUrl, jti: 'j1' },
-      final: true,
-      cutoff: null,
-      has_exception: false,
-      reason: 'admin',
-      reason_text: null,
-      actor: { kind: 'client', id: ops.client_id },
-      channel: 'api',
-      request_id: 'incident-7',
-      revoked_at: new Date(app.clock.now).toISOString(),
-    });
-    t.is((await app.get('/v1/revocations/7', ops)).status, 404);
-    t.is((await app.get('/v1/revocations/x', ops)).status, 404);
-  },
-);
 
 testEachDatabase(
   'a revocation whose audit event or row is refused is not done, and answers 503',

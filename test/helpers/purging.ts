@@ -1,0 +1,21 @@
+// Helpers of the tests of purging: a run as the server makes it, and an issuer all of whose tokens have one client.
+import { systemOrigin } from '../../src/domain/audit.ts';
+import { type PurgeCounts, purge } from '../../src/domain/purge.ts';
+import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
+import type { TestApp } from './app.ts';
+import { TestIssuer } from './issuer.ts';
+
+export async function purgeNow(app: TestApp): Promise<PurgeCounts> {
+  const counts = await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+  if (!counts) throw new Error('another purge is running');
+  return counts;
+}
+
+/** One subject, session and client for all JWTs that a test signs. */
+export async function trustForOneClient(app: TestApp, fields: Record<string, unknown> = {}) {
+  const client = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+  const issuer = await TestIssuer.inline(app, { default_client: client.client_id, ...fields });
+  const end = (target: Record<string, unknown>) =>
+    app.json('/v1/revocations', { target: { issuer: issuer.name, ...target }, reason: 'admin' }, client);
+  return { client, issuer, end };
+}
