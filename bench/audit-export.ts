@@ -11,7 +11,7 @@ import { basic, formPost, type Measured, measure, median } from './lib/load.ts';
 import { progress } from './lib/progress.ts';
 import type { Row } from './lib/report.ts';
 import { type RunningProcess, startOurs } from './lib/servers.ts';
-import { publicUrl, type World } from './lib/world.ts';
+import type { World } from './lib/world.ts';
 
 interface Trail {
   /** The name of a row on this trail. */
@@ -28,7 +28,7 @@ const off = { SEAL_INTERVAL_SECONDS: '0', PURGE_INTERVAL_SECONDS: '0' };
 export async function exporting(world: World, store: Store, trail: Trail, effort: Effort): Promise<Row[]> {
   const client = plainClient({ clientId: auditor, permissions: ['audit'] });
   await createClient(store, systemOrigin, client, secret);
-  const server = await startOurs({ DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl, ...off });
+  const server = await startOurs({ ...world.env, ...off });
   try {
     // First, while the process has used no memory for anything else.
     const whole = await wholeExport(server, store, trail);

@@ -8,15 +8,13 @@ import { type Effort, interleave, type Medians, ratios } from './lib/interleave.
 import { formPost, median } from './lib/load.ts';
 import type { Row } from './lib/report.ts';
 import { startOurs } from './lib/servers.ts';
-import { makeWorld, publicUrl } from './lib/world.ts';
-
-type Kind = 'sqlite' | 'postgres';
+import { type DatabaseKind, makeWorld } from './lib/world.ts';
 
 const tokensPerSecondMax = 12_000;
 /** A difference of a few percent needs many rounds to show. */
 const roundsFactor = 3;
 
-export async function sealing(kind: Kind, effort: Effort): Promise<Row[]> {
+export async function sealing(kind: DatabaseKind, effort: Effort): Promise<Row[]> {
   const rounds = effort.rounds * roundsFactor;
   const tokens = tokensPerSecondMax * effort.seconds * (rounds + 1);
   const folder = mkdtempSync(join(tmpdir(), 'bench-keys-'));
@@ -27,8 +25,10 @@ export async function sealing(kind: Kind, effort: Effort): Promise<Row[]> {
   ] as const) {
     const world = await makeWorld(kind, { tokens, revocations: 10_000 });
     const server = await startOurs({
-      ...{ DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl, PURGE_INTERVAL_SECONDS: '0' },
-      ...{ SEAL_INTERVAL_SECONDS: seconds, SEAL_KEY_FILE: join(folder, 'keys.json') },
+      ...world.env,
+      PURGE_INTERVAL_SECONDS: '0',
+      SEAL_INTERVAL_SECONDS: seconds,
+      SEAL_KEY_FILE: join(folder, 'keys.json'),
     });
     const ask = (n: number) => ({
       bytes: formPost('/revoke', world.app, { token: tokenOf(n % tokens) }),
@@ -47,7 +47,7 @@ export async function sealing(kind: Kind, effort: Effort): Promise<Row[]> {
   }
 }
 
-function rowsOf(kind: Kind, medians: ReadonlyMap<string, Medians>): Row[] {
+function rowsOf(kind: DatabaseKind, medians: ReadonlyMap<string, Medians>): Row[] {
   const [on, off] = ['sealing', 'not sealing'].map((name) => medians.get(name)) as [Medians, Medians];
   const row = (what: 'rate' | 'CPU', detail: string): Row => {
     const all = ratios(on, off, what);

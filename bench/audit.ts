@@ -16,14 +16,12 @@ import { appendLogouts, users } from './lib/events.ts';
 import type { Effort } from './lib/interleave.ts';
 import { progress } from './lib/progress.ts';
 import type { Row } from './lib/report.ts';
-import { makeWorld, publicUrl } from './lib/world.ts';
-
-type Kind = 'sqlite' | 'postgres';
+import { type DatabaseKind, makeWorld, publicUrl } from './lib/world.ts';
 
 const queries = 1000;
 const tokens = 10_000;
 
-export async function audit(kind: Kind, events: number, effort: Effort): Promise<Row[]> {
+export async function audit(kind: DatabaseKind, events: number, effort: Effort): Promise<Row[]> {
   const world = await makeWorld(kind, { tokens, revocations: 0 });
   const folder = mkdtempSync(join(tmpdir(), 'bench-keys-'));
   const store = openStore(world.databaseUrl);

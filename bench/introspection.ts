@@ -5,9 +5,7 @@ import { type Effort, interleave, type Medians, ratio, type Subject } from './li
 import { type Ask, basic, formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { type RunningProcess, startOurs, startReference, startVariant } from './lib/servers.ts';
-import { makeWorld, publicUrl, type Size } from './lib/world.ts';
-
-type Kind = 'sqlite' | 'postgres';
+import { type DatabaseKind, makeWorld, type Size } from './lib/world.ts';
 
 export interface WorkingSize extends Size {
   /** The requests ask for this many tokens in turn. */
@@ -17,15 +15,14 @@ export interface WorkingSize extends Size {
 const peerTokens = 1_000;
 const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
 
-export async function introspection(kind: Kind, size: WorkingSize, effort: Effort): Promise<Row[]> {
+export async function introspection(kind: DatabaseKind, size: WorkingSize, effort: Effort): Promise<Row[]> {
   const world = await makeWorld(kind, size);
-  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
   const [ours, k, other] = await Promise.all([
-    startOurs(env),
-    startReference('k'),
+    startOurs(world.env),
+    startReference('koa-fixed-answer'),
     kind === 'sqlite'
       ? startReference('oidc-provider', { ...peerClient, TOKENS: String(peerTokens), KIND: 'user' })
-      : startVariant('one-by-one', env),
+      : startVariant('one-by-one', world.env),
   ]);
   const ask = (range: number | null) => asker('/introspect', world.api, range);
   const live = ask(size.workingSet);
@@ -74,7 +71,7 @@ function peers(server: RunningProcess): Subject[] {
   ];
 }
 
-function rowsOf(kind: Kind, size: WorkingSize, medians: ReadonlyMap<string, Medians>): Row[] {
+function rowsOf(kind: DatabaseKind, size: WorkingSize, medians: ReadonlyMap<string, Medians>): Row[] {
   const of = (name: string) => medians.get(name) as Medians;
   const tokens = size.tokens.toLocaleString('en');
   const works: Record<string, string> = {

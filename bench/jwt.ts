@@ -10,7 +10,7 @@ import { type Algorithm, makeJwts, putOnRecord } from './lib/jwts.ts';
 import { type Ask, cpuMicrosOf, formPost, type Measured } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { type RunningProcess, startOurs, startReference } from './lib/servers.ts';
-import { makeWorld, publicUrl } from './lib/world.ts';
+import { makeWorld } from './lib/world.ts';
 
 /** Our server remembers 20,000 JWTs. */
 const seenTokens = 2_000;
@@ -27,10 +27,9 @@ export async function jwt(alg: Algorithm, effort: Effort): Promise<Row[]> {
   const world = await makeWorld('sqlite', { tokens: seenTokens, revocations: 100_000 });
   await putOnRecord(world.databaseUrl, jwts);
   // Two processes, so that the new tokens of one push nothing out of the other's memory.
-  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
   const [ours, fresh, jose] = await Promise.all([
-    startOurs(env),
-    startOurs(env),
+    startOurs(world.env),
+    startOurs(world.env),
     startReference('jose-verify', { TOKENS: file }),
   ]);
   const ask = (token: string): Ask => ({

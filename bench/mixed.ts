@@ -8,9 +8,7 @@ import type { Effort } from './lib/interleave.ts';
 import { type Ask, formPost, type Measured, measure, median } from './lib/load.ts';
 import type { Row } from './lib/report.ts';
 import { type RunningProcess, startOurs } from './lib/servers.ts';
-import { makeWorld, publicUrl, type World } from './lib/world.ts';
-
-type Kind = 'sqlite' | 'postgres';
+import { type DatabaseKind, makeWorld, publicUrl, type World } from './lib/world.ts';
 
 const connections = 50;
 const introspected = 20_000;
@@ -20,7 +18,7 @@ const step = 10_000;
 const hourMs = 3_600_000;
 
 /** `expired` rows are purged over all rounds. */
-export async function mixed(kind: Kind, expired: number, effort: Effort): Promise<Row[]> {
+export async function mixed(kind: DatabaseKind, expired: number, effort: Effort): Promise<Row[]> {
   const tokens = introspected + tokensPerSecondMax * effort.seconds * (effort.rounds + 2);
   const world = await makeWorld(kind, { tokens, revocations: 10_000 });
   try {
@@ -54,7 +52,12 @@ function loadsOf(world: World): Loads {
   };
 }
 
-async function besideRevocations(kind: Kind, world: World, loads: Loads, effort: Effort): Promise<Row> {
+async function besideRevocations(
+  kind: DatabaseKind,
+  world: World,
+  loads: Loads,
+  effort: Effort,
+): Promise<Row> {
   const server = await start(world, 0);
   const { seconds } = effort;
   try {
@@ -79,7 +82,7 @@ async function besideRevocations(kind: Kind, world: World, loads: Loads, effort:
 }
 
 async function besidePurge(
-  kind: Kind,
+  kind: DatabaseKind,
   world: World,
   loads: Loads,
   expired: number,
@@ -108,8 +111,7 @@ async function besidePurge(
 }
 
 function start(world: World, purgeSeconds: number): Promise<RunningProcess> {
-  const env = { DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl };
-  return startOurs({ ...env, PURGE_INTERVAL_SECONDS: String(purgeSeconds) });
+  return startOurs({ ...world.env, PURGE_INTERVAL_SECONDS: String(purgeSeconds) });
 }
 
 /** A quarter of what the server can take; finding that out warms it up. */
@@ -148,7 +150,7 @@ async function insertExpired(dialect: Dialect, round: number, count: number): Pr
 }
 
 function rowOf(
-  kind: Kind,
+  kind: DatabaseKind,
   work: string,
   pace: number,
   alone: readonly Measured[],

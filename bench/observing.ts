@@ -12,16 +12,15 @@ import {
 import { formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { startOurs, startVariant } from './lib/servers.ts';
-import { makeWorld, publicUrl } from './lib/world.ts';
+import { type DatabaseKind, makeWorld } from './lib/world.ts';
 
 const workingSet = 10_000;
 const perSecondMax = 15_000;
 
-export async function observing(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
+export async function observing(kind: DatabaseKind, effort: Effort): Promise<Row[]> {
   const size = { tokens: workingSet + requestsMaxOf(effort, perSecondMax), revocations: 10_000 };
   const worlds = [await makeWorld(kind, size), await makeWorld(kind, size)] as const;
-  const env = worlds.map(({ databaseUrl }) => ({ DATABASE_URL: databaseUrl, PUBLIC_URL: publicUrl }));
-  const servers = await Promise.all([startOurs(env[0] ?? {}), startVariant('unobserved', env[1] ?? {})]);
+  const servers = await Promise.all([startOurs(worlds[0].env), startVariant('unobserved', worlds[1].env)]);
   const subjects = servers.flatMap((server, n): Subject[] => {
     const { api = '', app = '' } = worlds[n] ?? {};
     const introspect = (token: string) => formPost('/introspect', api, { token });

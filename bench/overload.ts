@@ -4,10 +4,10 @@
 import { tokenOf } from './lib/fill.ts';
 import type { Effort } from './lib/interleave.ts';
 import { type Ask, formPost, measure, median } from './lib/load.ts';
-import { pour, type StreamMeasured } from './lib/open-load.ts';
+import { measureOpen, type StreamMeasured } from './lib/open-load.ts';
 import type { Row } from './lib/report.ts';
 import { type RunningProcess, startOurs } from './lib/servers.ts';
-import { makeWorld, publicUrl, type World } from './lib/world.ts';
+import { type DatabaseKind, makeWorld, type World } from './lib/world.ts';
 
 const tokens = 100_000;
 /** Tokens from here on are for revoking. */
@@ -24,9 +24,9 @@ interface Pair {
   readonly revocations: StreamMeasured;
 }
 
-export async function overload(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
+export async function overload(kind: DatabaseKind, effort: Effort): Promise<Row[]> {
   const world = await makeWorld(kind, { tokens, revocations: 10_000 });
-  const ours = await startOurs({ DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl });
+  const ours = await startOurs(world.env);
   const load = new Load(world, ours, effort.seconds);
   try {
     await load.capacity();
@@ -73,7 +73,7 @@ class Load {
   }
 
   async at(perSecond: number): Promise<Pair> {
-    const measured = await pour(this.#server.port, this.#seconds, [
+    const measured = await measureOpen(this.#server.port, this.#seconds, [
       { name: 'introspections', perSecond, connections, ask: (n) => this.#introspect(n) },
       {
         name: 'revocations',

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { tokenOf } from './lib/fill.ts';
 import { startOurs } from './lib/servers.ts';
-import { makeWorld, publicUrl } from './lib/world.ts';
+import { makeWorld } from './lib/world.ts';
 
 const { values } = parseArgs({ options: { pairs: { type: 'string', default: '100000' } } });
 const pairs = Number(values.pairs);
@@ -11,8 +11,7 @@ const conversations = 16;
 
 const world = await makeWorld('postgres', { tokens: pairs, revocations: 1_000 });
 const env = {
-  DATABASE_URL: world.databaseUrl,
-  PUBLIC_URL: publicUrl,
+  ...world.env,
   CLOCK_SKEW_SECONDS: '60',
 };
 const [writer, reader] = await Promise.all([startOurs(env), startOurs(env)]);

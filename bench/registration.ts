@@ -7,14 +7,14 @@ import { type Ask, cpuMicrosOf, jsonPost, type Measured, memoryOf } from './lib/
 import { progress } from './lib/progress.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { type RunningProcess, startOurs } from './lib/servers.ts';
-import { makeWorld, publicUrl, type World } from './lib/world.ts';
+import { type DatabaseKind, makeWorld, type World } from './lib/world.ts';
 
 const arrayItems = 1_000;
 const linesPerWrite = 100;
 /** The server cuts a request off after 30 s. */
 const requestSeconds = 20;
 
-export async function registration(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
+export async function registration(kind: DatabaseKind, effort: Effort): Promise<Row[]> {
   return withServer(kind, async (world, server) => {
     let next = 0;
     const single = (): Ask => ({
@@ -71,7 +71,7 @@ function rowOf(kind: string, how: string, one: Medians, single: Medians): Row {
 }
 
 /** The server's memory while `tokens` are streamed to it, one request after the other. */
-export async function streamed(kind: 'sqlite' | 'postgres', tokens: number): Promise<Row[]> {
+export async function streamed(kind: DatabaseKind, tokens: number): Promise<Row[]> {
   return withServer(kind, async (world, server) => {
     let [next, requests] = [0, 0];
     const began = performance.now();
@@ -103,11 +103,11 @@ export async function streamed(kind: 'sqlite' | 'postgres', tokens: number): Pro
 }
 
 async function withServer(
-  kind: 'sqlite' | 'postgres',
+  kind: DatabaseKind,
   work: (world: World, server: RunningProcess) => Promise<Row[]>,
 ): Promise<Row[]> {
   const world = await makeWorld(kind, { tokens: 0, revocations: 0 });
-  const server = await startOurs({ DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl });
+  const server = await startOurs(world.env);
   try {
     return await work(world, server);
   } finally {

@@ -13,23 +13,22 @@ import {
 import { type Ask, basic, formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { startOurs, startReference, startVariant } from './lib/servers.ts';
-import { makeWorld, publicUrl, type World } from './lib/world.ts';
+import { type DatabaseKind, makeWorld } from './lib/world.ts';
 
 const perSecondMax = 40_000;
 const peerPerSecondMax = 25_000;
 const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
 
-export async function revocation(kind: 'sqlite' | 'postgres', effort: Effort): Promise<Row[]> {
+export async function revocation(kind: DatabaseKind, effort: Effort): Promise<Row[]> {
   const tokens = requestsMaxOf(effort, perSecondMax);
   const peerTokens = requestsMaxOf(effort, peerPerSecondMax);
   // Each has a database of its own, so that neither reads what the other revokes.
   const size = { tokens, revocations: 10_000 };
   const [world, singleWorld] = [await makeWorld(kind, size), await makeWorld(kind, size)];
-  const envOf = ({ databaseUrl }: World) => ({ DATABASE_URL: databaseUrl, PUBLIC_URL: publicUrl });
   const isSqlite = kind === 'sqlite';
   const [ours, single, peer] = await Promise.all([
-    startOurs(envOf(world)),
-    startVariant('one-by-one', envOf(singleWorld)),
+    startOurs(world.env),
+    startVariant('one-by-one', singleWorld.env),
     isSqlite
       ? startReference('oidc-provider', { ...peerClient, TOKENS: String(peerTokens) })
       : startReference('raw-pg', { DATABASE_URL: world.databaseUrl }),

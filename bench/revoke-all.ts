@@ -20,10 +20,7 @@ const step = 10_000;
 for (const kind of ['sqlite', 'postgres'] as const) {
   const world = await makeWorld(kind, { tokens: 0, revocations: 1_000 });
   await fill(world.databaseUrl);
-  const server = await startOurs({
-    DATABASE_URL: world.databaseUrl,
-    PUBLIC_URL: publicUrl,
-  });
+  const server = await startOurs(world.env);
   const times = await measureRounds(server.port, world.operator);
   const base = median(times[0] as number[]);
   console.log(`\n${kind}: POST /v1/revocations of a user, median of ${rounds} interleaved rounds\n`);

@@ -6,7 +6,7 @@ import { type Ask, formPost, measure, memoryOf } from './lib/load.ts';
 import { say } from './lib/progress.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { type RunningProcess, startOurs } from './lib/servers.ts';
-import { makeWorld, publicUrl, type World } from './lib/world.ts';
+import { makeWorld, type World } from './lib/world.ts';
 
 const smallTokens = 10_000;
 const memoryMiBMax = 150;
@@ -68,7 +68,7 @@ interface Started {
 
 async function started(size: { tokens: number; revocations: number }): Promise<Started> {
   const world = await makeWorld('sqlite', size);
-  const server = await startOurs({ DATABASE_URL: world.databaseUrl, PUBLIC_URL: publicUrl });
+  const server = await startOurs(world.env);
   return { world, server };
 }
 

@@ -6,7 +6,7 @@ import knexFactory, { type Knex } from 'knex';
 import { progress } from './progress.ts';
 
 /** Expressions in which the two databases differ. */
-export interface Sql {
+export interface SqlDialect {
   /** The SHA-256 digest, as bytes, of a text. */
   sha256(text: string): string;
   /** Lower-case hex digits of bytes. */
@@ -16,7 +16,7 @@ export interface Sql {
 }
 
 interface Maker {
-  readonly sql: Sql;
+  readonly sql: SqlDialect;
   readonly numbers: string;
   /** Where rows are made fastest; the caller destroys it if it is not `db`. */
   open(db: Knex): Promise<Knex>;
@@ -30,7 +30,7 @@ export async function multiplyRow(
   writer: Knex,
   table: string,
   count: number,
-  columnsOf: (sql: Sql) => Readonly<Record<string, string>>,
+  columnsOf: (sql: SqlDialect) => Readonly<Record<string, string>>,
 ): Promise<void> {
   const maker = writer.client.driverName === 'pg' ? postgres : sqlite;
   const own = columnsOf(maker.sql);

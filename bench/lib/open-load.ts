@@ -30,22 +30,22 @@ interface Due {
 const tickMs = 2;
 
 /** Runs all streams side by side. A wrong answer, which is neither as expected nor a proper refusal, ends it. */
-export async function pour(
+export async function measureOpen(
   port: number,
   seconds: number,
   streams: readonly Stream[],
 ): Promise<Map<string, StreamMeasured>> {
-  const pours = streams.map((stream) => new Pour(port, stream));
+  const loads = streams.map((stream) => new StreamLoad(port, stream));
   try {
-    await Promise.all(pours.map((one) => one.connect()));
-    await Promise.all(pours.map((one) => one.run(seconds)));
-    return new Map(pours.map((one) => [one.name, one.measured(seconds)]));
+    await Promise.all(loads.map((one) => one.connect()));
+    await Promise.all(loads.map((one) => one.run(seconds)));
+    return new Map(loads.map((one) => [one.name, one.measured(seconds)]));
   } finally {
-    for (const one of pours) one.close();
+    for (const one of loads) one.close();
   }
 }
 
-class Pour {
+class StreamLoad {
   readonly name: string;
   readonly #port: number;
   readonly #stream: Stream;

@@ -36,9 +36,7 @@ export interface Report {
   readonly skipped: readonly string[];
 }
 
-export type Verdict = 'reached' | 'missed' | 'shown';
-
-export function verdictOf({ what, goal, measured }: Row): Verdict {
+export function verdictOf({ what, goal, measured }: Row): 'reached' | 'missed' | 'shown' {
   if (goal === undefined) return 'shown';
   return (what === 'rate' ? measured >= goal : measured <= goal) ? 'reached' : 'missed';
 }

@@ -13,8 +13,12 @@ import { basic } from './load.ts';
 
 export const publicUrl = 'http://127.0.0.1:3000';
 
+export type DatabaseKind = 'sqlite' | 'postgres';
+
 export interface World {
   readonly databaseUrl: string;
+  /** With which our server opens the database. */
+  readonly env: Readonly<Record<'DATABASE_URL' | 'PUBLIC_URL', string>>;
   /** Authorization headers of a resource server, of the app whose tokens they are, and of an issuer. */
   readonly api: string;
   readonly app: string;
@@ -29,7 +33,7 @@ export interface Size {
   readonly revocations: number;
 }
 
-export async function makeWorld(kind: 'sqlite' | 'postgres', size: Size): Promise<World> {
+export async function makeWorld(kind: DatabaseKind, size: Size): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   const postgres = kind === 'postgres' ? await startPostgres({ durable: true }) : null;
   const databaseUrl = postgres?.url ?? `sqlite:${folder}/bench.sqlite`;
@@ -49,6 +53,7 @@ export async function makeWorld(kind: 'sqlite' | 'postgres', size: Size): Promis
   await store.close();
   return {
     databaseUrl,
+    env: { DATABASE_URL: databaseUrl, PUBLIC_URL: publicUrl },
     api,
     app,
     issuer,

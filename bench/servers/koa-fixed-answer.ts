@@ -1,4 +1,4 @@
-// The reference K: what koa, @koa/router and koa-bodyparser cost for a form that is answered with a fixed
+// The reference K of the tables: what koa, @koa/router and koa-bodyparser cost for a form that is answered with a fixed
 // JSON of 200 bytes. No server on these parts that does its work is much faster.
 import Router from '@koa/router';
 import Koa from 'koa';
