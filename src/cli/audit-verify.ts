@@ -1,5 +1,4 @@
 // `audit verify`: the database, an export or a single proof. Exit code 0 when all holds, 1 when not.
-
 import { Command } from 'commander';
 import type { JSONWebKeySet } from 'jose';
 import { readConfig } from '../config.ts';

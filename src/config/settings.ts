@@ -1,5 +1,4 @@
 // Every setting: its name, its default and what it means. docs/settings.md is this table; a test compares them.
-
 import type { Config } from '../config.ts';
 
 interface Setting {

@@ -85,7 +85,7 @@ export function isReason(text: string): text is Reason {
 }
 
 /** Is this a code that such a caller may give? */
-export function isCallerReason(text: string, caller: 'anyone' | 'operators' = 'anyone'): text is Reason {
+export function isCallerReason(text: string, caller: 'anyone' | 'operators'): text is Reason {
   if (!isReason(text)) return false;
   const { givenBy } = reasonRules[text];
   return givenBy === 'anyone' || givenBy === caller;

@@ -1,5 +1,5 @@
-// A refresh token that is replaced (RFC 9700 §4.14.2): it is superseded; within the grace interval its client may ask once
-// more, and after that its return ends the grant.
+// A refresh token that is replaced (RFC 9700 §4.14.2): it is superseded; within the grace interval its client may ask
+// once more, and after that its return ends the grant.
 import { about, eventOf, type Origin } from './audit.ts';
 import type { RegisteredToken } from './claims.ts';
 import {

@@ -1,4 +1,4 @@
-// JSON bodies of /v1 and /logout.
+// JSON bodies: objects and arrays, in UTF-8.
 import { isObject } from '../domain/jwt-shape.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { bodyBytesMax, readBody, readingBody } from './body.ts';

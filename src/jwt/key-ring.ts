@@ -1,4 +1,4 @@
-// The key sources of all issuers, one each, made when they are first needed.
+// The key sources of all issuers and clients, one each, made when they are first needed.
 import { LRUCache } from 'lru-cache';
 import type { Issuer } from '../domain/issuers.ts';
 import { type IssuerKeys, type IssuerKeysParts, issuerKeysOf } from './issuer-keys.ts';

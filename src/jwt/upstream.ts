@@ -1,6 +1,5 @@
 // The real authorization server's metadata and keys, as far as our own document repeats them: given by a setting, or
 // fetched from an address in a setting and kept for a day if the server is down.
-
 import type { JWK } from 'jose';
 import type { Logger } from 'pino';
 import { isObject } from '../domain/jwt-shape.ts';

@@ -16,7 +16,6 @@ export interface FactKind<Value> {
   readonly absent: Value;
 }
 
-/** Values of one kind of fact: loaded ones by key, and the keys asked for in vain. */
 export class Shelf<Value> {
   readonly #kind: FactKind<Value>;
   readonly #loaded = new Map<string, Value>();

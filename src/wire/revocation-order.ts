@@ -24,7 +24,10 @@ export interface ReadOrder {
   readonly typedIds: readonly string[];
 }
 
-/** From the body of POST /v1/revocations. `secrets` of the request are kept out of the free text. @throws Refusal `invalid_request`, which names the member. */
+/**
+ * From the body of POST /v1/revocations. `secrets` of the request are kept out of the free text.
+ * @throws Refusal `invalid_request`, which names the member.
+ */
 export async function readOrder(
   store: Store,
   policy: Policy,

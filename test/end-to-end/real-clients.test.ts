@@ -1,6 +1,5 @@
 // Client libraries that know nothing of us find us by our metadata and speak every method they know:
 // openid-client and oauth4webapi.
-
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,5 @@
 // The real process: what survives kill -9, how it stops, what it refuses to start with, and what a newcomer
 // and an operator see.
-
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, createServer, request as httpRequest } from 'node:http';

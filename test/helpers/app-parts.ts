@@ -1,5 +1,4 @@
 // The application without a server around it, for tests of what a running server cannot be made to show.
-
 import { trustedPeers } from '../../src/addresses.ts';
 import { type App, createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';

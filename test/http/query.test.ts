@@ -1,6 +1,5 @@
 // Bad queries at the endpoints that auditors and operators read: a problem that names the parameter, never its
 // value; and a cursor goes with the query that gave it out.
-
 import type { TestApp } from '../helpers/app.ts';
 import { canary } from '../helpers/bad-input.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';

@@ -60,7 +60,7 @@ export class ClientAuth {
   }
 
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
-  async authenticate(ctx: Context, form: Form = nobody): Promise<Caller | undefined> {
+  async authenticate(ctx: Context, form: Form): Promise<Caller | undefined> {
     const { directory } = this.#parts;
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);

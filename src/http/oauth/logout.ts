@@ -1,6 +1,5 @@
 // POST /logout and its aliases: idempotent, for apps and people. Always 200 with an outcome once a proof
 // was presented, however dead the token is.
-
 import { z } from 'zod';
 import { eventOf } from '../../domain/audit.ts';
 import { isId, tokenRef } from '../../domain/claims.ts';

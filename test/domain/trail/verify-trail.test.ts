@@ -1,6 +1,5 @@
 // What the verifier says when a hand has been in the database: the exact event and what became of it, on
 // both databases, the triggers dropped first as whoever does this would.
-
 import type { FindingKind } from '../../../src/domain/trail/finding.ts';
 import { sealEvents } from '../../../src/domain/trail/seal-events.ts';
 import { openStore } from '../../../src/store/open.ts';

@@ -1,6 +1,5 @@
 // POST /v1/tokens with `replaces`: rotation of refresh tokens, and what becomes of one that comes back
 // (RFC 9700 §4.14.2). The interval of grace is in rotation-grace.test.ts.
-
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/manage-clients.ts';
