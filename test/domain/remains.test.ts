@@ -126,17 +126,3 @@ testEachDatabase(
     t.true(await app.isActive(second));
   },
 );
-
-testEachDatabase(
-  'POST /logout says 401 with a Bearer challenge to a scheme that proves no client',
-  async (t, app) => {
-    const token = await app.register({ client_id: 'c1' });
-    for (const scheme of ['DPoP', 'Digest']) {
-      const reply = await app.json('/logout', {}, `${scheme} ${token}`);
-      t.is(reply.status, 401);
-      t.regex(reply.headers['www-authenticate'] ?? '', /^Bearer/);
-    }
-    t.deepEqual(await app.events('client_auth_failed'), []);
-    t.true(await app.isActive(token));
-  },
-);

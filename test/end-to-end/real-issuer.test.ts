@@ -56,7 +56,7 @@ async function askForToken(app: TestApp, issuer: string, resource: string): Prom
 }
 
 testEachDatabase(
-  'JWTs and opaque tokens of a real issuer, its keys rotated, and the issuer gone',
+  'JWTs and opaque tokens of a real issuer are judged rightly while its keys rotate, and when it is gone',
   async (t, app) => {
     const port = await freePort();
     const issuer = `http://127.0.0.1:${port}`;

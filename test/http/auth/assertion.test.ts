@@ -101,7 +101,7 @@ testEachDatabase(
 );
 
 testEachDatabase(
-  'private_key_jwt: AUTHORIZATION_SERVER_ISSUER, and audiences that older clients name',
+  'private_key_jwt: an assertion may name AUTHORIZATION_SERVER_ISSUER, or an audience that older clients name',
   async (t, app) => {
     const { key, id } = await keyClient(app, { permissions: ['introspect'] });
     const by = { iss: id, sub: id };
@@ -123,7 +123,7 @@ testEachDatabase(
 );
 
 testEachDatabase(
-  'private_key_jwt: keys by jwks_uri, rotated without a restart, 503 in an outage',
+  'private_key_jwt: keys at a jwks_uri are rotated without a restart, and an outage is 503',
   async (t, app) => {
     const publisher = await TestIssuer.fetched(app, 'jwks_uri');
     t.teardown(() => publisher.stop());

@@ -131,38 +131,41 @@ testEachDatabase('a registration gives a bearer neither permissions nor a name',
   t.deepEqual((await app.events('client_created')).at(-1)?.actor, { kind: 'user', id: 'robot' });
 });
 
-testEachDatabase('bearer tokens that give no access', async (t, app) => {
-  const issuer = await TestIssuer.inline(app, scopes);
-  const client = await app.addClient();
-  const good = { sub: 'operator', aud: publicUrl, scope: 'inspect', client_id: client.client_id };
-  const revoked = await issuer.sign({ ...good, n: 1 });
-  await app.form('/revoke', { token: revoked }, client);
-  const untrusted = await newKey('ES256', 'k1');
-  const opaque = await app.register({ client_id: client.client_id, aud: publicUrl });
-  const bad: [string, string][] = [
-    ['for another audience', await issuer.sign({ ...good, aud: 'https://api.example' })],
-    ['without audience', await issuer.sign({ ...good, aud: undefined })],
-    ['expired', await issuer.sign({ ...good, iat: app.seconds - 60, exp: app.seconds })],
-    ['revoked', revoked],
-    ['forged', await issuer.signAs(good, {}, untrusted)],
-    ['refresh token', await issuer.sign({ ...good, token_use: 'refresh' })],
-    ['ID token', await issuer.sign({ ...good, nonce: 'n' })],
-    ['bound to a key', await issuer.sign({ ...good, cnf: { jkt: 'x' } })],
-    ['bound to a certificate', await issuer.sign({ ...good, cnf: { 'x5t#S256': 'x' } })],
-    ['bound to who knows what', await issuer.sign({ ...good, cnf: 'x' })],
-    ['opaque', opaque],
-    ['garbage', 'garbage'],
-  ];
-  for (const [what, token] of bad) {
-    const reply = await app.form('/introspect', { token: 'x' }, `Bearer ${token}`);
-    t.is(reply.status, 401, what);
-    t.regex(reply.headers['www-authenticate'] ?? '', /^Bearer .*invalid_token/, what);
-  }
-  t.true((await app.events('client_auth_failed')).length >= 10);
-  const token = await issuer.sign(good);
-  t.is((await app.form('/introspect', { token: 'x' }, `Bearer ${token}`)).status, 200);
-  t.is((await app.form('/revoke', { token: 'x' }, `Bearer ${token}`)).status, 401, 'at /revoke');
-});
+testEachDatabase(
+  'a bearer token that is dead, bound to a key, opaque or for somebody else gives no access',
+  async (t, app) => {
+    const issuer = await TestIssuer.inline(app, scopes);
+    const client = await app.addClient();
+    const good = { sub: 'operator', aud: publicUrl, scope: 'inspect', client_id: client.client_id };
+    const revoked = await issuer.sign({ ...good, n: 1 });
+    await app.form('/revoke', { token: revoked }, client);
+    const untrusted = await newKey('ES256', 'k1');
+    const opaque = await app.register({ client_id: client.client_id, aud: publicUrl });
+    const bad: [string, string][] = [
+      ['for another audience', await issuer.sign({ ...good, aud: 'https://api.example' })],
+      ['without audience', await issuer.sign({ ...good, aud: undefined })],
+      ['expired', await issuer.sign({ ...good, iat: app.seconds - 60, exp: app.seconds })],
+      ['revoked', revoked],
+      ['forged', await issuer.signAs(good, {}, untrusted)],
+      ['refresh token', await issuer.sign({ ...good, token_use: 'refresh' })],
+      ['ID token', await issuer.sign({ ...good, nonce: 'n' })],
+      ['bound to a key', await issuer.sign({ ...good, cnf: { jkt: 'x' } })],
+      ['bound to a certificate', await issuer.sign({ ...good, cnf: { 'x5t#S256': 'x' } })],
+      ['bound to who knows what', await issuer.sign({ ...good, cnf: 'x' })],
+      ['opaque', opaque],
+      ['garbage', 'garbage'],
+    ];
+    for (const [what, token] of bad) {
+      const reply = await app.form('/introspect', { token: 'x' }, `Bearer ${token}`);
+      t.is(reply.status, 401, what);
+      t.regex(reply.headers['www-authenticate'] ?? '', /^Bearer .*invalid_token/, what);
+    }
+    t.true((await app.events('client_auth_failed')).length >= 10);
+    const token = await issuer.sign(good);
+    t.is((await app.form('/introspect', { token: 'x' }, `Bearer ${token}`)).status, 200);
+    t.is((await app.form('/revoke', { token: 'x' }, `Bearer ${token}`)).status, 401, 'at /revoke');
+  },
+);
 
 testEachDatabase(
   'a bearer token bound to a certificate counts with it',

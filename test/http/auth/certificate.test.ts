@@ -39,7 +39,7 @@ async function withCertificate(
 }
 
 testEachDatabase(
-  'tls_client_auth: a certificate of a configured authority, by subject or alternative name',
+  'tls_client_auth: a certificate of a configured authority counts, by subject or alternative name',
   async (t, app) => {
     const names = [
       { kind: 'subject_dn', value: 'CN=client one,O=Acme\\, Inc.,C=DE' },
@@ -115,7 +115,7 @@ testEachDatabase(
 );
 
 testEachDatabase(
-  'self_signed_tls_client_auth: the key that the client registered',
+  'self_signed_tls_client_auth: a certificate counts by the key that the client registered',
   async (t, app) => {
     const keyOf = (pem: string) =>
       new X509Certificate(pem).publicKey.export({ format: 'jwk' }) as Record<string, unknown>;

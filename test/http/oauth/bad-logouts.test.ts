@@ -1,4 +1,5 @@
-// Bodies and user ids at /logout that are malformed: each is refused by name, and nothing that was sent comes back.
+// Bodies, user ids and credentials at /logout that are malformed: each is refused by name, and nothing that was sent
+// comes back.
 import { type Bad, canary, formType, sendBad } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 
@@ -114,5 +115,19 @@ testEachDatabase(
     t.is(found.body.items?.length, 1, found.text);
     const longer = await app.json('/logout', { user_id: `${sub}x` }, caller);
     t.is(longer.body.message, 'user_id is over 255 characters');
+  },
+);
+
+testEachDatabase(
+  'POST /logout says 401 with a Bearer challenge to a scheme that proves no client',
+  async (t, app) => {
+    const token = await app.register({ client_id: 'c1' });
+    for (const scheme of ['DPoP', 'Digest']) {
+      const reply = await app.json('/logout', {}, `${scheme} ${token}`);
+      t.is(reply.status, 401);
+      t.regex(reply.headers['www-authenticate'] ?? '', /^Bearer/);
+    }
+    t.deepEqual(await app.events('client_auth_failed'), []);
+    t.true(await app.isActive(token));
   },
 );

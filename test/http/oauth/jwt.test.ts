@@ -183,20 +183,23 @@ testEachDatabase('a registered JWT is verified as well, and both must agree', as
   t.false(await app.isActive(token));
 });
 
-testEachDatabase('refresh JWTs follow the refresh rules', async (t, app) => {
-  const issuer = await TestIssuer.inline(app);
-  const client = await app.addClient();
-  const claims = { client_id: client.client_id, grant_id: 'g1' };
-  const resourceServer = await app.addClient({ permissions: ['introspect'], audiences: [api] });
-  const access = await issuer.sign(claims);
-  for (const marker of [{ token_use: 'refresh' }, { type: 'refresh' }, { typ: 'Refresh' }]) {
-    const refresh = await issuer.sign({ ...claims, ...marker });
-    t.is((await app.introspect(refresh)).token_use, 'refresh_token');
-    t.is((await app.form('/introspect', { token: refresh }, resourceServer)).text, '{"active":false}');
-  }
-  await app.form('/revoke', { token: await issuer.sign({ ...claims, type: 'refresh' }) }, client);
-  t.false(await app.isActive(access), 'it shares the grant');
-});
+testEachDatabase(
+  'a refresh JWT shows itself to no resource server, and takes its grant with it',
+  async (t, app) => {
+    const issuer = await TestIssuer.inline(app);
+    const client = await app.addClient();
+    const claims = { client_id: client.client_id, grant_id: 'g1' };
+    const resourceServer = await app.addClient({ permissions: ['introspect'], audiences: [api] });
+    const access = await issuer.sign(claims);
+    for (const marker of [{ token_use: 'refresh' }, { type: 'refresh' }, { typ: 'Refresh' }]) {
+      const refresh = await issuer.sign({ ...claims, ...marker });
+      t.is((await app.introspect(refresh)).token_use, 'refresh_token');
+      t.is((await app.form('/introspect', { token: refresh }, resourceServer)).text, '{"active":false}');
+    }
+    await app.form('/revoke', { token: await issuer.sign({ ...claims, type: 'refresh' }) }, client);
+    t.false(await app.isActive(access), 'it shares the grant');
+  },
+);
 
 testEachDatabase('many simultaneous revocations of a JWT: exactly one answers revoked', async (t, app) => {
   const issuer = await TestIssuer.inline(app);
