@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import type { Digest } from '../domain/claims.ts';
 import { commitmentsOf } from '../domain/trail/audit-leaf.ts';
 import { withPass } from './append-only.ts';
-import { type EventRow, toEvent } from './tables/audit-rows.ts';
+import { type EventRow, rowToEvent } from './tables/audit-rows.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
 /** Events about the user, or done by them as a proven user. */
@@ -27,7 +27,7 @@ export async function eraseEvents(writer: Knex, userId: string, limit: number): 
           reason_text: null,
           metadata: '{}',
           salts: null,
-          erased: JSON.stringify(commitmentsOf(toEvent(row))),
+          erased: JSON.stringify(commitmentsOf(rowToEvent(row))),
           ...(row.actor_kind === 'user' ? { actor_id: null } : {}),
         });
     }

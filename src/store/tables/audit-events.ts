@@ -5,7 +5,7 @@ import type { NewEvent } from '../../domain/audit.ts';
 import type { EventCount, EventFilter } from '../../domain/store.ts';
 import type { RecordedEvent } from '../../domain/trail/audit-leaf.ts';
 import { insertMany } from '../dialect.ts';
-import { type EventRow, toEvent, toRow } from './audit-rows.ts';
+import { type EventRow, eventToRow, rowToEvent } from './audit-rows.ts';
 
 export async function appendEvents(
   db: Knex,
@@ -13,7 +13,7 @@ export async function appendEvents(
   seqBefore: number,
   now: number,
 ): Promise<void> {
-  const rows = events.map((event, n) => toRow({ seq: seqBefore + 1 + n, at: now, ...event }));
+  const rows = events.map((event, n) => eventToRow({ seq: seqBefore + 1 + n, at: now, ...event }));
   await insertMany(db, 'audit_events', rows);
 }
 
@@ -49,7 +49,7 @@ export async function listEvents(
   limit: number,
 ): Promise<RecordedEvent[]> {
   const query = matching(db, filter).andWhere('seq', '<', before).orderBy('seq', 'desc').limit(limit);
-  return ((await query) as EventRow[]).map(toEvent);
+  return ((await query) as EventRow[]).map(rowToEvent);
 }
 
 /** Oldest first, above `after`. */
@@ -60,12 +60,12 @@ export async function listEventsAfter(
   limit: number,
 ): Promise<RecordedEvent[]> {
   const query = matching(db, filter).andWhere('seq', '>', after).orderBy('seq').limit(limit);
-  return ((await query) as EventRow[]).map(toEvent);
+  return ((await query) as EventRow[]).map(rowToEvent);
 }
 
 export async function findEvent(db: Knex, seq: number): Promise<RecordedEvent | undefined> {
   const row: EventRow | undefined = await db<EventRow>('audit_events').where('seq', seq).first();
-  return row && toEvent(row);
+  return row && rowToEvent(row);
 }
 
 /** For checking: events as they stand, each with the leaf that was stored beside it. */
@@ -78,7 +78,7 @@ export async function listStoredEvents(
     .where('seq', '>', after)
     .orderBy('seq')
     .limit(limit);
-  return rows.map((row) => ({ event: toEvent(row), storedLeaf: row.leaf }));
+  return rows.map((row) => ({ event: rowToEvent(row), storedLeaf: row.leaf }));
 }
 
 /** For sealing and proofs. */

@@ -49,7 +49,7 @@ function newSalt(): string {
   return salt;
 }
 
-export function toRow(event: AuditEvent): EventRow {
+export function eventToRow(event: AuditEvent): EventRow {
   const row: EventRow = {
     seq: event.seq,
     at: event.at,
@@ -82,7 +82,7 @@ function saltedColumns(event: AuditEvent): Pick<EventRow, 'leaf' | 'salts'> {
   return { leaf: leafWith(event, { salts, erased: {} }), salts: Object.values(salts).join('') };
 }
 
-export function toEvent(row: EventRow): RecordedEvent {
+export function rowToEvent(row: EventRow): RecordedEvent {
   const event: AuditEvent = {
     seq: row.seq,
     at: row.at,

@@ -1,33 +1,11 @@
 // The table `tokens`: inserted once, never updated.
 import type { Knex } from 'knex';
-import { LRUCache } from 'lru-cache';
-import type { Digest, RegisteredToken, TokenUse } from '../../domain/claims.ts';
+import type { Digest, RegisteredToken } from '../../domain/claims.ts';
 import type { Grant } from '../../domain/sessions.ts';
 import type { BearerPage } from '../../domain/store.ts';
 import { everyIssuer, type Target } from '../../domain/targets.ts';
 import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
-
-interface TokenRow {
-  id?: number;
-  digest: Buffer | Digest;
-  token_digest: Buffer | Digest | null;
-  token_use: TokenUse;
-  issuer: string;
-  client_id: string | null;
-  subject: string | null;
-  grant_id: string | null;
-  session_id: string | null;
-  jti: string | null;
-  issued_at: number;
-  expires_at: number;
-  not_before: number | null;
-  audience: string;
-  members: string;
-  registrar: string;
-  registered_at: number;
-  replaces_digest: Buffer | null;
-  purge_after: number | null;
-}
+import { rowToToken, type TokenRow, tokenToRow } from './token-rows.ts';
 
 const table: Table<TokenRow> = {
   name: 'tokens',
@@ -56,14 +34,14 @@ const table: Table<TokenRow> = {
 
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  return (await findRowsByKey(db, table, 'digest', keys)).map(toToken);
+  return (await findRowsByKey(db, table, 'digest', keys)).map(rowToToken);
 }
 
 /** JWTs by the digests of their signing inputs: the same token however its signature is written. */
 export async function findJwts(db: Knex, tokenDigests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = tokenDigests.map((digest) => Buffer.from(digest, 'hex'));
   const rows = findRowsByKey(db, table, 'token_digest', keys, 'token_digest <> digest');
-  return (await rows).map(toToken);
+  return (await rows).map(rowToToken);
 }
 
 /** The first bytes of digests, in hexadecimal one after another. */
@@ -166,7 +144,7 @@ export async function listUnexpired(
     .andWhere('expires_at', '>', now)
     .orderBy('id', 'desc')
     .limit(limit);
-  return rows.map(toToken);
+  return rows.map(rowToToken);
 }
 
 /** Every registered token of a user, whatever its issuer, by ascending `id`. */
@@ -177,7 +155,10 @@ export async function listTokensOf(
   limit: number,
 ): Promise<{ id: number; token: RegisteredToken }[]> {
   const query = db('tokens').where('subject', subject).andWhere('id', '>', after).orderBy('id').limit(limit);
-  return ((await query) as (TokenRow & { id: number })[]).map((row) => ({ id: row.id, token: toToken(row) }));
+  return ((await query) as (TokenRow & { id: number })[]).map((row) => ({
+    id: row.id,
+    token: rowToToken(row),
+  }));
 }
 
 const indexedColumns = { grant: 'grant_id', session: 'session_id', subject: 'subject' } as const;
@@ -231,14 +212,14 @@ async function pageByExpiry(query: Query, after: readonly number[], limit: numbe
     .orderBy([{ column: 'expires_at' }, { column: 'id' }])
     .limit(limit);
   const last = rows.length < limit ? undefined : rows.at(-1);
-  return { tokens: rows.map(toToken), next: last ? [last.expires_at, last.id as number] : null };
+  return { tokens: rows.map(rowToToken), next: last ? [last.expires_at, last.id as number] : null };
 }
 
 /** No index finds them, so a page covers a stretch of ids, the newest first, at constant cost. */
 async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<BearerPage> {
   const upper = after[0] ?? Number((await db('tokens').max({ id: 'id' }).first())?.id ?? 0);
   const rows: TokenRow[] = await query.whereBetween('id', [upper - idsPerPage + 1, upper]);
-  return { tokens: rows.map(toToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
+  return { tokens: rows.map(rowToToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
 }
 
 /** The issuers of the last `idsPerPage` tokens that were registered. */
@@ -260,75 +241,5 @@ export async function findGrants(db: Knex, grantIds: readonly string[]): Promise
 }
 
 export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[]): Promise<void> {
-  const rows = tokens.map(
-    (token): TokenRow => ({
-      digest: Buffer.from(token.digest, 'hex'),
-      token_digest: Buffer.from(token.tokenDigest, 'hex'),
-      token_use: token.tokenUse,
-      issuer: token.issuer,
-      client_id: token.clientId,
-      subject: token.subject,
-      grant_id: token.grantId,
-      session_id: token.sessionId,
-      jti: token.jti,
-      issued_at: token.issuedAt,
-      expires_at: token.expiresAt,
-      not_before: token.notBefore,
-      audience: JSON.stringify(token.audience),
-      members: JSON.stringify(token.members),
-      registrar: token.registrar,
-      registered_at: token.registeredAt,
-      replaces_digest: token.replacesDigest === null ? null : Buffer.from(token.replacesDigest, 'hex'),
-      purge_after: token.purgeAfter ?? null,
-    }),
-  );
-  await insertMany(db, 'tokens', rows);
-}
-
-function toToken(row: TokenRow): RegisteredToken {
-  const [digest, tokenDigest] = [toDigest(row.digest), row.token_digest && toDigest(row.token_digest)];
-  return {
-    digest,
-    // One string object where both are equal; the column is then read as null or empty.
-    tokenDigest: tokenDigest && tokenDigest !== digest ? tokenDigest : digest,
-    tokenUse: row.token_use,
-    issuer: shared(row.issuer),
-    clientId: row.client_id && shared(row.client_id),
-    subject: row.subject,
-    grantId: row.grant_id,
-    sessionId: row.session_id,
-    jti: row.jti,
-    keyThumbprint: null,
-    issuedAt: row.issued_at,
-    expiresAt: row.expires_at,
-    notBefore: row.not_before,
-    audience: sharedList(row.audience),
-    members: JSON.parse(row.members),
-    registrar: shared(row.registrar),
-    registeredAt: row.registered_at,
-    replacesDigest: row.replaces_digest?.toString('hex') ?? null,
-  };
-}
-
-function toDigest(bytes: Buffer | Digest): Digest {
-  return typeof bytes === 'string' ? bytes : bytes.toString('hex');
-}
-
-const sharedMax = 1_000;
-const texts = new LRUCache<string, string>({ max: sharedMax });
-const lists = new LRUCache<string, readonly string[]>({ max: sharedMax });
-
-/** One string object for each text, as few issuers and clients occur in the rows of many tokens. */
-function shared(text: string): string {
-  const known = texts.get(text);
-  if (known === undefined) texts.set(text, text);
-  return known ?? text;
-}
-
-function sharedList(json: string): readonly string[] {
-  const known = lists.get(json);
-  if (known) return known;
-  const list: readonly string[] = JSON.parse(json);
-  lists.set(json, list);
-  return list;
+  await insertMany(db, 'tokens', tokens.map(tokenToRow));
 }
