@@ -37,7 +37,7 @@ export async function addIssuer(
 }
 
 /** A member whose change could bring dead tokens back to life. */
-export type Revived = 'claims' | 'default_client';
+export type Revived = 'claims' | 'default_client' | 'refresh_marker';
 
 export type IssuerUpdated =
   | { readonly status: 'updated'; readonly issuer: Issuer }
@@ -83,17 +83,20 @@ export async function updateIssuer(
 }
 
 /**
- * Revocations name users, clients, sessions and grants. If a token's ids were read from other claims than before, they
- * would cover it no more. Further claims, and a client for tokens that had none, can only make them cover more.
+ * Revocations cover tokens by their ids and their use. A token that had no user, client or grant can only be covered by
+ * more when it gets one. One that gets a session may be spared by a revocation of all but that session, and one that
+ * gets a client no longer belongs to `default_client`.
  */
 function revivesBy(before: Issuer, after: NewIssuer): Revived | null {
-  const kinds = ['user', 'client', 'session', 'grant'] as const;
-  const keepsClaims = kinds.every((kind) =>
-    before.claims[kind].every((claim, n) => after.claims[kind][n] === claim),
-  );
+  const { claims, defaultClient, refreshMarker } = before;
+  const mayGrow = { user: true, client: defaultClient === null, grant: true, session: false };
+  const keepsClaims = (['user', 'client', 'grant', 'session'] as const).every((kind) => {
+    const [names, next] = [claims[kind], after.claims[kind]];
+    return names.every((name, n) => next[n] === name) && (mayGrow[kind] || next.length === names.length);
+  });
   if (!keepsClaims) return 'claims';
-  const isKept = before.defaultClient === null || after.defaultClient === before.defaultClient;
-  return isKept ? null : 'default_client';
+  if (defaultClient !== null && after.defaultClient !== defaultClient) return 'default_client';
+  return isDeepStrictEqual(after.refreshMarker, refreshMarker) ? null : 'refresh_marker';
 }
 
 export type IssuerSwitched =

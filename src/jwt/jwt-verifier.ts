@@ -178,7 +178,7 @@ function readingOf(issuer: Issuer): string {
   const known = readings.get(issuer);
   if (known !== undefined) return known;
   const { algorithms, types, audiences, claims, defaultClient, defaultAudience, refreshMarker } = issuer;
-  const reading: Reading = { types, audiences, claims, defaultClient, defaultAudience, refreshMarker };
+  const reading: JwtReading = { types, audiences, claims, defaultClient, defaultAudience, refreshMarker };
   const text = JSON.stringify([algorithms, reading]);
   readings.set(issuer, text);
   return text;

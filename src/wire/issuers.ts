@@ -168,8 +168,10 @@ export function wouldRevive(member: Revived, issuer: string): Refusal {
 }
 
 const keptMembers: Readonly<Record<Revived, string>> = {
-  claims: 'must keep the names it has, first and in their order',
+  claims:
+    'must keep the names it has, first and in their order, and no others for sessions, nor for clients beside default_client',
   default_client: 'must stay as it is once it is set',
+  refresh_marker: 'must stay as it is',
 };
 
 export function issuerToWire(issuer: Issuer): Record<string, unknown> {
