@@ -19,7 +19,7 @@ import {
 import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
 import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
-import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
+import { addRecordCommands, printer, type RecordKind, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 /** Members of which a client has one. */
@@ -62,7 +62,7 @@ interface UpdateOptions extends ClientOptions {
   unset?: string[];
 }
 
-const records: Records<Client> = {
+const records: RecordKind<Client> = {
   noun: 'client',
   key: 'id',
   suspended: 'its credentials are refused, its tokens inactive',

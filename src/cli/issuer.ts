@@ -23,7 +23,7 @@ import {
 } from '../wire/issuers.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
-import { addRecordCommands, printer, type Records, throwUnknown } from './records.ts';
+import { addRecordCommands, printer, type RecordKind, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 interface IssuerOptions {
@@ -62,7 +62,7 @@ interface UpdateOptions extends IssuerOptions {
 /** Members of which an issuer has one. */
 const alternatives = [['discovery', 'jwks_uri', 'jwks']];
 
-const records: Records<Issuer> = {
+const records: RecordKind<Issuer> = {
   noun: 'issuer',
   key: 'issuer',
   suspended: 'its tokens are inactive, and can still be revoked',

@@ -8,7 +8,7 @@ import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
 
-export interface Records<Item> {
+export interface RecordKind<Item> {
   /** The word for one record, in messages and as the command's name. */
   readonly noun: 'client' | 'issuer';
   /** The member that identifies a record. */
@@ -51,7 +51,7 @@ export function printer(process: NodeJS.Process) {
 export function addRecordCommands<Item>(
   command: Command,
   process: NodeJS.Process,
-  records: Records<Item>,
+  records: RecordKind<Item>,
 ): void {
   const { noun, key, toWire } = records;
   const { say, show } = printer(process);
