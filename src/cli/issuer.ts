@@ -146,10 +146,9 @@ async function add(process: NodeJS.Process, options: AddOptions): Promise<void> 
 async function update(process: NodeJS.Process, name: string, options: UpdateOptions): Promise<void> {
   const patch = patchOf(await toMembers(options), options.unset, alternatives);
   await withStore(process, async (store, config, origin) => {
-    const updated = await updateIssuer(store, origin, name, async (issuer) => {
-      const edit = await patchIssuer(issuer, patch, !config.production);
-      return { ...edit, keys: await namedInRecord(edit.fields) };
-    });
+    const updated = await updateIssuer(store, origin, name, (issuer) =>
+      patchIssuer(issuer, patch, !config.production),
+    );
     switch (updated.status) {
       case 'updated':
         return showIssuer(process, updated.issuer, options.json);

@@ -1,11 +1,11 @@
 // Administration of clients: create, update, rotate the secret, suspend and resume. Each change and its audit
 // event are one decision. A secret leaves these functions once and is kept as a digest only.
 import { randomBytes } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import { v7 as uuidv7 } from 'uuid';
 import { eventOf, type Origin } from './audit.ts';
 import { digestOf } from './claims.ts';
 import { type Client, type ClientSecret, changeClient } from './clients.ts';
+import { type Edit, editRecord } from './edit-record.ts';
 import type { ClientChange, Decision, Store } from './store.ts';
 
 export const clientSecretLengthMin = 32;
@@ -69,34 +69,23 @@ export async function createClient(
   });
 }
 
-/** A record that an administrator changes: what it is to be, and the names of the members that change. */
-export interface Edit<Fields> {
-  readonly fields: Fields;
-  readonly changed: readonly string[];
-}
-
 export type ClientUpdated =
   | { readonly status: 'updated'; readonly client: Client; readonly clientSecret: string | null }
   | { readonly status: 'not_found' };
 
-/**
- * `edit` is asked again when another change came between its reading and our writing. A client whose new method needs
- * a secret is given one; the secrets of one whose new method needs none end.
- */
+/** A client whose new method needs a secret is given one; the secrets of one whose new method needs none end. */
 export async function updateClient(
   store: Store,
   origin: Origin,
   clientId: string,
   edit: (client: Client) => Promise<Edit<NewClient>>,
 ): Promise<ClientUpdated> {
-  for (;;) {
-    const before = await store.ask((facts) => facts.client(clientId));
-    if (!before) return { status: 'not_found' };
-    const { fields, changed } = await edit(before);
-    const spareSecret = generateClientSecret();
-    const updated = await store.write((facts, now): Decision<ClientUpdated | null> => {
-      const current = facts.client(clientId);
-      if (!isDeepStrictEqual(current, before)) return { outcome: null, effects: {} };
+  const spareSecret = generateClientSecret();
+  const updated = await editRecord(
+    store,
+    (facts) => facts.client(clientId),
+    edit,
+    (before, { fields, changed }, _facts, now): Decision<ClientUpdated> => {
       if (changed.length === 0)
         return { outcome: { status: 'updated', client: before, clientSecret: null }, effects: {} };
       const update: ClientChange = { kind: 'update', client: { ...before, ...fields } };
@@ -110,9 +99,9 @@ export async function updateClient(
           events: [eventOf(origin, 'client_updated', { clientId, metadata: { changed, ...rights(client) } })],
         },
       };
-    });
-    if (updated) return updated;
-  }
+    },
+  );
+  return updated ?? { status: 'not_found' };
 }
 
 export type SecretRotated =

@@ -2,8 +2,8 @@
 // has named. Each change and its audit event are one decision.
 import { isDeepStrictEqual } from 'node:util';
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
+import { type Edit, editRecord } from './edit-record.ts';
 import type { Issuer } from './issuers.ts';
-import type { Edit } from './manage-clients.ts';
 import type { Decision, Facts, IssuerKey, Store } from './store.ts';
 
 export type NewIssuer = Omit<Issuer, 'createdAt' | 'disabledAt' | 'keysStaleBefore'>;
@@ -47,21 +47,19 @@ export type IssuerUpdated =
 /** An edit with the keys of the record itself that have a `kid`. */
 export type IssuerEdit = Edit<NewIssuer> & { readonly keys: readonly IssuerKey[] };
 
-/** `edit` is asked again when another change came between its reading and our writing. */
 export async function updateIssuer(
   store: Store,
   origin: Origin,
   name: string,
   edit: (issuer: Issuer) => Promise<IssuerEdit>,
 ): Promise<IssuerUpdated> {
-  for (;;) {
-    const before = await store.ask((facts) => facts.issuer(name));
-    if (!before) return { status: 'not_found' };
-    const { fields, changed, keys } = await edit(before);
-    const member = revivesBy(before, fields);
-    if (member) return { status: 'would_revive', member };
-    const updated = await store.write((facts): Decision<IssuerUpdated | null> => {
-      if (!isDeepStrictEqual(facts.issuer(name), before)) return { outcome: null, effects: {} };
+  const updated = await editRecord(
+    store,
+    (facts) => facts.issuer(name),
+    edit,
+    (before, { fields, changed, keys }, facts): Decision<IssuerUpdated> => {
+      const member = revivesBy(before, fields);
+      if (member) return { outcome: { status: 'would_revive', member }, effects: {} };
       const issuer: Issuer = { ...before, ...fields };
       const outcome = { status: 'updated', issuer } as const;
       if (changed.length === 0) return { outcome, effects: {} };
@@ -77,9 +75,9 @@ export async function updateIssuer(
           ],
         },
       };
-    });
-    if (updated) return updated;
-  }
+    },
+  );
+  return updated ?? { status: 'not_found' };
 }
 
 /**

@@ -2,13 +2,9 @@
 import { z } from 'zod';
 import { digestOf } from '../domain/claims.ts';
 import { type CertificateName, type Client, signingAlgorithms } from '../domain/clients.ts';
+import type { Edit } from '../domain/edit-record.ts';
 import type { KeySource } from '../domain/issuers.ts';
-import {
-  clientSecretLengthMax,
-  clientSecretLengthMin,
-  type Edit,
-  type NewClient,
-} from '../domain/manage-clients.ts';
+import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';

@@ -12,9 +12,9 @@ import {
   usualTypes,
 } from '../domain/issuers.ts';
 import { plainType } from '../domain/jwt-shape.ts';
-import type { Edit } from '../domain/manage-clients.ts';
-import type { NewIssuer, Revived } from '../domain/manage-issuers.ts';
+import type { IssuerEdit, NewIssuer, Revived } from '../domain/manage-issuers.ts';
 import { permissions } from '../domain/vocabulary.ts';
+import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { isLoopback } from '../local-url.ts';
 import { check } from './check.ts';
 import { readJwks } from './jwks-member.ts';
@@ -150,15 +150,12 @@ const { issuer: _issuer, ...changeable } = newIssuerBody.shape;
 export const issuerMembers = Object.keys(changeable);
 
 /** What an issuer is to be after a merge patch; it must be as a new one may be. */
-export async function patchIssuer(
-  issuer: Issuer,
-  patch: unknown,
-  allowHttp: boolean,
-): Promise<Edit<NewIssuer>> {
+export async function patchIssuer(issuer: Issuer, patch: unknown, allowHttp: boolean): Promise<IssuerEdit> {
   const before = membersToWire(issuer);
   const body = check(newIssuerBody, { issuer: issuer.issuer, ...patchMembers(before, patch, changeable) });
   const fields = await toNewIssuer(body, allowHttp);
-  return { fields, changed: changedMembers(before, membersToWire(fields)) };
+  const changed = changedMembers(before, membersToWire(fields));
+  return { fields, changed, keys: await namedInRecord(fields) };
 }
 
 /** The refusal of a change that would bring dead tokens of `issuer` back to life. */

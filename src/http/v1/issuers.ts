@@ -67,10 +67,9 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const name = issuerOf(ctx);
       const patch = await readJson(ctx);
       const origin = originOf(ctx, actor);
-      const updated = await updateIssuer(store, origin, name, async (issuer) => {
-        const edit = await patchIssuer(issuer, patch, allowHttpKeys);
-        return { ...edit, keys: await namedInRecord(edit.fields) };
-      });
+      const updated = await updateIssuer(store, origin, name, (issuer) =>
+        patchIssuer(issuer, patch, allowHttpKeys),
+      );
       await issuers.forget(name);
       switch (updated.status) {
         case 'updated':

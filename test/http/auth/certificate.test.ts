@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestApp } from '../../helpers/app.ts';
+import type { TestApp, TestClient } from '../../helpers/app.ts';
 import * as certificates from '../../helpers/certificates.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 
@@ -136,25 +136,20 @@ testEachDatabase(
   behindProxy,
 );
 
-testEachDatabase('Client-Cert from a peer that is not configured is ignored', async (t, app) => {
+function addNamedClient(app: TestApp): Promise<TestClient> {
   const certificateName = { kind: 'san_dns', value: 'client.example' } as const;
-  const { client_id: id } = await app.addClient({
-    authMethod: 'tls_client_auth',
-    certificateName,
-    permissions: ['introspect'],
-  });
+  return app.addClient({ authMethod: 'tls_client_auth', certificateName, permissions: ['introspect'] });
+}
+
+testEachDatabase('Client-Cert from a peer that is not configured is ignored', async (t, app) => {
+  const { client_id: id } = await addNamedClient(app);
   t.is(await withCertificate(app, id, certificates.client, certificates.intermediate), 401);
 });
 
 testEachDatabase(
   'without TLS_CLIENT_CA_FILE tls_client_auth is off',
   async (t, app) => {
-    const certificateName = { kind: 'san_dns', value: 'client.example' } as const;
-    const { client_id: id } = await app.addClient({
-      authMethod: 'tls_client_auth',
-      certificateName,
-      permissions: ['introspect'],
-    });
+    const { client_id: id } = await addNamedClient(app);
     t.is(await withCertificate(app, id, certificates.client, certificates.intermediate), 401);
   },
   { CLIENT_CERT_PROXIES: '127.0.0.1' },
