@@ -28,7 +28,7 @@ import { readNote } from './tables/notes.ts';
 import { gatherKeys, type NumberedRevocation } from './tables/revocations.ts';
 import { bytesOfKey, type Prints, printsOf, printsOfHex, TargetKeySet } from './target-key-set.ts';
 
-const tokensMax = 120_000;
+const tokensMax = 110_000;
 /** How many names are noted as looked up; then all are forgotten, and noting begins anew. */
 const seenMax = 500_000;
 const recordsMax = 1_000;

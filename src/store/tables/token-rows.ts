@@ -65,7 +65,7 @@ export function rowToToken(row: TokenRow): RegisteredToken {
     expiresAt: row.expires_at,
     notBefore: row.not_before,
     audience: sharedList(row.audience),
-    members: JSON.parse(row.members),
+    members: membersOf(row.members),
     registrar: shared(row.registrar),
     registeredAt: row.registered_at,
     replacesDigest: row.replaces_digest?.toString('hex') ?? null,
@@ -93,4 +93,12 @@ function sharedList(json: string): readonly string[] {
   const list: readonly string[] = JSON.parse(json);
   lists.set(json, list);
   return list;
+}
+
+/** Of the members, only these have values that many tokens share. */
+function membersOf(json: string): RegisteredToken['members'] {
+  const members = JSON.parse(json);
+  if (typeof members.scope === 'string') members.scope = shared(members.scope);
+  if (typeof members.aud === 'string') members.aud = shared(members.aud);
+  return members;
 }
