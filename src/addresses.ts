@@ -35,9 +35,9 @@ export function trustedPeers(cidrs: readonly string[]): BlockList {
 export function addressOf(peer: string, forwardedFor: string, trusted: BlockList): string {
   let address = plainAddress(peer);
   if (forwardedFor === '') return address;
-  const hops = forwardedFor.split(',').map((hop) => plainAddress(withoutPort(hop.trim())));
+  const hops = forwardedFor.split(',');
   while (hops.length > 0 && isTrusted(address, trusted)) {
-    const hop = hops.pop() as string;
+    const hop = plainAddress(withoutPort((hops.pop() as string).trim()));
     if (isIP(hop) === 0) break;
     address = hop;
   }

@@ -87,14 +87,13 @@ function listenerOf(services: Services, routes: readonly Route[]): RequestListen
 }
 
 function routesOfTokens(services: Services): Route[] {
-  const { overload, logoutAliases } = services;
   const logout = handleLogout(services);
-  const logoutPaths = ['/logout', ...logoutAliases];
+  const logoutPaths = ['/logout', ...services.logoutAliases];
   return [
     ...routesOf('oauth', {
       'POST /revoke': handleRevoke(services),
-      'POST /introspect': overload.counted(handleIntrospect(services)),
-      'POST /introspect/batch': overload.counted(handleIntrospectBatch(services)),
+      'POST /introspect': handleIntrospect(services),
+      'POST /introspect/batch': handleIntrospectBatch(services),
     }),
     ...routesOf('logout', Object.fromEntries(logoutPaths.map((path) => [`POST ${path}`, logout]))),
   ];

@@ -82,12 +82,12 @@ export async function updateIssuer(
 
 /**
  * Revocations cover tokens by their ids and their use. A token that had no user, client or grant can only be covered by
- * more when it gets one. One that gets a session may be spared by a revocation of all but that session, and one that
- * gets a client no longer belongs to `default_client`.
+ * more when it gets a user or a client. One that gets a session or a grant may be spared by a revocation of all but
+ * that, and one that gets a client no longer belongs to `default_client`.
  */
 function revivesBy(before: Issuer, after: NewIssuer): Revived | null {
   const { claims, defaultClient, refreshMarker } = before;
-  const mayGrow = { user: true, client: defaultClient === null, grant: true, session: false };
+  const mayGrow = { user: true, client: defaultClient === null, grant: false, session: false };
   const keepsClaims = (['user', 'client', 'grant', 'session'] as const).every((kind) => {
     const [names, next] = [claims[kind], after.claims[kind]];
     return names.every((name, n) => next[n] === name) && (mayGrow[kind] || next.length === names.length);

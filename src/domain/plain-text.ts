@@ -19,14 +19,40 @@ function looksRandom(run: string): boolean {
   return (/\d/.test(run) && /[A-Za-z]/.test(run)) || (/[a-z]/.test(run) && /[A-Z]/.test(run.slice(1)));
 }
 
+/** So many characters of a text are read for each that is kept of it, whatever its sender wrote behind them. */
+const readPerKept = 4;
+
+/** The first characters of a text without the secrets. What is put in their place is not searched for others. */
+function withoutSecrets(text: string, lengthMax: number, secrets: readonly string[]): string {
+  let read = text.slice(0, lengthMax);
+  if (text.length > lengthMax) {
+    const cut = Math.max(0, ...secrets.map((secret) => lengthOfBeginning(read, secret)));
+    read = read.slice(0, read.length - cut);
+  }
+  const found = secrets.filter((secret) => secret !== '' && read.includes(secret));
+  found.sort((one, other) => other.length - one.length);
+  let [plain, at] = ['', 0];
+  while (at < read.length) {
+    const secret = found.find((secret) => read.startsWith(secret, at));
+    plain += secret === undefined ? read[at] : '[removed]';
+    at += secret?.length ?? 1;
+  }
+  return plain;
+}
+
+/** How many characters at the end of the text are the beginning of a secret, which was cut off with the text. */
+function lengthOfBeginning(text: string, secret: string): number {
+  let length = Math.min(text.length, secret.length);
+  while (!text.endsWith(secret.slice(0, length))) length -= 1;
+  return length;
+}
+
 /**
  * Makes free text safe to keep. `presented`: secrets of the current request, which are removed whatever they look
  * like. Returns null when nothing is left.
  */
 export function plainText(text: string, lengthMax: number, presented: readonly string[] = []): string | null {
-  let plain = text;
-  for (const secret of presented) if (secret !== '') plain = plain.replaceAll(secret, '[removed]');
-  plain = plain
+  const plain = withoutSecrets(text, readPerKept * lengthMax, presented)
     .replace(controlCharacters, ' ')
     .replace(tokenShaped, (run) => (couldBeSecret(run) ? '[removed]' : run))
     .trim();

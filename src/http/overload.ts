@@ -5,7 +5,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Logger } from 'pino';
 import type { WaitingLine } from '../domain/store.ts';
 import { Refusal, render } from '../wire/refusal.ts';
-import { type Context, requestIdOf } from './context.ts';
+import { requestIdOf } from './context.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
 import { headersOf } from './respond.ts';
@@ -21,8 +21,6 @@ export interface OverloadParts {
 /** Whole seconds. */
 export const retryAfterSeconds = '1';
 const tellEveryMs = 10_000;
-
-type Handle = (ctx: Context) => Promise<void>;
 
 export class Overload {
   readonly #parts: OverloadParts;
@@ -54,19 +52,10 @@ export class Overload {
     };
   }
 
-  /** Counts each introspection while it is under way. Written without helpers, as it runs so often. */
-  counted(handle: Handle): Handle {
-    return async (ctx) => {
-      this.#underWay += 1;
-      try {
-        await handle(ctx);
-      } finally {
-        this.#underWay -= 1;
-      }
-    };
-  }
-
-  /** Runs work that weighs as much as so many introspections. */
+  /**
+   * Runs work that weighs as much as so many introspections. It begins when the caller is known: what nobody vouches
+   * for, such as a body that never comes, must not take up room.
+   */
   async during<T>(introspections: number, work: () => Promise<T>): Promise<T> {
     this.#underWay += introspections;
     try {

@@ -14,6 +14,8 @@ export const headersTimeoutMs = 10_000;
 export const requestTimeoutMs = 30_000;
 /** Node does not say which of the two it was. */
 const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
+/** So long may a client take to read why its connection ends; one that keeps its own direction open is cut off. */
+const readingMs = 2_000;
 /** A refused sender that goes on for this many bytes is cut off. */
 const restBytesMax = 4 * 2 ** 20;
 
@@ -134,4 +136,6 @@ function endWith(socket: Duplex, status: string, text: string): void {
   const headers = ['Date', date, 'Connection', 'close', ...headersOf(body, 'application/json', randomUUID())];
   const lines = headers.map((text, n) => (n % 2 === 0 ? `${text}: ` : `${text}\r\n`));
   socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
+  const cutOff = setTimeout(() => socket.destroy(), readingMs);
+  socket.once('close', () => clearTimeout(cutOff));
 }

@@ -166,7 +166,7 @@ export function wouldRevive(member: Revived, issuer: string): Refusal {
 
 const keptMembers: Readonly<Record<Revived, string>> = {
   claims:
-    'must keep the names it has, first and in their order, and no others for sessions, nor for clients beside default_client',
+    'must keep the names it has, first and in their order, and no others for sessions and grants, nor for clients beside default_client',
   default_client: 'must stay as it is once it is set',
   refresh_marker: 'must stay as it is',
 };

@@ -38,6 +38,18 @@ test('what is shaped like a token is removed', (t) => {
 test('the secrets of the request are removed whatever they look like', (t) => {
   t.is(plainText('my token is hello world', 200, ['hello world']), 'my token is [removed]');
   t.is(plainText('kept', 200, ['']), 'kept');
+  t.is(plainText('my pin is 1234', 200, ['12', '1234']), 'my pin is [removed]', 'the longest first');
+});
+
+test('what stands for a secret is not searched for others', (t) => {
+  t.is(plainText('aaa', 200, ['a', 'e', 'm', 'o']), '[removed]'.repeat(3));
+});
+
+test('of a long text only the beginning is read, and of a secret that is cut off with it nothing stays', (t) => {
+  const secret = 'hello world, hello moon';
+  const blanks = '\n'.repeat(30);
+  t.is(plainText(`${blanks}${secret}`, 10, [secret]), null);
+  t.is(plainText(`${blanks}hello venus, hello`, 10, [secret]), 'hello venu');
 });
 
 test('text is cut to its bound and stays well-formed', (t) => {

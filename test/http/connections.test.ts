@@ -151,3 +151,19 @@ testEachDatabase('a request that its sender cuts off harms no other', async (t, 
   t.true(await app.isActive(token));
   t.deepEqual(complaints, []);
 });
+
+testEachDatabase(
+  'who reads why their connection ends, and keeps their half of it open, is cut off',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    socket.write('this is no HTTP\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    t.regex(String(answer), /^HTTP\/1\.1 400 /);
+    const refused = once(socket, 'error');
+    const writing = setInterval(() => socket.write('still here\r\n'), 100);
+    const [error] = await refused;
+    clearInterval(writing);
+    t.true(['EPIPE', 'ECONNRESET'].includes(error.code), error.code);
+  },
+);

@@ -2,9 +2,11 @@
 // authenticated revocations.
 import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import type { WaitingLine } from '../../src/domain/store.ts';
 import type { Reply, TestApp, TestClient } from '../helpers/app.ts';
+import { formType } from '../helpers/bad-input.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 
 const room = { vouched: 10, bulk: 10, unvouched: 1 };
@@ -86,6 +88,27 @@ testEachDatabase(
     );
   },
   { INTROSPECTIONS_AT_ONCE_MAX: '2' },
+);
+
+testEachDatabase(
+  'introspections whose body never comes, or whose caller is unknown, take up no room',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    const caller = await app.observer();
+    const waiting = [1, 2, 3].map((n) => {
+      const socket = connect(Number(port), hostname);
+      const path = n === 1 ? '/introspect/batch' : '/introspect';
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${formType}\r\nContent-Length: 9\r\n\r\n`,
+      );
+      return socket;
+    });
+    await Promise.all(waiting.map((socket) => once(socket, 'connect')));
+    await app.get('/health/alive');
+    t.is((await app.form('/introspect', { token: 'x' }, caller)).status, 200);
+    for (const socket of waiting) socket.destroy();
+  },
+  { INTROSPECTIONS_AT_ONCE_MAX: '1' },
 );
 
 testEachDatabase(

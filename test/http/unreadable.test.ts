@@ -11,7 +11,13 @@ const timeout = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_T
 function connection() {
   const sent: string[] = [];
   const response = new EventEmitter();
-  const socket = { writable: true, end: (text: string) => sent.push(text), setTimeout() {} };
+  const socket = {
+    writable: true,
+    end: (text: string) => sent.push(text),
+    setTimeout() {},
+    once() {},
+    destroy() {},
+  };
   return {
     sent,
     socket: socket as unknown as Socket,

@@ -25,7 +25,7 @@ export interface IntrospectBatchParts extends TraceParts {
 
 const tokensMax = 100;
 const bodyBytesMax = 262_144;
-/** Most of a request's cost is not its token: this many tokens of a batch weigh as much as one more introspection. */
+/** Most of a request's cost is not its token: so many tokens of a batch weigh as much as one more introspection. */
 const tokensPerRequest = 10;
 /** How many signatures of one batch are checked side by side: few, so that other requests get theirs checked, too. */
 const verifiedAtOnce = 4;
@@ -40,7 +40,7 @@ export function handleIntrospectBatch(parts: IntrospectBatchParts) {
     const caller = await permitAsker(auth, ctx, credentialsOf(body));
     const presentedTokens = readTokens(body.tokens);
 
-    const introspections = await overload.during(presentedTokens.length / tokensPerRequest, async () =>
+    const introspections = await overload.during(1 + presentedTokens.length / tokensPerRequest, async () =>
       introspectTokens(store, caller, await presentAll(verifier, presentedTokens)),
     );
     let origin: Origin | undefined;

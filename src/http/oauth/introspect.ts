@@ -1,7 +1,7 @@
 // POST /introspect (RFC 7662). For anything dead, unknown or not for this caller the body is the same, byte
 // for byte.
 import type { Caller } from '../../domain/clients.ts';
-import { introspectToken } from '../../domain/introspect-token.ts';
+import { type Introspection, introspectToken } from '../../domain/introspect-token.ts';
 import type { TokenVerifier } from '../../domain/known-token.ts';
 import type { Store } from '../../domain/store.ts';
 import { signIntrospection } from '../../jwt/introspection-jwt.ts';
@@ -10,6 +10,7 @@ import { missingParameter } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
 import { readForm } from '../form.ts';
+import type { Overload } from '../overload.ts';
 import { respond, respondText } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
 import { prefers } from './accept.ts';
@@ -25,6 +26,7 @@ export interface IntrospectParts extends TraceParts {
   readonly store: Store;
   readonly verifier: TokenVerifier;
   readonly auth: ClientAuth;
+  readonly overload: Overload;
   /** Null: answers are not signed. */
   readonly signingKeys: SigningKeys | null;
   /** The `iss` of signed answers. */
@@ -33,18 +35,20 @@ export interface IntrospectParts extends TraceParts {
 }
 
 const signedType = 'application/token-introspection+jwt';
+const unknown: Introspection = { active: false };
 
 export function handleIntrospect(parts: IntrospectParts) {
-  const { store, verifier, auth, signingKeys, issuer, now } = parts;
+  const { store, verifier, auth, overload, signingKeys, issuer, now } = parts;
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await permitAsker(auth, ctx, form);
     const presentedToken = form.get('token');
     if (presentedToken === undefined) throw missingParameter('token');
 
-    const presented = verifier.recall(presentedToken) ?? (await verifier.present(presentedToken));
-    const answer =
-      presented === null ? ({ active: false } as const) : await introspectToken(store, caller, presented);
+    const answer = await overload.during(1, async () => {
+      const presented = verifier.recall(presentedToken) ?? (await verifier.present(presentedToken));
+      return presented === null ? unknown : introspectToken(store, caller, presented);
+    });
     const body = answerOf(answer);
     leaveTrace(parts, answer, () => originOf(ctx, caller.actor));
     // A bearer has no record that says how it verifies answers, and is no resource server.

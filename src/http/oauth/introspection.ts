@@ -58,9 +58,9 @@ function membersOf(claims: Claims, cacheMaxAge: number): IntrospectionAnswer {
     client_id: claims.clientId ?? undefined,
     username,
     token_type: claims.tokenUse === 'access_token' ? token_type : undefined,
-    exp: seconds(exp, Math.floor),
-    iat: seconds(iat, Math.floor),
-    nbf: seconds(nbf, Math.ceil),
+    exp: seconds(exp),
+    iat: seconds(iat),
+    nbf: seconds(nbf),
     sub: claims.subject ?? undefined,
     aud,
     iss: claims.issuer,
@@ -77,6 +77,6 @@ function typeOf({ members: { cnf } }: Claims): string {
   return isObject(cnf) && typeof cnf.jkt === 'string' ? 'DPoP' : 'Bearer';
 }
 
-function seconds(time: unknown, round: (value: number) => number): number | undefined {
-  return typeof time === 'number' ? round(time) : undefined;
+function seconds(time: unknown): number | undefined {
+  return typeof time === 'number' ? Math.floor(time) : undefined;
 }

@@ -103,7 +103,7 @@ export function handleLogout(parts: LogoutParts) {
 
 /** A malformed bearer token counts as an unknown one. */
 function whateverBears(ctx: Context): string | undefined {
-  return /^Bearer[ \t]+(\S.*?)[ \t]*$/i.exec(ctx.get('authorization'))?.[1];
+  return /^Bearer[ \t]+(\S.*)$/i.exec(ctx.get('authorization'))?.[1];
 }
 
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {

@@ -126,6 +126,7 @@ testEachDatabase('what would bring revoked tokens back to life is refused', asyn
     [{ claims: { user: 'id' } }, 'claims'],
     [{ claims: { grant: null, client: 'azp' } }, 'claims'],
     [{ claims: { session: ['sid', 'session', 'more'] } }, 'claims'],
+    [{ claims: { grant: ['grant_id', 'gid'] } }, 'claims'],
     [{ claims: { client: ['client_id', 'azp', 'cid'] } }, 'claims'],
     [{ refresh_marker: { claim: 'sub', value: 'u1' } }, 'refresh_marker'],
     [{ default_client: null }, 'default_client'],
