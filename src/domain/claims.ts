@@ -29,6 +29,11 @@ export interface Claims {
   readonly audience: readonly string[];
   /** The members that introspection shows beside the standard ones, as registered or signed. */
   readonly members: Readonly<Record<string, unknown>>;
+  /**
+   * What else must be spared for the token to be: its registration, if it was judged by that alone until its issuer
+   * became trusted. What its signature adds must not bring it back to life.
+   */
+  readonly sparedAs?: Claims;
 }
 
 /** A token that an issuer handed to us by POST /v1/tokens. Its row is never updated. */

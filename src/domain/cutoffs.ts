@@ -75,9 +75,11 @@ export function keysOf(claims: Claims, kinds?: ReadonlySet<TargetKind>): TargetK
 /** Does this row kill the token? `keys` are all keys of the token, including those for revocations in every issuer. */
 export function covers(row: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
   if (row.cutoff < claims.issuedAt || !keys.includes(row.key)) return false;
-  if (row.exceptKey !== null && keys.includes(row.exceptKey)) return false;
+  const { sparedAs } = claims;
+  if (row.exceptKey !== null && keys.includes(row.exceptKey))
+    if (!sparedAs || keysOf(sparedAs).includes(row.exceptKey)) return false;
   const { clientId, tokenUse, online } = row.only;
-  if (online && isOffline(claims)) return false;
+  if (online && isOffline(claims) && (!sparedAs || isOffline(sparedAs))) return false;
   return (
     (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse
   );

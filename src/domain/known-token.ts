@@ -29,6 +29,8 @@ export interface IssuerDefaults {
   /** Stand in where neither the token nor its registration names one. */
   readonly defaultClient: string | null;
   readonly defaultAudience: string | null;
+  /** Milliseconds; tokens that were registered before were judged by their registration alone. */
+  readonly trustedSince: number;
   /** Verified by a shared secret of ours: such logins have always logged out everywhere. */
   readonly isHomeMade: boolean;
 }
@@ -133,7 +135,8 @@ export function knownAs(registered: RegisteredToken, verification: Verification)
     case 'verified': {
       const { claims, defaults } = verification;
       if (!agrees(registered, claims)) return undefined;
-      return complete(join(registered, claims), registered, claims, defaults);
+      const known = complete(join(registered, claims), registered, claims, defaults);
+      return registered.registeredAt <= defaults.trustedSince ? { ...known, sparedAs: registered } : known;
     }
     default:
       return verification satisfies never;

@@ -117,7 +117,7 @@ export class JwtVerifier implements TokenVerifier {
     if (!key) return this.#refuse('bad_signature', issuer.issuer);
     const read = readVerifiedJwt(digest, jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer.issuer);
-    const verified = this.#verified(read.claims, issuer, false);
+    const verified = this.#verified(read.claims, issuer, issuer.createdAt);
     this.#remembered.set(digest, { verified, issuer });
     return verified;
   }
@@ -135,15 +135,17 @@ export class JwtVerifier implements TokenVerifier {
       if (!(await isSignedWith(presentedToken, secret))) continue;
       const read = readVerifiedJwt(digest, jwt, issuer, sharedSecret.reading, thumbprint, policy);
       return read.ok
-        ? this.#verified(read.claims, sharedSecret.reading, true)
+        ? this.#verified(read.claims, sharedSecret.reading, null)
         : this.#refuse(read.why, issuer);
     }
     return this.#refuse('bad_signature', issuer);
   }
 
-  #verified(claims: Claims, reading: JwtReading, isHomeMade: boolean): Verified {
+  /** `trustedSince`: null for the shared secret, of which nobody knows since when it is set. */
+  #verified(claims: Claims, reading: JwtReading, trustedSince: number | null): Verified {
     const { defaultClient, defaultAudience } = reading;
-    const defaults = { defaultClient, defaultAudience, isHomeMade };
+    const isHomeMade = trustedSince === null;
+    const defaults = { defaultClient, defaultAudience, trustedSince: trustedSince ?? 0, isHomeMade };
     return verifiedAs(claims, defaults, this.#parts.policy);
   }
 

@@ -202,3 +202,32 @@ for (const [way, line] of [
     t.false(await app.isActive(other), 'a token of the same grant');
   });
 }
+
+testEachDatabase(
+  'a registered JWT that a logout of the others ended stays dead when its issuer becomes trusted',
+  async (t, app) => {
+    const issuer = await TestIssuer.unknown(app, 'https://id.example');
+    const { client_id } = await app.addClient({ logoutScope: 'all' });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const register = async (members: Record<string, unknown>) => {
+      const registration = app.registration({ client_id, sub: 'u1', iss: issuer.name, ...members });
+      t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+      return registration.token as string;
+    };
+    const own = await register({ token: app.newToken(), session_id: 's1' });
+    const signed = await issuer.sign({ client_id, sid: 's1' });
+    const { exp, iat } = JSON.parse(Buffer.from(signed.split('.')[1] as string, 'base64url').toString());
+    const token = await register({ token: signed, exp, iat });
+    t.true(await app.isActive(token));
+    const out = await app.json('/logout', { scope: 'others' }, `Bearer ${own}`);
+    t.is(out.body.data.scope, 'others');
+    t.deepEqual([await app.isActive(own), await app.isActive(token)], [true, false]);
+    const admin = await app.addClient({ permissions: ['admin'] });
+    const record = { issuer: issuer.name, jwks: { keys: [issuer.key.jwk] } };
+    t.is((await app.json('/v1/issuers', record, admin)).status, 201);
+    t.deepEqual([await app.isActive(own), await app.isActive(token)], [true, false]);
+
+    const later = await issuer.sign({ client_id, sid: 's1', iat: iat - 1 });
+    t.true(await app.isActive(later), 'what was never judged without its signature is spared');
+  },
+);
