@@ -16,7 +16,7 @@ import {
   rotateBody,
   toNewClient,
 } from '../wire/clients.ts';
-import { Refusal } from '../wire/refusal.ts';
+import { badParameter, Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
 import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type RecordKind, throwUnknown } from './records.ts';
@@ -199,6 +199,8 @@ function rotateSecretCommand(process: NodeJS.Process): Command {
       await withStore(process, async (store, _config, origin) => {
         const rotated = await rotateClientSecret(store, origin, id, overlap_seconds * 1000, client_secret);
         if (rotated.status === 'not_found') throwUnknown(records);
+        if (rotated.status === 'secret_is_name')
+          throw badParameter('client_secret', 'is a name of the client, which is stored');
         if (rotated.status !== 'rotated')
           throw new Refusal(
             'invalid_request',
@@ -242,7 +244,7 @@ async function toMembers(options: ClientOptions): Promise<Record<string, unknown
 }
 
 function toInteger(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
   return Number(text);
 }
 

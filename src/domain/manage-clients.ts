@@ -106,9 +106,9 @@ export async function updateClient(
 
 export type SecretRotated =
   | { readonly status: 'rotated'; readonly clientSecret: string; readonly previousExpireAt: number }
-  | { readonly status: 'not_found' | 'has_no_secret' };
+  | { readonly status: 'not_found' | 'has_no_secret' | 'secret_is_name' };
 
-/** Adds a secret; those before it stay valid for `overlapMs` more. */
+/** Adds a secret, which may not be a name of the client, as names are stored as they are; those before it stay valid for `overlapMs` more. */
 export async function rotateClientSecret(
   store: Store,
   origin: Origin,
@@ -120,6 +120,8 @@ export async function rotateClientSecret(
     const client = facts.client(clientId);
     if (!client) return { outcome: { status: 'not_found' }, effects: {} };
     if (!hasSecretOf(client)) return { outcome: { status: 'has_no_secret' }, effects: {} };
+    if (clientSecret === clientId || clientSecret === client.clientName)
+      return { outcome: { status: 'secret_is_name' }, effects: {} };
     const secret = toSecret(clientSecret, now);
     const at = now + overlapMs;
     return {

@@ -126,19 +126,25 @@ async function readKeyFile(path: string): Promise<StoredKey[]> {
   const text = await readFile(path, 'utf8').catch(() => {
     throw unreadable(path);
   });
+  const keys = parseKeys(text);
+  if (!keys) throw new SigningKeysUnusable(`${path} is not a file that \`keys create\` made`);
   // A mounted secret may well be readable by a group that is ours alone.
   if (((await stat(path)).mode & 0o007) !== 0)
     throw new SigningKeysUnusable(`${path} can be read by others. Run: chmod 600 ${path}`);
+  return keys;
+}
+
+/** Undefined if a key is missing. */
+function parseKeys(text: string): StoredKey[] | undefined {
   try {
     const { keys } = JSON.parse(text) as { keys: StoredKey[] };
     const isWhole = signingAlgorithms.every((alg) =>
       keys.some((key) => key.alg === alg && key.role === 'current' && typeof key.jwk.kid === 'string'),
     );
-    if (isWhole) return keys;
+    return isWhole ? keys : undefined;
   } catch {
-    // Falls through to the error.
+    return undefined;
   }
-  throw new SigningKeysUnusable(`${path} is not a file that \`keys create\` made`);
 }
 
 function publicPartOf({ kty, n, e, crv, x, y, kid }: JWK, alg: SigningAlgorithm): JWK {

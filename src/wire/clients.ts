@@ -5,6 +5,7 @@ import { type CertificateName, type Client, signingAlgorithms } from '../domain/
 import type { Edit } from '../domain/edit-record.ts';
 import type { KeySource } from '../domain/issuers.ts';
 import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
+import { isScope } from '../domain/shown-members.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';
@@ -60,7 +61,7 @@ export const newClientBody = z.strictObject({
   tls_client_auth_san_uri: uri.optional(),
   tls_client_auth_san_ip: ipAddress.optional(),
   tls_client_auth_san_email: line(255).optional(),
-  scope: line(4096).optional(),
+  scope: line(4096).refine(isScope, 'must be scope tokens, one space between them').optional(),
   introspection_signed_response_alg: z.enum(signingAlgorithms).default('RS256'),
 });
 
@@ -90,7 +91,7 @@ export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewCl
     keys: await toKeys(body, allowHttp),
     certificateName: toCertificateName(body),
     introspectionAlgorithm: body.introspection_signed_response_alg,
-    scopes: body.scope === undefined ? null : body.scope.split(' ').filter((name) => name !== ''),
+    scopes: body.scope?.split(' ') ?? null,
   };
 }
 

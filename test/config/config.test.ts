@@ -72,6 +72,10 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ PORT: '65536' }, 'PORT is not a whole number in range'],
     [{ PORT: '3000.5' }, 'PORT is not a whole number in range'],
     [{ PORT: '3000', ADMIN_PORT: '3000' }, 'ADMIN_PORT is the same as PORT'],
+    ...['a b', 'http://x', '127.0.0.1:80', '*'].map((HOST): [{ HOST: string }, string] => [
+      { HOST },
+      'HOST is no address and no host name',
+    ]),
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'postgres://u:p#w@host/db' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is not a known database URL'],

@@ -105,6 +105,10 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
           return notFound();
         case 'has_no_secret':
           throw badParameter('client_id', 'names a client that has no secret', { about: { clientId } });
+        case 'secret_is_name':
+          throw badParameter('client_secret', 'is a name of the client, which is stored', {
+            about: { clientId },
+          });
         default:
           rotated satisfies never;
       }

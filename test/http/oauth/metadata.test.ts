@@ -218,6 +218,9 @@ test.serial('the next key is published before it is used, and the file is for it
   await t.throwsAsync(new SigningKeys(`${rotatedFile}.none`, { mayCreate: false }).published(), {
     message: /keys create/,
   });
+  await t.throwsAsync(new SigningKeys('/etc/passwd', { mayCreate: false }).published(), {
+    message: '/etc/passwd is not a file that `keys create` made',
+  });
   chmodSync(rotatedFile, 0o644);
   await t.throwsAsync(new SigningKeys(rotatedFile, { mayCreate: false }).published(), {
     message: `${rotatedFile} can be read by others. Run: chmod 600 ${rotatedFile}`,

@@ -171,6 +171,24 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'POST /v1/clients/{client_id}/rotate-secret takes no secret that is stored as a name',
+  async (t, app) => {
+    const caller = await admin(app);
+    const [client_id, client_name] = [
+      'a-name-as-long-as-a-secret-has-to-be',
+      'another name that long, as secrets are',
+    ];
+    t.is((await app.json('/v1/clients', { client_id, client_name }, caller)).status, 201);
+    for (const client_secret of [client_id, client_name]) {
+      const reply = await app.json(`/v1/clients/${client_id}/rotate-secret`, { client_secret }, caller);
+      t.deepEqual([reply.status, reply.body.errors[0].parameter], [400, 'client_secret']);
+      t.is((await app.form('/revoke', { token: 'x' }, [client_id, client_secret])).status, 401);
+    }
+    t.is((await app.events('client_secret_rotated')).length, 0);
+  },
+);
+
+testEachDatabase(
   'POST /v1/clients/{client_id}/disable suspends, /enable lifts it, and both may be repeated',
   async (t, app) => {
     const caller = await admin(app);
@@ -240,6 +258,8 @@ testEachDatabase('POST /v1/clients refuses a client by the name of what is wrong
     [{ audiences: [''] }, 'audiences.0'],
     [{ cascade: 'all' }, 'cascade'],
     [{ logout_scope: 'others' }, 'logout_scope'],
+    [{ scope: ' ' }, 'scope'],
+    [{ scope: 'a  b' }, 'scope'],
     [{ cache_max_age: -1 }, 'cache_max_age'],
     [{ cache_max_age: 3601 }, 'cache_max_age'],
     [{ client_secret: canary }, 'client_secret'],
