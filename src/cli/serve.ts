@@ -1,5 +1,6 @@
 // The process around the server: settings from the environment, signals, exit codes, and what a person
 // reads on the console. Shared by `node dist/src/main.js` and `revocation-server serve`.
+import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { seedDemo } from '../../seeds/demo.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
@@ -13,6 +14,12 @@ import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
 import { writeTogether } from './write-together.ts';
 
+/**
+ * By so much the long-lived part of the heap may grow before it is collected; V8 alone lets it double. Measured while
+ * remembered tokens drive each other out: a peak of 321 MiB instead of 377, at the same CPU.
+ */
+const heapGrowth = '--heap-growing-percent=30';
+
 /** A process that serves, or one whose workers do. */
 interface Serving {
   readonly url: string;
@@ -22,6 +29,7 @@ interface Serving {
 }
 
 export async function serve(process: NodeJS.Process): Promise<void> {
+  setFlagsFromString(heapGrowth);
   const output = writeTogether(process);
   let config: Config;
   try {
