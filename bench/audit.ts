@@ -73,13 +73,13 @@ async function verifyAll(store: Store, keys: SealKeys): Promise<void> {
 
 /** Each query is for another user, so that none of its pages was read before. */
 async function queryByUser(store: Store, work: string): Promise<Row[]> {
-  const below = await store.findEventHead();
+  const through = await store.findEventHead();
   const times: number[] = [];
   const cpuBefore = cpuMicros();
   for (let n = 0; n < queries; n++) {
     const userId = `user-${(n * 6_151) % users}`;
     const began = performance.now();
-    const found = await store.listEvents({ userId, below }, below + 1, 101);
+    const found = await store.listEvents({ userId, through }, through + 1, 101);
     times.push(performance.now() - began);
     if (found.some((event) => event.userId !== userId)) throw new Error('an event of someone else was found');
   }

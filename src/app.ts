@@ -61,6 +61,7 @@ export function createApp(parts: AppParts): App {
     routes: [...forEveryone, ...forOperators],
     counts: () => services.metrics.counts(),
     close: async () => {
+      services.overload.tell();
       await services.deadTokens.flush();
       await services.activity.close().catch(() => {});
       await services.recorder.close();

@@ -85,7 +85,7 @@ function exportCommand(process: NodeJS.Process): Command {
         const out = options.out === undefined ? process.stdout : await openFile(options.out, after > 0);
         await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
         const progress = new Progress(process.stderr, 'exporting', through - after);
-        for await (const text of exportEvents(store, { below: through }, after, format)) {
+        for await (const text of exportEvents(store, { through }, after, format)) {
           if (!out.write(text)) await once(out, 'drain');
           if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
         }

@@ -58,11 +58,17 @@ async function start(config: Config): Promise<void> {
 }
 
 async function stop(): Promise<void> {
-  await (await server)?.stop();
-  process.exit(0);
+  try {
+    await (await server)?.stop();
+    process.exit(0);
+  } catch (error) {
+    process.stderr.write(`${describeFailure(error)}\n`);
+    process.exit(1);
+  }
 }
 
+/** A worker that did not start has told so already. */
 async function count(id: number): Promise<void> {
-  const running = await server;
+  const running = await server?.catch(() => undefined);
   if (running) tell({ kind: 'counted', id, counts: await running.counts() });
 }

@@ -170,7 +170,7 @@ export interface EventFilter {
   readonly from?: number;
   readonly to?: number;
   /** Only events at or below this sequence number (the head when a walk began). */
-  readonly below: number;
+  readonly through: number;
 }
 
 /** Events of one action and reason within one interval of time. */

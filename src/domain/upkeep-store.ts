@@ -96,7 +96,7 @@ export interface UpkeepStore {
 
   /** Deletes the personal members of at most `limit` events about this user; resolves to how many. */
   eraseEvents(userId: string, limit: number): Promise<number>;
-  /** Deletes sessions of this user that have expired, that a revocation of theirs ended, or that have no token. */
+  /** Deletes sessions of this user that have expired or that have no token. */
   eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }>;
   /** Registered tokens of this user by ascending `id`, above `after`. */
   listTokensOf(
@@ -105,6 +105,6 @@ export interface UpkeepStore {
     limit: number,
   ): Promise<{ id: number; token: RegisteredToken }[]>;
   eraseTokens(digests: readonly Digest[]): Promise<number>;
-  /** Puts `pseudonym` in the place of the name in revocations of this user. */
+  /** Puts `pseudonym` in the place of the name in revocations of this user and by them, and drops their free text. */
   eraseRevocations(userId: string, pseudonym: string): Promise<number>;
 }

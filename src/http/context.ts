@@ -1,4 +1,5 @@
-// What a request carries through the middleware: its id, its address, and where its answer's errors belong.
+// What a request carries through the middleware: who asks, from where, and what may be written down of it; and how its
+// headers are read.
 import { randomUUID } from 'node:crypto';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';

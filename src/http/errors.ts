@@ -31,8 +31,8 @@ export function refusalOf(error: unknown, ctx: Context): Refusal {
 }
 
 /**
- * What may be logged of an error: its names, codes and place. Not its message if a database wrote it, as those quote
- * statements and values.
+ * What may be logged of an error: its names, codes and place. Its message only if we wrote it ourselves: others may
+ * quote statements and values.
  */
 export function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: typeof error };

@@ -28,6 +28,8 @@ export class Overload {
   readonly #refusal: { readonly status: number; readonly text: string };
   readonly #untold = new Map<RefusedWork, number>();
   #toldAt = Number.NEGATIVE_INFINITY;
+  /** Will report what was refused since then. */
+  #telling: NodeJS.Timeout | undefined;
   #underWay = 0;
 
   constructor(parts: OverloadParts) {
@@ -67,10 +69,20 @@ export class Overload {
 
   /** Counts a refusal. */
   note(work: RefusedWork): void {
-    const { metrics, log } = this.#parts;
-    metrics.countOverloadRefusal(work);
+    this.#parts.metrics.countOverloadRefusal(work);
     this.#untold.set(work, (this.#untold.get(work) ?? 0) + 1);
-    if (performance.now() - this.#toldAt < tellEveryMs) return;
+    if (this.#telling) return;
+    const waits = this.#toldAt + tellEveryMs - performance.now();
+    if (waits > 0) this.#telling = setTimeout(() => this.tell(), waits).unref();
+    else this.tell();
+  }
+
+  /** Reports the refusals that the log has not heard of yet. */
+  tell(): void {
+    const { log } = this.#parts;
+    clearTimeout(this.#telling);
+    this.#telling = undefined;
+    if (this.#untold.size === 0) return;
     this.#toldAt = performance.now();
     const refused = Object.fromEntries(this.#untold);
     this.#untold.clear();

@@ -1,6 +1,5 @@
-// The upkeep port of domain/upkeep-store.ts over Knex. It writes through the writer that requests use: on SQLite a
-// second writing connection of this process would wait for the first one and stop everything. Large reads use the
-// writer, too, as SQLite's reader works in the thread that answers.
+// The upkeep port of domain/upkeep-store.ts over Knex. Writes and counts go through the writer, as SQLite's reader works
+// in the thread that asks; rows are read through the reader, a page at a time.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
 import type { CheckedEvent } from '../domain/trail/verify-trail.ts';

@@ -1,4 +1,4 @@
-// Members that several /v1 bodies share, with their bounds.
+// What bodies, queries and the command line share: members with their syntax and bounds.
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { plainAddress } from '../addresses.ts';

@@ -145,7 +145,7 @@ testEachStore('every command that changes or is refused something is an event', 
     }
     const refusal = await type(line);
     t.is(refusal !== undefined, told[0]?.action === 'request_refused', `${line}: ${refusal}`);
-    const events = await store.listEventsAfter({ below: await store.findEventHead() }, head, 100);
+    const events = await store.listEventsAfter({ through: await store.findEventHead() }, head, 100);
     t.is(events.length, told.length, line);
     for (const [n, event] of events.entries()) {
       t.like(event, told[n] as Told, line);

@@ -242,7 +242,7 @@ export class TestApp {
   /** The audit trail, oldest first; those of one action when it is given. */
   async events(action?: string): Promise<AuditEvent[]> {
     const head = await this.store.findEventHead();
-    const filter = { below: head, ...(action !== undefined && { action }) };
+    const filter = { through: head, ...(action !== undefined && { action }) };
     const recorded = await this.store.listEvents(filter, head + 1, 10_000);
     return recorded.reverse().map(({ salts: _, erased: __, ...event }) => event);
   }

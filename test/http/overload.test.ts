@@ -3,8 +3,11 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
+import type { Logger } from 'pino';
 import type { WaitingLine } from '../../src/domain/store.ts';
+import type { Metrics } from '../../src/http/ops/metrics.ts';
+import { Overload } from '../../src/http/overload.ts';
 import type { Reply, TestApp, TestClient } from '../helpers/app.ts';
 import { formType } from '../helpers/bad-input.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
@@ -221,4 +224,16 @@ testEachDatabase('each request waits in the line of whoever stands behind it', a
     const others = app.store.asked.slice(questions).filter((line) => line !== 'vouched');
     t.deepEqual([others, app.store.written.slice(decisions)], [asked, written], what);
   }
+});
+
+test('refusals are reported in sum, the last ones when the server ends', (t) => {
+  const told: object[] = [];
+  const log = { warn: ({ refused }: { refused: object }) => told.push(refused) } as unknown as Logger;
+  const metrics = { countOverloadRefusal: () => {} } as unknown as Metrics;
+  const overload = new Overload({ metrics, log, introspectionsAtOnceMax: 1 });
+  for (const work of ['introspection', 'introspection', 'bulk', 'introspection'] as const)
+    overload.note(work);
+  t.deepEqual(told, [{ introspection: 1 }]);
+  for (let n = 0; n < 2; n++) overload.tell();
+  t.deepEqual(told, [{ introspection: 1 }, { introspection: 2, bulk: 1 }]);
 });

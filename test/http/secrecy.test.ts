@@ -139,7 +139,7 @@ testEachDatabase(
       body: `${line}\n${JSON.stringify({ token: late })}\n`,
       headers: { 'X-Request-Id': late },
     });
-    const written = await app.store.listEvents({ below: Number.MAX_SAFE_INTEGER }, 1e9, 1000);
+    const written = await app.store.listEvents({ through: Number.MAX_SAFE_INTEGER }, 1e9, 1000);
     t.true(written.length > 9);
     for (const { userAgent, requestId } of written) t.notRegex(`${userAgent} ${requestId}`, /plain-secret/);
   },

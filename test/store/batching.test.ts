@@ -168,7 +168,7 @@ testEachStore('a decision that the database refuses spoils no other of its batch
     ),
   );
   assertSettled(t, settled, (n) => n % 7 === 3, 'StoreUnavailable');
-  const written = (await store.listEvents({ below: 1000 }, 1000, 100)).reverse();
+  const written = (await store.listEvents({ through: 1000 }, 1000, 100)).reverse();
   t.deepEqual(
     written.map(({ userId }) => userId),
     events.filter((_, n) => n % 7 !== 3).map(({ userId }) => userId),

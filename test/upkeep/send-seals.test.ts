@@ -77,7 +77,7 @@ testEachDatabase('an export verifies offline, and names the line that a hand has
   const seals = (await seal(app.store, keys)).map(({ jws }) => jws);
   await appendLogouts(app.store, 2);
   let text = '';
-  for await (const page of exportEvents(app.store, { below: 1000 }, 0, 'ndjson')) text += page;
+  for await (const page of exportEvents(app.store, { through: 1000 }, 0, 'ndjson')) text += page;
   const lines = text.trimEnd().split('\n');
   const check = async (lines: readonly string[]) => {
     const file = join(folder, 'export.ndjson');

@@ -15,7 +15,7 @@ export type ExportTrail = (
 
 const pageSize = 1000;
 
-/** Yields the text of a page at a time; `filter.below` is the last event that belongs to the export. */
+/** Yields the text of a page at a time; `filter.through` is the last event that belongs to the export. */
 export async function* exportEvents(
   store: Store,
   filter: EventFilter,

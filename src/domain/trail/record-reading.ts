@@ -16,7 +16,7 @@ export async function recordReading(
   filter: Partial<EventFilter>,
   details: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
-  const { below: _, ...asked } = filter;
+  const { through: _, ...asked } = filter;
   const filters = Object.fromEntries(
     Object.entries(asked).map(([name, value]) => [wireNameOf(name), shownOf(name, value)]),
   );
@@ -43,7 +43,7 @@ export async function recordWalk(
 ): Promise<number> {
   let after = await store.findEventHead();
   await recordReading(store, origin, 'audit_read', filter, details);
-  const readings = { action: 'audit_read', below: Number.MAX_SAFE_INTEGER };
+  const readings = { action: 'audit_read', through: Number.MAX_SAFE_INTEGER };
   for (;;) {
     const events = await store.listEventsAfter(readings, after, readingsAtOnce);
     const own = events.find((event) => isReadingOf(event, details.walk));

@@ -60,7 +60,7 @@ const textFilters: Readonly<Record<string, Filter>> = {
 export const eventFilterNames: readonly string[] = [...Object.keys(textFilters), 'from', 'to'];
 
 /** Refuses what is malformed, by name. */
-export function readEventFilter(query: Query): Omit<EventFilter, 'below'> {
+export function readEventFilter(query: Query): Omit<EventFilter, 'through'> {
   const filter: Partial<Record<keyof EventFilter, string | number>> = {};
   for (const [name, { member, problemOf, plain }] of Object.entries(textFilters)) {
     const text = query.get(name);
@@ -69,5 +69,5 @@ export function readEventFilter(query: Query): Omit<EventFilter, 'below'> {
     if (problem !== undefined) throw badParameter(name, problem);
     filter[member] = plain ? plain(text) : text;
   }
-  return { ...filter, ...readInterval(query) } as Omit<EventFilter, 'below'>;
+  return { ...filter, ...readInterval(query) } as Omit<EventFilter, 'through'>;
 }

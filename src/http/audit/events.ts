@@ -41,7 +41,7 @@ export function handleListEvents({ store, auth }: AuditParts) {
     const filter = readEventFilter(query);
     const oldestFirst = readOrder(query) === 'oldest';
     const { reading, seen, key } = (await goOn()) ?? (await begin());
-    const within = { ...filter, below: reading - 1 };
+    const within = { ...filter, through: reading - 1 };
     const events = oldestFirst
       ? await store.listEventsAfter(within, seen, limit + 1)
       : await store.listEvents(within, seen, limit + 1);

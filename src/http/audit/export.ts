@@ -30,7 +30,7 @@ export function handleExport({ store, auth, exportTrail }: ExportParts) {
     if (after > through) throw badParameter('after', 'is after the end of the export');
     const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_exported', filter, { format, after, through });
-    const pages = exportTrail({ ...filter, below: through }, after, format);
+    const pages = exportTrail({ ...filter, through }, after, format);
     // A store that fails at once gets the usual answer; once the stream has begun, only the connection can be cut
     // off.
     const first = await pages.next();

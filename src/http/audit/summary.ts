@@ -32,10 +32,10 @@ export function handleSummary({ store, auth, now }: AuditParts & { readonly now:
       Math.max(yearZero, (Math.ceil(to / intervalMs) - intervalsDefault[interval]) * intervalMs);
     if (to - from > intervalsMax[interval] * intervalMs)
       throw badParameter('from', `is over ${intervalsMax[interval]} intervals before to`);
-    const below = await store.findEventHead();
+    const through = await store.findEventHead();
     const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_read', given, { view: 'summary', interval });
-    const counts = await store.countEvents({ ...given, from, to, below }, intervalMs, rowsMax);
+    const counts = await store.countEvents({ ...given, from, to, through }, intervalMs, rowsMax);
     const items = counts.map(({ at, ...count }) => ({ time: timeOf(at), ...count }));
     respond(ctx, 200, { interval, from: timeOf(from), to: timeOf(to), items });
   };

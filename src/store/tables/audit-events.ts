@@ -31,7 +31,7 @@ const columnOf = {
 } as const satisfies Partial<Record<keyof EventFilter, keyof EventRow>>;
 
 function matching(db: Knex, filter: EventFilter): Knex.QueryBuilder<EventRow> {
-  const query = db<EventRow>('audit_events').where('seq', '<=', filter.below);
+  const query = db<EventRow>('audit_events').where('seq', '<=', filter.through);
   for (const [name, column] of Object.entries(columnOf)) {
     const value = filter[name as keyof typeof columnOf];
     if (value !== undefined) query.andWhere(column, value);

@@ -1,4 +1,4 @@
-// The tables `issuers` and `issuer_keys`.
+// The tables `issuers` and `issuer_keys`, and of `signers` the issuers that were ever trusted.
 import type { Knex } from 'knex';
 import type { Issuer } from '../../domain/issuers.ts';
 import type { IssuerChange, IssuerKey } from '../../domain/store.ts';

@@ -35,7 +35,7 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
   const auditor = await app.addClient({ permissions: ['audit'] });
   await app.get(`/v1/audit/events?user_id=${alice}`, auditor);
   await seal(app.store, keys);
-  const before = await app.store.countEvents({ below: 1000 }, day * 1000, 100);
+  const before = await app.store.countEvents({ through: 1000 }, day * 1000, 100);
 
   const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
   const left = { tokens_left: 0, sessions_left: 0 };
@@ -61,7 +61,7 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
     { userId: null, metadata: { pseudonym, tokens: 1, sessions: 1, revocations: 4 } },
   ]);
   t.like((await app.events('logout'))[0], { action: 'logout', userId: null, clientId: client_id, count: 1 });
-  const after = await app.store.countEvents({ below: 1000 }, day * 1000, 100);
+  const after = await app.store.countEvents({ through: 1000 }, day * 1000, 100);
   t.deepEqual(
     after.filter(({ action }) => action !== 'erase'),
     before,

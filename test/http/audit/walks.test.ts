@@ -208,7 +208,7 @@ testOn('postgres', 'a reader never sees an event before those that commit ahead 
   await held.query(`insert into audit_events (seq, at, action, actor_kind, channel, count, metadata)
     values (2, 1, 'revoke', 'system', 'system', 1, '{}')`);
   const later = appendLogouts(app.store, 1);
-  const seen = await app.store.listEvents({ below: 100 }, 100, 100);
+  const seen = await app.store.listEvents({ through: 100 }, 100, 100);
   t.deepEqual(
     seen.map(({ seq }) => seq),
     [1],
