@@ -6,33 +6,22 @@ import type { RegisteredToken } from '../domain/claims.ts';
 import type { Session } from '../domain/sessions.ts';
 import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
-import { findRow, incarnationOf, inTransaction, runFixed } from './dialect.ts';
+import { inTransaction } from './dialect.ts';
 import { type AppliedEffects, LoadedFacts } from './facts.ts';
-import type { Heads, Learnt, Memory } from './memory.ts';
+import type { Learnt, Memory } from './memory.ts';
 import { NotLoaded } from './shelf.ts';
 import { appendEvents } from './tables/audit-events.ts';
 import { applyClientChange } from './tables/clients.ts';
+import { type Clock, type LockedHeads, lockHeads, moveHeads } from './tables/heads.ts';
 import { insertRemembered } from './tables/idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './tables/issuers.ts';
 import { appendRevocations, replaceCutoffs } from './tables/revocations.ts';
 import { insertOrTouchSessions } from './tables/sessions.ts';
 import { insertTokens } from './tables/tokens.ts';
 import { insertUsedIds } from './tables/used-ids.ts';
-import { timeAfter } from './time.ts';
 
 type Decide = (facts: Facts, now: number) => Decision<unknown>;
 export type CommitResult = { ok: true; outcome: unknown } | { ok: false; error: unknown };
-
-export interface Clock {
-  readonly now: () => number;
-  /** SQL for the database's clock, which then stamps the batch. */
-  readonly clockSql: string | null;
-}
-
-interface LockedHeads extends Heads {
-  readonly event_seq: number;
-  readonly now: number;
-}
 
 /**
  * Rejects, with nothing written, when the database refuses anything of the batch. Decisions read over `reader` or, if
@@ -55,18 +44,6 @@ export async function commitBatch(
   });
   memory.learn(heads, added);
   return decided.results;
-}
-
-/** An update that changes nothing: its row lock comes before any read of this transaction. */
-async function lockHeads(tx: Knex, clock: Clock): Promise<LockedHeads> {
-  const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
-  const locked = await findRow<Omit<LockedHeads, 'now'> & { readonly now?: number }>(
-    tx,
-    `update heads set event_seq = event_seq where id = 1
-      returning revocation_seq, event_seq, suspension_seq, token_seq, stamped_at,
-        ${incarnationOf(tx)} as incarnation${now}`,
-  );
-  return { ...locked, now: timeAfter(locked.stamped_at, locked.now ?? clock.now()) };
 }
 
 interface Kept extends Remember {
@@ -161,25 +138,6 @@ async function applyIssuers(tx: Knex, effects: readonly AppliedEffects[], now: n
     tx,
     effects.flatMap((effect) => effect.issuerKeys ?? []),
     now,
-  );
-}
-
-/** By what the batch has of each. */
-interface Steps {
-  readonly revocations: number;
-  readonly events: number;
-  readonly records: number;
-  readonly tokens: number;
-}
-
-async function moveHeads(tx: Knex, steps: Steps, now: number): Promise<void> {
-  const { revocations, events, records, tokens } = steps;
-  if (revocations + events + tokens + records === 0) return;
-  await runFixed(
-    tx,
-    `update heads set revocation_seq = revocation_seq + ?, event_seq = event_seq + ?,
-        suspension_seq = suspension_seq + ?, token_seq = token_seq + ?, stamped_at = ? where id = 1`,
-    [revocations, events, records, tokens, now],
   );
 }
 

@@ -4,6 +4,7 @@ import type { Digest } from '../domain/claims.ts';
 import { commitmentsOf } from '../domain/trail/audit-leaf.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, rowToEvent } from './tables/audit-rows.ts';
+import { announceChange } from './tables/heads.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
 /** Events about the user, or done by them as a proven user. */
@@ -61,7 +62,7 @@ export async function eraseTokens(writer: Knex, digests: readonly Digest[]): Pro
   if (digests.length === 0) return 0;
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
   return writer.transaction(async (tx) => {
-    await tx('heads').where('id', 1).increment('suspension_seq');
+    await announceChange(tx);
     await writeNote(tx, 'erasures', (await readNote(tx, 'erasures')) + 1);
     const erased: number = await tx('tokens').whereIn('digest', keys).delete();
     return erased;

@@ -32,8 +32,9 @@ import { allOf } from './all-of.ts';
 import { Changes, clientOf, issuerOf } from './changes.ts';
 import * as kinds from './kinds.ts';
 import { theOne } from './kinds.ts';
-import { type Found, type Heads, jwtName, type Memory, type TokenName } from './memory.ts';
+import { type Found, jwtName, type Memory, type TokenName } from './memory.ts';
 import { type FactKind, NotLoaded, Shelf } from './shelf.ts';
+import type { Heads } from './tables/heads.ts';
 import type { NumberedRevocation } from './tables/revocations.ts';
 
 /** Effects as they will be written. */

@@ -19,10 +19,10 @@ import {
   targetKey,
   targetsEverywhere,
 } from '../domain/targets.ts';
-import { findRow, incarnationOf } from './dialect.ts';
 import { DigestFilter } from './digest-filter.ts';
 import { RegisteredDigests } from './registered-digests.ts';
 import { listSuspended } from './tables/clients.ts';
+import type { Heads } from './tables/heads.ts';
 import { listSuspendedIssuers } from './tables/issuers.ts';
 import { readNote } from './tables/notes.ts';
 import { gatherKeys, type NumberedRevocation } from './tables/revocations.ts';
@@ -35,28 +35,6 @@ const recordsMax = 1_000;
 /** A request waits for a tail of up to this many rows. */
 const shortTail = 20_000;
 const tailPageSize = 2_000;
-
-/** The heads as they are committed now, for questions. */
-export function readHeads(db: Knex): Promise<Heads> {
-  return findRow<Heads>(
-    db,
-    `select revocation_seq, suspension_seq, token_seq, stamped_at, ${incarnationOf(db)} as incarnation
-      from heads where id = 1`,
-  );
-}
-
-/** How far the logs had come at one instant; its numbers only grow. */
-export interface Heads {
-  readonly revocation_seq: number;
-  /** Counts changes of clients and issuers, of the horizon of purges, and erasures. */
-  readonly suspension_seq: number;
-  /** Counts registered tokens. */
-  readonly token_seq: number;
-  /** The time of the last decisions. */
-  readonly stamped_at: number;
-  /** Changes when another database answers under the same name: after a failover or a restore. */
-  readonly incarnation: string;
-}
 
 /** How far back purges reached; milliseconds. */
 interface Purged {

@@ -25,11 +25,12 @@ import { BatchQueue, type QueueEntry } from './batch-queue.ts';
 import { type CommitResult, commitBatch } from './commit.ts';
 import { type Dialect, dialectOf, findRow } from './dialect.ts';
 import { LoadedFacts } from './facts.ts';
-import { Memory, readHeads } from './memory.ts';
+import { Memory } from './memory.ts';
 import { migrationStatusOf } from './migrate.ts';
 import { NotLoaded } from './shelf.ts';
 import { countEvents, findEvent, listEvents, listEventsAfter } from './tables/audit-events.ts';
 import { listClients, listOrigins } from './tables/clients.ts';
+import { findEventHead, readHeads } from './tables/heads.ts';
 import { listIssuers } from './tables/issuers.ts';
 import { findRevocation, listRevocations } from './tables/revocations.ts';
 import { listSessionsOf, touchSessions } from './tables/sessions.ts';
@@ -131,9 +132,8 @@ class KnexStore implements Store {
     return guarded(countEvents(this.#reader, filter, intervalMs, limit));
   }
 
-  async findEventHead(): Promise<number> {
-    const head = await guarded(this.#reader('heads').first('event_seq'));
-    return (head as { event_seq: number }).event_seq;
+  findEventHead(): Promise<number> {
+    return guarded(findEventHead(this.#reader));
   }
 
   listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]> {

@@ -5,6 +5,7 @@ import { everyIssuer } from '../domain/targets.ts';
 import { openEndsFrom } from '../domain/token-life.ts';
 import type { DueRows, EndedSessions, PurgeStep, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
+import { announceChange, holdDecisions } from './tables/heads.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
 /**
@@ -69,8 +70,8 @@ export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Prom
     let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
     const isDone = keys.length < limit;
     if (rows.table === 'revocations') {
-      // From here on no decision is taken. One taken since the look-up may have made a row necessary, so check again.
-      await tx('heads').where('id', 1).forUpdate().first();
+      // A decision taken since the look-up may have made a row necessary, so check again.
+      await holdDecisions(tx);
       keys = await due(tx, rows).whereIn(rows.key, keys).pluck(rows.key);
       await rememberHorizon(tx, keys);
     }
@@ -94,11 +95,11 @@ async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): P
   await moveHorizon(tx, { purged_until: horizon, ends_purged_at: single?.at ?? 0 });
 }
 
-/** `stamped_at` covers every decision so far; rememberHorizon covers those taken while rows are deleted. */
+/** The time of the last decision covers every one so far; rememberHorizon covers those taken while rows are deleted. */
 export async function rememberEnds(writer: Knex, until: number): Promise<void> {
   await writer.transaction(async (tx) => {
-    const { stamped_at } = await tx('heads').where('id', 1).forUpdate().first();
-    await moveHorizon(tx, { ends_purged_until: until, ends_purged_at: stamped_at });
+    const lastDecision = await holdDecisions(tx);
+    await moveHorizon(tx, { ends_purged_until: until, ends_purged_at: lastDecision });
   });
 }
 
@@ -113,7 +114,7 @@ async function moveHorizon(
     await writeNote(tx, name, value);
     hasMoved = true;
   }
-  if (hasMoved) await tx('heads').where('id', 1).increment('suspension_seq');
+  if (hasMoved) await announceChange(tx);
 }
 
 interface EndedRow {

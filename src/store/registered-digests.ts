@@ -4,7 +4,7 @@
 import type { Knex } from 'knex';
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
 import { DigestFilter, digitsRead } from './digest-filter.ts';
-import type { Heads } from './memory.ts';
+import type { Heads } from './tables/heads.ts';
 import { type Beginnings, findExtentOfTokens, gatherDigests, gatherNewDigests } from './tables/tokens.ts';
 
 const tokensPerPage = 2_000;
