@@ -22,7 +22,7 @@ export function refusalOf(error: unknown, ctx: Context): Refusal {
   if (error instanceof KeysUnavailable) {
     log.warn(fields, "a token cannot be verified now; see the line about its issuer's keys");
     const headers = { 'Retry-After': String(error.retryAfterSeconds) };
-    return new Refusal('temporarily_unavailable', 'the keys of an issuer cannot be had, try again', {
+    return new Refusal('temporarily_unavailable', 'the keys of an issuer cannot be fetched, try again', {
       headers,
     });
   }

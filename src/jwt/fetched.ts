@@ -115,7 +115,7 @@ export class Fetched<Value> {
   #unavailable(): KeysUnavailable {
     const waitMs = coolDownMs - this.#msSince(this.#attemptedAt);
     const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-    return new KeysUnavailable(`${this.#parts.what} cannot be had`, seconds);
+    return new KeysUnavailable(`${this.#parts.what} cannot be fetched`, seconds);
   }
 
   /** At most one fetch at a time, and none within the cool-down. Never rejects. */

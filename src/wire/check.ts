@@ -48,9 +48,11 @@ function problemOf(issue: Issue): string {
     case 'invalid_value':
       return issue.input === undefined ? 'is missing' : `must be one of: ${issue.values.join(', ')}`;
     case 'too_big':
+      if (issue.origin === 'array') return `has over ${issue.maximum} items`;
       return `is over ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'too_small':
-      if (issue.origin === 'string' && issue.minimum === 1) return 'is empty';
+      if (issue.minimum === 1 && issue.origin === 'string') return 'is empty';
+      if (issue.minimum === 1 && issue.origin === 'array') return 'is an empty list';
       return `is under ${issue.minimum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'invalid_union':
       if ('options' in issue && issue.options) return `must be one of: ${issue.options.join(', ')}`;

@@ -38,7 +38,7 @@ export const list = <T extends z.ZodType>(item: T) => z.array(item).max(listItem
 export const audience = z.union([uri, list(uri).min(1)], {
   error: ({ input }) =>
     Array.isArray(input) && input.length > listItemsMax
-      ? `is over ${listItemsMax}`
+      ? `has over ${listItemsMax} items`
       : `must be a string of 1 to ${uriLengthMax} printable characters, or a list of them`,
 });
 

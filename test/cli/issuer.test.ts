@@ -76,9 +76,11 @@ testEachDatabase(
       reuses_ids: false,
       reach: 'all',
     });
-    const refused = await update('--session-claim', 'other');
-    t.is(refused.code, 1);
-    t.regex(refused.stderr, /^claims must keep the names it has/);
-    t.is((await update('--grant-claim', 'grant_id,other')).code, 0);
+    for (const claim of ['--session-claim', '--grant-claim']) {
+      const refused = await update(claim, 'other');
+      t.is(refused.code, 1);
+      t.regex(refused.stderr, /^claims must keep the names it has/);
+    }
+    t.is((await update('--user-claim', 'sub,id,uid,other')).code, 0);
   },
 );

@@ -29,7 +29,7 @@ testEachDatabase('a new key is found without a restart, one fetch for many token
 });
 
 testEachDatabase(
-  'an unknown kid is an answer for 30 seconds after a fetch, and 503 when keys cannot be had',
+  'an unknown kid is an answer for 30 seconds after a fetch, and 503 when keys cannot be fetched',
   async (t, app) => {
     const issuer = await TestIssuer.fetched(app, 'jwks_uri');
     t.teardown(() => issuer.stop());

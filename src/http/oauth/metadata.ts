@@ -77,7 +77,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
 function cannotBeHad(error: unknown): never {
   if (!(error instanceof KeysUnavailable)) throw error;
   const headers = { 'Retry-After': String(error.retryAfterSeconds) };
-  const message = "the authorization server's metadata or keys cannot be had, try again";
+  const message = "the authorization server's metadata or keys cannot be fetched, try again";
   throw new Refusal('temporarily_unavailable', message, { headers });
 }
 

@@ -133,7 +133,7 @@ for (const [path, inbox] of Object.entries(errors)) {
     };
     issuer.answer = 'error';
     const body = inbox.body(await inbox.sign(issuer));
-    const keyless = await ask('keys that cannot be had', 503, { body });
+    const keyless = await ask('keys that cannot be fetched', 503, { body });
     t.regex(keyless.headers['retry-after'] ?? '', /^\d+$/);
     app.advance(11);
     issuer.answer = 'keys';

@@ -256,7 +256,7 @@ testEachDatabase(
 );
 
 testEachDatabase(
-  'POST /v1/tokens answers 503 of a JWT whose keys cannot be had, and registers nothing',
+  'POST /v1/tokens answers 503 of a JWT whose keys cannot be fetched, and registers nothing',
   async (t, app) => {
     const issuer = await TestIssuer.fetched(app);
     t.teardown(() => issuer.stop());
