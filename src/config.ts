@@ -1,6 +1,5 @@
 // Settings, read from the environment; config/ has their names. Reading them is pure, and every
 // problem is collected, so that an operator sees all that is missing at once, each with its remedy.
-import { isIP } from 'node:net';
 import { dirname, join } from 'node:path';
 import { isCidr } from './addresses.ts';
 import { sqlitePathOf } from './config/database-url.ts';
@@ -113,11 +112,7 @@ function readListeners(
   production: boolean,
 ): Part<'port' | 'host' | 'adminPort' | 'trustProxy' | 'logoutAliases'> {
   const port = reader.integer('PORT', 3000, 0, 65535);
-  const usualHost = production ? '0.0.0.0' : '127.0.0.1';
-  const givenHost = reader.text('HOST') ?? usualHost;
-  const isHost = isIP(givenHost) !== 0 || /^[\w.-]+$/.test(givenHost);
-  if (!isHost) reader.report('HOST', 'is no address and no host name', 'Give one such as 127.0.0.1 or ::.');
-  const host = isHost ? givenHost : usualHost;
+  const host = reader.host(production);
   const adminPort = reader.has('ADMIN_PORT') ? reader.integer('ADMIN_PORT', 0, 0, 65535) : null;
   if (adminPort !== null && adminPort !== 0 && adminPort === port) {
     reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');

@@ -14,9 +14,10 @@ import {
   overlapSecondsDefault,
   patchClient,
   rotateBody,
+  secretIsName,
   toNewClient,
 } from '../wire/clients.ts';
-import { badParameter, Refusal } from '../wire/refusal.ts';
+import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
 import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
 import { addRecordCommands, printer, type RecordKind, throwUnknown } from './records.ts';
@@ -199,8 +200,7 @@ function rotateSecretCommand(process: NodeJS.Process): Command {
       await withStore(process, async (store, _config, origin) => {
         const rotated = await rotateClientSecret(store, origin, id, overlap_seconds * 1000, client_secret);
         if (rotated.status === 'not_found') throwUnknown(records);
-        if (rotated.status === 'secret_is_name')
-          throw badParameter('client_secret', 'is a name of the client, which is stored');
+        if (rotated.status === 'secret_is_name') throw secretIsName(id);
         if (rotated.status !== 'rotated')
           throw new Refusal(
             'invalid_request',

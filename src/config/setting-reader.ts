@@ -2,11 +2,20 @@
 // what, and what they are without a variable, is in config.ts.
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { isPostgresUrl, sqlitePathOf } from './database-url.ts';
 import { EnvReader, namesUser } from './env-reader.ts';
 
 /** Reads the kinds of values that only this server's settings have. */
 export class SettingReader extends EnvReader {
+  host(production: boolean): string {
+    const usual = production ? '0.0.0.0' : '127.0.0.1';
+    const host = this.text('HOST') ?? usual;
+    if (isIP(host) !== 0 || /^[\w.-]+$/.test(host)) return host;
+    this.report('HOST', 'is no address and no host name', 'Give one such as 127.0.0.1 or ::.');
+    return usual;
+  }
+
   databaseUrl(production: boolean): string {
     const text = this.secret('DATABASE_URL');
     if (text === undefined) {

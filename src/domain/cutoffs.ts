@@ -76,13 +76,16 @@ export function keysOf(claims: Claims, kinds?: ReadonlySet<TargetKind>): TargetK
 export function covers(row: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
   if (row.cutoff < claims.issuedAt || !keys.includes(row.key)) return false;
   const { sparedAs } = claims;
-  if (row.exceptKey !== null && keys.includes(row.exceptKey))
-    if (!sparedAs || keysOf(sparedAs).includes(row.exceptKey)) return false;
-  const { clientId, tokenUse, online } = row.only;
-  if (online && isOffline(claims) && (!sparedAs || isOffline(sparedAs))) return false;
+  if (spares(row, keys, claims) && (!sparedAs || spares(row, keysOf(sparedAs), sparedAs))) return false;
+  const { clientId, tokenUse } = row.only;
   return (
     (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse
   );
+}
+
+/** Is the token the exception of this row, or of a kind that it leaves alone? */
+function spares({ exceptKey, only }: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
+  return (exceptKey !== null && keys.includes(exceptKey)) || (only.online && isOffline(claims));
 }
 
 function isOffline({ members }: Claims): boolean {

@@ -16,14 +16,20 @@ export type Introspection =
 
 const inactive: Introspection = { active: false };
 
-/** RFC 7662 §2.2: what may be said of a token to this caller. Rejects with `StoreUnavailable`. */
-export function introspectToken(store: Store, caller: Asker, presented: Presented): Promise<Introspection> {
+/**
+ * RFC 7662 §2.2: what may be said of a token to this caller; null stands for text that could not be a token. Rejects
+ * with `StoreUnavailable`.
+ */
+export async function introspectToken(
+  store: Store,
+  caller: Asker,
+  presented: Presented | null,
+): Promise<Introspection> {
+  if (presented === null) return inactive;
   return store.ask((facts, now) => judge(facts, now, caller, presented), 'bulk');
 }
 
-/**
- * Many tokens as of one instant, in one question, answered in order; null stands for text that could not be a token.
- */
+/** Many tokens as of one instant, in one question, answered in order. */
 export async function introspectTokens(
   store: Store,
   caller: Asker,

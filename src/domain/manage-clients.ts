@@ -108,7 +108,10 @@ export type SecretRotated =
   | { readonly status: 'rotated'; readonly clientSecret: string; readonly previousExpireAt: number }
   | { readonly status: 'not_found' | 'has_no_secret' | 'secret_is_name' };
 
-/** Adds a secret, which may not be a name of the client, as names are stored as they are; those before it stay valid for `overlapMs` more. */
+/**
+ * Adds a secret; those before it stay valid for `overlapMs` more. It may not be a name of the client, as names are
+ * stored as they are.
+ */
 export async function rotateClientSecret(
   store: Store,
   origin: Origin,

@@ -1,5 +1,5 @@
-// The upkeep port of domain/upkeep-store.ts over Knex. Writes and counts go through the writer, as SQLite's reader works
-// in the thread that asks; rows are read through the reader, a page at a time.
+// The upkeep port of domain/upkeep-store.ts over Knex. Writes and counts go through the writer, as SQLite's reader
+// works in the thread that asks; rows are read through the reader, a page at a time.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../domain/claims.ts';
 import type { CheckedEvent } from '../domain/trail/verify-trail.ts';

@@ -22,7 +22,7 @@ import {
   uri,
 } from './members.ts';
 import { changedMembers, patchMembers } from './merge-patch.ts';
-import { badParameter } from './refusal.ts';
+import { badParameter, type Refusal } from './refusal.ts';
 import { timeOf } from './time.ts';
 
 export const cacheMaxAgeMax = 3600;
@@ -142,6 +142,11 @@ export async function patchClient(
     throw badParameter('client_name', 'is the secret, which is never stored');
   const fields = await toNewClient(body, allowHttp);
   return { fields, changed: changedMembers(before, membersToWire(fields)) };
+}
+
+/** The refusal of a secret that is the client's id or name. */
+export function secretIsName(clientId: string): Refusal {
+  return badParameter('client_secret', 'is a name of the client, which is stored', { about: { clientId } });
 }
 
 export function clientToWire(client: Client): Record<string, unknown> {

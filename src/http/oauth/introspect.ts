@@ -1,7 +1,7 @@
 // POST /introspect (RFC 7662). For anything dead, unknown or not for this caller the body is the same, byte
 // for byte.
 import type { Caller } from '../../domain/clients.ts';
-import { type Introspection, introspectToken } from '../../domain/introspect-token.ts';
+import { introspectToken } from '../../domain/introspect-token.ts';
 import type { TokenVerifier } from '../../domain/known-token.ts';
 import type { Store } from '../../domain/store.ts';
 import { signIntrospection } from '../../jwt/introspection-jwt.ts';
@@ -35,7 +35,6 @@ export interface IntrospectParts extends TraceParts {
 }
 
 const signedType = 'application/token-introspection+jwt';
-const unknown: Introspection = { active: false };
 
 export function handleIntrospect(parts: IntrospectParts) {
   const { store, verifier, auth, overload, signingKeys, issuer, now } = parts;
@@ -47,7 +46,7 @@ export function handleIntrospect(parts: IntrospectParts) {
 
     const answer = await overload.during(1, async () => {
       const presented = verifier.recall(presentedToken) ?? (await verifier.present(presentedToken));
-      return presented === null ? unknown : introspectToken(store, caller, presented);
+      return introspectToken(store, caller, presented);
     });
     const body = answerOf(answer);
     leaveTrace(parts, answer, () => originOf(ctx, caller.actor));

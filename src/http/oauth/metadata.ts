@@ -53,7 +53,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
           'not_found',
           'the metadata of the authorization server is not set; see AUTHORIZATION_SERVER_METADATA',
         );
-      const theirs = withoutOurs(await upstream.metadata().catch(cannotBeHad));
+      const theirs = withoutOurs(await upstream.metadata().catch(cannotBeFetched));
       ctx.set('Cache-Control', metadataMaxAge);
       respond(ctx, 200, withoutEmpty({ ...theirs, ...ours }));
     },
@@ -61,7 +61,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
     /** Clients now look up the authorization server's keys here, so its keys are listed with ours. */
     async jwks(ctx: Context): Promise<void> {
       if (!signingKeys) throw new Refusal('not_found', 'answers are not signed here');
-      const theirs: readonly JWK[] = upstream ? await upstream.keys().catch(cannotBeHad) : [];
+      const theirs: readonly JWK[] = upstream ? await upstream.keys().catch(cannotBeFetched) : [];
       ctx.set('Cache-Control', metadataMaxAge);
       respond(
         ctx,
@@ -74,7 +74,7 @@ export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, metho
 }
 
 /** The log already says what failed and why; no token is concerned. */
-function cannotBeHad(error: unknown): never {
+function cannotBeFetched(error: unknown): never {
   if (!(error instanceof KeysUnavailable)) throw error;
   const headers = { 'Retry-After': String(error.retryAfterSeconds) };
   const message = "the authorization server's metadata or keys cannot be fetched, try again";

@@ -4,7 +4,14 @@ import type { Client } from '../../domain/clients.ts';
 import { createClient, rotateClientSecret, switchClient, updateClient } from '../../domain/manage-clients.ts';
 import type { Store } from '../../domain/store.ts';
 import { check } from '../../wire/check.ts';
-import { clientToWire, newClientBody, patchClient, rotateBody, toNewClient } from '../../wire/clients.ts';
+import {
+  clientToWire,
+  newClientBody,
+  patchClient,
+  rotateBody,
+  secretIsName,
+  toNewClient,
+} from '../../wire/clients.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
@@ -106,9 +113,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         case 'has_no_secret':
           throw badParameter('client_id', 'names a client that has no secret', { about: { clientId } });
         case 'secret_is_name':
-          throw badParameter('client_secret', 'is a name of the client, which is stored', {
-            about: { clientId },
-          });
+          throw secretIsName(clientId);
         default:
           rotated satisfies never;
       }

@@ -1,5 +1,5 @@
-// The table `heads`, whose one row says how far everything has come. Decisions lock it first, so they are taken one after
-// another; its counters tell each process what it must read anew.
+// The table `heads`, whose one row says how far everything has come. Decisions lock it first, so they are taken one
+// after another; its counters tell each process what it must read anew.
 import type { Knex } from 'knex';
 import { findRow, incarnationOf, runFixed } from '../dialect.ts';
 import { timeAfter } from '../time.ts';
