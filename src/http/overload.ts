@@ -25,6 +25,7 @@ const tellEveryMs = 10_000;
 export class Overload {
   readonly #parts: OverloadParts;
   readonly #paths: ReadonlySet<string> = new Set(['/introspect', '/introspect/batch']);
+  readonly #message: string;
   readonly #refusal: { readonly status: number; readonly text: string };
   readonly #untold = new Map<RefusedWork, number>();
   #toldAt = Number.NEGATIVE_INFINITY;
@@ -35,8 +36,8 @@ export class Overload {
   constructor(parts: OverloadParts) {
     this.#parts = parts;
     const { introspectionsAtOnceMax: max } = parts;
-    const message = `too many introspections are under way, at most ${max} may be; try again`;
-    const { status, body } = render(new Refusal('temporarily_unavailable', message), 'oauth');
+    this.#message = `too many introspections are under way, at most ${max} may be; try again`;
+    const { status, body } = render(new Refusal('temporarily_unavailable', this.#message), 'oauth');
     this.#refusal = { status, text: JSON.stringify(body) };
   }
 
@@ -47,8 +48,7 @@ export class Overload {
    */
   guard(handle: RequestListener): RequestListener {
     return (request, response) => {
-      const isTooMuch = this.#underWay >= this.#parts.introspectionsAtOnceMax;
-      if (isTooMuch && request.method === 'POST' && this.#paths.has(pathOf(request)))
+      if (this.#isFull && request.method === 'POST' && this.#paths.has(pathOf(request)))
         this.#refuse(request, response);
       else handle(request, response);
     };
@@ -56,9 +56,13 @@ export class Overload {
 
   /**
    * Runs work that weighs as much as so many introspections. It begins when the caller is known: what nobody vouches
-   * for, such as a body that never comes, must not take up room.
+   * for, such as a body that never comes, must not take up room. So there may be none left by now.
    */
   async during<T>(introspections: number, work: () => Promise<T>): Promise<T> {
+    if (this.#isFull) {
+      this.note('introspection');
+      throw new Refusal('temporarily_unavailable', this.#message);
+    }
     this.#underWay += introspections;
     try {
       return await work();
@@ -87,6 +91,10 @@ export class Overload {
     const refused = Object.fromEntries(this.#untold);
     this.#untold.clear();
     log.warn({ refused }, 'more requests came than can be answered in time; what was too much got 503');
+  }
+
+  get #isFull(): boolean {
+    return this.#underWay >= this.#parts.introspectionsAtOnceMax;
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse): void {

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { WaitingLine } from '../../src/domain/store.ts';
 import type { Metrics } from '../../src/http/ops/metrics.ts';
 import { Overload } from '../../src/http/overload.ts';
-import type { Reply, TestApp, TestClient } from '../helpers/app.ts';
+import { authorization, type Reply, type TestApp, type TestClient } from '../helpers/app.ts';
 import { formType } from '../helpers/bad-input.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 
@@ -110,6 +110,28 @@ testEachDatabase(
     await app.get('/health/alive');
     t.is((await app.form('/introspect', { token: 'x' }, caller)).status, 200);
     for (const socket of waiting) socket.destroy();
+  },
+  { INTROSPECTIONS_AT_ONCE_MAX: '1' },
+);
+
+testEachDatabase(
+  'an introspection whose body comes when all room is taken gets 503',
+  async (t, app) => {
+    const caller = await app.observer();
+    const { hostname, port } = new URL(app.url);
+    const late = request({ hostname, port, method: 'POST', path: '/introspect' });
+    late.setHeader('authorization', authorization(caller)).setHeader('content-type', formType);
+    late.setHeader('content-length', 'token=x'.length).flushHeaders();
+    await app.get('/health/alive');
+    app.store.hold(['bulk'], [], room);
+    const taken = app.form('/introspect', { token: 'x' }, caller);
+    await app.store.holds(1);
+    const [reply] = await once(late.end('token=x'), 'response');
+    t.is(reply.statusCode, 503);
+    t.is(reply.headers['retry-after'], '1');
+    app.store.release();
+    t.is((await taken).status, 200);
+    t.deepEqual(await refusals(app), ['revocation_overload_refusals_total{work="introspection"} 1']);
   },
   { INTROSPECTIONS_AT_ONCE_MAX: '1' },
 );
