@@ -1,8 +1,7 @@
 // `audit …`: seal, verify, prove, export and erase. Verifying an export needs neither the database nor the
 // server, only public keys.
 import { once } from 'node:events';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
 import { eraseSubject } from '../domain/trail/erase-subject.ts';
@@ -82,14 +81,15 @@ function exportCommand(process: NodeJS.Process): Command {
         const head = await store.findEventHead();
         const through = Math.min(options.through ?? head, head);
         if (after > through) throw badParameter('--after', 'is after the end of the export');
-        const out = options.out === undefined ? process.stdout : await openFile(options.out, after > 0);
+        const file = options.out === undefined ? null : await openFile(options.out, after > 0);
         await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
         const progress = new Progress(process.stderr, 'exporting', through - after);
         for await (const text of exportEvents(store, { through }, after, format)) {
-          if (!out.write(text)) await once(out, 'drain');
+          if (file) await file.appendFile(text);
+          else if (!process.stdout.write(text)) await once(process.stdout, 'drain');
           if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
         }
-        if (out !== process.stdout) await finished(out.end());
+        await file?.close();
         progress.end();
       }),
     );
@@ -162,10 +162,9 @@ function toId(text: string): number {
 }
 
 /** Opens a new file, or one to continue. Rejects before the export is recorded in the trail. */
-async function openFile(path: string, goesOn: boolean): Promise<WriteStream> {
-  const file = createWriteStream(path, { flags: goesOn ? 'a' : 'wx', mode: 0o600 });
+async function openFile(path: string, goesOn: boolean): Promise<FileHandle> {
   try {
-    await once(file, 'open');
+    return await open(path, goesOn ? 'a' : 'wx', 0o600);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     throw new Refusal(
@@ -173,5 +172,4 @@ async function openFile(path: string, goesOn: boolean): Promise<WriteStream> {
       'The file of --out is there already. Name another, or go on with it by --after.',
     );
   }
-  return file;
 }

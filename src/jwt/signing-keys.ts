@@ -118,7 +118,8 @@ async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {
 async function writeBeside(path: string, keys: readonly StoredKey[]): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  await writeFile(temporary, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: ownerOnly, flag: 'wx' });
+  const text = `${JSON.stringify({ keys }, null, 2)}\n`;
+  await writeFile(temporary, text, { mode: ownerOnly, flag: 'wx', flush: true });
   return temporary;
 }
 

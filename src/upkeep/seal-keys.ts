@@ -69,7 +69,7 @@ export class SealKeys {
   #write(set: JSONWebKeySet): void {
     mkdirSync(dirname(this.path), { recursive: true });
     const next = `${this.path}.${randomUUID()}`;
-    writeFileSync(next, `${JSON.stringify(set, null, 2)}\n`, { mode: 0o600, flag: 'wx' });
+    writeFileSync(next, `${JSON.stringify(set, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
     renameSync(next, this.path);
   }
 }

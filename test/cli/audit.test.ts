@@ -110,6 +110,9 @@ testEachStore(
       code: 1,
       stderr: 'The file of --out is there already. Name another, or go on with it by --after.\n',
     });
+    const onFullDisk = await run('audit', 'export', '--out', '/dev/full', '--after', '1');
+    t.is(onFullDisk.code, 1);
+    t.regex(onFullDisk.stderr, /^([^\n]*\r)?[^\n]*The disk is full\. Free room there, then repeat\.\n$/);
     t.regex((await run('audit', 'proof', 'abc')).stderr, /^error: .*Give the id of an event\.\n/);
 
     await byHand(database, async (sql) => {
