@@ -4,6 +4,7 @@ import type Koa from 'koa';
 import { type ErrorFamily, Refusal } from '../wire/refusal.ts';
 import type { Context, Next, State } from './context.ts';
 import { checkHeaderFields } from './header-fields.ts';
+import { readQuery } from './query.ts';
 import { isWellEncoded, pathOf } from './request-target.ts';
 
 type Handle = (ctx: Context) => Promise<void>;
@@ -22,6 +23,9 @@ export function routesOf(family: ErrorFamily, table: Readonly<Record<string, Han
     return { method, path, family, handle };
   });
 }
+
+/** Methods of /v1: who writes `POST …?dry_run=true` must not find it done. */
+const mayHaveQuery: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE']);
 
 type Middleware = (ctx: Context, next: Next) => Promise<void>;
 
@@ -43,7 +47,10 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
       checkHeaderFields(ctx.req);
       const { method = '' } = ctx.req;
       const handleMethod = byMethod.get(method === 'HEAD' ? 'GET' : method);
-      if (handleMethod) return handleMethod(ctx);
+      if (handleMethod) {
+        if (family === 'v1' && !mayHaveQuery.has(method)) readQuery(ctx, []);
+        return handleMethod(ctx);
+      }
       throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, {
         headers: { Allow: allowed },
       });

@@ -103,6 +103,8 @@ const queries: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   '/v1/revocations/1': { 'kind=jti': 'kind is not known here' },
   '/v1/clients': { ...unknown, ...limits, ...cursors },
   '/v1/issuers': { ...unknown, ...limits, ...cursors },
+  '/v1/clients/nobody': { 'limit=1': 'limit is not known here' },
+  '/v1/issuers/nobody': { 'limit=1': 'limit is not known here' },
 };
 
 function under(query: string, cases: Readonly<Record<string, string>>): Record<string, string> {
@@ -131,6 +133,30 @@ testEachDatabase('a bad query is a problem that names the parameter, and is not 
   t.deepEqual(await app.events('audit_read'), []);
   t.deepEqual(await app.events('audit_exported'), []);
 });
+
+testEachDatabase(
+  'what would change something has no query parameters, and is not done with any',
+  async (t, app) => {
+    const auth = await app.addClient({ permissions: ['register', 'audit', 'admin', 'revoke:any'] });
+    const token = await app.register({ client_id: 'c1', sub: 'u1' });
+    const target = { kind: 'subject', sub: 'u1' };
+    const bodies = {
+      '/v1/revocations': { target, reason: 'admin' },
+      '/v1/tokens': app.registration({ token: app.newToken(), client_id: 'c1' }),
+      '/v1/tokens/explain': { token },
+      '/v1/clients': { permissions: [] },
+      [`/v1/clients/${auth.client_id}/disable`]: {},
+      '/v1/issuers': { issuer: 'https://new.example', jwks_uri: 'https://new.example/jwks' },
+    };
+    for (const [path, body] of Object.entries(bodies)) {
+      const { status, body: problem } = await app.json(`${path}?dry_run=true`, body, auth);
+      t.is(status, 400, path);
+      t.is(problem.detail, 'dry_run is not known here', path);
+    }
+    t.true(await app.isActive(token));
+    t.deepEqual(await app.events('bulk_revoke'), []);
+  },
+);
 
 testEachDatabase('what has no such id is 404, also when it could be none', async (t, app) => {
   const auth = await reader(app);

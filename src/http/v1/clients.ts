@@ -65,6 +65,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
 
     async showClient(ctx: Context): Promise<void> {
       await admin(ctx);
+      readQuery(ctx, []);
       const clientId = clientIdOf(ctx);
       const client = await store.ask((facts) => facts.client(clientId));
       respond(ctx, 200, clientToWire(client ?? notFound()));

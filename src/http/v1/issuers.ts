@@ -56,6 +56,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
 
     async showIssuer(ctx: Context): Promise<void> {
       await admin(ctx);
+      readQuery(ctx, []);
       const name = issuerOf(ctx);
       const issuer = await store.ask((facts) => facts.issuer(name));
       respond(ctx, 200, issuerToWire(issuer ?? notFound()));
