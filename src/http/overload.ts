@@ -8,7 +8,7 @@ import { Refusal, render } from '../wire/refusal.ts';
 import { requestIdOf } from './context.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
-import { headersOf } from './respond.ts';
+import { headersOf, send } from './respond.ts';
 
 export type RefusedWork = WaitingLine | 'introspection';
 
@@ -102,7 +102,6 @@ export class Overload {
     this.note('introspection');
     const requestId = requestIdOf(String(request.headers['x-request-id'] ?? ''));
     const headers = headersOf(text, 'application/json', requestId);
-    response.writeHead(status, [...headers, 'Retry-After', retryAfterSeconds]);
-    response.end(text);
+    send(response, status, [...headers, 'Retry-After', retryAfterSeconds], text);
   }
 }

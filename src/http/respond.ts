@@ -1,5 +1,6 @@
 // Answers: one JSON string and one header write each. On the hot endpoints Koa's own way (a setter per header, a last
 // look at the body) costs as much as the answer itself.
+import type { ServerResponse } from 'node:http';
 import type { Context } from './context.ts';
 
 /** Answers at once, as `respondText` does: what a handler does after this cannot change the answer. */
@@ -11,8 +12,20 @@ export function respondText(ctx: Context, status: number, text: string, contentT
   const { res } = ctx;
   ctx.respond = false;
   const cacheControl = res.getHeader('Cache-Control') as string | undefined;
-  res.writeHead(status, headersOf(text, contentType, ctx.state.requestId, cacheControl));
-  res.end(text);
+  send(res, status, headersOf(text, contentType, ctx.state.requestId, cacheControl), text);
+}
+
+/**
+ * Header and body in one piece. By `end(text)`, Node would add an empty piece and gather both, which takes a twentieth
+ * of what an introspection costs.
+ */
+export function send(res: ServerResponse, status: number, headers: readonly string[], text: string): void {
+  res.writeHead(status, headers as string[]);
+  const { socket } = res;
+  socket?.cork();
+  res.write(text);
+  socket?.uncork();
+  res.end();
 }
 
 /** Names and values in turn, as `writeHead` takes them. */
