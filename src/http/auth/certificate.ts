@@ -10,6 +10,7 @@ import type { KeyRing } from '../../jwt/key-ring.ts';
 import { isFitKey } from '../../jwt/verifying-keys.ts';
 import { isIdentifiedBy } from '../../wire/certificate-identity.ts';
 import type { Context } from '../context.ts';
+import { maySign, readLimits } from './certificate-limits.ts';
 import type { PresentedCertificate } from './credentials.ts';
 
 const chainMax = 10;
@@ -59,19 +60,16 @@ export function provesByAuthority(
   now: number,
 ): boolean {
   const { leaf, chain } = certificate;
-  const usages: readonly string[] | undefined = leaf.keyUsage;
-  const mayAuthenticate = usages === undefined || usages.includes(clientAuthUsage);
-  return (
-    client.certificateName !== null &&
-    mayAuthenticate &&
-    isIdentifiedBy(leaf, client.certificateName) &&
-    leadsTo(leaf, chain, authorities, now)
-  );
+  if (client.certificateName === null || !isIdentifiedBy(leaf, client.certificateName)) return false;
+  const limits = readLimits(leaf);
+  const mayAuthenticate = limits !== null && maySign(limits) && isForClients(leaf);
+  return mayAuthenticate && leadsTo(leaf, chain, authorities, now);
 }
 
 /**
- * Is there a path of valid signatures, within the dates, over authorities only, to a configured one? Each certificate
- * of the chain is visited once: a stranger may send ten that all vouch for each other.
+ * Is there a path of valid signatures, within the dates, over authorities only, to a configured one (RFC 5280 §6.1)?
+ * Each certificate of the chain is visited once, by the shortest path: a stranger may send ten that all vouch for each
+ * other.
  */
 function leadsTo(
   leaf: X509Certificate,
@@ -80,29 +78,49 @@ function leadsTo(
   now: number,
 ): boolean {
   const unreached = new Set(chain);
-  const reached = [leaf];
-  for (const certificate of reached) {
+  const reached = [{ certificate: leaf, authoritiesBelow: 0 }];
+  for (const { certificate, authoritiesBelow } of reached) {
     if (!isInForce(certificate, now)) continue;
-    if (roots.some((root) => isInForce(root, now) && isIssuedBy(certificate, root))) return true;
+    const isFrom = (issuer: X509Certificate) => isIssuedBy(certificate, issuer, authoritiesBelow);
+    if (roots.some((root) => isInForce(root, now) && isFrom(root))) return true;
     for (const issuer of unreached) {
-      if (!isIssuedBy(certificate, issuer)) continue;
+      if (!isFrom(issuer)) continue;
       unreached.delete(issuer);
-      reached.push(issuer);
+      reached.push({ certificate: issuer, authoritiesBelow: authoritiesBelow + 1 });
     }
   }
   return false;
 }
 
 /** False, too, where the issuer's key cannot be read. */
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+function isIssuedBy(
+  certificate: X509Certificate,
+  issuer: X509Certificate,
+  authoritiesBelow: number,
+): boolean {
   try {
     const { publicKey } = issuer;
     return (
-      issuer.ca && isFitKey(publicKey) && certificate.checkIssued(issuer) && certificate.verify(publicKey)
+      issuer.ca &&
+      isFitKey(publicKey) &&
+      certificate.checkIssued(issuer) &&
+      certificate.verify(publicKey) &&
+      mayVouch(issuer, authoritiesBelow)
     );
   } catch {
     return false;
   }
+}
+
+function mayVouch(authority: X509Certificate, authoritiesBelow: number): boolean {
+  const limits = readLimits(authority);
+  return limits !== null && isForClients(authority) && authoritiesBelow <= (limits.pathLength ?? chainMax);
+}
+
+/** What Node calls its key usage is the extended one (RFC 5280 §4.2.1.12). */
+function isForClients(certificate: X509Certificate): boolean {
+  const usages: readonly string[] | undefined = certificate.keyUsage;
+  return usages === undefined || usages.includes(clientAuthUsage);
 }
 
 function isInForce(certificate: X509Certificate, now: number): boolean {

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import type { TestApp, TestClient } from '../../helpers/app.ts';
 import * as certificates from '../../helpers/certificates.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import * as limited from '../../helpers/limited-certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'revocation-ca-'));
 const authorityFile = join(folder, 'ca.pem');
-writeFileSync(authorityFile, certificates.root);
+writeFileSync(authorityFile, `${certificates.root}\n${limited.authority}\n`);
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const behindProxy = { CLIENT_CERT_PROXIES: '127.0.0.1/32,::1', TLS_CLIENT_CA_FILE: authorityFile };
 
@@ -95,6 +96,27 @@ testEachDatabase(
     );
     app.clock.now = Date.UTC(2130, 0);
     t.is(await withCertificate(app, id, client, intermediate), 401, 'expired');
+  },
+  behindProxy,
+);
+
+testEachDatabase(
+  'tls_client_auth: a certificate counts within the limits that it and its authorities state',
+  async (t, app) => {
+    const { client_id: id } = await app.addClient({
+      authMethod: 'tls_client_auth',
+      certificateName: { kind: 'san_dns', value: 'edge.example' },
+      permissions: ['introspect'],
+    });
+    t.is(await withCertificate(app, id, limited.signing), 200);
+    t.is(await withCertificate(app, id, limited.underShort, limited.short), 200);
+    t.is(await withCertificate(app, id, limited.underNamed, limited.named), 401, 'name constraints');
+    const { underBelow, below, short } = limited;
+    t.is(await withCertificate(app, id, underBelow, below, short), 401, 'an authority too many');
+    t.is(await withCertificate(app, id, limited.underForServers, limited.forServers), 401, 'usage');
+    t.is(await withCertificate(app, id, limited.strange), 401, 'an unknown critical extension');
+    t.is(await withCertificate(app, id, limited.sha1), 401, 'a weak signature');
+    t.is(await withCertificate(app, id, limited.encipherment), 401, 'a key that may not sign');
   },
   behindProxy,
 );
