@@ -127,9 +127,13 @@ function oneAtATime(handle: RequestListener): RequestListener {
     return line;
   };
   return (request, response) => {
-    // An answer has a socket only if no earlier answer is under way.
-    if (response.socket !== null) return void handle(request, response);
     const { socket } = request as { readonly socket: Connection };
+    const begin = () => {
+      // After an answer that ends the connection nothing is done, as nobody would hear of it (RFC 9112 §9.6).
+      if (!socket.writableEnded && !socket.destroyed) handle(request, response);
+    };
+    // An answer has a socket only if no earlier answer is under way.
+    if (response.socket !== null) return begin();
     const line = lineOf(socket);
     const before = line.waiting > 0 ? line.last : socket._httpMessage;
     line.last = response;
@@ -139,8 +143,6 @@ function oneAtATime(handle: RequestListener): RequestListener {
       line.waiting -= 1;
       if (line.waiting === waitingMax) socket.resume();
     });
-    before?.once('close', () => {
-      if (!socket.destroyed) handle(request, response);
-    });
+    before?.once('close', begin);
   };
 }

@@ -22,20 +22,29 @@ function looksRandom(run: string): boolean {
 /** So many characters of a text are read for each that is kept of it, whatever its sender wrote behind them. */
 const readPerKept = 4;
 
-/** The first characters of a text without the secrets. What is put in their place is not searched for others. */
-function withoutSecrets(text: string, lengthMax: number, secrets: readonly string[]): string {
-  let read = text.slice(0, lengthMax);
-  if (text.length > lengthMax) {
-    const cut = Math.max(0, ...secrets.map((secret) => lengthOfBeginning(read, secret)));
-    read = read.slice(0, read.length - cut);
-  }
-  const found = secrets.filter((secret) => secret !== '' && read.includes(secret));
-  found.sort((one, other) => other.length - one.length);
-  let [plain, at] = ['', 0];
-  while (at < read.length) {
-    const secret = found.find((secret) => read.startsWith(secret, at));
-    plain += secret === undefined ? read[at] : '[removed]';
-    at += secret?.length ?? 1;
+/** The first characters of a text, without the beginning of a secret that was cut off with the rest. */
+function beginningOf(text: string, lengthMax: number, secrets: readonly string[]): string {
+  const read = text.slice(0, lengthMax);
+  if (text.length <= lengthMax) return read;
+  const cut = Math.max(0, ...secrets.map((secret) => lengthOfBeginning(read, secret)));
+  return read.slice(0, read.length - cut);
+}
+
+/**
+ * Replaces each stretch of secrets. All are looked for in the text as it came: what is put in the place of one must
+ * neither be taken for another nor hide it.
+ */
+function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const isSecret = new Uint8Array(text.length);
+  for (const { 0: run, index } of text.matchAll(tokenShaped))
+    if (couldBeSecret(run)) isSecret.fill(1, index, index + run.length);
+  for (const secret of secrets.filter((secret) => secret !== ''))
+    for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1))
+      isSecret.fill(1, at, at + secret.length);
+  let plain = '';
+  for (let at = 0; at < text.length; at++) {
+    if (!isSecret[at]) plain += text[at];
+    else if (!isSecret[at - 1]) plain += '[removed]';
   }
   return plain;
 }
@@ -52,10 +61,8 @@ function lengthOfBeginning(text: string, secret: string): number {
  * like. Returns null when nothing is left.
  */
 export function plainText(text: string, lengthMax: number, presented: readonly string[] = []): string | null {
-  const plain = withoutSecrets(text, readPerKept * lengthMax, presented)
-    .replace(controlCharacters, ' ')
-    .replace(tokenShaped, (run) => (couldBeSecret(run) ? '[removed]' : run))
-    .trim();
+  const read = beginningOf(text, readPerKept * lengthMax, presented);
+  const plain = withoutSecrets(read, presented).replace(controlCharacters, ' ').trim();
   return plain === '' ? null : plain.slice(0, lengthMax).toWellFormed();
 }
 

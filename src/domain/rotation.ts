@@ -1,5 +1,5 @@
 // A refresh token that is replaced (RFC 9700 §4.14.2): it is superseded; within the grace interval its client may ask
-// once more, and after that its return ends the grant.
+// again, and after that its return ends the grant.
 import { about, eventOf, type Origin } from './audit.ts';
 import type { RegisteredToken } from './claims.ts';
 import {
@@ -24,8 +24,8 @@ export function supersession(replaced: RegisteredToken, origin: Origin): NewRevo
 }
 
 /**
- * A client that missed the answer asks again. Within the grace interval after the rotation that is no reuse: the
- * token gets a second successor, if nothing else stands against it.
+ * A client that missed the answer asks again, maybe several times. Within the grace interval after the rotation that
+ * is no reuse: the token gets one more successor, if nothing else stands against it.
  */
 export function mayRetry(
   replaced: RegisteredToken,

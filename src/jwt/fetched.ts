@@ -9,7 +9,7 @@ const coolDownMs = 10_000;
 /** The same for a caller that must be certain, if the last attempt went well. */
 const sureCoolDownMs = 1_000;
 /** A value proves that something is missing from it if its fetch began within this time. */
-const certainMs = 30_000;
+const certainMs = coolDownMs;
 /** After this, the value is fetched again even if nothing seems to be missing from it. */
 const freshMs = 300_000;
 /** How long the last value stays in use while the issuer is down. */
@@ -66,7 +66,7 @@ export class Fetched<Value> {
   }
 
   /**
-   * For when something was missing from `current`: the value of a fetch that began at `since` or later (default 30 s
+   * For when something was missing from `current`: the value of a fetch that began at `since` or later (default 10 s
    * ago). Fetches if needed, waiting out a cool-down of up to 1 s. Rejects with `KeysUnavailable` if there is no such
    * value.
    */

@@ -79,6 +79,7 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   try {
     const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
     if (kty === 'RSA' && !isFitRsaKey(key)) return undefined;
+    if (isForAgreement(key)) return undefined;
     return {
       kid,
       // Of the key, not of how its set writes it: a zero in front would give a revoked key another name.
@@ -92,6 +93,11 @@ async function readKey(jwk: unknown): Promise<VerifyingKey | undefined> {
   } catch {
     return undefined;
   }
+}
+
+/** Keys of these curves agree on secrets; they sign nothing. */
+function isForAgreement({ asymmetricKeyType }: KeyObject): boolean {
+  return asymmetricKeyType === 'x25519' || asymmetricKeyType === 'x448';
 }
 
 /** Does verifying with this key take no time to speak of? A sender may have made one that takes long. */

@@ -42,7 +42,14 @@ test('the secrets of the request are removed whatever they look like', (t) => {
 });
 
 test('what stands for a secret is not searched for others', (t) => {
-  t.is(plainText('aaa', 200, ['a', 'e', 'm', 'o']), '[removed]'.repeat(3));
+  t.is(plainText('aaa', 200, ['a', 'e', 'm', 'o']), '[removed]');
+});
+
+test('a short secret within one that is shaped like a token does not hide it', (t) => {
+  const shaped = 'dGhpcyBpcyBhIHNlY3JldCB0b2tlbiB2YWx1ZSAxMjM0NTY3ODkw';
+  for (const secret of ['I', 'B', '1', 'dGhp'])
+    t.is(plainText(`it is ${shaped}`, 200, [secret])?.includes('ZSAx'), false);
+  t.is(plainText('aXaXa', 200, ['aXa']), '[removed]', 'two that overlap');
 });
 
 test('of a long text only the beginning is read, and of a secret that is cut off with it nothing stays', (t) => {

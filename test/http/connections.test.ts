@@ -104,6 +104,32 @@ testEachDatabase('what is no HTTP behind a whole request does not take its answe
   t.is(begun.split('HTTP/1.1').length, 2, 'nor in the middle of it');
 });
 
+testEachDatabase('nothing is done after an answer that ends the connection', async (t, app) => {
+  const client = await app.addClient();
+  const { hostname, port } = new URL(app.url);
+  const revoke = (token: string) => {
+    const body = `token=${token}`;
+    const headers = ['Host: x', `Authorization: ${authorization(client)}`, `Content-Type: ${formType}`];
+    const head = [...headers, `Content-Length: ${body.length}`].join('\r\n');
+    return `POST /revoke HTTP/1.1\r\n${head}\r\n\r\n${body}`;
+  };
+  const tokens = await Promise.all([1, 2, 3].map(() => app.register({ client_id: client.client_id })));
+  // A proxy may take what follows for the body, and not know of this request (RFC 9112 §6.1).
+  const unclear =
+    'GET /health/alive HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+  const sent = {
+    [`${unclear}${tokens.map(revoke).join('')}`]: tokens,
+    [`${tokens.map(revoke).join('')}GARBAGE\r\n\r\n`]: tokens.slice(1),
+  };
+  for (const [bytes, untouched] of Object.entries(sent)) {
+    const socket = connect(Number(port), hostname);
+    socket.write(bytes);
+    const answers = await text(socket);
+    t.is(answers.split('HTTP/1.1 ').length, 2, answers);
+    for (const token of untouched) t.true(await app.isActive(token), answers);
+  }
+});
+
 testEachDatabase('who has sent all it has to say is answered all the same', async (t, app) => {
   const client = await app.addClient();
   const token = await app.register({ client_id: client.client_id });

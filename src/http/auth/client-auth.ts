@@ -230,11 +230,12 @@ function known(ctx: Context, caller: Caller): Caller {
   return caller;
 }
 
+const namesOfCallers = ['client_id', 'client_secret', 'client_assertion', 'client_assertion_type'] as const;
+
 /** Undefined if the body names a client or holds credentials, too. */
 function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
   const { authorization: header } = ctx.req.headers;
-  if (!header || form.has('client_id') || form.has('client_secret') || form.has('client_assertion'))
-    return undefined;
+  if (!header || namesOfCallers.some((name) => form.has(name))) return undefined;
   return digestOf(header);
 }
 

@@ -101,7 +101,8 @@ interface Digests {
   readonly replacesDigest: string | null;
 }
 
-const storedAsGiven = ['grant_id', 'session_id', 'jti', 'sub', 'username', 'acr'] as const;
+/** All other members are stored as they are given. */
+const notStoredAsGiven: ReadonlySet<string> = new Set(['token', 'replaces', 'token_use', 'user_agent']);
 
 /** Throws a refusal where its members contradict each other. */
 function demandConsistent(said: Said): Digests {
@@ -118,10 +119,18 @@ function demandConsistent(said: Said): Digests {
     throw badParameter('replaces', 'goes with refresh tokens only');
   }
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
-  for (const name of storedAsGiven)
-    if (said[name] !== undefined && [said.token, said.replaces].includes(said[name]))
+  const tokens = [said.token, said.replaces].filter((given) => given !== undefined);
+  for (const [name, value] of Object.entries(said))
+    if (!notStoredAsGiven.has(name) && stringsIn(value).some((text) => tokens.includes(text)))
       throw badParameter(name, 'is the token itself, which is never stored');
   return { ownDigest, replacesDigest };
+}
+
+/** A member's strings and, of a list or object, those in it; names too. */
+function stringsIn(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return [...(Array.isArray(value) ? [] : Object.keys(value)), ...Object.values(value).flatMap(stringsIn)];
 }
 
 function toRegistration(

@@ -67,6 +67,9 @@ const wrongRegistrations: readonly (readonly [
   ],
   [{ token: canary, jti: canary }, 'jti', 'jti is the token itself, which is never stored'],
   [{ token: canary, username: canary }, 'username', 'username is the token itself, which is never stored'],
+  [{ token: canary, client_id: canary }, 'client_id', 'client_id is the token itself, which is never stored'],
+  [{ token: canary, aud: ['a', canary] }, 'aud', 'aud is the token itself, which is never stored'],
+  [{ token: canary, cnf: { jkt: canary } }, 'cnf', 'cnf is the token itself, which is never stored'],
   [
     { token_use: 'refresh_token', replaces: canary, grant_id: canary },
     'grant_id',
