@@ -1,7 +1,7 @@
 // Revocations: rows of an append-only log. Each says: a token that bears this target and was issued at or before the
 // cutoff is dead. A final row's cutoff is later than any issue time.
 import type { Actor, Origin } from './audit.ts';
-import type { Claims, TokenUse } from './claims.ts';
+import { type Claims, issuedAtOf, type TokenUse } from './claims.ts';
 import { dayMs, hourMs } from './durations.ts';
 import type { LifetimePolicy, Policy } from './policy.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey, targetsOf } from './targets.ts';
@@ -121,15 +121,20 @@ function isAsWide(one: Restriction, other: Restriction): boolean {
 }
 
 /**
- * A cutoff written on the proof of a token covers that token even if its issuer's clock is ahead, but by no more than
- * clocks may differ: a token dated into the next century must not lock its user out.
+ * A cutoff written on the proof of a token covers what was issued with it even if its issuer's clock is ahead, but by
+ * no more than clocks may differ: a token dated into the next century must not lock its user out. The `iat` that was
+ * said counts: a registered token is taken to be issued at its registration at the latest.
  */
 export function cutoffOnProof(
   proofs: readonly Claims[],
   now: number,
   { clockSkewMs }: Pick<Policy, 'clockSkewMs'>,
 ): number {
-  return Math.max(now, ...proofs.map((claims) => Math.min(claims.issuedAt, now + clockSkewMs)));
+  return Math.max(now, ...proofs.map((claims) => Math.min(saidIssuedAt(claims), now + clockSkewMs)));
+}
+
+function saidIssuedAt({ issuedAt, members }: Claims): number {
+  return typeof members.iat === 'number' ? Math.max(issuedAt, issuedAtOf(members.iat)) : issuedAt;
 }
 
 /** The first whole-second `iat` that survives a cutoff. */

@@ -48,8 +48,7 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
     if (ends.some((row) => row !== undefined)) return { outcome: { status: 'key_revoked' }, effects: {} };
     if (isUsed) return { outcome: { status: 'repeated' }, effects: {} };
     const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
-    // The message may give any number, fractions included.
-    const cutoff = Math.min(now, Math.max(0, Math.ceil(signal.happenedAt)));
+    const cutoff = cutoffOfEvent(signal.happenedAt, now, policy);
     const done = signal.targets.map((target): Effects => {
       const order: RevokeOrder = {
         target,
@@ -76,6 +75,16 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
       },
     };
   });
+}
+
+/**
+ * The event's own time, by the clock of its issuer; the message may give any number. A whole second stands for all of
+ * it that has passed: what was issued in it and counted in milliseconds was issued before the message.
+ */
+function cutoffOfEvent(happenedAt: number, now: number, { clockSkewMs }: Policy): number {
+  const at = Math.max(0, Math.ceil(happenedAt));
+  const through = at % 1000 === 0 ? Math.max(at, Math.min(at + 999, now)) : at;
+  return Math.min(through, now + clockSkewMs);
 }
 
 /** A subject identifier (RFC 9493), as far as it is acted on. */

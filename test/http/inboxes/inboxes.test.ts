@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint } from 'jose';
-import type { RequestParts, TestApp } from '../../helpers/app.ts';
+import type { Reply, RequestParts, TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import {
   inboxKinds,
@@ -182,6 +182,49 @@ testEachDatabase('inboxes take times with fractions, and any number for a time',
     const body = await issuer.sign(claims, { typ: 'secevent+jwt' });
     const reply = await app.request('POST', '/security-events', { type: 'application/secevent+jwt', body });
     t.is(reply.status, 202, `${event_timestamp}: ${reply.text}`);
+  }
+});
+
+testEachDatabase('a message ends what was issued before it, by the clock of its issuer', async (t, app) => {
+  const issuer = await trustWithInbox(app);
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const login = async (sub: string, iat: number) => {
+    const said = { token: app.secret(app.newToken()), client_id: 'web', iss: issuer.name, sub, iat };
+    t.is((await app.json('/v1/tokens', app.registration(said), registrar)).status, 201);
+    return said.token;
+  };
+  const ways: Readonly<Record<string, (sub: string, iat: number) => Promise<Reply>>> = {
+    'back-channel logout': async (sub, iat) => sendLogoutToken(app, await logoutToken(issuer, { sub, iat })),
+    'global token revocation': async (sub, iat) => {
+      const claims = { aud: 'web', jti: app.newToken('jti'), iat };
+      const bearer = await issuer.sign(claims, { typ: 'global-token-revocation+jwt' });
+      const sub_id = { format: 'iss_sub', iss: issuer.name, sub };
+      return app.json('/global-token-revocation', { sub_id }, `Bearer ${bearer}`);
+    },
+    'a security event': async (sub, iat) => {
+      const sub_id = { format: 'iss_sub', iss: issuer.name, sub };
+      const claims = { aud: 'web', jti: app.newToken('jti'), sub: undefined, exp: undefined, iat, sub_id };
+      const body = await issuer.sign(
+        { ...claims, events: { [sessionRevoked]: {} } },
+        { typ: 'secevent+jwt' },
+      );
+      return app.request('POST', '/security-events', { type: 'application/secevent+jwt', body });
+    },
+  };
+  for (const [way, send] of Object.entries(ways)) {
+    const ahead = await issuer.sign({ client_id: 'web', sub: `${way} 1`, iat: app.seconds + 20 });
+    t.true(await app.isActive(ahead));
+    t.true((await send(`${way} 1`, app.seconds + 30)).status < 300, way);
+    t.false(await app.isActive(ahead), `${way}: its clock is ahead`);
+
+    app.clock.now = (app.seconds + 1) * 1000 + 700;
+    const exact = await login(`${way} 2`, app.seconds + 0.013);
+    const later = await issuer.sign({ client_id: 'web', sub: `${way} 2`, iat: app.seconds + 1 });
+    t.true((await send(`${way} 2`, app.seconds)).status < 300, way);
+    t.false(await app.isActive(exact), `${way}: its clock has whole seconds`);
+    app.clock.now += 50;
+    t.true(await app.isActive(await login(`${way} 2`, app.clock.now / 1000)), `${way}: a login after it`);
+    t.true(await app.isActive(later), `${way}: a login in the next second`);
   }
 });
 

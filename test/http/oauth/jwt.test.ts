@@ -2,7 +2,7 @@
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { addIssuer, switchIssuer } from '../../../src/domain/manage-issuers.ts';
 import { newIssuerBody, toNewIssuer } from '../../../src/wire/issuers.ts';
-import { api, publicUrl } from '../../helpers/app.ts';
+import { api, publicUrl, type Reply } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { forge, reencodeSignature, TestIssuer } from '../../helpers/issuer.ts';
 
@@ -125,6 +125,32 @@ testEachDatabase('reuses_ids makes the end of a session a cutoff', async (t, app
   app.advance(1);
   t.true(await app.isActive(await issuer.sign({ client_id, sid: 'sso' })));
 });
+
+testEachDatabase(
+  'the end of a session by a registered token reaches what an issuer ahead of our clock issued with it',
+  async (t, app) => {
+    const issuer = await TestIssuer.inline(app, { reuses_ids: true });
+    const owner = await app.addClient({ logoutScope: 'all' });
+    const { client_id } = owner;
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const iat = app.seconds + 30;
+    const ends: Readonly<Record<string, (refresh_token: string) => Promise<Reply>>> = {
+      'the session': (refresh_token) => app.json('/logout', { refresh_token }),
+      'all of the user': (refresh_token) => app.json('/logout', { refresh_token, scope: 'all' }),
+      'the grant': (token) => app.form('/revoke', { token }, owner),
+    };
+    for (const [what, end] of Object.entries(ends)) {
+      const names = { client_id, sub: `user of ${what}`, grant_id: `grant of ${what}` };
+      const token = app.secret(app.newToken());
+      const said = { ...names, token, iss: issuer.name, session_id: what, token_use: 'refresh_token', iat };
+      t.is((await app.json('/v1/tokens', app.registration(said), registrar)).status, 201);
+      const access = await issuer.sign({ ...names, sid: what, iat });
+      t.true(await app.isActive(access));
+      t.is((await end(token)).status, 200);
+      t.false(await app.isActive(access), what);
+    }
+  },
+);
 
 testEachDatabase('reuses_ids makes the end of a grant by reuse a cutoff, too', async (t, app) => {
   const issuer = await TestIssuer.inline(app, { reuses_ids: true });
