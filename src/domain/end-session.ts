@@ -73,7 +73,7 @@ export async function describeDevices(store: Store, sessions: readonly Session[]
   for (let from = 0; from < sessions.length; from += devicesPerQuestion) {
     const some = sessions.slice(from, from + devicesPerQuestion);
     const asked = (facts: Facts, now: number) =>
-      facts.together(...some.map((session) => () => ({ session, active: isLiving(facts, session, now) })));
+      facts.each(some, (session) => ({ session, active: isLiving(facts, session, now) }));
     devices.push(...(await store.ask(asked, 'bulk')));
   }
   return devices;

@@ -37,9 +37,7 @@ export async function introspectTokens(
 ): Promise<readonly Introspection[]> {
   return store.ask(
     (facts, now) =>
-      facts.together(
-        ...presented.map((one) => () => (one === null ? inactive : judge(facts, now, caller, one))),
-      ),
+      facts.each(presented, (one) => (one === null ? inactive : judge(facts, now, caller, one))),
     'bulk',
   );
 }

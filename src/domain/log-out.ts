@@ -69,7 +69,7 @@ interface Proof {
 export async function logOut(store: Store, policy: Policy, request: LogoutRequest): Promise<LoggedOut> {
   const presented = [request.refresh, request.bearer].filter((token) => token !== null);
   const known = await store.ask(
-    (facts) => facts.together(...presented.map((token) => () => findEndable(facts, token))),
+    (facts) => facts.each(presented, (token) => findEndable(facts, token)),
     'unvouched',
   );
   const found = presented.flatMap((token, n) => (known[n] ? [{ presented: token, known: known[n] }] : []));
@@ -130,14 +130,8 @@ function decide(
   found: readonly Found[],
   mismatch: boolean,
 ): Decision<LoggedOut> {
-  const tokens = facts.together(
-    ...found.map(
-      ({ presented, known }) =>
-        () =>
-          findAgain(facts, presented, known),
-    ),
-  );
-  const standings = facts.together(...tokens.map((claims) => () => facts.standing(claims)));
+  const tokens = facts.each(found, ({ presented, known }) => findAgain(facts, presented, known));
+  const standings = facts.each(tokens, (claims) => facts.standing(claims));
   const presented = tokens.map((claims, n): Proof => {
     const standing = standings[n] as Standing;
     return { claims, standing, units: unitsLeft(claims, standing, unitsOf(claims)) };
@@ -258,13 +252,7 @@ function plan(
     ...units.map((target) => revocationOfUnit(target, cause, { cutoff, now, reusesIds }, policy)),
   ]);
   const ownUnits = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
-  const own = facts.together(
-    ...ownUnits.map(
-      ({ id }) =>
-        () =>
-          facts.session(id),
-    ),
-  );
+  const own = facts.each(ownUnits, ({ id }) => facts.session(id));
   const ownSessions = own.filter(
     (session, n) => session?.issuer === acting.issuer && own.indexOf(session) === n,
   );
@@ -285,6 +273,6 @@ function plan(
 function countLiving(facts: Facts, sessions: readonly Session[], now: number): number | null {
   if (sessions.length === 0) return null;
   const targets = sessions.map(sessionTarget);
-  const areAlive = facts.together(...targets.map((target) => () => hasLivingBearer(facts, [target], now)));
+  const areAlive = facts.each(targets, (target) => hasLivingBearer(facts, [target], now));
   return areAlive.filter((isAlive) => isAlive).length;
 }

@@ -156,13 +156,7 @@ export async function rememberKeys(store: Store, origin: Origin, keys: readonly 
 
 /** Those that the issuer has never named by their `kid` before. */
 function newKeys(facts: Facts, keys: readonly IssuerKey[]): IssuerKey[] {
-  const named = facts.together(
-    ...keys.map(
-      ({ issuer, kid }) =>
-        () =>
-          facts.thumbprints(issuer, kid),
-    ),
-  );
+  const named = facts.each(keys, ({ issuer, kid }) => facts.thumbprints(issuer, kid));
   return keys.filter(({ thumbprint }, n) => !named[n]?.includes(thumbprint));
 }
 

@@ -77,13 +77,10 @@ function endedBy(
   const hit = tokens.filter((token) =>
     covers(row, [...keysOf(token), ...targetsEverywhere(token, kinds).map(targetKey)], token),
   );
-  const known = facts.together(
-    ...hit.map(
-      (token) => () =>
-        facts.together(
-          () => facts.standing(token),
-          () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
-        ),
+  const known = facts.each(hit, (token) =>
+    facts.together(
+      () => facts.standing(token),
+      () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
     ),
   );
   return hit.flatMap((token, n) => {

@@ -17,7 +17,7 @@ export function hasLivingBearer(facts: Facts, targets: readonly Target[], now: n
     const bearers = facts.unexpiredBearers(target);
     if (bearers.length >= bearersMax) return true;
     return facts
-      .together(...bearers.map((bearer) => () => facts.standing(bearer)))
+      .each(bearers, (bearer) => facts.standing(bearer))
       .some((standing, n) => isRevocable(bearers[n] as Claims, standing, now));
   });
 }

@@ -85,9 +85,7 @@ export function decideRevocation(
 
   const targets = [order.target, ...order.further];
   const rows = targets.map((target) => rowOf({ ...order, target }, policy, now, isForGood));
-  const earlier = facts.together(
-    ...targets.map((target) => () => (isForGood ? facts.final(target) : undefined)),
-  );
+  const earlier = facts.each(targets, (target) => (isForGood ? facts.final(target) : undefined));
   const wasThere = earlier.every((row) => row !== undefined);
   const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
   const { target, further, only } = order;

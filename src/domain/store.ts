@@ -18,7 +18,8 @@ import type { Standing } from './verdict.ts';
  * What a question or a decision may ask, all as of one instant.
  *
  * A fact that is not at hand yet interrupts the function; it is loaded and the function runs again from its start. So
- * these functions must be free of side effects, and should ask `together` for facts that do not depend on each other.
+ * these functions must be free of side effects, and should ask for facts that do not depend on each other at once: by
+ * `together` or `each`.
  */
 export interface Facts {
   /** The registered token with this digest of its whole string. */
@@ -51,8 +52,10 @@ export interface Facts {
   thumbprints(issuer: string, kid: string): readonly string[];
   /** Has an id with this digest been used up? */
   isUsed(digest: Digest): boolean;
-  /** Asks several facts in one go. */
+  /** Asks several facts at once. */
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
+  /** Asks the same of each item at once; the answers are in the order of the items. */
+  each<Item, T>(items: readonly Item[], ask: (item: Item) => T): T[];
 }
 
 /** How many bearers of one grant or session storage looks at; if there are more, some are assumed to be alive. */

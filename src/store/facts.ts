@@ -93,10 +93,10 @@ export class LoadedFacts implements Facts {
     if (!this.#mayBeCovered(claims)) return { coveredBy: [], suspended };
     const own = this.#keysOf(claims);
     const [ownRows, furtherKeys] = this.together(
-      () => this.together(...own.map((key) => () => this.#coverageOf(key))).flat(),
+      () => this.each(own, (key) => this.#coverageOf(key)).flat(),
       () => this.#keysEverywhere(claims),
     );
-    const further = this.together(...furtherKeys.map((key) => () => this.#coverageOf(key))).flat();
+    const further = this.each(furtherKeys, (key) => this.#coverageOf(key)).flat();
     const keys = [...own, ...furtherKeys];
     return { coveredBy: [...ownRows, ...further].filter((row) => covers(row, keys, claims)), suspended };
   }
@@ -175,18 +175,22 @@ export class LoadedFacts implements Facts {
   }
 
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {
-    const missed: NotLoaded[] = [];
-    const answers = asks.map((ask) => {
+    return this.each(asks, (ask) => ask()) as unknown as T;
+  }
+
+  each<Item, T>(items: readonly Item[], ask: (item: Item) => T): T[] {
+    const answers: T[] = [];
+    let missed: NotLoaded | undefined;
+    for (const item of items) {
       try {
-        return ask();
+        answers.push(ask(item));
       } catch (error) {
         if (!(error instanceof NotLoaded)) throw error;
-        missed.push(error);
-        return undefined;
+        missed = error;
       }
-    });
-    if (missed[0]) throw missed[0];
-    return answers as unknown as T;
+    }
+    if (missed) throw missed;
+    return answers;
   }
 
   /** Forgets the changes: the decisions run again from the first; revocations are numbered on from the heads. */
@@ -201,7 +205,7 @@ export class LoadedFacts implements Facts {
   apply(effects: Effects): AppliedEffects {
     const wanted = effects.revocations ?? [];
     const keys = wanted.map(({ target }) => targetKey(target));
-    this.together(...keys.map((key) => () => this.#coverageOf(key)));
+    this.each(keys, (key) => this.#coverageOf(key));
     const sessions = (effects.sessions ?? []).map((session) =>
       touched(this.session(session.sessionId), session),
     );

@@ -80,13 +80,7 @@ async function eraseTokens(
     after = page.at(-1)?.id ?? after;
     if (page.length === 0) return { tokens, left };
     const dead = await store.write((facts, now) => {
-      const areDead = facts.together(
-        ...page.map(
-          ({ token }) =>
-            () =>
-              isDeadForGood(facts, token, now),
-        ),
-      );
+      const areDead = facts.each(page, ({ token }) => isDeadForGood(facts, token, now));
       const dead = page.map(({ token }) => token).filter((_, n) => areDead[n]);
       const revocations = dead
         .filter((token) => endByRegistration(token) > now)
