@@ -19,7 +19,7 @@ export class Changes {
   readonly usedIds = new Set<Digest>();
   readonly numbered = new Map<number, NumberedRevocation>();
   /** The kinds of target of `revocations`. */
-  readonly kinds = new Set<TargetKind>();
+  readonly revokedKinds = new Set<TargetKind>();
   /** The kinds of target that were revoked in every issuer at once. */
   readonly kindsEverywhere = new Set<TargetKind>();
   readonly remembered = new Map<Digest, Remembered>();
@@ -45,7 +45,7 @@ export class Changes {
     const { target, cause } = revocation;
     const row = { seq: this.#seq, key, reason: cause.reason, revokedAt: this.#now, ...revocation };
     this.numbered.set(row.seq, row);
-    this.kinds.add(target.kind);
+    this.revokedKinds.add(target.kind);
     if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
     const rows = this.revocations.get(key);
     if (rows) rows.push(row);

@@ -30,8 +30,7 @@ import { type Target, type TargetKey, targetKey, targetsEverywhere } from '../do
 import type { Standing } from '../domain/verdict.ts';
 import { allOf } from './all-of.ts';
 import { Changes, clientOf, issuerOf } from './changes.ts';
-import * as kinds from './kinds.ts';
-import { theOne } from './kinds.ts';
+import * as factKinds from './fact-kinds.ts';
 import { type Found, jwtName, type Memory, type TokenName } from './memory.ts';
 import { type FactKind, NotLoaded, Shelf } from './shelf.ts';
 import type { Heads } from './tables/heads.ts';
@@ -75,16 +74,16 @@ export class LoadedFacts implements Facts {
   }
 
   token(digest: Digest): RegisteredToken | undefined {
-    return this.#changes.tokens.get(digest) ?? this.#registered(kinds.tokens, digest, digest);
+    return this.#changes.tokens.get(digest) ?? this.#registered(factKinds.tokens, digest, digest);
   }
 
   jwt(tokenDigest: Digest): RegisteredToken | undefined {
     const name = jwtName(tokenDigest);
-    return this.#changes.jwts.get(tokenDigest) ?? this.#registered(kinds.jwts, tokenDigest, name);
+    return this.#changes.jwts.get(tokenDigest) ?? this.#registered(factKinds.jwts, tokenDigest, name);
   }
 
   #tokensAbsent(): number {
-    const shelves = [kinds.tokens, kinds.jwts].map((kind) => this.#shelves.get(kind));
+    const shelves = [factKinds.tokens, factKinds.jwts].map((kind) => this.#shelves.get(kind));
     return shelves.reduce((sum, shelf) => sum + (shelf?.absences ?? 0), 0);
   }
 
@@ -107,20 +106,20 @@ export class LoadedFacts implements Facts {
 
   history(claims: Claims): readonly LoggedRevocation[] {
     const keys = [...this.#keysOf(claims), ...this.#keysEverywhere(claims)];
-    const rows = this.#shelf(kinds.histories).get(JSON.stringify([claims.issuedAt, keys]));
+    const rows = this.#shelf(factKinds.histories).get(JSON.stringify([claims.issuedAt, keys]));
     return rows.filter((row) => covers(row, keys, claims)).slice(0, historyMax);
   }
 
   remembered(keyDigest: Digest): Remembered | undefined {
-    return this.#changes.remembered.get(keyDigest) ?? this.#shelf(kinds.remembered).get(keyDigest);
+    return this.#changes.remembered.get(keyDigest) ?? this.#shelf(factKinds.remembered).get(keyDigest);
   }
 
   session(sessionId: string): Session | undefined {
-    return this.#changes.sessions.get(sessionId) ?? this.#shelf(kinds.sessions).get(sessionId);
+    return this.#changes.sessions.get(sessionId) ?? this.#shelf(factKinds.sessions).get(sessionId);
   }
 
   grant(grantId: string): Grant | undefined {
-    return this.#changes.grants.get(grantId) ?? this.#shelf(kinds.grants).get(grantId);
+    return this.#changes.grants.get(grantId) ?? this.#shelf(factKinds.grants).get(grantId);
   }
 
   unexpiredBearers(target: Target): readonly RegisteredToken[] {
@@ -130,12 +129,12 @@ export class LoadedFacts implements Facts {
       (token) => token[id] === target.id && token.issuer === target.issuer,
     );
     const key = JSON.stringify([target.kind, target.issuer, target.id]);
-    const stored = this.#shelf(kinds.bearers).get(key);
+    const stored = this.#shelf(factKinds.bearers).get(key);
     return [...added, ...stored].slice(0, bearersMax);
   }
 
   sessionsOf(issuer: string, subject: string): readonly Session[] {
-    const known = this.#shelf(kinds.sessionsOf).get(JSON.stringify([issuer, subject]));
+    const known = this.#shelf(factKinds.sessionsOf).get(JSON.stringify([issuer, subject]));
     const isTheirs = (session: Session) => session.issuer === issuer && session.subject === subject;
     const added = [...this.#changes.sessions.values()].filter(
       (session) => isTheirs(session) && !known.some((other) => other.sessionId === session.sessionId),
@@ -144,7 +143,7 @@ export class LoadedFacts implements Facts {
   }
 
   client(clientId: string): Client | undefined {
-    const client = this.#recall(this.#memory.clients, kinds.clients, clientId);
+    const client = this.#recall(this.#memory.clients, factKinds.clients, clientId);
     return this.#changes.clients.reduce<Client | undefined>(
       (changed, change) => (clientOf(change) === clientId ? changeClient(changed, change) : changed),
       client,
@@ -159,7 +158,7 @@ export class LoadedFacts implements Facts {
   }
 
   issuer(name: string): Issuer | undefined {
-    const issuer = this.#recall(this.#memory.issuers, kinds.issuers, name);
+    const issuer = this.#recall(this.#memory.issuers, factKinds.issuers, name);
     return this.#changes.issuers.reduce<Issuer | undefined>(
       (changed, change) => (issuerOf(change) === name ? changeIssuer(changed, change) : changed),
       issuer,
@@ -167,11 +166,11 @@ export class LoadedFacts implements Facts {
   }
 
   thumbprints(issuer: string, kid: string): readonly string[] {
-    return this.#shelf(kinds.thumbprints).get(JSON.stringify([issuer, kid]));
+    return this.#shelf(factKinds.thumbprints).get(JSON.stringify([issuer, kid]));
   }
 
   isUsed(digest: Digest): boolean {
-    return this.#changes.usedIds.has(digest) || this.#shelf(kinds.usedIds).get(digest);
+    return this.#changes.usedIds.has(digest) || this.#shelf(factKinds.usedIds).get(digest);
   }
 
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T {
@@ -285,11 +284,11 @@ export class LoadedFacts implements Facts {
   /** False for nearly all tokens: then nothing is looked up. */
   #mayBeCovered(claims: Claims): boolean {
     if (!this.#isForDecisions) return this.#memory.mayBeCovered(claims, this.#heads);
-    const { revocations, kinds, kindsEverywhere } = this.#changes;
+    const { revocations, revokedKinds, kindsEverywhere } = this.#changes;
     return (
       kindsEverywhere.size > 0 ||
       this.#memory.mayBeCovered(claims, this.#heads) ||
-      keysOf(claims, kinds).some((key) => revocations.has(key))
+      keysOf(claims, revokedKinds).some((key) => revocations.has(key))
     );
   }
 
@@ -300,7 +299,7 @@ export class LoadedFacts implements Facts {
   }
 
   #storedCoverageOf(key: TargetKey): readonly Revocation[] {
-    return this.#memory.mayBeRevoked(key, this.#heads) ? this.#shelf(kinds.coverage).get(key) : [];
+    return this.#memory.mayBeRevoked(key, this.#heads) ? this.#shelf(factKinds.coverage).get(key) : [];
   }
 
   #keysOf(claims: Claims): TargetKey[] {
@@ -312,7 +311,8 @@ export class LoadedFacts implements Facts {
   /** The token's keys for revocations in every issuer, of the kinds that were ever revoked so. */
   #keysEverywhere(claims: Claims): TargetKey[] {
     const stored =
-      this.#memory.kindsEverywhere(this.#heads) ?? this.#shelf(kinds.kindsEverywhere).get(theOne);
+      this.#memory.kindsEverywhere(this.#heads) ??
+      this.#shelf(factKinds.kindsEverywhere).get(factKinds.theOne);
     return targetsEverywhere(claims, new Set([...stored, ...this.#changes.kindsEverywhere])).map(targetKey);
   }
 

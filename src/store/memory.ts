@@ -91,7 +91,7 @@ export class Memory {
   /** Only for claims that are themselves remembered, here or elsewhere; for others it would cost more than it saves. */
   #prints = new WeakMap<Claims, Prints>();
   /** Kinds of target that were ever revoked; under its other names a token need not be looked for. */
-  #kinds = new Set<TargetKind>();
+  #revokedKinds = new Set<TargetKind>();
   /** Kinds that were revoked in every issuer at once. */
   #kindsEverywhere = new Set<TargetKind>();
   #revoked = new TargetKeySet();
@@ -174,7 +174,7 @@ export class Memory {
     if (this.#seq !== before.revocation_seq) return;
     for (const { target, key, seq } of revocations) {
       this.#revoked.addAll(printsOf([key]));
-      this.#lookFor(this.#kinds, target.kind);
+      this.#lookFor(this.#revokedKinds, target.kind);
       if (target.issuer === everyIssuer) this.#lookFor(this.#kindsEverywhere, target.kind);
       this.#seq = seq;
     }
@@ -194,7 +194,7 @@ export class Memory {
 
   #printsOf(claims: Claims): Prints {
     const everywhere = targetsEverywhere(claims, this.#kindsEverywhere).map(targetKey);
-    return printsOf([...keysOf(claims, this.#kinds), ...everywhere]);
+    return printsOf([...keysOf(claims, this.#revokedKinds), ...everywhere]);
   }
 
   /** False only when no revocation up to the heads bears this key. */
@@ -229,7 +229,7 @@ export class Memory {
     this.#registered.forget();
     this.#tokenSeq = 0;
     this.#prints = new WeakMap();
-    this.#kinds = new Set();
+    this.#revokedKinds = new Set();
     this.#kindsEverywhere = new Set();
     this.#revoked = new TargetKeySet();
     this.#seq = 0;
@@ -287,7 +287,7 @@ export class Memory {
       // `#forget` ran meanwhile: what was read belongs to a set that is no longer in use.
       if (revoked !== this.#revoked) return;
       revoked.addAll(printsOfHex(gathered.beginnings));
-      for (const kind of gathered.kinds) this.#lookFor(this.#kinds, kind);
+      for (const kind of gathered.kinds) this.#lookFor(this.#revokedKinds, kind);
       for (const kind of gathered.kindsEverywhere) this.#lookFor(this.#kindsEverywhere, kind);
       this.#seq = Math.max(this.#seq, upTo);
       // Lets requests in between two pages, even if no query has to wait.
