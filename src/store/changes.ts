@@ -1,10 +1,11 @@
-// What the decisions of one batch have changed so far. It is laid over the facts, so that each decision sees the
-// effects of those before it.
+// What the decisions of one batch have changed so far, as decision-facts.ts lays it over what is loaded.
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
+import { type Client, changeClient } from '../domain/clients.ts';
 import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
+import { changeIssuer, type Issuer } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
 import type { ClientChange, IssuerChange, Remembered } from '../domain/store.ts';
-import { everyIssuer, type TargetKey, type TargetKind } from '../domain/targets.ts';
+import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../domain/targets.ts';
 import type { NumberedRevocation } from './tables/revocations.ts';
 
 export class Changes {
@@ -26,7 +27,7 @@ export class Changes {
   readonly #now: number;
   #seq: number;
 
-  constructor(seqBefore = 0, now = 0) {
+  constructor(seqBefore: number, now: number) {
     this.#seq = seqBefore;
     this.#now = now;
   }
@@ -53,6 +54,27 @@ export class Changes {
     return row;
   }
 
+  /** The tokens of a grant or session. */
+  bearersOf({ kind, issuer, id }: Target): RegisteredToken[] {
+    if (kind !== 'grant' && kind !== 'session') return [];
+    const name = kind === 'grant' ? 'grantId' : 'sessionId';
+    return [...this.tokens.values()].filter((token) => token[name] === id && token.issuer === issuer);
+  }
+
+  /** The record of a client that was `client` before. */
+  changedClient(clientId: string, client: Client | undefined): Client | undefined {
+    let changed = client;
+    for (const change of this.clients)
+      if (clientOf(change) === clientId) changed = changeClient(changed, change);
+    return changed;
+  }
+
+  changedIssuer(name: string, issuer: Issuer | undefined): Issuer | undefined {
+    let changed = issuer;
+    for (const change of this.issuers) if (issuerOf(change) === name) changed = changeIssuer(changed, change);
+    return changed;
+  }
+
   /** The last change in this batch that suspended or resumed the client. */
   switchOfClient(clientId: string): Switch<ClientChange> | undefined {
     return this.clients.findLast(
@@ -70,10 +92,10 @@ export class Changes {
 
 type Switch<Change> = Extract<Change, { kind: 'set_disabled' }>;
 
-export function clientOf(change: ClientChange): string {
+function clientOf(change: ClientChange): string {
   return 'client' in change ? change.client.clientId : change.clientId;
 }
 
-export function issuerOf(change: IssuerChange): string {
+function issuerOf(change: IssuerChange): string {
   return typeof change.issuer === 'string' ? change.issuer : change.issuer.issuer;
 }

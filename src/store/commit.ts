@@ -6,8 +6,8 @@ import type { RegisteredToken } from '../domain/claims.ts';
 import type { Session } from '../domain/sessions.ts';
 import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
+import { type AppliedEffects, DecisionFacts } from './decision-facts.ts';
 import { inTransaction } from './dialect.ts';
-import { type AppliedEffects, LoadedFacts } from './facts.ts';
 import type { Learnt, Memory } from './memory.ts';
 import { NotLoaded } from './shelf.ts';
 import { appendEvents } from './tables/audit-events.ts';
@@ -37,7 +37,7 @@ export async function commitBatch(
   const { decided, heads, added } = await inTransaction(writer, async (tx) => {
     const db = reader ?? tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
-    const facts = new LoadedFacts(memory, heads, heads.now, { isForDecisions: true });
+    const facts = new DecisionFacts(memory, heads);
     const decided = await decideAll(db, decisions, facts, heads);
     const added = await persist(tx, decided, heads);
     return { decided, heads, added };
@@ -54,17 +54,16 @@ interface Decided {
   readonly results: CommitResult[];
   readonly effects: AppliedEffects[];
   readonly kept: Kept[];
-  readonly facts: LoadedFacts;
+  readonly facts: DecisionFacts;
 }
 
 async function decideAll(
   db: Knex,
   decisions: readonly Decide[],
-  facts: LoadedFacts,
+  facts: DecisionFacts,
   heads: LockedHeads,
 ): Promise<Decided> {
   for (;;) {
-    facts.rewind();
     const decided: Decided = { results: [], effects: [], kept: [], facts };
     let isComplete = true;
     for (const decide of decisions) {
@@ -77,6 +76,7 @@ async function decideAll(
     }
     if (isComplete) return decided;
     await facts.load(db);
+    facts.rewind();
   }
 }
 

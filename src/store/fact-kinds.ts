@@ -45,9 +45,9 @@ export const coverage: FactKind<readonly Revocation[]> = {
 };
 
 /** Which kinds of target were revoked in every issuer. */
-export const kindsEverywhere: FactKind<readonly TargetKind[]> = {
-  load: async (db) => [[theOne, await listKindsEverywhere(db)]],
-  absent: [],
+export const kindsEverywhere: FactKind<ReadonlySet<TargetKind>> = {
+  load: async (db) => [[theOne, new Set(await listKindsEverywhere(db))]],
+  absent: new Set(),
 };
 
 export const sessions: FactKind<Session | undefined> = {
