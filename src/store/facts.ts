@@ -19,7 +19,8 @@ import {
 import type { Standing } from '../domain/verdict.ts';
 import { allOf } from './all-of.ts';
 import * as factKinds from './fact-kinds.ts';
-import { type Found, jwtName, type Memory, type TokenName } from './memory.ts';
+import { jwtName, type Memory, type TokenName } from './memory.ts';
+import type { Found } from './records.ts';
 import { type FactKind, NotLoaded, Shelf } from './shelf.ts';
 import type { Heads } from './tables/heads.ts';
 
@@ -85,7 +86,7 @@ export class LoadedFacts implements Facts {
   }
 
   isForgotten(issuedFrom: number, expiresAt: number): boolean {
-    const { until, endsUntil, endsKnownAt } = this.memory.purged;
+    const { until, endsUntil, endsKnownAt } = this.memory.records.purged;
     // The token had ended by the clock of the purging process, but not yet by ours: its own revocation is gone.
     const endedThen = this.now < expiresAt && expiresAt <= endsUntil;
     return (endedThen && issuedFrom <= endsKnownAt + aheadMsMax) || issuedFrom <= until;
@@ -113,11 +114,11 @@ export class LoadedFacts implements Facts {
   }
 
   client(clientId: string): Client | undefined {
-    return this.#recall(this.memory.clients, factKinds.clients, clientId);
+    return this.#recall(this.memory.records.clients, factKinds.clients, clientId);
   }
 
   issuer(name: string): Issuer | undefined {
-    return this.#recall(this.memory.issuers, factKinds.issuers, name);
+    return this.#recall(this.memory.records.issuers, factKinds.issuers, name);
   }
 
   thumbprints(issuer: string, kid: string): readonly string[] {
@@ -186,11 +187,11 @@ export class LoadedFacts implements Facts {
   }
 
   protected isClientSuspended(clientId: string): boolean {
-    return this.memory.isClientSuspended(clientId);
+    return this.memory.records.isClientSuspended(clientId);
   }
 
   protected isIssuerSuspended(name: string): boolean {
-    return this.memory.isIssuerSuspended(name);
+    return this.memory.records.isIssuerSuspended(name);
   }
 
   /** From memory; otherwise looked up, and then remembered. */
