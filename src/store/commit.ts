@@ -8,11 +8,12 @@ import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts
 import { allOf } from './all-of.ts';
 import { type AppliedEffects, DecisionFacts } from './decision-facts.ts';
 import { inTransaction } from './dialect.ts';
-import type { Learnt, Memory } from './memory.ts';
+import type { Learnt } from './memory.ts';
+import type { OpenDatabase } from './open-database.ts';
 import { NotLoaded } from './shelf.ts';
 import { appendEvents } from './tables/audit-events.ts';
 import { applyClientChange } from './tables/clients.ts';
-import { type Clock, type LockedHeads, lockHeads, moveHeads } from './tables/heads.ts';
+import { type LockedHeads, lockHeads, moveHeads } from './tables/heads.ts';
 import { insertRemembered } from './tables/idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './tables/issuers.ts';
 import { appendRevocations, replaceCutoffs } from './tables/revocations.ts';
@@ -20,22 +21,17 @@ import { insertOrTouchSessions } from './tables/sessions.ts';
 import { insertTokens } from './tables/tokens.ts';
 import { insertUsedIds } from './tables/used-ids.ts';
 
-type Decide = (facts: Facts, now: number) => Decision<unknown>;
+export type Decide = (facts: Facts, now: number) => Decision<unknown>;
 export type CommitResult = { ok: true; outcome: unknown } | { ok: false; error: unknown };
 
-/**
- * Rejects, with nothing written, when the database refuses anything of the batch. Decisions read over `reader` or, if
- * it is null, in the transaction itself: both show the same, as nothing is written before `persist`.
- */
+/** Rejects, with nothing written, when the database refuses anything of the batch. */
 export async function commitBatch(
-  writer: Knex,
-  reader: Knex | null,
+  { dialect, reader, writer, clock, memory }: OpenDatabase,
   decisions: readonly Decide[],
-  memory: Memory,
-  clock: Clock,
 ): Promise<CommitResult[]> {
   const { decided, heads, added } = await inTransaction(writer, async (tx) => {
-    const db = reader ?? tx;
+    // Both show the same, as nothing is written before `persist`.
+    const db = dialect.readsBesideWriter ? reader : tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
     const facts = new DecisionFacts(memory, heads);
     const decided = await decideAll(db, decisions, facts, heads);

@@ -1,0 +1,60 @@
+// Commits batches of decisions in spite of failures: what passes by itself is tried again, and when the database
+// refuses something of a batch, each decision gets a transaction of its own, so that one does not fail the others.
+import type { QueueEntry } from './batch-queue.ts';
+import { type CommitResult, commitBatch, type Decide } from './commit.ts';
+import type { OpenDatabase } from './open-database.ts';
+import { toUnavailable } from './unavailable.ts';
+
+const attemptsMax = 4;
+
+export class Committer {
+  readonly #database: OpenDatabase;
+  #hasFailed = false;
+
+  constructor(database: OpenDatabase) {
+    this.#database = database;
+  }
+
+  /** Did the last attempt fail for good? */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  /** Resolves, once everything is decided, to a function that gives every caller its result. */
+  async commit(entries: readonly QueueEntry<Decide>[]): Promise<() => void> {
+    try {
+      const results = await this.#attempt(entries);
+      return () => settle(entries, results);
+    } catch (error) {
+      if (entries.length === 1 || !this.#database.dialect.isRefusal(error)) throw toUnavailable(error);
+      const results: CommitResult[] = [];
+      for (const entry of entries) results.push(...(await this.#attempt([entry]).catch(refused)));
+      return () => settle(entries, results);
+    }
+  }
+
+  async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<CommitResult[]> {
+    try {
+      const decisions = entries.map((entry) => entry.item);
+      const results = await commitBatch(this.#database, decisions);
+      this.#hasFailed = false;
+      return results;
+    } catch (error) {
+      if (attempt < attemptsMax && this.#database.dialect.isTransient(error))
+        return this.#attempt(entries, attempt + 1);
+      this.#hasFailed = true;
+      throw error;
+    }
+  }
+}
+
+function refused(error: unknown): CommitResult[] {
+  return [{ ok: false, error: toUnavailable(error) }];
+}
+
+function settle(entries: readonly QueueEntry<Decide>[], results: readonly CommitResult[]): void {
+  for (const [n, result] of results.entries()) {
+    if (result.ok) entries[n]?.resolve(result.outcome);
+    else entries[n]?.reject(result.error);
+  }
+}

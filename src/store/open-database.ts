@@ -1,0 +1,26 @@
+// A database that is open: how it is read and written, whose clock stamps what is written, and what is remembered of it.
+import type { Knex } from 'knex';
+import type { Dialect } from './dialect.ts';
+import { Memory } from './memory.ts';
+import type { Clock } from './tables/heads.ts';
+
+export interface OpenDatabase {
+  readonly dialect: Dialect;
+  readonly reader: Knex;
+  readonly writer: Knex;
+  readonly clock: Clock;
+  readonly memory: Memory;
+}
+
+/** `now`: milliseconds since the epoch; without it, the database's or the machine's own clock. */
+export function openDatabase(dialect: Dialect, now?: () => number): OpenDatabase {
+  const [reader, writer] = [dialect.openReader(), dialect.openWriter()];
+  const clock = { now: now ?? Date.now, clockSql: now ? null : dialect.clockSql };
+  return { dialect, reader, writer, clock, memory: new Memory(reader) };
+}
+
+/** The writer last: the last connection to close a database tidies it up. */
+export async function closeDatabase({ reader, writer }: OpenDatabase): Promise<void> {
+  await reader.destroy();
+  await writer.destroy();
+}
