@@ -4,7 +4,6 @@ import type { Actor } from './audit.ts';
 import type { Digest } from './claims.ts';
 import type { KeySource } from './issuers.ts';
 import type { Policy } from './policy.ts';
-import type { ClientChange } from './store.ts';
 import type { AuthMethod, Permission } from './vocabulary.ts';
 
 /** RFC 6749 appendix A.1. No client has an id that does not match. */
@@ -102,6 +101,19 @@ export function callerOf(client: Client): Caller {
 export function holds(client: Client, permission: Permission): boolean {
   return client.permissions.includes(permission);
 }
+
+export type ClientChange =
+  | { readonly kind: 'insert'; readonly client: Client }
+  /** The whole record but its secrets. */
+  | { readonly kind: 'update'; readonly client: Client }
+  | { readonly kind: 'insert_secret'; readonly clientId: string; readonly secret: ClientSecret }
+  | {
+      readonly kind: 'expire_secrets';
+      readonly clientId: string;
+      readonly except: string;
+      readonly at: number;
+    }
+  | { readonly kind: 'set_disabled'; readonly clientId: string; readonly at: number | null };
 
 /** The record as a change leaves it. */
 export function changeClient(client: Client | undefined, change: ClientChange): Client | undefined {

@@ -1,6 +1,5 @@
 // Issuers: whose JWTs are trusted, how their keys are found, and what their claims mean. A record holds public keys
 // only; trust by a shared secret is a setting, so that no secret enters the database.
-import type { IssuerChange } from './store.ts';
 import type { Permission } from './vocabulary.ts';
 
 /** Where the public keys come from; every address in it was configured by an administrator. */
@@ -114,6 +113,19 @@ export const foreignTypes: ReadonlySet<string> = new Set([
   'dpop+jwt',
   'oauth-authz-req+jwt',
 ]);
+
+/** Which keya `kid` has named. */
+export interface IssuerKey {
+  readonly issuer: string;
+  readonly kid: string;
+  readonly thumbprint: string;
+}
+
+export type IssuerChange =
+  | { readonly kind: 'insert'; readonly issuer: Issuer }
+  | { readonly kind: 'update'; readonly issuer: Issuer }
+  | { readonly kind: 'set_disabled'; readonly issuer: string; readonly at: number | null }
+  | { readonly kind: 'set_keys_stale'; readonly issuer: string; readonly at: number };
 
 /** The record as a change leaves it. */
 export function changeIssuer(issuer: Issuer | undefined, change: IssuerChange): Issuer | undefined {

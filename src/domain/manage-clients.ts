@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { eventOf, type Origin } from './audit.ts';
 import { digestOf } from './claims.ts';
-import { type Client, type ClientSecret, changeClient } from './clients.ts';
+import { type Client, type ClientChange, type ClientSecret, changeClient } from './clients.ts';
 import { type Edit, editRecord } from './edit-record.ts';
-import type { ClientChange, Decision, Store } from './store.ts';
+import type { Decision, Store } from './store.ts';
 
 export const clientSecretLengthMin = 32;
 export const clientSecretLengthMax = 256;

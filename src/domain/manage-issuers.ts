@@ -3,8 +3,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { eventOf, type NewEvent, type Origin } from './audit.ts';
 import { type Edit, editRecord } from './edit-record.ts';
-import type { Issuer } from './issuers.ts';
-import type { Decision, Facts, IssuerKey, Store } from './store.ts';
+import type { Issuer, IssuerKey } from './issuers.ts';
+import type { Decision, Facts, Store } from './store.ts';
 
 export type NewIssuer = Omit<Issuer, 'createdAt' | 'disabledAt' | 'keysStaleBefore'>;
 

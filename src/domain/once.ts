@@ -2,7 +2,7 @@
 // gets the first outcome. Key and outcome are committed with what was ordered.
 import type { Digest } from './claims.ts';
 import { dayMs } from './durations.ts';
-import type { Decision, Facts } from './store.ts';
+import type { Decide } from './store.ts';
 
 export interface OnceKey {
   /** Digest of the caller and its key, as callers do not share keys. */
@@ -15,10 +15,7 @@ export type Repeated = { readonly status: 'key_reused' };
 const keptMs = dayMs;
 
 /** Wraps a decision whose outcome is plain JSON. The same key with another request is `key_reused`. */
-export function once<T>(
-  key: OnceKey | null,
-  decide: (facts: Facts, now: number) => Decision<T>,
-): (facts: Facts, now: number) => Decision<T | Repeated> {
+export function once<T>(key: OnceKey | null, decide: Decide<T>): Decide<T | Repeated> {
   if (key === null) return decide;
   return (facts, now) => {
     const earlier = facts.remembered(key.keyDigest);

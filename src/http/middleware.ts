@@ -4,7 +4,7 @@
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
-import { StoreOverloaded } from '../domain/store.ts';
+import { StoreOverloaded } from '../domain/store-errors.ts';
 import { Refusal, render } from '../wire/refusal.ts';
 import { type Context, type Next, requestIdOf } from './context.ts';
 import { refusalOf } from './errors.ts';

@@ -1,6 +1,7 @@
 // Answers a batch of questions, all as of the heads that are read first. Those that miss a fact are asked again once
 // all that they miss is loaded.
-import { type Facts, StoreUnavailable } from '../domain/store.ts';
+import type { Facts, Question } from '../domain/store.ts';
+import { StoreUnavailable } from '../domain/store-errors.ts';
 import type { QueueEntry } from './batch-queue.ts';
 import { LoadedFacts } from './facts.ts';
 import type { OpenDatabase } from './open-database.ts';
@@ -8,8 +9,6 @@ import { NotLoaded } from './shelf.ts';
 import { readHeads } from './tables/heads.ts';
 import { timeAfter } from './time.ts';
 import { guarded, replaced } from './unavailable.ts';
-
-export type Question = (facts: Facts, now: number) => unknown;
 
 /** Looking at the file for every batch of questions could cost as much as their answers. */
 const inPlaceAgeMs = 100;

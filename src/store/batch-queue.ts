@@ -1,7 +1,8 @@
 // A queue that works items off in batches: while one batch is under way the next one gathers. An item never joins a
 // batch that has begun, so its answer is never older than its question. Items wait in several lines, each with its
 // own limit, so that none crowds out another.
-import { StoreOverloaded, type WaitingLine, waitingLines } from '../domain/store.ts';
+import { type WaitingLine, waitingLines } from '../domain/store.ts';
+import { StoreOverloaded } from '../domain/store-errors.ts';
 
 /** An item that waits or is in a batch. */
 export interface QueueEntry<Item> {

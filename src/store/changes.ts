@@ -1,10 +1,10 @@
 // What the decisions of one batch have changed so far, as decision-facts.ts lays it over what is loaded.
 import { type Digest, isJwt, type RegisteredToken } from '../domain/claims.ts';
-import { type Client, changeClient } from '../domain/clients.ts';
+import { type Client, type ClientChange, changeClient } from '../domain/clients.ts';
 import type { NewRevocation, Revocation } from '../domain/cutoffs.ts';
-import { changeIssuer, type Issuer } from '../domain/issuers.ts';
+import { changeIssuer, type Issuer, type IssuerChange } from '../domain/issuers.ts';
 import type { Grant, Session } from '../domain/sessions.ts';
-import type { ClientChange, IssuerChange, Remembered } from '../domain/store.ts';
+import type { Remembered } from '../domain/store.ts';
 import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../domain/targets.ts';
 import type { NumberedRevocation } from './tables/revocations.ts';
 

@@ -3,8 +3,9 @@
 import type { Knex } from 'knex';
 import type { NewEvent } from '../domain/audit.ts';
 import type { RegisteredToken } from '../domain/claims.ts';
+import type { ClientChange } from '../domain/clients.ts';
 import type { Session } from '../domain/sessions.ts';
-import type { ClientChange, Decision, Facts, Remember } from '../domain/store.ts';
+import type { Decide, Decision, Remember } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
 import { type AppliedEffects, DecisionFacts } from './decision-facts.ts';
 import { inTransaction } from './dialect.ts';
@@ -21,7 +22,6 @@ import { insertOrTouchSessions } from './tables/sessions.ts';
 import { insertTokens } from './tables/tokens.ts';
 import { insertUsedIds } from './tables/used-ids.ts';
 
-export type Decide = (facts: Facts, now: number) => Decision<unknown>;
 export type CommitResult = { ok: true; outcome: unknown } | { ok: false; error: unknown };
 
 /** Rejects, with nothing written, when the database refuses anything of the batch. */

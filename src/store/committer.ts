@@ -1,7 +1,8 @@
 // Commits batches of decisions in spite of failures: what passes by itself is tried again, and when the database
 // refuses something of a batch, each decision gets a transaction of its own, so that one does not fail the others.
+import type { Decide } from '../domain/store.ts';
 import type { QueueEntry } from './batch-queue.ts';
-import { type CommitResult, commitBatch, type Decide } from './commit.ts';
+import { type CommitResult, commitBatch } from './commit.ts';
 import type { OpenDatabase } from './open-database.ts';
 import { toUnavailable } from './unavailable.ts';
 

@@ -6,24 +6,20 @@ import type { Knex } from 'knex';
 import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type { Issuer } from '../domain/issuers.ts';
-import type { Session } from '../domain/sessions.ts';
 import type {
   BearerPage,
-  Decision,
   EventCount,
   EventFilter,
-  Facts,
   RevocationFilter,
   SessionPosition,
-  Store,
-  WaitingLine,
-} from '../domain/store.ts';
+} from '../domain/listings.ts';
+import type { Session } from '../domain/sessions.ts';
+import type { Decide, Question, Store, WaitingLine } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import type { RecordedEvent } from '../domain/trail/audit-leaf.ts';
 import type { UpkeepStore } from '../domain/upkeep-store.ts';
-import { answerBatch, type Question } from './answer.ts';
+import { answerBatch } from './answer.ts';
 import { BatchQueue } from './batch-queue.ts';
-import type { Decide } from './commit.ts';
 import { Committer } from './committer.ts';
 import { dialectOf } from './dialect.ts';
 import { findFaults } from './faults.ts';
@@ -84,11 +80,11 @@ class KnexStore implements Store {
     this.#decisions = new BatchQueue((entries) => this.#committer.commit(entries), { ...limits, lanes: 1 });
   }
 
-  ask<T>(question: (facts: Facts, now: number) => T, line: WaitingLine = 'vouched'): Promise<T> {
+  ask<T>(question: Question<T>, line: WaitingLine = 'vouched'): Promise<T> {
     return this.#questions.add<T>(question, line);
   }
 
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: WaitingLine = 'vouched'): Promise<T> {
+  write<T>(decide: Decide<T>, line: WaitingLine = 'vouched'): Promise<T> {
     return this.#decisions.add<T>(decide, line);
   }
 

@@ -1,5 +1,5 @@
 // Whatever a database rejects with, callers see one thing: the store cannot answer.
-import { StoreUnavailable } from '../domain/store.ts';
+import { StoreUnavailable } from '../domain/store-errors.ts';
 
 /** Says why nothing is read from, or written to, files that are not those which were opened. */
 export const replaced =

@@ -3,7 +3,7 @@
 import { extname } from 'node:path';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { StoreUnavailable } from '../domain/store.ts';
+import { StoreUnavailable } from '../domain/store-errors.ts';
 import type { ExportTrail } from '../domain/trail/export-trail.ts';
 import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './thread-calls.ts';
 import type { TrailWork } from './trail-work.ts';

@@ -1,7 +1,7 @@
 // One test, run on SQLite and on Postgres, each time with a database of its own and a server on it. A
 // missing Postgres is an error, never a silent skip; what only one of them can show says so by `testOn`.
 import test, { type ExecutionContext } from 'ava';
-import { StoreUnavailable } from '../../src/domain/store.ts';
+import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { TestApp, type TestSettings } from './app.ts';
 import { type DatabaseKind, freshDatabase, migratedDatabase, type TestDatabase } from './databases.ts';
 

@@ -2,13 +2,8 @@
 // rejecting with StoreUnavailable, or by having the database refuse an event, so that what a transaction
 // leaves behind is tested on the real one.
 import type { NewEvent } from '../../src/domain/audit.ts';
-import {
-  type Decision,
-  type Facts,
-  type Store,
-  StoreUnavailable,
-  type WaitingLine,
-} from '../../src/domain/store.ts';
+import type { Decide, Question, Store, WaitingLine } from '../../src/domain/store.ts';
+import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { BatchQueue, type QueueLimits } from '../../src/store/batch-queue.ts';
 
 export type Fault = 'none' | 'reads' | 'writes' | 'everything' | 'events';
@@ -51,13 +46,13 @@ export class FaultyStore implements Store {
     this.#held = undefined;
   }
 
-  ask<T>(question: (facts: Facts, now: number) => T, line: WaitingLine = 'vouched'): Promise<T> {
+  ask<T>(question: Question<T>, line: WaitingLine = 'vouched'): Promise<T> {
     this.asked.push(line);
     const ask = () => this.#reading(() => this.#store.ask(question, line));
     return this.#held?.questions.includes(line) ? this.#held.add(ask, line) : ask();
   }
 
-  write<T>(decide: (facts: Facts, now: number) => Decision<T>, line: WaitingLine = 'vouched'): Promise<T> {
+  write<T>(decide: Decide<T>, line: WaitingLine = 'vouched'): Promise<T> {
     this.written.push(line);
     if (this.fault === 'writes' || this.fault === 'everything') return Promise.reject(failure());
     const write = () => this.#store.write(this.fault === 'events' ? withRefusedEvents(decide) : decide, line);
@@ -187,8 +182,8 @@ function failure(): StoreUnavailable {
 }
 
 /** An event without an action breaks the table's constraint, so the database itself refuses the commit. */
-function withRefusedEvents<T>(decide: (facts: Facts, now: number) => Decision<T>) {
-  return (facts: Facts, now: number): Decision<T> => {
+function withRefusedEvents<T>(decide: Decide<T>): Decide<T> {
+  return (facts, now) => {
     const { outcome, effects } = decide(facts, now);
     const events = effects.events?.map((event) => ({ ...event, action: null }) as unknown as NewEvent);
     return { outcome, effects: events ? { ...effects, events } : effects };

@@ -1,6 +1,6 @@
 // What the log is told of an error, whatever was thrown.
 import test from 'ava';
-import { StoreUnavailable } from '../../src/domain/store.ts';
+import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { describe } from '../../src/http/errors.ts';
 
 test('an error is described by its name, code and place, without what a database wrote', (t) => {

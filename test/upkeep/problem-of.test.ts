@@ -1,6 +1,6 @@
 // What a log line says of an error of the upkeep.
 import test from 'ava';
-import { StoreUnavailable } from '../../src/domain/store.ts';
+import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { problemOf } from '../../src/upkeep/problem-of.ts';
 
 test('a problem is told with its cause, and without what a database wrote', (t) => {

@@ -1,6 +1,7 @@
 // Reading the audit trail is itself written down, once per query, before anything of it is shown.
 import { type AuditEvent, eventOf, type Origin } from '../audit.ts';
-import { type EventFilter, recordEvents, type Store } from '../store.ts';
+import type { EventFilter } from '../listings.ts';
+import { recordEvents, type Store } from '../store.ts';
 
 /**
  * The personal filters. The event names the user and session looked for; of the others it says only that they were

@@ -1,8 +1,8 @@
 // The filters that all views of the audit trail share.
 import { isIP } from 'node:net';
 import { plainAddress } from '../../addresses.ts';
+import type { EventFilter } from '../../domain/listings.ts';
 import { isReason } from '../../domain/reasons.ts';
-import type { EventFilter } from '../../domain/store.ts';
 import { actorKinds, auditActions } from '../../domain/vocabulary.ts';
 import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter } from '../../wire/refusal.ts';

@@ -6,7 +6,8 @@ import { KeysUnavailable, type TokenVerifier, type Verification } from '../../do
 import type { Policy } from '../../domain/policy.ts';
 import { registerToken } from '../../domain/register-token.ts';
 import type { Registered, Registration } from '../../domain/registration.ts';
-import { type Store, StoreOverloaded } from '../../domain/store.ts';
+import type { Store } from '../../domain/store.ts';
+import { StoreOverloaded } from '../../domain/store-errors.ts';
 import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { refusalOf } from '../errors.ts';

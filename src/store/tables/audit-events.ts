@@ -2,7 +2,7 @@
 // below it, since they are given out under the lock of commit.ts.
 import type { Knex } from 'knex';
 import type { NewEvent } from '../../domain/audit.ts';
-import type { EventCount, EventFilter } from '../../domain/store.ts';
+import type { EventCount, EventFilter } from '../../domain/listings.ts';
 import type { RecordedEvent } from '../../domain/trail/audit-leaf.ts';
 import { insertMany } from '../dialect.ts';
 import { type EventRow, eventToRow, rowToEvent } from './audit-rows.ts';

@@ -9,7 +9,7 @@ import {
   type Restriction,
   type Revocation,
 } from '../../domain/cutoffs.ts';
-import type { RevocationFilter } from '../../domain/store.ts';
+import type { RevocationFilter } from '../../domain/listings.ts';
 import { everyIssuer, type TargetKey, type TargetKind, targetKinds } from '../../domain/targets.ts';
 import type { Channel, Reason } from '../../domain/vocabulary.ts';
 import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';

@@ -1,7 +1,7 @@
 // The table `sessions`: inserted when a session is first seen, then only its activity moves.
 import type { Knex } from 'knex';
+import type { SessionPosition } from '../../domain/listings.ts';
 import type { Session } from '../../domain/sessions.ts';
-import type { SessionPosition } from '../../domain/store.ts';
 import { findRowsByKey, insertMany, type Table } from '../dialect.ts';
 
 interface SessionRow {

@@ -1,8 +1,8 @@
 // The table `tokens`: inserted once, never updated.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../../domain/claims.ts';
+import type { BearerPage } from '../../domain/listings.ts';
 import type { Grant } from '../../domain/sessions.ts';
-import type { BearerPage } from '../../domain/store.ts';
 import { everyIssuer, type Target } from '../../domain/targets.ts';
 import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
 import { rowToToken, type TokenRow, tokenToRow } from './token-rows.ts';
