@@ -154,7 +154,7 @@ function readTrail(
   return {
     sealIntervalMs: reader.sealIntervalMs(production),
     sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
-    sealFile: reader.text('SEAL_FILE') ?? null,
+    sealFile: reader.fileToAppend('SEAL_FILE'),
     sealWebhookUrl: reader.webhookUrl('SEAL_WEBHOOK_URL', production),
     auditRetentionDays: reader.has('AUDIT_RETENTION_DAYS')
       ? reader.integer('AUDIT_RETENTION_DAYS', 1, 1, 36500)

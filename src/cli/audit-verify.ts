@@ -134,7 +134,7 @@ function toText(report: TrailReport, hasKept: boolean): string {
     return `Nothing is sealed yet, so nothing is proven of ${events} events. Run: audit seal\n`;
   const tail = unsealed === 0 ? '.' : `; the ${unsealed} after it are in place, but not sealed.`;
   const lines = [
-    `Nothing was altered, removed, slipped in or moved in ${events} events under ${seals} seals.`,
+    `Nothing was altered, removed, slipped in or moved in ${events} events under ${seals} ${seals === 1 ? 'seal' : 'seals'}.`,
     `Proven through event ${sealedThrough}${tail}`,
   ];
   if (purgedThrough > 0) lines.push(`Events through ${purgedThrough} were purged, as a later event says.`);

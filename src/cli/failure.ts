@@ -6,6 +6,7 @@ const diskFull =
 const remedies: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
+  EAI_AGAIN: 'The host in DATABASE_URL cannot be looked up now. Check DNS and the network, then repeat.',
   ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
   NO_DATABASE:
     'There is no database where DATABASE_URL points (a relative path counts from the working directory). ' +

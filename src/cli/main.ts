@@ -22,6 +22,10 @@ const program = new Command('revocation-server')
   .description('OAuth token revocation server: once it said a token is dead, nobody hears otherwise from it.')
   .version(packageVersion())
   .showHelpAfterError('(see --help)')
+  // The value of an option that is not known may be a secret.
+  .configureOutput({
+    outputError: (text, write) => write(text.replace(/(unknown option '--?[^=']*)=.*'/s, "$1'")),
+  })
   .configureHelp({
     optionDescription: (option) =>
       `${plain.optionDescription(option)}${option.mandatory ? ' (required)' : ''}`,

@@ -6,6 +6,7 @@ import { type Policy, policyOf } from '../domain/policy.ts';
 import { reasonRules } from '../domain/reasons.ts';
 import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
+import { everyIssuer } from '../domain/targets.ts';
 import { check } from '../wire/check.ts';
 import { demandConfirmation, previewOrder } from '../wire/confirmation.ts';
 import { sha256 } from '../wire/members.ts';
@@ -105,21 +106,26 @@ Examples:
 }
 
 /**
- * A hint for a server that was given another PORT or PUBLIC_URL, and so has another namespace than this command: then
- * no token bears the target's name here. No hint for keys, as no registered token is found by its key.
+ * A hint where no token bears the target's name: the server was given another PORT or PUBLIC_URL, and so has another
+ * namespace than this command, or --issuer is misspelt. None for issuers on record, as their JWTs need not be
+ * registered; nor for keys of our own, as no registered token is found by its key.
  */
 async function hintOfNamespace(
   store: Store,
   { publicUrl }: Policy,
   { target }: RevokeOrder,
 ): Promise<string> {
-  if (target.issuer !== publicUrl || target.kind === 'key') return '';
+  const { issuer } = target;
+  const isOwn = issuer === publicUrl;
+  if (issuer === everyIssuer || (isOwn && target.kind === 'key')) return '';
+  if (await store.ask((facts) => facts.issuer(issuer))) return '';
   const { tokens, next } = await store.listBearers(target, [], 1);
   if (tokens.length > 0 || next !== null) return '';
-  return (
-    `No token of ${publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
-    "this command the same; for tokens of another issuer, --issuer URL, or --issuer '*' for all of them.\n"
-  );
+  return isOwn
+    ? `No token of ${publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
+        "this command the same; for tokens of another issuer, --issuer URL, or --issuer '*' for all of them.\n"
+    : 'No token of this issuer is known under this name, and the issuer is not on record: if --issuer is ' +
+        'misspelt, tokens live on. See: issuer list\n';
 }
 
 /** The body that POST /v1/revocations would be sent. */

@@ -7,6 +7,17 @@ export function sqlitePathOf(databaseUrl: string): string | undefined {
   return path === undefined || path === ':memory:' || /^\/\/[^/]/.test(path) ? undefined : path;
 }
 
+const tlsParameters = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'];
+const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+
+/** False for a misspelt parameter or mode, which the driver would ignore: it would then go without TLS. */
+export function isTlsUnderstood(postgresUrl: string): boolean {
+  const { searchParams } = new URL(postgresUrl);
+  const named = [...searchParams.keys()].filter((name) => /^ssl/i.test(name));
+  const mode = searchParams.get('sslmode');
+  return named.every((name) => tlsParameters.includes(name)) && (mode === null || tlsModes.includes(mode));
+}
+
 export function isPostgresUrl(databaseUrl: string): boolean {
   return /^postgres(ql)?:\/\//.test(databaseUrl);
 }

@@ -1,9 +1,10 @@
 // Reads the settings whose values have a form of their own: URLs of databases, metadata, certificates. What goes with
 // what, and what they are without a variable, is in config.ts.
 import { X509Certificate } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { isPostgresUrl, sqlitePathOf } from './database-url.ts';
+import { dirname } from 'node:path';
+import { isPostgresUrl, isTlsUnderstood, sqlitePathOf } from './database-url.ts';
 import { EnvReader, namesUser } from './env-reader.ts';
 
 /** Reads the kinds of values that only this server's settings have. */
@@ -28,9 +29,13 @@ export class SettingReader extends EnvReader {
     const isUsable = isPostgresUrl(text) ? URL.canParse(text) : sqlitePathOf(text) !== undefined;
     if (!isUsable) {
       const remedy = isPostgresUrl(text)
-        ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40.'
+        ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40; a port is at most 65535.'
         : 'Set it to sqlite:PATH or to postgres://….';
       this.report('DATABASE_URL', 'is not a known database URL', remedy);
+    } else if (isPostgresUrl(text) && !isTlsUnderstood(text)) {
+      const remedy =
+        'Give sslmode=disable, prefer, require, verify-ca or verify-full; sslrootcert, sslcert, sslkey.';
+      this.report('DATABASE_URL', 'has a parameter for TLS that is not known', remedy);
     }
     return text;
   }
@@ -74,6 +79,20 @@ export class SettingReader extends EnvReader {
       this.report(name, problem, 'Check its path, permissions and content.');
       return [];
     }
+  }
+
+  /** Only warned of: commands that do not write to it may run as another user. */
+  fileToAppend(name: string): string | null {
+    const path = this.text(name);
+    if (path === undefined) return null;
+    try {
+      accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
+    } catch {
+      this.warnings.push(
+        `${name} names a file that this user cannot write, or whose folder is not there; correct it, or what it is for is not done`,
+      );
+    }
+    return path;
   }
 
   /** 0 in production without SEAL_KEY_FILE: a key made here would be lost with the machine. */

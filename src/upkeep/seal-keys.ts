@@ -54,14 +54,17 @@ export class SealKeys {
     try {
       const { mode } = statSync(this.path);
       const set = JSON.parse(readFileSync(this.path, 'utf8')) as JSONWebKeySet;
-      if (!Array.isArray(set.keys)) throw new UnusableSealKey(`${this.path} is not a JWK set`);
+      if (!Array.isArray(set.keys))
+        throw new UnusableSealKey(`SEAL_KEY_FILE (${this.path}) is not a JWK set`);
       if ((mode & 0o077) !== 0)
         throw new UnusableSealKey(`${this.path} can be read by others. Run: chmod 600 ${this.path}`);
       return set;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
       if (error instanceof UnusableSealKey) throw error;
-      throw new UnusableSealKey(`${this.path} cannot be read as a JWK set`, { cause: error });
+      throw new UnusableSealKey(
+        `SEAL_KEY_FILE (${this.path}) cannot be read as a JWK set. Check its path and content.`,
+      );
     }
   }
 

@@ -49,7 +49,7 @@ async function sendAll(store: Store, sentName: SentName, send: Send, signal: Abo
 }
 
 function append(file: string, seals: readonly StoredSeal[]): void {
-  const descriptor = openSync(file, 'a', 0o644);
+  const descriptor = openToAppend(file);
   const before = fstatSync(descriptor);
   try {
     writeFileSync(descriptor, seals.map(({ jws }) => `${jws}\n`).join(''));
@@ -60,6 +60,15 @@ function append(file: string, seals: readonly StoredSeal[]): void {
     throw error;
   } finally {
     closeSync(descriptor);
+  }
+}
+
+function openToAppend(file: string): number {
+  try {
+    return openSync(file, 'a', 0o644);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(`SEAL_FILE (${file}) cannot be written: ${code}`);
   }
 }
 

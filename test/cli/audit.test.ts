@@ -55,7 +55,7 @@ testEachStore(
     t.is(verified.code, 0);
     t.true(
       verified.stdout.startsWith(
-        'Nothing was altered, removed, slipped in or moved in 21 events under 1 seals.',
+        'Nothing was altered, removed, slipped in or moved in 21 events under 1 seal.',
       ),
     );
     t.regex(verified.stderr, /verifying \[#{30}\] 100% 21\/21/);

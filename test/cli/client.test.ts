@@ -20,6 +20,13 @@ testEachDatabase('a generated secret is shown, one that was given is not', async
   t.deepEqual(Object.keys(JSON.parse(rotated.stdout)), ['client_id', 'previous_expires_at']);
 });
 
+testEachDatabase('an option that is not known is named without its value', async (t, app) => {
+  const { code, stderr } = await client(app, ['create', '--id', 'one', `--secret=${ownSecret}`]);
+  t.is(code, 1);
+  t.regex(stderr, /^error: unknown option '--secret'\n/);
+  t.false(stderr.includes(ownSecret));
+});
+
 testEachDatabase(
   'a secret that could not be written is told to be lost, and its client to exist',
   async (t, app) => {

@@ -66,6 +66,12 @@ testEachDatabase('revoke says when no token of its namespace bears the name, and
     strange.stderr,
     /^No token of https:\/\/tokens\.example is known under this name\. If the server.* --issuer URL, or --issuer '\*' for all/,
   );
+  const misspelt = ['--subject', 'u1', '--issuer', 'https://typo.example', '--reason', 'admin', '--json'];
+  t.regex(
+    (await run(app, misspelt)).stderr,
+    /^No token of this issuer .* not on record: if --issuer is misspelt/,
+  );
+  t.true(await app.isActive(token));
   t.is((await run(app, ['--subject', 'u1', '--reason', 'admin', '--json'])).stderr, '');
   t.false(await app.isActive(token));
 });

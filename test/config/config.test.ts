@@ -57,6 +57,12 @@ test('production seals nothing with a key that it would have to make itself, and
   t.regex(warnings.join(' '), /SEAL_KEY_FILE is missing/);
 });
 
+test('a SEAL_FILE that cannot be written is warned of', (t) => {
+  t.deepEqual(readConfig({ SEAL_FILE: join(tmpdir(), 'seals.txt') }).warnings, []);
+  const { warnings } = readConfig({ SEAL_FILE: '/nowhere/seals.txt' });
+  t.regex(warnings.join(' '), /^SEAL_FILE names a file that this user cannot write/);
+});
+
 test('production serves on all addresses, seeds nothing, and leaves a Postgres schema to its operator', (t) => {
   const { host, seedDemo, migrateOnStart } = readConfig(production);
   t.deepEqual(
@@ -78,6 +84,14 @@ test('every setting is refused for what is wrong with it', (t) => {
     ]),
     [{ DATABASE_URL: 'mysql://x' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'postgres://u:p#w@host/db' }, 'DATABASE_URL is not a known database URL'],
+    [
+      { DATABASE_URL: 'postgres://h/db?sslmod=require' },
+      'DATABASE_URL has a parameter for TLS that is not known',
+    ],
+    [
+      { DATABASE_URL: 'postgres://h/db?sslmode=verify-ful' },
+      'DATABASE_URL has a parameter for TLS that is not known',
+    ],
     [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite://:memory:' }, 'DATABASE_URL is not a known database URL'],
