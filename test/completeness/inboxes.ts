@@ -62,8 +62,8 @@ function ignored({ issuer }: InboxWorld, inbox: Kind, why: string): Expected {
   return { action: 'inbox_ignored', actor: { kind: 'system', id: issuer.name }, metadata };
 }
 
-/** When the message was signed. */
-const then = ({ app }: InboxWorld) => new Date(app.seconds * 1000).toISOString();
+/** The message is of this second, and stands for all of it that has passed. */
+const then = ({ app }: InboxWorld) => new Date(app.clock.now).toISOString();
 
 export const inboxOutcomes: Outcomes<InboxWorld> = {
   'POST /backchannel-logout: done': async (world) => {

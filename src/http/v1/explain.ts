@@ -32,6 +32,8 @@ export function handleExplain({ store, verifier, auth }: ExplainParts) {
     const { token, token_digest, caller } = check(body, await readJson(ctx));
     if (token !== undefined && token_digest !== undefined)
       throw badParameter('token_digest', 'is given, and so is token');
+    if (caller !== undefined && !(await store.ask((facts) => facts.client(caller))))
+      throw badParameter('caller', 'is no client of this server');
     const presented = token === undefined ? byDigest(token_digest) : await verifier.present(token);
     const explained: Explained =
       presented === null ? { cause: 'unknown' } : await explainToken(store, presented, caller ?? null);

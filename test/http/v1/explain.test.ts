@@ -61,6 +61,7 @@ testEachDatabase('POST /v1/tokens/explain tells each cause from the others', asy
   t.like(await explain(live), { active: true, cause: 'alive', first_cause: null });
   t.is((await explain(app.newToken())).cause, 'unknown');
   const stranger = await app.addClient({ permissions: ['introspect'], audiences: ['https://else.example'] });
+  t.is((await explain(live, 'nobody')).detail, 'caller is no client of this server');
   t.like(await explain(live, stranger.client_id), { active: false, cause: 'not_for_this_caller' });
   const resource = await app.addClient({ permissions: ['introspect'], audiences: ['https://api.example'] });
   t.like(await explain(live, resource.client_id), { active: true, cause: 'alive' });
