@@ -7,7 +7,11 @@ export function sqlitePathOf(databaseUrl: string): string | undefined {
   return path === undefined || path === ':memory:' || /^\/\/[^/]/.test(path) ? undefined : path;
 }
 
-const tlsParameters = ['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'];
+/** What the driver knows, and what providers write into their URLs though it makes no difference to it. */
+const tlsParameters = [
+  ...['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'],
+  ...['sslcompression', 'sslsni', 'ssl_min_protocol_version'],
+];
 const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
 
 /** False for a misspelt parameter or mode, which the driver would ignore: it would then go without TLS. */
