@@ -8,6 +8,7 @@ import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import type { ExportTrail } from './domain/trail/export-trail.ts';
 import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
+import { mayVouch } from './http/auth/certificate.ts';
 import { ClientAuth } from './http/auth/client-auth.ts';
 import { ClientDirectory } from './http/auth/client-directory.ts';
 import { Throttle } from './http/auth/throttle.ts';
@@ -84,7 +85,7 @@ export function servicesOf(parts: AppParts) {
     certificates: {
       keyRing: clientKeys,
       proxies: parts.clientCertProxies,
-      authorities: parts.tlsClientAuthorities.map((pem) => new X509Certificate(pem)),
+      authorities: readAuthorities(parts),
     },
     bearers: { store, verifier, publicUrl: policy.publicUrl },
   });
@@ -105,6 +106,17 @@ export function servicesOf(parts: AppParts) {
     activity: new SessionActivity(store, now),
     version: packageVersion(),
   };
+}
+
+function readAuthorities({ tlsClientAuthorities, log }: AppParts): X509Certificate[] {
+  const authorities = tlsClientAuthorities.map((pem) => new X509Certificate(pem));
+  const useless = authorities.filter((authority) => !mayVouch(authority));
+  for (const { subject } of useless)
+    log.warn(
+      { subject },
+      'an authority in TLS_CLIENT_CA_FILE vouches for nobody: it has name constraints, critical extensions that are not understood, or is for servers only',
+    );
+  return authorities;
 }
 
 /**

@@ -84,12 +84,15 @@ function exportCommand(process: NodeJS.Process): Command {
         const file = options.out === undefined ? null : await openFile(options.out, after > 0);
         await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
         const progress = new Progress(process.stderr, 'exporting', through - after);
-        for await (const text of exportEvents(store, { through }, after, format)) {
-          if (file) await file.appendFile(text);
-          else if (!process.stdout.write(text)) await once(process.stdout, 'drain');
-          if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
+        try {
+          for await (const text of exportEvents(store, { through }, after, format)) {
+            if (file) await file.appendFile(text);
+            else if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+            if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
+          }
+        } finally {
+          await file?.close();
         }
-        await file?.close();
         progress.end();
       }),
     );

@@ -24,7 +24,7 @@ const program = new Command('revocation-server')
   .showHelpAfterError('(see --help)')
   // The value of an option that is not known may be a secret.
   .configureOutput({
-    outputError: (text, write) => write(text.replace(/(unknown option '--?[^=']*)=.*'/s, "$1'")),
+    outputError: (text, write) => write(text.replace(/(unknown option '(?:--[^=']*|-[^-'])).*'/s, "$1'")),
   })
   .configureHelp({
     optionDescription: (option) =>

@@ -7,19 +7,18 @@ export function sqlitePathOf(databaseUrl: string): string | undefined {
   return path === undefined || path === ':memory:' || /^\/\/[^/]/.test(path) ? undefined : path;
 }
 
-/** What the driver knows, and what providers write into their URLs though it makes no difference to it. */
-const tlsParameters = [
-  ...['ssl', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'],
-  ...['sslcompression', 'sslsni', 'ssl_min_protocol_version'],
-];
 const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+const tlsParameters = ['ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation'];
 
-/** False for a misspelt parameter or mode, which the driver would ignore: it would then go without TLS. */
+/**
+ * False for a mode that the driver does not know, and for a misspelt name of it: without a mode it goes without TLS.
+ * Beside a mode, names that the driver ignores do no harm; providers write some.
+ */
 export function isTlsUnderstood(postgresUrl: string): boolean {
   const { searchParams } = new URL(postgresUrl);
-  const named = [...searchParams.keys()].filter((name) => /^ssl/i.test(name));
-  const mode = searchParams.get('sslmode');
-  return named.every((name) => tlsParameters.includes(name)) && (mode === null || tlsModes.includes(mode));
+  const modes = searchParams.getAll('sslmode');
+  if (modes.length > 0) return modes.every((mode) => tlsModes.includes(mode));
+  return [...searchParams.keys()].every((name) => !/^ssl/i.test(name) || tlsParameters.includes(name));
 }
 
 export function isPostgresUrl(databaseUrl: string): boolean {

@@ -114,7 +114,7 @@ export const foreignTypes: ReadonlySet<string> = new Set([
   'oauth-authz-req+jwt',
 ]);
 
-/** Which keya `kid` has named. */
+/** Which key a `kid` has named. */
 export interface IssuerKey {
   readonly issuer: string;
   readonly kid: string;

@@ -36,11 +36,16 @@ function beginningOf(text: string, lengthMax: number, secrets: readonly string[]
  */
 function withoutSecrets(text: string, secrets: readonly string[]): string {
   const isSecret = new Uint8Array(text.length);
-  for (const { 0: run, index } of text.matchAll(tokenShaped))
-    if (couldBeSecret(run)) isSecret.fill(1, index, index + run.length);
+  const mark = (at: number, length: number) => isSecret.fill(1, at, at + length);
+  const markShaped = (rest: string) => {
+    for (const { 0: run, index } of rest.matchAll(tokenShaped))
+      if (couldBeSecret(run)) mark(index, run.length);
+  };
+  markShaped(text);
   for (const secret of secrets.filter((secret) => secret !== ''))
-    for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1))
-      isSecret.fill(1, at, at + secret.length);
+    for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1)) mark(at, secret.length);
+  // What is left beside a secret may be shaped like a token only without it.
+  markShaped(Array.from(isSecret, (marked, at) => (marked ? ' ' : text[at])).join(''));
   let plain = '';
   for (let at = 0; at < text.length; at++) {
     if (!isSecret[at]) plain += text[at];

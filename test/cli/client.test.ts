@@ -21,10 +21,15 @@ testEachDatabase('a generated secret is shown, one that was given is not', async
 });
 
 testEachDatabase('an option that is not known is named without its value', async (t, app) => {
-  const { code, stderr } = await client(app, ['create', '--id', 'one', `--secret=${ownSecret}`]);
-  t.is(code, 1);
-  t.regex(stderr, /^error: unknown option '--secret'\n/);
-  t.false(stderr.includes(ownSecret));
+  for (const [option, named] of Object.entries({
+    [`--secret=${ownSecret}`]: '--secret',
+    [`-p${ownSecret}`]: '-p',
+  })) {
+    const { code, stderr } = await client(app, ['create', '--id', 'one', option]);
+    t.is(code, 1);
+    t.true(stderr.startsWith(`error: unknown option '${named}'\n`), stderr);
+    t.false(stderr.includes(ownSecret));
+  }
 });
 
 testEachDatabase(

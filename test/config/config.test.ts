@@ -92,6 +92,10 @@ test('every setting is refused for what is wrong with it', (t) => {
       { DATABASE_URL: 'postgres://h/db?sslmode=verify-ful' },
       'DATABASE_URL has a parameter for TLS that is not known',
     ],
+    [
+      { DATABASE_URL: 'postgres://h/db?sslmode=require&sslmode=x' },
+      'DATABASE_URL has a parameter for TLS that is not known',
+    ],
     [{ DATABASE_URL: 'sqlite::memory:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite://:memory:' }, 'DATABASE_URL is not a known database URL'],

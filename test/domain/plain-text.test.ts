@@ -49,6 +49,7 @@ test('a short secret within one that is shaped like a token does not hide it', (
   const shaped = 'dGhpcyBpcyBhIHNlY3JldCB0b2tlbiB2YWx1ZSAxMjM0NTY3ODkw';
   for (const secret of ['I', 'B', '1', 'dGhp'])
     t.is(plainText(`it is ${shaped}`, 200, [secret])?.includes('ZSAx'), false);
+  t.is(plainText('see a.bQUJDabc/1Zm9v+YmFyXYZ/1234', 200, ['a.b']), 'see [removed]', 'a dot hid the rest');
   t.is(plainText('aXaXa', 200, ['aXa']), '[removed]', 'two that overlap');
 });
 

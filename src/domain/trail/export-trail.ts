@@ -1,6 +1,5 @@
 // Exports of the audit trail: every event that matches, oldest first, as lines of JSON that can be verified
 // offline, or as CSV for spreadsheets. Streamed page by page; resumed after the last complete line.
-
 import type { EventFilter } from '../listings.ts';
 import type { Store } from '../store.ts';
 import type { RecordedEvent } from './audit-leaf.ts';

@@ -1,11 +1,12 @@
 // What a certificate says of its own use in extensions that Node does not show (RFC 5280 §4.2). Whatever limits it in
 // a way that is not checked here makes it one that does not count.
-import type { X509Certificate } from 'node:crypto';
+import { hash, type X509Certificate } from 'node:crypto';
+import { id_RSASSA_PSS, RsaSaPssParams } from '@peculiar/asn1-rsa';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
+  type AlgorithmIdentifier,
   BasicConstraints,
   Certificate,
-  type Extension,
   id_ce_basicConstraints,
   id_ce_certificatePolicies,
   id_ce_extKeyUsage,
@@ -15,12 +16,15 @@ import {
   KeyUsage,
   KeyUsageFlags,
 } from '@peculiar/asn1-x509';
+import { LRUCache } from 'lru-cache';
 
 export interface CertificateLimits {
   /** Of these `KeyUsageFlags`; null: any. */
   readonly keyUsage: number | null;
   /** How many authorities may stand between this one and the client's certificate; null: any number. */
   readonly pathLength: number | null;
+  /** Is it signed over a hash for which nobody makes two certificates? */
+  readonly isSignedWell: boolean;
 }
 
 /** What is checked here, by Node, or against the client's record; and policies, of which none is demanded. */
@@ -32,34 +36,50 @@ const understood: ReadonlySet<string> = new Set([
   id_ce_certificatePolicies,
 ]);
 
-/** Signatures over MD5 and SHA-1, by RSA, DSA and ECDSA. */
-const weakSignatures: ReadonlySet<string> = new Set([
-  '1.2.840.113549.1.1.4',
-  '1.2.840.113549.1.1.5',
-  '1.2.840.10040.4.3',
-  '1.2.840.10045.4.1',
+/** SHA-2 with RSA and with ECDSA, Ed25519, Ed448. */
+const goodSignatures: ReadonlySet<string> = new Set([
+  ...['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.12', '1.2.840.113549.1.1.13'],
+  ...['1.2.840.10045.4.3.2', '1.2.840.10045.4.3.3', '1.2.840.10045.4.3.4'],
+  ...['1.3.101.112', '1.3.101.113'],
 ]);
+/** SHA-256, SHA-384, SHA-512. */
+const goodHashes: ReadonlySet<string> = new Set([1, 2, 3].map((n) => `2.16.840.1.101.3.4.2.${n}`));
+
+/** Reading takes two milliseconds, and the same few certificates come with every request. */
+const known = new LRUCache<string, { readonly limits: CertificateLimits | null }>({ max: 1_000 });
 
 /** Null if the certificate does not count, or cannot be read. */
-export function readLimits({ raw }: X509Certificate): CertificateLimits | null {
+export function limitsOf({ raw }: X509Certificate): CertificateLimits | null {
+  const name = hash('sha256', raw);
+  const found = known.get(name) ?? { limits: read(raw) };
+  known.set(name, found);
+  return found.limits;
+}
+
+function read(raw: Buffer): CertificateLimits | null {
   try {
     const { signatureAlgorithm, tbsCertificate } = AsnConvert.parse(raw, Certificate);
-    const extensions: readonly Extension[] = tbsCertificate.extensions ?? [];
+    const extensions = [...(tbsCertificate.extensions ?? [])];
     const isLimitedOtherwise = extensions.some(
       ({ extnID, critical }) => extnID === id_ce_nameConstraints || (critical && !understood.has(extnID)),
     );
-    if (isLimitedOtherwise || weakSignatures.has(signatureAlgorithm.algorithm)) return null;
-    const read = (id: string) => extensions.find(({ extnID }) => extnID === id)?.extnValue;
-    const [usage, constraints] = [read(id_ce_keyUsage), read(id_ce_basicConstraints)];
+    if (isLimitedOtherwise) return null;
+    const valueOfExtension = (id: string) => extensions.find(({ extnID }) => extnID === id)?.extnValue;
+    const usage = valueOfExtension(id_ce_keyUsage);
+    const constraints = valueOfExtension(id_ce_basicConstraints);
     return {
       keyUsage: usage ? AsnConvert.parse(usage, KeyUsage).toNumber() : null,
-      pathLength: constraints
-        ? (AsnConvert.parse(constraints, BasicConstraints).pathLenConstraint ?? null)
-        : null,
+      pathLength: (constraints && AsnConvert.parse(constraints, BasicConstraints).pathLenConstraint) ?? null,
+      isSignedWell: isGood(signatureAlgorithm),
     };
   } catch {
     return null;
   }
+}
+
+function isGood({ algorithm, parameters }: AlgorithmIdentifier): boolean {
+  if (algorithm !== id_RSASSA_PSS) return goodSignatures.has(algorithm);
+  return !!parameters && goodHashes.has(AsnConvert.parse(parameters, RsaSaPssParams).hashAlgorithm.algorithm);
 }
 
 export function maySign({ keyUsage }: CertificateLimits): boolean {

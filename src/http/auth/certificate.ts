@@ -10,7 +10,7 @@ import type { KeyRing } from '../../jwt/key-ring.ts';
 import { isFitKey } from '../../jwt/verifying-keys.ts';
 import { isIdentifiedBy } from '../../wire/certificate-identity.ts';
 import type { Context } from '../context.ts';
-import { maySign, readLimits } from './certificate-limits.ts';
+import { limitsOf, maySign } from './certificate-limits.ts';
 import type { PresentedCertificate } from './credentials.ts';
 
 const chainMax = 10;
@@ -61,9 +61,9 @@ export function provesByAuthority(
 ): boolean {
   const { leaf, chain } = certificate;
   if (client.certificateName === null || !isIdentifiedBy(leaf, client.certificateName)) return false;
-  const limits = readLimits(leaf);
-  const mayAuthenticate = limits !== null && maySign(limits) && isForClients(leaf);
-  return mayAuthenticate && leadsTo(leaf, chain, authorities, now);
+  if (!isForClients(leaf) || !leadsTo(leaf, chain, authorities, now)) return false;
+  const limits = limitsOf(leaf);
+  return limits !== null && maySign(limits);
 }
 
 /**
@@ -86,7 +86,9 @@ function leadsTo(
     for (const issuer of unreached) {
       if (!isFrom(issuer)) continue;
       unreached.delete(issuer);
-      reached.push({ certificate: issuer, authoritiesBelow: authoritiesBelow + 1 });
+      // One that an authority issued to itself, for a new key, does not count (§6.1.4 l).
+      const counts = issuer.subject !== issuer.issuer;
+      reached.push({ certificate: issuer, authoritiesBelow: authoritiesBelow + (counts ? 1 : 0) });
     }
   }
   return false;
@@ -105,6 +107,7 @@ function isIssuedBy(
       isFitKey(publicKey) &&
       certificate.checkIssued(issuer) &&
       certificate.verify(publicKey) &&
+      limitsOf(certificate)?.isSignedWell === true &&
       mayVouch(issuer, authoritiesBelow)
     );
   } catch {
@@ -112,8 +115,9 @@ function isIssuedBy(
   }
 }
 
-function mayVouch(authority: X509Certificate, authoritiesBelow: number): boolean {
-  const limits = readLimits(authority);
+/** Do the limits that an authority states let it vouch for a client, over so many other authorities? */
+export function mayVouch(authority: X509Certificate, authoritiesBelow = 0): boolean {
+  const limits = limitsOf(authority);
   return limits !== null && isForClients(authority) && authoritiesBelow <= (limits.pathLength ?? chainMax);
 }
 

@@ -10,7 +10,8 @@ import * as limited from '../../helpers/limited-certificates.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'revocation-ca-'));
 const authorityFile = join(folder, 'ca.pem');
-writeFileSync(authorityFile, `${certificates.root}\n${limited.authority}\n`);
+const { authority, oldAuthority, rsaAuthority } = limited;
+writeFileSync(authorityFile, [certificates.root, authority, oldAuthority, rsaAuthority].join('\n'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const behindProxy = { CLIENT_CERT_PROXIES: '127.0.0.1/32,::1', TLS_CLIENT_CA_FILE: authorityFile };
 
@@ -110,6 +111,13 @@ testEachDatabase(
     });
     t.is(await withCertificate(app, id, limited.signing), 200);
     t.is(await withCertificate(app, id, limited.underShort, limited.short), 200);
+    t.is(
+      await withCertificate(app, id, limited.underOld),
+      200,
+      'nobody relies on the signature of an authority',
+    );
+    t.is(await withCertificate(app, id, limited.pssSha256), 200);
+    t.is(await withCertificate(app, id, limited.pssSha1), 401);
     t.is(await withCertificate(app, id, limited.underNamed, limited.named), 401, 'name constraints');
     const { underBelow, below, short } = limited;
     t.is(await withCertificate(app, id, underBelow, below, short), 401, 'an authority too many');
