@@ -42,10 +42,11 @@ function withoutSecrets(text: string, secrets: readonly string[]): string {
       if (couldBeSecret(run)) mark(index, run.length);
   };
   markShaped(text);
-  for (const secret of secrets.filter((secret) => secret !== ''))
+  const found = secrets.filter((secret) => secret !== '' && text.includes(secret));
+  for (const secret of found)
     for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1)) mark(at, secret.length);
   // What is left beside a secret may be shaped like a token only without it.
-  markShaped(Array.from(isSecret, (marked, at) => (marked ? ' ' : text[at])).join(''));
+  if (found.length > 0) markShaped(Array.from(isSecret, (marked, at) => (marked ? ' ' : text[at])).join(''));
   let plain = '';
   for (let at = 0; at < text.length; at++) {
     if (!isSecret[at]) plain += text[at];
