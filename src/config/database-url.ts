@@ -8,7 +8,7 @@ export function sqlitePathOf(databaseUrl: string): string | undefined {
 }
 
 const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
-const tlsParameters = ['ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslnegotiation'];
+const tlsParameters = ['ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'];
 
 /**
  * False for a mode that the driver does not know, and for a misspelt name of it: without a mode it goes without TLS.
