@@ -1,6 +1,6 @@
 // What a certificate says of its own use in extensions that Node does not show (RFC 5280 §4.2). Whatever limits it in
 // a way that is not checked here makes it one that does not count.
-import { hash, type X509Certificate } from 'node:crypto';
+import type { X509Certificate } from 'node:crypto';
 import { id_RSASSA_PSS, RsaSaPssParams } from '@peculiar/asn1-rsa';
 import { AsnConvert } from '@peculiar/asn1-schema';
 import {
@@ -49,10 +49,9 @@ const goodHashes: ReadonlySet<string> = new Set([1, 2, 3].map((n) => `2.16.840.1
 const known = new LRUCache<string, { readonly limits: CertificateLimits | null }>({ max: 1_000 });
 
 /** Null if the certificate does not count, or cannot be read. */
-export function limitsOf({ raw }: X509Certificate): CertificateLimits | null {
-  const name = hash('sha256', raw);
-  const found = known.get(name) ?? { limits: read(raw) };
-  known.set(name, found);
+export function limitsOf({ raw, fingerprint256 }: X509Certificate): CertificateLimits | null {
+  const found = known.get(fingerprint256) ?? { limits: read(raw) };
+  known.set(fingerprint256, found);
   return found.limits;
 }
 

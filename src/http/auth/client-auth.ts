@@ -16,6 +16,7 @@ import { type BearerParts, findBearer } from './bearer.ts';
 import { type CertificateParts, provesByAuthority, provesByOwnKey, readCertificate } from './certificate.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { type Credentials, type PresentedCertificate, twoMethods } from './credentials.ts';
+import { credentialNames } from './json-credentials.ts';
 import { isSameSecret, parseBasic, provesSecret, readPost } from './secret.ts';
 import type { Throttle } from './throttle.ts';
 
@@ -230,12 +231,10 @@ function known(ctx: Context, caller: Caller): Caller {
   return caller;
 }
 
-const namesOfCallers = ['client_id', 'client_secret', 'client_assertion', 'client_assertion_type'] as const;
-
 /** Undefined if the body names a client or holds credentials, too. */
 function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
   const { authorization: header } = ctx.req.headers;
-  if (!header || namesOfCallers.some((name) => form.has(name))) return undefined;
+  if (!header || credentialNames.some((name) => form.has(name))) return undefined;
   return digestOf(header);
 }
 

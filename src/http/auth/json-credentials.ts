@@ -14,11 +14,12 @@ export const credentialMembers = {
 };
 
 type CredentialMember = keyof typeof credentialMembers;
-const names = Object.keys(credentialMembers) as CredentialMember[];
+export const credentialNames = Object.keys(credentialMembers) as readonly CredentialMember[];
 
 /** Reads them as a form would be read: empty or null members were not sent. */
 export function credentialsOf(
   body: Readonly<Partial<Record<CredentialMember, string | null | undefined>>>,
 ): Form {
-  return new Map(names.map((name) => [name, body[name] || ''] as const).filter(([, value]) => value !== ''));
+  const given = credentialNames.map((name) => [name, body[name] || ''] as const);
+  return new Map(given.filter(([, value]) => value !== ''));
 }

@@ -121,16 +121,17 @@ function demandConsistent(said: Said): Digests {
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
   const tokens = [said.token, said.replaces].filter((given) => given !== undefined);
   for (const [name, value] of Object.entries(said))
-    if (!notStoredAsGiven.has(name) && stringsIn(value).some((text) => tokens.includes(text)))
+    if (!notStoredAsGiven.has(name) && holdsAny(value, tokens))
       throw badParameter(name, 'is the token itself, which is never stored');
   return { ownDigest, replacesDigest };
 }
 
-/** A member's strings and, of a list or object, those in it; names too. */
-function stringsIn(value: unknown): string[] {
-  if (typeof value === 'string') return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return [...(Array.isArray(value) ? [] : Object.keys(value)), ...Object.values(value).flatMap(stringsIn)];
+/** Is a member one of the tokens; or does it hold one, in a list or as a name or value in an object? */
+function holdsAny(member: unknown, tokens: readonly string[]): boolean {
+  if (typeof member === 'string') return tokens.includes(member);
+  if (typeof member !== 'object' || member === null) return false;
+  const held = Array.isArray(member) ? member : Object.entries(member).flat();
+  return held.some((one) => holdsAny(one, tokens));
 }
 
 function toRegistration(
