@@ -18,6 +18,8 @@ export interface QueueLimits {
   readonly batchMax: number;
   /** Batches that may be under way at once. */
   readonly lanes: number;
+  /** Milliseconds that a batch waits for company; absent: none. */
+  readonly gatherMs?: number;
   readonly waitingMax: Readonly<Record<WaitingLine, number>>;
   /** An item that waited longer is refused when its turn comes, as its caller has probably given up. */
   readonly waitMsMax: number;
@@ -45,6 +47,9 @@ export class BatchQueue<Item> {
   #place = 0;
   #running = 0;
   #scheduled = false;
+  /** The size of the last batch, and what ends the wait for its like. */
+  #last = 0;
+  #patience: NodeJS.Timeout | undefined;
 
   /** `now`: milliseconds of a clock that is never set back. */
   constructor(work: Work<Item>, limits: QueueLimits, now = () => performance.now()) {
@@ -76,14 +81,30 @@ export class BatchQueue<Item> {
     return waitingLines.reduce((count, line) => count + this.#waiting[line].length, 0);
   }
 
-  /** Items that arrive in the same turn of the event loop go into one batch. */
+  /**
+   * Items that arrive in the same turn of the event loop go into one batch. Where a batch takes its time, those who were
+   * just answered mostly ask again at once: then it waits for half as many as there were in the last one.
+   */
   #schedule(): void {
     if (this.#scheduled || this.#running >= this.#limits.lanes) return;
+    const { gatherMs } = this.#limits;
+    if (gatherMs !== undefined && 2 * this.#count() < this.#last) {
+      this.#patience ??= setTimeout(() => this.#hurry(), gatherMs);
+      return;
+    }
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
       void this.#run();
     });
+  }
+
+  #hurry(): void {
+    this.#patience = undefined;
+    this.#last = 0;
+    this.#schedule();
   }
 
   /** Reserved places are given out first, so that no line starves; the others in the order of the lines. */
@@ -101,6 +122,7 @@ export class BatchQueue<Item> {
       return waiting.splice(0, reserved + further);
     });
     this.#place = (this.#place + size) % placesPerRound;
+    this.#last = size;
     return batch;
   }
 

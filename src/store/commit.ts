@@ -1,5 +1,6 @@
-// Makes a batch of decisions durable in one transaction. The lock on `heads` is taken first: decisions of
-// all processes are taken one after another, and the sequences they number have no gaps and no disorder.
+// Makes a batch of decisions durable in one transaction. Decisions of all processes are taken one after another, and the
+// sequences they number have no gaps and no disorder: the lock on `heads` is taken first; or, where hardly anybody else
+// writes, the transaction fails if the heads are no longer where the decisions were taken.
 import type { Knex } from 'knex';
 import type { NewEvent } from '../domain/audit.ts';
 import type { RegisteredToken } from '../domain/claims.ts';
@@ -9,12 +10,12 @@ import type { Decide, Decision, Remember } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
 import { type AppliedEffects, DecisionFacts } from './decision-facts.ts';
 import { inTransaction } from './dialect.ts';
-import type { Learnt } from './memory.ts';
+import type { Learnt, Memory } from './memory.ts';
 import type { OpenDatabase } from './open-database.ts';
 import { NotLoaded } from './shelf.ts';
 import { appendEvents } from './tables/audit-events.ts';
 import { applyClientChange } from './tables/clients.ts';
-import { type LockedHeads, lockHeads, moveHeads } from './tables/heads.ts';
+import { type DecisionHeads, glanceAtHeads, lockHeads, moveHeads } from './tables/heads.ts';
 import { insertRemembered } from './tables/idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './tables/issuers.ts';
 import { appendRevocations, replaceCutoffs } from './tables/revocations.ts';
@@ -24,22 +25,45 @@ import { insertUsedIds } from './tables/used-ids.ts';
 
 export type CommitResult = { ok: true; outcome: unknown } | { ok: false; error: unknown };
 
-/** Rejects, with nothing written, when the database refuses anything of the batch. */
+/**
+ * Rejects, with nothing written, when the database refuses anything of the batch; or if the heads were not locked, and
+ * have moved meanwhile.
+ */
 export async function commitBatch(
-  { dialect, reader, writer, clock, memory }: OpenDatabase,
+  database: OpenDatabase,
   decisions: readonly Decide[],
+  { locksHeads }: { locksHeads: boolean },
 ): Promise<CommitResult[]> {
-  const { decided, heads, added } = await inTransaction(writer, async (tx) => {
+  const { heads, decided, added } = await (locksHeads ? lockFirst : glanceFirst)(database, decisions);
+  database.memory.learn(heads, added);
+  return decided.results;
+}
+
+interface Committed {
+  readonly heads: DecisionHeads;
+  readonly decided: Decided;
+  /** What the memory must learn. */
+  readonly added: Learnt;
+}
+
+function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Committed> {
+  const { dialect, reader, writer, clock, memory } = database;
+  return inTransaction(writer, async (tx) => {
     // Both show the same, as nothing is written before `persist`.
     const db = dialect.readsBesideWriter ? reader : tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
-    const facts = new DecisionFacts(memory, heads);
-    const decided = await decideAll(db, decisions, facts, heads);
-    const added = await persist(tx, decided, heads);
-    return { decided, heads, added };
+    const decided = await decideAll(db, decisions, memory, heads);
+    return { heads, decided, added: await persist(tx, decided, heads) };
   });
-  memory.learn(heads, added);
-  return decided.results;
+}
+
+/** What is decided here is written only if nothing else was since. */
+async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Committed> {
+  const { reader, writer, clock, memory } = database;
+  const heads = await memory.catchUp(reader, () => glanceAtHeads(reader, clock));
+  const decided = await decideAll(reader, decisions, memory, heads);
+  const added = await inTransaction(writer, (tx) => persist(tx, decided, heads));
+  return { heads, decided, added };
 }
 
 interface Kept extends Remember {
@@ -56,9 +80,10 @@ interface Decided {
 async function decideAll(
   db: Knex,
   decisions: readonly Decide[],
-  facts: DecisionFacts,
-  heads: LockedHeads,
+  memory: Memory,
+  heads: DecisionHeads,
 ): Promise<Decided> {
+  const facts = new DecisionFacts(memory, heads);
   for (;;) {
     const decided: Decided = { results: [], effects: [], kept: [], facts };
     let isComplete = true;
@@ -90,7 +115,7 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
 }
 
 /** Writes the batch; resolves to what the memory must learn of it. */
-async function persist(tx: Knex, { effects, kept, facts }: Decided, heads: LockedHeads): Promise<Learnt> {
+async function persist(tx: Knex, { effects, kept, facts }: Decided, heads: DecisionHeads): Promise<Learnt> {
   const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
   const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
   const revocations = effects.flatMap((effect) => effect.revocations);
@@ -107,6 +132,8 @@ async function persist(tx: Knex, { effects, kept, facts }: Decided, heads: Locke
   };
 
   await allOf([
+    // First: if the heads have moved, that is what failed, and not a number that was given out twice.
+    moveHeads(tx, heads, steps),
     applyAll(clients, (change) => applyClientChange(tx, change)),
     applyIssuers(tx, effects, heads.now),
     insertUsedIds(
@@ -119,7 +146,6 @@ async function persist(tx: Knex, { effects, kept, facts }: Decided, heads: Locke
     replaceCutoffs(tx, cutoffs.dropped, cutoffs.added),
     insertRemembered(tx, kept),
     appendEvents(tx, events, heads.event_seq, heads.now),
-    moveHeads(tx, steps, heads.now),
   ]);
   return { tokens, revocations };
 }

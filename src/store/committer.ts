@@ -3,14 +3,19 @@
 import type { Decide } from '../domain/store.ts';
 import type { QueueEntry } from './batch-queue.ts';
 import { type CommitResult, commitBatch } from './commit.ts';
+import { codeOf } from './drivers.ts';
 import type { OpenDatabase } from './open-database.ts';
+import { rowHasChanged } from './sqlite/protocol.ts';
 import { toUnavailable } from './unavailable.ts';
 
 const attemptsMax = 4;
+/** So long after the heads have moved under a decision they are locked first: other processes are writing. */
+const lockingMs = 1_000;
 
 export class Committer {
   readonly #database: OpenDatabase;
   #hasFailed = false;
+  #locksUntil = 0;
 
   constructor(database: OpenDatabase) {
     this.#database = database;
@@ -37,10 +42,13 @@ export class Committer {
   async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<CommitResult[]> {
     try {
       const decisions = entries.map((entry) => entry.item);
-      const results = await commitBatch(this.#database, decisions);
+      const { readsBesideWriter } = this.#database.dialect;
+      const locksHeads = !readsBesideWriter || attempt > 1 || performance.now() < this.#locksUntil;
+      const results = await commitBatch(this.#database, decisions, { locksHeads });
       this.#hasFailed = false;
       return results;
     } catch (error) {
+      if (codeOf(error) === rowHasChanged) this.#locksUntil = performance.now() + lockingMs;
       if (attempt < attemptsMax && this.#database.dialect.isTransient(error))
         return this.#attempt(entries, attempt + 1);
       this.#hasFailed = true;

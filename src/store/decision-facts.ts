@@ -11,7 +11,7 @@ import { Changes } from './changes.ts';
 import { LoadedFacts } from './facts.ts';
 import type { Memory } from './memory.ts';
 import type { FactKind } from './shelf.ts';
-import type { LockedHeads } from './tables/heads.ts';
+import type { DecisionHeads } from './tables/heads.ts';
 import type { NumberedRevocation } from './tables/revocations.ts';
 
 /** Effects as they will be written. */
@@ -24,7 +24,7 @@ export class DecisionFacts extends LoadedFacts {
   #changes: Changes;
 
   /** `memory` has been brought up to `heads`. */
-  constructor(memory: Memory, heads: LockedHeads) {
+  constructor(memory: Memory, heads: DecisionHeads) {
     super(memory, heads, heads.now);
     this.#changes = new Changes(heads.revocation_seq, heads.now);
   }

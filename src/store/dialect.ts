@@ -20,8 +20,8 @@ export interface Dialect {
   /** The same for migrations, whose statements take longer on larger tables. */
   openMigrator(): Knex;
   /**
-   * May decisions read outside the transaction that locks the heads for them? Yes if a writer has locked the whole
-   * database anyway: reading over the reader is then quicker.
+   * May decisions read beside the writer, over the reader? Then they need not wait for a lock on the heads, either: the
+   * writer will see whether they have moved.
    */
   readonly readsBesideWriter: boolean;
   /** SQL for the database's clock in milliseconds, if that stamps what is written; null: our clock does. */
@@ -97,9 +97,12 @@ export async function insertMany(
   await insert(db, table, rows as Rows, onConflict);
 }
 
-/** Sends a fixed statement within a transaction, as `insertMany` does; `?` stands for each of the values. */
-export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
-  return isPostgres(db) ? postgres.runFixed(db, sql, values) : sqlite.runFixed(db, sql, values);
+/**
+ * Sends a fixed update within a transaction, as `insertMany` does; `?` stands for each of the values. Where decisions
+ * read beside the writer, the transaction fails with `rowHasChanged` if no row is as its condition says.
+ */
+export function updateFixed(tx: Knex, sql: string, values: readonly unknown[]): Promise<void> {
+  return isPostgres(tx) ? postgres.updateFixed(tx, sql, values) : sqlite.updateFixed(tx, sql, values);
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Digest } from '../domain/claims.ts';
 import { commitmentsOf } from '../domain/trail/audit-leaf.ts';
 import { withPass } from './append-only.ts';
 import { type EventRow, rowToEvent } from './tables/audit-rows.ts';
-import { announceChange } from './tables/heads.ts';
+import { announceChange, holdDecisions } from './tables/heads.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
 /** Events about the user, or done by them as a proven user. */
@@ -43,6 +43,8 @@ export async function eraseSessions(
   now: number,
 ): Promise<{ erased: number; left: number }> {
   return writer.transaction(async (tx) => {
+    // A decision that has read a session would otherwise write it down again.
+    await holdDecisions(tx);
     const sessions: { session_id: string; issuer: string; expires_at: number }[] = await tx('sessions').where(
       'subject',
       userId,

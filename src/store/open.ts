@@ -52,6 +52,8 @@ const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
 /** As long as one statement may take, so that items do not wait for several statements behind one that hangs. */
 const waitMsMaxDefault = 10_000;
 const batchMaxDefault = 200;
+/** About as long as a commit: while it is under way there is nothing else to do. */
+const gatherMs = 2;
 const lanesDefault = 4;
 
 /** `sqlite:PATH` or `postgres://…`. Connects with the first question or decision, which rejects where that fails. */
@@ -77,7 +79,8 @@ class KnexStore implements Store {
     const lanes = options.lanes ?? lanesDefault;
     const limits = { batchMax, waitingMax, waitMsMax: options.waitMsMax ?? waitMsMaxDefault };
     this.#questions = new BatchQueue((entries) => answerBatch(database, entries), { ...limits, lanes });
-    this.#decisions = new BatchQueue((entries) => this.#committer.commit(entries), { ...limits, lanes: 1 });
+    const inTurn = { ...limits, lanes: 1, gatherMs };
+    this.#decisions = new BatchQueue((entries) => this.#committer.commit(entries), inTurn);
   }
 
   ask<T>(question: Question<T>, line: WaitingLine = 'vouched'): Promise<T> {

@@ -47,6 +47,38 @@ test('what arrives in one turn travels together, what comes later joins no batch
   t.is(await later, 3);
 });
 
+test('a batch waits for half as many as there were in the last one, but not for long', async (t) => {
+  const { queue, batches, turn, release } = heldQueue({ ...wide, gatherMs: 20 });
+  const add = (...items: number[]) => Promise.all(items.map((item) => queue.add<number>(item, 'vouched')));
+  const first = add(1, 2, 3, 4);
+  await turn();
+  release();
+  await first;
+  const second = add(5);
+  await turn();
+  t.deepEqual(batches, [[1, 2, 3, 4]], 'one is not half of four');
+  const third = add(6);
+  await turn();
+  t.deepEqual(batches.at(-1), [5, 6], 'two are');
+  release();
+  await Promise.all([second, third]);
+  const last = add(7);
+  await turn();
+  t.deepEqual(batches.at(-1), [7], 'one is half of two');
+  release();
+  await last;
+
+  const many = add(11, 12, 13, 14, 15, 16);
+  await turn();
+  release();
+  await many;
+  const alone = add(17);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.deepEqual(batches.at(-1), [17], 'nobody came');
+  release();
+  t.deepEqual(await alone, [17]);
+});
+
 test('a batch is no larger than its bound, and lanes work side by side', async (t) => {
   const { queue, batches, turn, release } = heldQueue({ ...wide, batchMax: 2, lanes: 2 });
   const all = [1, 2, 3, 4, 5].map((item) => queue.add<number>(item, 'vouched'));

@@ -1,6 +1,6 @@
 // Transactions in which nobody waits for what is only written: what fails of it fails them, and COMMIT says why.
 import type { Knex } from 'knex';
-import { dialectOf, insertMany, inTransaction, runFixed } from '../../src/store/dialect.ts';
+import { dialectOf, insertMany, inTransaction, updateFixed } from '../../src/store/dialect.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
 const uniqueness = { sqlite: 'SQLITE_CONSTRAINT_PRIMARYKEY', postgres: '23505' } as const;
@@ -22,7 +22,7 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
       await insert(tx, 1, 2);
       await insert(tx, 2);
       await insert(tx, 3);
-      await runFixed(tx, 'update things set id = id + ?', [10]);
+      await updateFixed(tx, 'update things set id = id + ?', [10]);
     }),
     { code },
   );
@@ -47,7 +47,7 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
   await db('things').delete();
   await db.transaction(async (tx) => {
     await insert(tx, 1, 2);
-    await runFixed(tx, 'update things set id = id + ?', [10]);
+    await updateFixed(tx, 'update things set id = id + ?', [10]);
     t.deepEqual(await tx('things').orderBy('id').pluck('id'), [11, 12]);
   });
   t.deepEqual(await ids(), [11, 12]);

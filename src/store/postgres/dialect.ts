@@ -143,7 +143,7 @@ export async function insertMany(db: Knex, table: string, rows: Rows, onConflict
   });
 }
 
-export async function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
+export async function updateFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
   const query = { values: [...values], ...numbered(sql) };
   await withConnection(db, (client: pg.Client) => send(client, query));
 }

@@ -7,6 +7,7 @@ import knexFactory, { type Knex } from 'knex';
 import type { Dialect, Key, Rows, Table } from '../dialect.ts';
 import { codeOf, namesOf, selectionOf, silent, withConnection } from '../drivers.ts';
 import { DatabaseFile } from './database-file.ts';
+import { rowHasChanged } from './protocol.ts';
 import { Statements } from './statements.ts';
 import { ThreadClient, WithinClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
@@ -45,7 +46,7 @@ export function dialect(path: string, pageCacheKiB?: number): Dialect {
     openMigrator: openWriter,
     readsBesideWriter: true,
     clockSql: null,
-    isTransient: (error) => /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
+    isTransient: (error) => codeOf(error) === rowHasChanged || /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
     withMigrationLock: async (work) => {
       // A lock file of its own: it must not stand in the way of the migrations that it guards, and the
@@ -113,6 +114,18 @@ function prepareReader(
   }
 }
 
+const readers = new WeakMap<Knex, Database.Database>();
+
+/** The pool has one connection, and takes longer to hand it out than most look-ups take. */
+async function withReader<T>(db: Knex, work: (reader: Database.Database) => T): Promise<T> {
+  const known = readers.get(db);
+  if (known?.open) return work(known);
+  return withConnection(db, (reader: Database.Database) => {
+    readers.set(db, reader);
+    return work(reader);
+  });
+}
+
 const statements = new WeakMap<Database.Database, Statements>();
 
 /** In the server's own thread, running a statement that was prepared once takes a tenth of Knex's time. */
@@ -127,7 +140,7 @@ export async function findRow<Row>(db: Knex, sql: string, values: readonly unkno
     const outcome = await withConnection(db, (writer: WriterThread) => writer.run(sql, values));
     return (outcome.kind === 'rows' ? outcome.rows[0] : undefined) as Row;
   }
-  return withConnection(db, (reader: Database.Database) => statementOf(reader, sql).get(...values) as Row);
+  return withReader(db, (reader) => statementOf(reader, sql).get(...values) as Row);
 }
 
 /**
@@ -148,7 +161,7 @@ export async function findRowsByKey<Row>(
       .whereIn(column, [...keys])
       .whereRaw(condition)) as Row[];
   const sql = `select ${selection} from "${name}" where "${column}" = ? and ${condition}`;
-  return withConnection(db, (reader: Database.Database) => {
+  return withReader(db, (reader) => {
     const find = statementOf(reader, sql).raw();
     const findAll = () => keys.flatMap((key) => find.all(key) as unknown[][]);
     const rows = keys.length === 1 ? findAll() : inOneTransaction(reader, findAll);
@@ -177,8 +190,9 @@ function toRow<Row>(columns: readonly string[], values: readonly unknown[]): Row
 export function insertMany(db: Knex, table: string, rows: Rows, onConflict: string): Promise<void> {
   const columns = Object.keys(rows[0] ?? {});
   const marks = columns.map(() => '?').join(', ');
-  const values: unknown[] = [];
-  for (const row of rows) for (const column of columns) values.push(row[column]);
+  const values = new Array<unknown>(rows.length * columns.length);
+  let at = 0;
+  for (const row of rows) for (const column of columns) values[at++] = row[column];
   return withConnection(db, (writer: WriterThread) =>
     writer.runEach(
       `insert into "${table}" (${namesOf(columns)}) values (${marks}) ${onConflict}`,
@@ -188,8 +202,8 @@ export function insertMany(db: Knex, table: string, rows: Rows, onConflict: stri
   );
 }
 
-export function runFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
-  return withConnection(db, (writer: WriterThread) => writer.runEach(sql, values, values.length));
+export function updateFixed(db: Knex, sql: string, values: readonly unknown[]): Promise<void> {
+  return withConnection(db, (writer: WriterThread) => writer.update(sql, values));
 }
 
 const withins = new WeakMap<Knex, Knex>();

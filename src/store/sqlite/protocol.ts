@@ -1,7 +1,7 @@
-// Messages between the server and its writing thread. Requests are answered in their order; the first reply of all,
-// to no request, says whether the database could be opened. Some requests are not answered, so that the next can be
-// sent without waiting: if one fails, the transaction fails, and the next answered request in it reports that, at the
-// latest its end.
+// Messages between the server and its writing thread. A message is a list of requests, which are answered in their
+// order; the first reply of all, to no request, says whether the database could be opened. Some requests are not
+// answered, so that the next can be sent without waiting: if one fails, the transaction fails, and the next answered
+// request in it reports that, at the latest its end.
 
 /** Given to the thread when it is started. */
 export interface WriterOpening {
@@ -24,6 +24,8 @@ export type WriterRequest =
       readonly width: number;
       readonly isAnswered: boolean;
     }
+  /** An update within a transaction, which fails if no row is changed. Not answered. */
+  | { readonly kind: 'update'; readonly sql: string; readonly values: readonly unknown[] }
   /** Ends the transaction. */
   | { readonly kind: 'end'; readonly commits: boolean }
   | { readonly kind: 'close' };
@@ -38,3 +40,6 @@ export type WriterReply =
       readonly code: string | undefined;
       readonly message: string;
     };
+
+/** The code of a transaction's failure when an update changed no row. */
+export const rowHasChanged = 'ROW_HAS_CHANGED';

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { replaced } from '../unavailable.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { DatabaseFile } from './database-file.ts';
-import type { WriterOpening, WriterReply, WriterRequest } from './protocol.ts';
+import { rowHasChanged, type WriterOpening, type WriterReply, type WriterRequest } from './protocol.ts';
 import { Statements } from './statements.ts';
 
 const done: WriterReply = { kind: 'done', changes: 0, lastInsertRowid: 0 };
@@ -36,6 +36,8 @@ class Writer {
         return this.#within(() => this.#run(request.sql, request.bindings));
       case 'run_each':
         return this.#runEach(request);
+      case 'update':
+        return this.#update(request);
       case 'end':
         return this.#end(request.commits);
       case 'close':
@@ -78,6 +80,14 @@ class Writer {
     };
     if (isAnswered) return this.#within(runAll);
     this.#try(runAll);
+    return null;
+  }
+
+  #update({ sql, values }: Extract<WriterRequest, { kind: 'update' }>): null {
+    this.#try(() => {
+      const { changes } = this.#statements.of(sql).run(values);
+      if (changes === 0) throw Object.assign(new Error('what was read has changed'), { code: rowHasChanged });
+    });
     return null;
   }
 
@@ -148,7 +158,7 @@ function serve(port: MessagePort): void {
     return;
   }
   port.postMessage(done);
-  port.on('message', (request: WriterRequest) => {
+  const perform = (request: WriterRequest) => {
     let reply: WriterReply | null;
     try {
       reply = writer.answer(request);
@@ -158,7 +168,8 @@ function serve(port: MessagePort): void {
     if (reply) port.postMessage(reply);
     if (request.kind === 'close') port.close();
     else if (reply) writer.rest();
-  });
+  };
+  port.on('message', (requests: readonly WriterRequest[]) => requests.forEach(perform));
 }
 
 serve(parentPort as MessagePort);

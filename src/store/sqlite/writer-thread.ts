@@ -6,6 +6,9 @@ import type { WriterOpening, WriterReply, WriterRequest } from './protocol.ts';
 /** Small, as what the thread makes is soon garbage; by default, V8 lets several times as much of it gather. */
 const youngMiB = 6;
 
+/** With more, the thread had better begin while the rest is being prepared. */
+const heldValuesMax = 2_500;
+
 /** The thread is gone, and whether its last statements were done is unknown. */
 class WriterThreadEnded extends Error {
   override readonly name = 'WriterThreadEnded';
@@ -25,6 +28,8 @@ export class WriterThread {
   readonly #worker: Worker;
   /** In the order of their requests, which is that of the replies. */
   readonly #waiting: Waiting[] = [];
+  /** They leave with the next one: waking the thread takes longer than a few statements. */
+  #held: WriterRequest[] = [];
   readonly #ended: Promise<void>;
   #isEnding = false;
   #isWithin = false;
@@ -64,7 +69,7 @@ export class WriterThread {
 
   /** A failure to begin is reported by a later statement of the transaction. */
   begin(): void {
-    this.#send({ kind: 'begin' });
+    this.#hold({ kind: 'begin' });
     this.#isWithin = true;
   }
 
@@ -81,7 +86,13 @@ export class WriterThread {
   async runEach(sql: string, values: readonly unknown[], width: number): Promise<void> {
     const request = { kind: 'run_each', sql, values, width, isAnswered: !this.#isWithin } as const;
     if (request.isAnswered) await this.#ask(request);
+    else if (values.length < heldValuesMax) this.#hold(request);
     else this.#send(request);
+  }
+
+  /** Within a transaction: resolves at once, and a later statement reports a failure, also if no row is changed. */
+  async update(sql: string, values: readonly unknown[]): Promise<void> {
+    this.#hold({ kind: 'update', sql, values });
   }
 
   /** Resolves when the connection is closed and the thread has ended, however it did. */
@@ -102,8 +113,15 @@ export class WriterThread {
   }
 
   #send(request: WriterRequest): void {
+    this.#hold(request);
+    const requests = this.#held;
+    this.#held = [];
+    this.#worker.postMessage(requests);
+  }
+
+  #hold(request: WriterRequest): void {
     if (this.#isEnding) throw new WriterThreadEnded('the thread that writes has ended');
-    this.#worker.postMessage(request);
+    this.#held.push(request);
   }
 
   #settle(reply: WriterReply): void {

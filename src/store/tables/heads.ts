@@ -1,7 +1,8 @@
-// The table `heads`, whose one row says how far everything has come. Decisions lock it first, so they are taken one
-// after another; its counters tell each process what it must read anew.
+// The table `heads`, whose one row says how far everything has come. Whoever decides locks it or, having read it, moves
+// it on only if it still stands there: so decisions are taken one after another. Its counters tell each process what it
+// must read anew.
 import type { Knex } from 'knex';
-import { findRow, incarnationOf, runFixed } from '../dialect.ts';
+import { findRow, incarnationOf, updateFixed } from '../dialect.ts';
 import { timeAfter } from '../time.ts';
 
 /** How far the logs had come at one instant; its numbers only grow. */
@@ -17,7 +18,8 @@ export interface Heads {
   readonly incarnation: string;
 }
 
-export interface LockedHeads extends Heads {
+/** Heads from which decisions are taken. */
+export interface DecisionHeads extends Heads {
   readonly event_seq: number;
   /** The time of the decisions to be taken, later than that of all before. */
   readonly now: number;
@@ -39,15 +41,29 @@ export function readHeads(db: Knex): Promise<Heads> {
 }
 
 /** An update that changes nothing: its row lock comes before any read of this transaction. */
-export async function lockHeads(tx: Knex, clock: Clock): Promise<LockedHeads> {
-  const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
-  const locked = await findRow<Omit<LockedHeads, 'now'> & { readonly now?: number }>(
+export function lockHeads(tx: Knex, clock: Clock): Promise<DecisionHeads> {
+  return takeHeads(
     tx,
-    `update heads set event_seq = event_seq where id = 1
-      returning revocation_seq, event_seq, suspension_seq, token_seq, stamped_at,
-        ${incarnationOf(tx)} as incarnation${now}`,
+    clock,
+    (columns) => `update heads set event_seq = event_seq where id = 1 returning ${columns}`,
   );
-  return { ...locked, now: timeAfter(locked.stamped_at, locked.now ?? clock.now()) };
+}
+
+/** The heads as they are committed now: `moveHeads` fails if they have moved since. */
+export function glanceAtHeads(db: Knex, clock: Clock): Promise<DecisionHeads> {
+  return takeHeads(db, clock, (columns) => `select ${columns} from heads where id = 1`);
+}
+
+async function takeHeads(
+  db: Knex,
+  clock: Clock,
+  statement: (columns: string) => string,
+): Promise<DecisionHeads> {
+  const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
+  const columns = `revocation_seq, event_seq, suspension_seq, token_seq, stamped_at,
+      ${incarnationOf(db)} as incarnation${now}`;
+  const heads = await findRow<Omit<DecisionHeads, 'now'> & { readonly now?: number }>(db, statement(columns));
+  return { ...heads, now: timeAfter(heads.stamped_at, heads.now ?? clock.now()) };
 }
 
 /** By what a batch has of each. */
@@ -58,20 +74,32 @@ export interface Steps {
   readonly tokens: number;
 }
 
-export async function moveHeads(tx: Knex, steps: Steps, now: number): Promise<void> {
+/** Where nothing is decided, the time does not move. Fails the transaction if the heads do not stand at `from`. */
+export async function moveHeads(tx: Knex, from: DecisionHeads, steps: Steps): Promise<void> {
   const { revocations, events, records, tokens } = steps;
-  if (revocations + events + tokens + records === 0) return;
-  await runFixed(
+  const isStill = revocations + events + records + tokens === 0;
+  const places = [from.revocation_seq, from.event_seq, from.suspension_seq, from.token_seq];
+  const moves = [revocations, events, records, tokens];
+  await updateFixed(
     tx,
-    `update heads set revocation_seq = revocation_seq + ?, event_seq = event_seq + ?,
-        suspension_seq = suspension_seq + ?, token_seq = token_seq + ?, stamped_at = ? where id = 1`,
-    [revocations, events, records, tokens, now],
+    `update heads set revocation_seq = ?, event_seq = ?, suspension_seq = ?, token_seq = ?, stamped_at = ?
+      where id = 1 and revocation_seq = ? and event_seq = ? and suspension_seq = ? and token_seq = ? and stamped_at = ?`,
+    [
+      ...places.map((place, n) => place + (moves[n] as number)),
+      isStill ? from.stamped_at : from.now,
+      ...places,
+      from.stamped_at,
+    ],
   );
 }
 
-/** From here on no decision is taken until the transaction ends; resolves to the time of the last one. */
+/**
+ * From here on no decision is taken until the transaction ends; resolves to the time of the last one. The time moves on:
+ * decisions that have read already, and are not written yet, are taken again.
+ */
 export async function holdDecisions(tx: Knex.Transaction): Promise<number> {
-  const { stamped_at } = await tx('heads').where('id', 1).forUpdate().first();
+  await tx('heads').where('id', 1).increment('stamped_at', 1);
+  const { stamped_at } = await tx('heads').where('id', 1).first('stamped_at');
   return stamped_at;
 }
 

@@ -1,0 +1,80 @@
+// Decisions of all processes are taken one after another: those that were taken while another process wrote are taken
+// again.
+import test from 'ava';
+import Database from 'better-sqlite3';
+import { sqlitePathOf } from '../../src/config/database-url.ts';
+import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
+import { digestOf } from '../../src/domain/claims.ts';
+import type { Decision, Facts, Store } from '../../src/domain/store.ts';
+import { dialectOf, inTransaction } from '../../src/store/dialect.ts';
+import { openStore } from '../../src/store/open.ts';
+import { glanceAtHeads, holdDecisions, moveHeads } from '../../src/store/tables/heads.ts';
+import { migratedDatabase } from '../helpers/databases.ts';
+import { testEachStore } from '../helpers/each-database.ts';
+
+test('what was decided while another process wrote is decided again', async (t) => {
+  const database = await migratedDatabase('sqlite');
+  const store = openStore(database.url);
+  const other = new Database(sqlitePathOf(database.url));
+  const heads: number[] = [];
+  const head = () => other.prepare('select event_seq from heads').pluck().get() as number;
+
+  await store.write((): Decision<void> => {
+    heads.push(head());
+    // Another process, which gives out the number that this decision was about to take.
+    if (heads.length === 1) other.exec('update heads set event_seq = event_seq + 1');
+    return { outcome: undefined, effects: { events: [eventOf(systemOrigin, 'login')] } };
+  });
+
+  t.deepEqual(heads, [0, 1]);
+  t.is(head(), 2);
+  t.deepEqual(other.prepare('select seq from audit_events').pluck().all(), [2]);
+  other.close();
+  await store.close();
+  await database.drop();
+});
+
+testEachStore('of what two processes may do once, one does it', async (t, database) => {
+  const stores = [openStore(database.url), openStore(database.url)];
+  const ids = Array.from({ length: 300 }, (_, n) => digestOf(`id ${n}`));
+  const useUp =
+    (digest: string) =>
+    (facts: Facts): Decision<boolean> => {
+      if (facts.isUsed(digest)) return { outcome: false, effects: {} };
+      const used = { digest, kind: 'assertion', expiresAt: 2_000_000_000_000 } as const;
+      return { outcome: true, effects: { usedIds: [used], events: [eventOf(systemOrigin, 'login')] } };
+    };
+  const useAll = async (store: Store) => {
+    const outcomes: boolean[] = [];
+    for (const id of ids) outcomes.push(await store.write(useUp(id)));
+    return outcomes;
+  };
+
+  const [one = [], other = []] = await Promise.all(stores.map(useAll));
+
+  t.true(ids.every((_, n) => one[n] !== other[n]));
+  t.is(await stores[0]?.findEventHead(), ids.length);
+  await Promise.all(stores.map((store) => store.close()));
+});
+
+testEachStore(
+  'what was decided before a purge or an erasure, and is not written yet, is decided again',
+  async (t, database) => {
+    const dialect = dialectOf(database.url);
+    const [reader, writer] = [dialect.openReader(), dialect.openWriter()];
+    const clock = { now: Date.now, clockSql: null };
+    const before = await glanceAtHeads(reader, clock);
+    const held = await writer.transaction((tx) => holdDecisions(tx));
+    const after = await glanceAtHeads(reader, clock);
+
+    t.is(held, after.stamped_at);
+    t.not(after.stamped_at, before.stamped_at);
+    const steps = { revocations: 0, events: 1, records: 0, tokens: 0 };
+    const late = inTransaction(writer, (tx) => moveHeads(tx, before, steps));
+    if (dialect.readsBesideWriter) await t.throwsAsync(late, { code: 'ROW_HAS_CHANGED' });
+    await inTransaction(writer, (tx) => moveHeads(tx, after, steps));
+    t.is((await glanceAtHeads(reader, clock)).event_seq, before.event_seq + 1);
+    await reader.destroy();
+    await writer.destroy();
+  },
+);
