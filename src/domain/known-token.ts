@@ -13,6 +13,8 @@ export type Verification =
   | { readonly kind: 'refused' }
   | Verified;
 
+export const opaque: Verification = { kind: 'opaque' };
+
 /** A JWT whose signature holds. */
 export interface Verified {
   readonly kind: 'verified';

@@ -33,16 +33,27 @@ export function isJson(ctx: Context): boolean {
   return ctx.is('json', '+json') !== false;
 }
 
+const namesOfSecrets = [...secretNames, 'tokens'];
+
 /**
  * The secrets in a body, in the items of an array, in a list of tokens, and in the target of a revocation. Deeper
  * levels are not searched: no valid body has secrets there, and arrays may be nested by the thousand.
  */
 export function secretsIn(body: unknown): string[] {
-  const items = (Array.isArray(body) ? body : [body]).filter(isObject);
-  const holders = items.flatMap((item) => (isObject(item.target) ? [item, item.target] : [item]));
-  return holders
-    .flatMap((holder) => [...secretNames.map((name) => holder[name]), holder.tokens].flat())
-    .filter((secret) => typeof secret === 'string');
+  const secrets: string[] = [];
+  const take = (value: unknown) => {
+    if (typeof value === 'string') secrets.push(value);
+  };
+  for (const item of Array.isArray(body) ? body : [body])
+    for (const holder of [item, item?.target]) {
+      if (!isObject(holder)) continue;
+      for (const name of namesOfSecrets) {
+        const value = holder[name];
+        if (Array.isArray(value)) value.forEach(take);
+        else take(value);
+      }
+    }
+  return secrets;
 }
 
 /** RFC 8259 §8.1: JSON is UTF-8. Repairing other bytes could make one user of two. */

@@ -6,6 +6,7 @@ import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
 import type { Issuer, JwtReading } from '../domain/issuers.ts';
 import { isCompact, parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
 import {
+  opaque,
   type Presented,
   type Sureness,
   type TokenVerifier,
@@ -42,7 +43,6 @@ interface Remembered {
   readonly issuer: Issuer;
 }
 
-const opaque: Verification = { kind: 'opaque' };
 const refused: Verification = { kind: 'refused' };
 
 export class JwtVerifier implements TokenVerifier {

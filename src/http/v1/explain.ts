@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { tokenRef } from '../../domain/claims.ts';
 import { type Explained, explainToken } from '../../domain/explain-token.ts';
-import type { Presented, TokenVerifier } from '../../domain/known-token.ts';
+import { opaque, type Presented, type TokenVerifier } from '../../domain/known-token.ts';
 import type { Store } from '../../domain/store.ts';
 import { check } from '../../wire/check.ts';
 import { digest, identifier } from '../../wire/members.ts';
@@ -44,7 +44,7 @@ export function handleExplain({ store, verifier, auth }: ExplainParts) {
 /** With a digest alone, registrations are found but no signature can be checked. */
 function byDigest(tokenDigest: string | undefined): Presented {
   if (tokenDigest === undefined) throw missingParameter('token');
-  return { digest: tokenDigest, tokenDigest, verification: { kind: 'opaque' } };
+  return { digest: tokenDigest, tokenDigest, verification: opaque };
 }
 
 function toWire(explained: Explained): object {

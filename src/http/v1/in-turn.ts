@@ -8,15 +8,19 @@ export type InTurn = <Prepared, Outcome>(
 ) => Promise<Outcome>;
 
 export function inTurn(): InTurn {
-  let last: Promise<unknown> = Promise.resolve();
-  return (preparing, act) => {
+  let last: Promise<void> = Promise.resolve();
+  return async (preparing, act) => {
     const before = last;
-    const begun = preparing.then(async (prepared) => {
-      await before;
-      // Within an object, so that only the beginning of `act` is awaited, not its end.
-      return { outcome: act(prepared) };
+    let letNext = (): void => {};
+    last = new Promise((resolve) => {
+      letNext = () => resolve(before);
     });
-    last = begun.catch(() => before);
-    return begun.then(({ outcome }) => outcome);
+    try {
+      const prepared = await preparing;
+      await before;
+      return act(prepared);
+    } finally {
+      letNext();
+    }
   };
 }

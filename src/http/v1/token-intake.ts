@@ -2,7 +2,7 @@
 // rules decide, and of many a bad one fails alone. How they came, tokens.ts knows.
 import { isJwt, tokenRef } from '../../domain/claims.ts';
 import type { Caller } from '../../domain/clients.ts';
-import { KeysUnavailable, type TokenVerifier, type Verification } from '../../domain/known-token.ts';
+import { KeysUnavailable, opaque, type TokenVerifier, type Verification } from '../../domain/known-token.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { registerToken } from '../../domain/register-token.ts';
 import type { Registered, Registration } from '../../domain/registration.ts';
@@ -64,8 +64,11 @@ export class TokenIntake {
     const { policy, verifier } = this.#parts;
     const said = readRegistration(value, registrar, policy);
     const { token, replaces } = value as GivenTokens;
+    // For most tokens all is said already: nothing is awaited or copied.
+    const isWhole = isJwt(said) && token !== undefined;
+    if (!isWhole && said.replacesTokenDigest === null) return said;
     const [verification, isTrusted] = await Promise.all([
-      isJwt(said) && token !== undefined ? verify(verifier, token) : opaque,
+      isWhole ? verify(verifier, token) : said.verification,
       said.replacesTokenDigest !== null && replaces !== undefined && isSigned(verifier, replaces),
     ]);
     return { ...said, verification, replacesTokenDigest: isTrusted ? said.replacesTokenDigest : null };
@@ -94,8 +97,6 @@ interface GivenTokens {
   readonly token?: string;
   readonly replaces?: string;
 }
-
-const opaque: Verification = { kind: 'opaque' };
 
 /** Rejects with `KeysUnavailable`: it is then unknown whether the token is active. */
 async function verify(verifier: TokenVerifier, token: string): Promise<Verification> {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { digestOf } from '../../domain/claims.ts';
 import { type Client, issuersOf } from '../../domain/clients.ts';
 import { parseJwt, type UntrustedJwt } from '../../domain/jwt-shape.ts';
+import { opaque } from '../../domain/known-token.ts';
 import { plainText, userAgentMax } from '../../domain/plain-text.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { tokenBytesMax } from '../../domain/presented-token.ts';
@@ -77,12 +78,8 @@ const body = z.strictObject({
   replaces_digest: digest.optional(),
 });
 
-/** What the issuer said, before any signature is looked at. Throws a refusal that names the member. */
-export function readRegistration(
-  value: unknown,
-  registrar: Client,
-  policy: Policy,
-): Omit<Registration, 'verification'> {
+/** What the issuer said; no signature is looked at yet, so every token counts as opaque. Throws a refusal that names the member. */
+export function readRegistration(value: unknown, registrar: Client, policy: Policy): Registration {
   const said = check(body, value);
   const digests = demandConsistent(said);
   const issuer = said.iss ?? policy.publicUrl;
@@ -120,8 +117,8 @@ function demandConsistent(said: Said): Digests {
   }
   if (said.exp < said.iat) throw badParameter('exp', 'is before iat');
   const tokens = [said.token, said.replaces].filter((given) => given !== undefined);
-  for (const [name, value] of Object.entries(said))
-    if (!notStoredAsGiven.has(name) && holdsAny(value, tokens))
+  for (const name in said)
+    if (!notStoredAsGiven.has(name) && holdsAny(said[name as keyof Said], tokens))
       throw badParameter(name, 'is the token itself, which is never stored');
   return { ownDigest, replacesDigest };
 }
@@ -139,10 +136,8 @@ function toRegistration(
   { ownDigest, replacesDigest }: Digests,
   issuer: string,
   policy: Policy,
-): Omit<Registration, 'verification'> {
+): Registration {
   const jwt = said.token === undefined ? undefined : parseJwt(said.token);
-  const { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf } = said;
-  const members = { scope, username, token_type, cnf, authorization_details, acr, auth_time, aud, nbf };
   const presented = [said.token ?? '', said.replaces ?? ''];
   return {
     digest: ownDigest,
@@ -156,15 +151,35 @@ function toRegistration(
     jti: said.jti ?? null,
     iat: said.iat,
     exp: said.exp,
-    nbf: nbf ?? null,
+    nbf: said.nbf ?? null,
+    verification: opaque,
     signedEnd: jwt ? claimedEndOf(jwt, policy) : null,
-    audience: aud === undefined ? [] : [aud].flat(),
-    members: JSON.parse(JSON.stringify(members)) as Record<string, unknown>,
+    audience: said.aud === undefined ? [] : [said.aud].flat(),
+    members: membersOf(said),
     replacesDigest,
     replacesTokenDigest: parseJwt(said.replaces ?? '')?.signingInputDigest ?? null,
     userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
     ip: said.ip ?? null,
   };
+}
+
+const memberNames = [
+  'scope',
+  'username',
+  'token_type',
+  'cnf',
+  'authorization_details',
+  'acr',
+  'auth_time',
+  'aud',
+  'nbf',
+] as const;
+
+/** What introspection shows as it was given. */
+function membersOf(said: Said): Record<string, unknown> {
+  const members: Record<string, unknown> = {};
+  for (const name of memberNames) if (said[name] !== undefined) members[name] = said[name];
+  return members;
 }
 
 /** Computed for a token given in full; otherwise as given. */

@@ -20,8 +20,11 @@ export interface TokensParts extends IntakeParts {
 
 const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
-/** Lines of a stream that are registered side by side; they share commits. */
-const linesAtOnce = 200;
+/**
+ * Items of an array or a stream that are registered side by side, and share commits. The next so many are prepared
+ * while these are committed: were there more, the memory that they hold would cost more than it gains.
+ */
+const itemsAtOnce = 200;
 /** Bytes of answers that wait for a caller that sends all before reading any; beyond it, reading its lines pauses. */
 const bytesAhead = 8 * 2 ** 20;
 const stalled = `nothing more came for ${requestTimeoutMs / 1000} seconds`;
@@ -67,9 +70,16 @@ async function registerArray(
     throw new Refusal('too_many_items', message);
   }
   const turn = inTurn();
-  const items = await Promise.all(
-    values.map((value, index) => intake.registerItem(ctx, registrar, turn, index, value)),
-  );
+  const items: ItemAnswer[] = [];
+  let before: Promise<ItemAnswer[]> | undefined;
+  for (let from = 0; from < values.length; from += itemsAtOnce) {
+    const group = values
+      .slice(from, from + itemsAtOnce)
+      .map((value, n) => intake.registerItem(ctx, registrar, turn, from + n, value));
+    if (before) items.push(...(await before));
+    before = Promise.all(group);
+  }
+  if (before) items.push(...(await before));
   respond(ctx, 200, { items });
 }
 
@@ -82,7 +92,7 @@ async function* answerLines(
   let group: Promise<ItemAnswer>[] = [];
   for await (const line of ndjsonLines(body.stream, bodyBytesMax)) {
     group.push(register(index++, parseLine(line)));
-    if (group.length < linesAtOnce) continue;
+    if (group.length < itemsAtOnce) continue;
     yield toLines(await Promise.all(group));
     group = [];
   }
