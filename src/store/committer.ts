@@ -3,9 +3,8 @@
 import type { Decide } from '../domain/store.ts';
 import type { QueueEntry } from './batch-queue.ts';
 import { type CommitResult, commitBatch } from './commit.ts';
-import { codeOf } from './drivers.ts';
+import { codeOf, rowHasChanged } from './drivers.ts';
 import type { OpenDatabase } from './open-database.ts';
-import { rowHasChanged } from './sqlite/protocol.ts';
 import { toUnavailable } from './unavailable.ts';
 
 const attemptsMax = 4;

@@ -5,6 +5,9 @@ import type { Table } from './dialect.ts';
 /** Keeps Knex from writing statements to the console; failures are thrown, and logged in one place. */
 export const silent = { warn() {}, error() {}, deprecate() {}, debug() {} };
 
+/** The code of a transaction's failure when `updateFixed` found no row as its condition says. */
+export const rowHasChanged = 'ROW_HAS_CHANGED';
+
 /** The driver's code for a failure; empty if it gives none. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;

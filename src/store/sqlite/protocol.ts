@@ -40,6 +40,3 @@ export type WriterReply =
       readonly code: string | undefined;
       readonly message: string;
     };
-
-/** The code of a transaction's failure when an update changed no row. */
-export const rowHasChanged = 'ROW_HAS_CHANGED';

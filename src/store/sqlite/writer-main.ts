@@ -2,10 +2,11 @@
 // the write-ahead log short. It ends when it is told to close.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import Database from 'better-sqlite3';
+import { rowHasChanged } from '../drivers.ts';
 import { replaced } from '../unavailable.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { DatabaseFile } from './database-file.ts';
-import { rowHasChanged, type WriterOpening, type WriterReply, type WriterRequest } from './protocol.ts';
+import type { WriterOpening, WriterReply, WriterRequest } from './protocol.ts';
 import { Statements } from './statements.ts';
 
 const done: WriterReply = { kind: 'done', changes: 0, lastInsertRowid: 0 };
