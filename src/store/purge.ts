@@ -69,7 +69,7 @@ export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Prom
   return withPass(writer, async (tx) => {
     let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
     const isDone = keys.length < limit;
-    if (rows.table === 'revocations') {
+    if (rows.table === 'revocations' && keys.length > 0) {
       // A decision taken since the look-up may have made a row necessary, so check again.
       await holdDecisions(tx);
       keys = await due(tx, rows).whereIn(rows.key, keys).pluck(rows.key);

@@ -67,8 +67,8 @@ testEachStore(
     const held = await writer.transaction((tx) => holdDecisions(tx));
     const after = await glanceAtHeads(reader, clock);
 
-    t.is(held, after.stamped_at);
-    t.not(after.stamped_at, before.stamped_at);
+    t.is(held, before.stamped_at);
+    t.not(after.suspension_seq, before.suspension_seq);
     const steps = { revocations: 0, events: 1, records: 0, tokens: 0 };
     const late = inTransaction(writer, (tx) => moveHeads(tx, before, steps));
     if (dialect.readsBesideWriter) await t.throwsAsync(late, { code: 'ROW_HAS_CHANGED' });

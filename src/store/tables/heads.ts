@@ -94,11 +94,11 @@ export async function moveHeads(tx: Knex, from: DecisionHeads, steps: Steps): Pr
 }
 
 /**
- * From here on no decision is taken until the transaction ends; resolves to the time of the last one. The time moves on:
- * decisions that have read already, and are not written yet, are taken again.
+ * From here on no decision is taken until the transaction ends, and one that has read already, and is not written yet, is
+ * taken again. Resolves to the time of the last one.
  */
 export async function holdDecisions(tx: Knex.Transaction): Promise<number> {
-  await tx('heads').where('id', 1).increment('stamped_at', 1);
+  await announceChange(tx);
   const { stamped_at } = await tx('heads').where('id', 1).first('stamped_at');
   return stamped_at;
 }
