@@ -78,7 +78,10 @@ const body = z.strictObject({
   replaces_digest: digest.optional(),
 });
 
-/** What the issuer said; no signature is looked at yet, so every token counts as opaque. Throws a refusal that names the member. */
+/**
+ * What the issuer said; no signature is looked at yet, so every token counts as opaque. Throws a refusal that names the
+ * member.
+ */
 export function readRegistration(value: unknown, registrar: Client, policy: Policy): Registration {
   const said = check(body, value);
   const digests = demandConsistent(said);

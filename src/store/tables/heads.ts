@@ -83,7 +83,8 @@ export async function moveHeads(tx: Knex, from: DecisionHeads, steps: Steps): Pr
   await updateFixed(
     tx,
     `update heads set revocation_seq = ?, event_seq = ?, suspension_seq = ?, token_seq = ?, stamped_at = ?
-      where id = 1 and revocation_seq = ? and event_seq = ? and suspension_seq = ? and token_seq = ? and stamped_at = ?`,
+      where id = 1 and revocation_seq = ? and event_seq = ? and suspension_seq = ? and token_seq = ?
+        and stamped_at = ?`,
     [
       ...places.map((place, n) => place + (moves[n] as number)),
       isStill ? from.stamped_at : from.now,
