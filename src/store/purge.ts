@@ -5,7 +5,7 @@ import { everyIssuer } from '../domain/targets.ts';
 import { openEndsFrom } from '../domain/token-life.ts';
 import type { DueRows, EndedSessions, PurgeStep, UpkeepNote } from '../domain/upkeep-store.ts';
 import { withPass } from './append-only.ts';
-import { announceChange, holdDecisions } from './tables/heads.ts';
+import { holdDecisions } from './tables/heads.ts';
 import { readNote, writeNote } from './tables/notes.ts';
 
 /**
@@ -103,18 +103,13 @@ export async function rememberEnds(writer: Knex, until: number): Promise<void> {
   });
 }
 
-/** When a note has moved, every process reads the notes anew. */
+/** Under `holdDecisions`, after which every process reads the notes anew. */
 async function moveHorizon(
   tx: Knex.Transaction,
   horizon: Partial<Record<UpkeepNote, number>>,
 ): Promise<void> {
-  let hasMoved = false;
-  for (const [name, value] of Object.entries(horizon) as [UpkeepNote, number][]) {
-    if (value <= (await readNote(tx, name))) continue;
-    await writeNote(tx, name, value);
-    hasMoved = true;
-  }
-  if (hasMoved) await announceChange(tx);
+  for (const [name, value] of Object.entries(horizon) as [UpkeepNote, number][])
+    if (value > (await readNote(tx, name))) await writeNote(tx, name, value);
 }
 
 interface EndedRow {
