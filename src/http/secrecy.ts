@@ -43,7 +43,8 @@ export function protect(ctx: Context, secrets: Iterable<string>): void {
   for (const secret of secrets) {
     if (secret === '') continue;
     if (state.requestId.includes(secret)) state.requestId = randomUUID();
-    if (state.userAgent === null || state.secrets.has(secret) || !userAgent.includes(secret)) continue;
+    // In this order, as looking for a long token in a set reads all of it.
+    if (state.userAgent === null || !userAgent.includes(secret) || state.secrets.has(secret)) continue;
     state.secrets.add(secret);
     state.userAgent = state.secrets.size > repeatedSecretsMax ? null : undefined;
   }

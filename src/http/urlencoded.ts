@@ -3,7 +3,7 @@ import { Refusal } from '../wire/refusal.ts';
 
 /** Decodes `application/x-www-form-urlencoded` text; refuses what is not properly encoded UTF-8. */
 export function formDecode(text: string): string {
-  if (!/[%+]/.test(text)) return text;
+  if (!text.includes('%') && !text.includes('+')) return text;
   return decodeWhole(() => decodeURIComponent(text.replaceAll('+', ' ')));
 }
 

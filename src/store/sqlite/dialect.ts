@@ -14,7 +14,7 @@ import type { WriterThread } from './writer-thread.ts';
 const busyTimeoutMs = 5_000;
 const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL'];
 /** Small for the reader, whose pages the OS caches too; larger for the writer, whose index pages are scattered. */
-const pageCaches = { readerKiB: 16_384, writerKiB: 20_480 };
+const pageCaches = { readerKiB: 2_048, writerKiB: 20_480 };
 const migrationWaitMs = 60_000;
 
 export function dialect(path: string, pageCacheKiB?: number): Dialect {
