@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { systemOrigin } from '../src/domain/audit.ts';
-import { createClient, plainClient } from '../src/domain/manage-clients.ts';
+import { createClient, plainClient } from '../src/domain/records/manage-clients.ts';
 import type { Store } from '../src/domain/store.ts';
 import { tokenOf } from './lib/fill.ts';
 import type { Effort } from './lib/interleave.ts';

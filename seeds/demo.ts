@@ -6,10 +6,10 @@ import type { Knex } from 'knex';
 import { readConfig } from '../src/config.ts';
 import { systemOrigin } from '../src/domain/audit.ts';
 import { digestOf, type TokenUse } from '../src/domain/claims.ts';
-import { createClient, type NewClient, plainClient } from '../src/domain/manage-clients.ts';
 import { type Policy, policyOf } from '../src/domain/policy.ts';
-import { registerToken } from '../src/domain/register-token.ts';
-import { revokeToken } from '../src/domain/revoke-token.ts';
+import { createClient, type NewClient, plainClient } from '../src/domain/records/manage-clients.ts';
+import { registerToken } from '../src/domain/register/register-token.ts';
+import { revokeToken } from '../src/domain/revoke/revoke-token.ts';
 import type { Store } from '../src/domain/store.ts';
 import { openStore } from '../src/store/open.ts';
 

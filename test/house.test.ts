@@ -71,6 +71,22 @@ test('domain imports no other room, and nothing that speaks HTTP, SQL or to the 
   );
 });
 
+test('in the domain, no operation imports one of another kind, and nothing below imports any', (t) => {
+  const operations = ['register', 'revoke', 'introspect', 'purge'].map((name) => `src/domain/${name}/`);
+  const isOperation = (name: string) => operations.some((room) => name.startsWith(room));
+  const below = sources.filter(({ path }) => path.startsWith('src/domain/') && !isOperation(path));
+  t.true(below.length > 20);
+  t.deepEqual(importsOf(below, isOperation), []);
+  for (const room of operations) {
+    const operation = sources.filter(within(room));
+    t.true(operation.length > 1, room);
+    t.deepEqual(
+      importsOf(operation, (name) => isOperation(name) && !name.startsWith(room)),
+      [],
+    );
+  }
+});
+
 /** Which other rooms each room may import. None imports the edge: app, server, main, the command line. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/config/': ['src/config.ts'],

@@ -1,8 +1,8 @@
 // JWTs of an issuer that the bench puts on record: one key, any number of distinct tokens.
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { type PublicJwk, usualClaimNames, usualTypes } from '../../src/domain/issuers.ts';
-import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
+import { type PublicJwk, usualClaimNames, usualTypes } from '../../src/domain/records/issuers.ts';
+import { addIssuer, type NewIssuer } from '../../src/domain/records/manage-issuers.ts';
 import { namedInRecord } from '../../src/jwt/verifying-keys.ts';
 import { openStore } from '../../src/store/open.ts';
 import { progress } from './progress.ts';

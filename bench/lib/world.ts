@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
+import { createClient, type NewClient, plainClient } from '../../src/domain/records/manage-clients.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { migrateUp } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';

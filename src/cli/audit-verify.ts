@@ -2,11 +2,11 @@
 import { Command } from 'commander';
 import type { JSONWebKeySet } from 'jose';
 import { readConfig } from '../config.ts';
-import { isObject } from '../domain/jwt-shape.ts';
 import { UnreadableRecord } from '../domain/trail/audit-record.ts';
 import { type ReadSeal, sealReader } from '../domain/trail/seals.ts';
 import { checkProof, type InclusionProof } from '../domain/trail/trail-proof.ts';
 import { type TrailReport, verifyTrail } from '../domain/trail/verify-trail.ts';
+import { isObject } from '../domain/values/json-values.ts';
 import { exportedEvents, readSealLines, storedEvents, storedSeals } from '../upkeep/read-trail.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
 import { Refusal } from '../wire/refusal.ts';

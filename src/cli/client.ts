@@ -2,8 +2,13 @@
 // change within a second.
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
-import type { Client } from '../domain/clients.ts';
-import { createClient, rotateClientSecret, switchClient, updateClient } from '../domain/manage-clients.ts';
+import type { Client } from '../domain/records/clients.ts';
+import {
+  createClient,
+  rotateClientSecret,
+  switchClient,
+  updateClient,
+} from '../domain/records/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { check } from '../wire/check.ts';
 import {

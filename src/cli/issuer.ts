@@ -1,14 +1,14 @@
 // `issuer …`: whose JWTs are trusted. Works on the database directly, also while the server runs, which
 // sees the change within a second.
 import { Command } from 'commander';
-import { type Issuer, inboxKinds } from '../domain/issuers.ts';
+import { type Issuer, inboxKinds } from '../domain/records/issuers.ts';
 import {
   addIssuer,
   markKeysStale,
   rememberKeys,
   switchIssuer,
   updateIssuer,
-} from '../domain/manage-issuers.ts';
+} from '../domain/records/manage-issuers.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/verifying-keys.ts';

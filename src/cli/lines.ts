@@ -1,5 +1,5 @@
 // An object of the API as text for people: a line per member, members of a nested object as `name.member`.
-import { isObject } from '../domain/jwt-shape.ts';
+import { isObject } from '../domain/values/json-values.ts';
 
 /**
  * Lines of `name value`, names padded to the longest. A list of single words takes one line, any other a line per

@@ -1,6 +1,6 @@
 // `purge`: deletes now what the server would delete on its interval.
 import { Command } from 'commander';
-import { countPurgeable, type PurgeCounts, purge } from '../domain/purge.ts';
+import { countPurgeable, type PurgeCounts, purge } from '../domain/purge/purge.ts';
 import { purgePolicyOf } from '../upkeep/schedule.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { Progress } from './progress.ts';

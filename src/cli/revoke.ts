@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import { type Policy, policyOf } from '../domain/policy.ts';
 import { reasonRules } from '../domain/reasons.ts';
-import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke-target.ts';
+import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import { check } from '../wire/check.ts';

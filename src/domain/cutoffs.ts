@@ -2,9 +2,9 @@
 // cutoff is dead. A final row's cutoff is later than any issue time.
 import type { Actor, Origin } from './audit.ts';
 import { type Claims, issuedAtOf, type TokenUse } from './claims.ts';
-import { dayMs, hourMs } from './durations.ts';
 import type { LifetimePolicy, Policy } from './policy.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey, targetsOf } from './targets.ts';
+import { dayMs, hourMs } from './values/durations.ts';
 import type { Channel, Reason } from './vocabulary.ts';
 
 /** The cutoff of a final revocation: the last millisecond of the year 9999. */

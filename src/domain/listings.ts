@@ -1,9 +1,9 @@
 // The part of the port that lists and counts what is stored, a page at a time. Each method is a query of its own, and
 // sees what is committed when it runs.
 import type { RegisteredToken } from './claims.ts';
-import type { Client } from './clients.ts';
 import type { LoggedRevocation } from './cutoffs.ts';
-import type { Issuer } from './issuers.ts';
+import type { Client } from './records/clients.ts';
+import type { Issuer } from './records/issuers.ts';
 import type { Session } from './sessions.ts';
 import type { Target, TargetKey, TargetKind } from './targets.ts';
 import type { RecordedEvent } from './trail/audit-leaf.ts';

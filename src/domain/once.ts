@@ -1,8 +1,8 @@
 // Orders that may be repeated: under one idempotency key an order is carried out once, and its repetition
 // gets the first outcome. Key and outcome are committed with what was ordered.
 import type { Digest } from './claims.ts';
-import { dayMs } from './durations.ts';
 import type { Decide } from './store.ts';
+import { dayMs } from './values/durations.ts';
 
 export interface OnceKey {
   /** Digest of the caller and its key, as callers do not share keys. */

@@ -5,10 +5,10 @@
 // batching can change no answer.
 import type { NewEvent } from './audit.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
-import type { Client, ClientChange } from './clients.ts';
 import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
-import type { Issuer, IssuerChange, IssuerKey } from './issuers.ts';
 import type { Listings } from './listings.ts';
+import type { Client, ClientChange } from './records/clients.ts';
+import type { Issuer, IssuerChange, IssuerKey } from './records/issuers.ts';
 import type { Grant, Session } from './sessions.ts';
 import type { Target } from './targets.ts';
 import type { UpkeepStore } from './upkeep-store.ts';

@@ -1,9 +1,8 @@
 // From when and until when a token can count, as far as that is known: what revokes it is kept until then.
 import { beforeAllTime, type Claims, isJwt, type RegisteredToken } from './claims.ts';
 import { forever } from './cutoffs.ts';
-import { dayMs, hourMs } from './durations.ts';
-import type { KnownToken } from './known-token.ts';
 import type { LifetimePolicy } from './policy.ts';
+import { dayMs, hourMs } from './values/durations.ts';
 
 type Life = Pick<Claims, 'issuedAt' | 'expiresAt'>;
 
@@ -20,8 +19,11 @@ export function openEnd(issuedAt: number): number {
   return forever + issuedAt;
 }
 
+/** How long registrations are kept after they expire; those of JWTs, after the end that their signature gives. */
+export const tokensKeptMs = hourMs;
+
 /** A row with an open end has as `purgeAfter` this plus the token's issue time. */
-export const openEndsFrom = openEnd(0) + hourMs;
+export const openEndsFrom = openEnd(0) + tokensKeptMs;
 
 /** Which of two ends comes later. */
 export function laterEnd(one: number, other: number, { lifetimeDaysMax }: LifetimePolicy): number {
@@ -38,16 +40,4 @@ export function endByRegistration(token: RegisteredToken): number {
 export function endBySignature({ issuedAt, expiresAt }: Life, { lifetimeDaysMax }: LifetimePolicy): number {
   const isCutShort = expiresAt - issuedAt >= lifetimeDaysMax * dayMs;
   return isCutShort && issuedAt !== beforeAllTime ? openEnd(issuedAt) : expiresAt;
-}
-
-/**
- * When a revocation of this token may be purged. For a JWT: at the end its signature gives, as a registration may say
- * an earlier one. If the registration ends later, then at that end: by then the signature may not count, or the
- * purging process's clock may be ahead.
- */
-export function endOfKnownToken(
-  { signed, expiresAt, registeredUntil }: KnownToken,
-  policy: LifetimePolicy,
-): number {
-  return signed ? laterEnd(endBySignature(signed, policy), registeredUntil ?? 0, policy) : expiresAt;
 }

@@ -1,7 +1,8 @@
 // What becomes of an error: the refusal that the caller gets, and what may be logged.
-import { isObject } from '../domain/jwt-shape.ts';
-import { KeysUnavailable } from '../domain/known-token.ts';
+
 import { StoreOverloaded, StoreUnavailable } from '../domain/store-errors.ts';
+import { KeysUnavailable } from '../domain/tokens/known-token.ts';
+import { isObject } from '../domain/values/json-values.ts';
 import { Refusal } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
 

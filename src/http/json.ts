@@ -1,5 +1,5 @@
 // JSON bodies: objects and arrays, in UTF-8.
-import { isObject } from '../domain/jwt-shape.ts';
+import { isObject } from '../domain/values/json-values.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { bodyBytesMax, readBody, readingBody } from './body.ts';
 import type { Context } from './context.ts';

@@ -1,7 +1,7 @@
 // What may be written down of a request: never the secrets of its header and body, wherever its sender repeats them.
 import { randomUUID } from 'node:crypto';
 import type { Actor, Origin } from '../domain/audit.ts';
-import { plainText, userAgentMax } from '../domain/plain-text.ts';
+import { plainText, userAgentMax } from '../domain/values/plain-text.ts';
 import { parseBasic } from './auth/secret.ts';
 import type { Context } from './context.ts';
 

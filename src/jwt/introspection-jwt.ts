@@ -1,7 +1,7 @@
 // Signed introspection answers (RFC 9701 §5): a statement of this server to one resource server, which can
 // keep it as evidence. It has neither `sub` nor `exp`, so that nobody takes it for an access token.
 import { SignJWT } from 'jose';
-import type { Caller } from '../domain/clients.ts';
+import type { Caller } from '../domain/records/clients.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 export async function signIntrospection(

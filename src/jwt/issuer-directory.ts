@@ -1,6 +1,6 @@
 // Issuers as verification needs them: remembered for less than a second, so that what an administrator
 // changes in any process counts within one. Suspension is not read here: verdicts read it each time.
-import type { Issuer } from '../domain/issuers.ts';
+import type { Issuer } from '../domain/records/issuers.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import { ShortMemory } from '../short-memory.ts';

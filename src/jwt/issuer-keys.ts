@@ -1,5 +1,5 @@
 // Where the keys of one issuer (or client) come from; fetched.ts says when they are fetched.
-import type { KeySource } from '../domain/issuers.ts';
+import type { KeySource } from '../domain/records/issuers.ts';
 import { FetchFailed, type FetchJson } from './fetch-json.ts';
 import { Fetched } from './fetched.ts';
 import { readKeySet, type VerifyingKey } from './verifying-keys.ts';

@@ -3,8 +3,9 @@
 // the issuer's set; whether the token is dead is never remembered.
 import { LRUCache } from 'lru-cache';
 import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
-import type { Issuer, JwtReading } from '../domain/issuers.ts';
-import { isCompact, parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
+import type { Policy } from '../domain/policy.ts';
+import type { Issuer, JwtReading } from '../domain/records/issuers.ts';
+import { isCompact, parseJwt, type UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
 import {
   opaque,
   type Presented,
@@ -13,10 +14,9 @@ import {
   type Verification,
   type Verified,
   verifiedAs,
-} from '../domain/known-token.ts';
-import type { Policy } from '../domain/policy.ts';
-import { couldBeToken } from '../domain/presented-token.ts';
-import { type JwtRefusal, readVerifiedJwt } from '../domain/verified-jwt.ts';
+} from '../domain/tokens/known-token.ts';
+import { couldBeToken } from '../domain/tokens/presented-token.ts';
+import { type JwtRefusal, readVerifiedJwt } from '../domain/tokens/verified-jwt.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';

@@ -1,6 +1,6 @@
 // The key sources of all issuers and clients, one each, made when they are first needed.
 import { LRUCache } from 'lru-cache';
-import type { Issuer } from '../domain/issuers.ts';
+import type { Issuer } from '../domain/records/issuers.ts';
 import { type IssuerKeys, type IssuerKeysParts, issuerKeysOf } from './issuer-keys.ts';
 import type { VerifyingKey } from './verifying-keys.ts';
 

@@ -1,7 +1,7 @@
 // Trust in tokens that are signed with a secret we share (JWT_SECRET): home-made logins, often without
 // `iss`, `jti` or client. Only HS256, and never a token that names an issuer on record.
 import { calculateJwkThumbprint } from 'jose';
-import { type JwtReading, usualClaimNames, usualTypes } from '../domain/issuers.ts';
+import { type JwtReading, usualClaimNames, usualTypes } from '../domain/records/issuers.ts';
 
 export interface SharedSecretSettings {
   /** Several while they are rotated. */

@@ -1,7 +1,7 @@
 // Verifies the signed messages of inboxes: which issuer on record sent one, whether its inbox takes such messages,
 // and whether its key signed it. The endpoint decides what the message means.
-import type { Inbox, InboxKind, Issuer } from '../domain/issuers.ts';
-import { parseJwt, typeOf } from '../domain/jwt-shape.ts';
+import type { Inbox, InboxKind, Issuer } from '../domain/records/issuers.ts';
+import { parseJwt, typeOf } from '../domain/tokens/jwt-shape.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
 import { findSigner } from './signer.ts';

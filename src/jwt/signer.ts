@@ -1,6 +1,6 @@
 // Which key of a set signed a JWT: the keys at hand are tried first, and fetched again when the key that the
 // JWT names is not among them.
-import type { UntrustedJwt } from '../domain/jwt-shape.ts';
+import type { UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
 import type { KeyOwner, KeyRing } from './key-ring.ts';
 import { isSignedBy } from './verify-signature.ts';
 import { suits, type VerifyingKey } from './verifying-keys.ts';

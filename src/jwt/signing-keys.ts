@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
-import { type SigningAlgorithm, signingAlgorithms } from '../domain/clients.ts';
+import { type SigningAlgorithm, signingAlgorithms } from '../domain/records/clients.ts';
 
 type Role = 'previous' | 'current' | 'next';
 

@@ -2,11 +2,11 @@
 // tells the operator, once per issuer, of tokens that will never be accepted as things are set up.
 import type { Logger } from 'pino';
 import { systemOrigin } from '../domain/audit.ts';
-import type { TokenVerifier } from '../domain/known-token.ts';
-import { rememberKeys } from '../domain/manage-issuers.ts';
-import { plainText } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
+import { rememberKeys } from '../domain/records/manage-issuers.ts';
 import type { Store } from '../domain/store.ts';
+import type { TokenVerifier } from '../domain/tokens/known-token.ts';
+import { plainText } from '../domain/values/plain-text.ts';
 import { fetchJson } from './fetch-json.ts';
 import { IssuerDirectory } from './issuer-directory.ts';
 import { JwtVerifier, type RefusalKind } from './jwt-verifier.ts';

@@ -2,7 +2,7 @@
 // fetched from an address in a setting and kept for a day if the server is down.
 import type { JWK } from 'jose';
 import type { Logger } from 'pino';
-import { isObject } from '../domain/jwt-shape.ts';
+import { isObject } from '../domain/values/json-values.ts';
 import { FetchFailed, type FetchJson } from './fetch-json.ts';
 import { Fetched } from './fetched.ts';
 import { demandAsSafe } from './issuer-keys.ts';

@@ -7,8 +7,8 @@
 import { constants, type SigningOptions, verify } from 'node:crypto';
 import { promisify } from 'node:util';
 import { compactVerify } from 'jose';
-import type { asymmetricAlgorithms } from '../domain/issuers.ts';
-import type { UntrustedJwt } from '../domain/jwt-shape.ts';
+import type { asymmetricAlgorithms } from '../domain/records/issuers.ts';
+import type { UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
 import { suits, type VerifyingKey } from './verifying-keys.ts';
 
 const changingMembers = ['crit', 'b64', 'zip'] as const;

@@ -3,9 +3,9 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isId } from '../domain/claims.ts';
-import type { IssuerKey } from '../domain/issuers.ts';
-import { isObject } from '../domain/jwt-shape.ts';
-import type { NewIssuer } from '../domain/manage-issuers.ts';
+import type { IssuerKey } from '../domain/records/issuers.ts';
+import type { NewIssuer } from '../domain/records/manage-issuers.ts';
+import { isObject } from '../domain/values/json-values.ts';
 
 export interface VerifyingKey {
   readonly kid: string | undefined;

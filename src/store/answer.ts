@@ -3,9 +3,9 @@
 import type { Facts, Question } from '../domain/store.ts';
 import { StoreUnavailable } from '../domain/store-errors.ts';
 import type { QueueEntry } from './batch-queue.ts';
-import { LoadedFacts } from './facts.ts';
+import { LoadedFacts } from './facts/facts.ts';
+import { NotLoaded } from './facts/shelf.ts';
 import type { OpenDatabase } from './open-database.ts';
-import { NotLoaded } from './shelf.ts';
 import { readHeads } from './tables/heads.ts';
 import { timeAfter } from './time.ts';
 import { guarded, replaced } from './unavailable.ts';

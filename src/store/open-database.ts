@@ -1,7 +1,7 @@
 // A database that is open: how it is read and written, whose clock stamps what is written, and what is remembered of it.
 import type { Knex } from 'knex';
 import type { Dialect } from './dialect.ts';
-import { Memory } from './memory.ts';
+import { Memory } from './memory/memory.ts';
 import type { Clock } from './tables/heads.ts';
 
 export interface OpenDatabase {

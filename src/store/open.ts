@@ -1,11 +1,9 @@
 // Opens the store: the port of domain/store.ts over Knex. Questions are answered together (answer.ts), decisions are
-// made durable together (committer.ts, commit.ts); see facts.ts for how they get what they ask. Every other method is
+// made durable together (committer.ts, commit.ts); see facts/ for how they get what they ask. Every other method is
 // a query of its own, in tables/.
 import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type { Client } from '../domain/clients.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
-import type { Issuer } from '../domain/issuers.ts';
 import type {
   BearerPage,
   EventCount,
@@ -13,6 +11,8 @@ import type {
   RevocationFilter,
   SessionPosition,
 } from '../domain/listings.ts';
+import type { Client } from '../domain/records/clients.ts';
+import type { Issuer } from '../domain/records/issuers.ts';
 import type { Session } from '../domain/sessions.ts';
 import type { Decide, Question, Store, WaitingLine } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
@@ -32,7 +32,7 @@ import { findRevocation, listRevocations } from './tables/revocations.ts';
 import { listSessionsOf, touchSessions } from './tables/sessions.ts';
 import { listBearers, listLatestIssuers } from './tables/tokens.ts';
 import { guarded } from './unavailable.ts';
-import { KnexUpkeep } from './upkeep.ts';
+import { KnexUpkeep } from './upkeep/upkeep.ts';
 
 export interface StoreOptions {
   /** Milliseconds since the epoch; given by tests, otherwise the database's or the machine's own. */

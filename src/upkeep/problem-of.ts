@@ -1,5 +1,5 @@
 // What a log line says of an error.
-import { isObject } from '../domain/jwt-shape.ts';
+import { isObject } from '../domain/values/json-values.ts';
 
 /** Messages of databases quote statements; names and our own sentences do not. */
 export function problemOf(error: unknown): string {

@@ -10,7 +10,7 @@ import {
   type PurgePolicy,
   purge,
   rememberSettings,
-} from '../domain/purge.ts';
+} from '../domain/purge/purge.ts';
 import type { Store } from '../domain/store.ts';
 import { problemOf } from './problem-of.ts';
 import type { TrailWork } from './trail-work.ts';

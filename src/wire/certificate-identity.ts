@@ -1,7 +1,7 @@
 // Is this certificate the one that a client is registered with: by its subject, or by one of its alternative
 // names (RFC 8705 §2.1.2)?
 import type { X509Certificate } from 'node:crypto';
-import type { CertificateName } from '../domain/clients.ts';
+import type { CertificateName } from '../domain/records/clients.ts';
 
 export function isIdentifiedBy(leaf: X509Certificate, { kind, value }: CertificateName): boolean {
   if (kind === 'subject_dn') {

@@ -1,11 +1,15 @@
 // A client as JSON, in the names of RFC 7591: what the management API and the command line read and show.
 import { z } from 'zod';
 import { digestOf } from '../domain/claims.ts';
-import { type CertificateName, type Client, signingAlgorithms } from '../domain/clients.ts';
-import type { Edit } from '../domain/edit-record.ts';
-import type { KeySource } from '../domain/issuers.ts';
-import { clientSecretLengthMax, clientSecretLengthMin, type NewClient } from '../domain/manage-clients.ts';
-import { isScope } from '../domain/shown-members.ts';
+import { type CertificateName, type Client, signingAlgorithms } from '../domain/records/clients.ts';
+import type { Edit } from '../domain/records/edit-record.ts';
+import type { KeySource } from '../domain/records/issuers.ts';
+import {
+  clientSecretLengthMax,
+  clientSecretLengthMin,
+  type NewClient,
+} from '../domain/records/manage-clients.ts';
+import { isScope } from '../domain/tokens/shown-members.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';

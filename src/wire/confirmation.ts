@@ -1,9 +1,10 @@
 // Previews of revocations, and the confirmation that the largest of them need: for the management API and the command
 // line alike.
-import { confirmationCode, isConfirmed, needsConfirmation } from '../domain/confirmation.ts';
+
 import type { Policy } from '../domain/policy.ts';
-import { previewRevocation } from '../domain/preview-revocation.ts';
-import { isFinalOrder, problemOf, type RevokeOrder } from '../domain/revoke-target.ts';
+import { confirmationCode, isConfirmed, needsConfirmation } from '../domain/revoke/confirmation.ts';
+import { previewRevocation } from '../domain/revoke/preview-revocation.ts';
+import { isFinalOrder, problemOf, type RevokeOrder } from '../domain/revoke/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { badParameter, Refusal } from './refusal.ts';
 import type { ReadOrder } from './revocation-order.ts';

@@ -10,9 +10,9 @@ import {
   type PublicJwk,
   usualClaimNames,
   usualTypes,
-} from '../domain/issuers.ts';
-import { plainType } from '../domain/jwt-shape.ts';
-import type { IssuerEdit, NewIssuer, Revived } from '../domain/manage-issuers.ts';
+} from '../domain/records/issuers.ts';
+import type { IssuerEdit, NewIssuer, Revived } from '../domain/records/manage-issuers.ts';
+import { plainType } from '../domain/tokens/jwt-shape.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { isLoopback } from '../local-url.ts';

@@ -1,6 +1,6 @@
 // A `jwks` member in a body: public keys that an administrator gives inline. Keys that a fetched set would skip
 // (private, weak, for another use) are refused here: an administrator is there to correct them.
-import type { PublicJwk } from '../domain/issuers.ts';
+import type { PublicJwk } from '../domain/records/issuers.ts';
 import { hasSecretMembers, KeySetRefused, readKeySet } from '../jwt/verifying-keys.ts';
 import { badParameter } from './refusal.ts';
 

@@ -2,9 +2,9 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { plainAddress } from '../addresses.ts';
-import { clientIdSyntax } from '../domain/clients.ts';
-import { hasExactNumbers, isShallow } from '../domain/jwt-shape.ts';
+import { clientIdSyntax } from '../domain/records/clients.ts';
 import { everyIssuer } from '../domain/targets.ts';
+import { hasExactNumbers, isShallow } from '../domain/values/json-values.ts';
 
 export const idLengthMax = 255;
 const uriLengthMax = 512;

@@ -1,6 +1,6 @@
 // JSON merge patch (RFC 7396): what PATCH takes for clients and issuers.
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, isShallow } from '../domain/jwt-shape.ts';
+import { isObject, isShallow } from '../domain/values/json-values.ts';
 import { badParameter, safeName } from './refusal.ts';
 
 /** More than any record has. */

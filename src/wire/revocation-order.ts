@@ -1,17 +1,17 @@
 // From the body of a revocation to an order of the domain: who may give it, which target it names.
 import type { Origin } from '../domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../domain/claims.ts';
-import { type Asker, holds, issuersOf, reaches } from '../domain/clients.ts';
 import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
-import { parseJwt, type UntrustedJwt } from '../domain/jwt-shape.ts';
-import { plainText, reasonTextMax } from '../domain/plain-text.ts';
 import type { Policy } from '../domain/policy.ts';
 import { isCallerReason, isReason } from '../domain/reasons.ts';
-import type { RevokeOrder } from '../domain/revoke-target.ts';
+import { type Asker, holds, issuersOf, reaches } from '../domain/records/clients.ts';
+import type { RevokeOrder } from '../domain/revoke/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
 import { endByRegistration } from '../domain/token-life.ts';
-import { claimedEndOf } from '../domain/verified-jwt.ts';
+import { parseJwt, type UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
+import { claimedEndOf } from '../domain/tokens/verified-jwt.ts';
+import { plainText, reasonTextMax } from '../domain/values/plain-text.ts';
 import type { Permission } from '../domain/vocabulary.ts';
 import { badParameter, missingParameter, Refusal } from './refusal.ts';
 import { type RevocationBody, type TargetBody, targetOfBody } from './revocations.ts';

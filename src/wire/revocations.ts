@@ -3,10 +3,10 @@
 import { z } from 'zod';
 import type { Actor } from '../domain/audit.ts';
 import { forever, type LoggedRevocation, type Restriction, unrestricted } from '../domain/cutoffs.ts';
-import { tokenBytesMax } from '../domain/presented-token.ts';
-import type { Preview } from '../domain/preview-revocation.ts';
-import type { Ordered, RevokeOrder, TargetRevoked } from '../domain/revoke-target.ts';
+import type { Preview } from '../domain/revoke/preview-revocation.ts';
+import type { Ordered, RevokeOrder, TargetRevoked } from '../domain/revoke/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
+import { tokenBytesMax } from '../domain/tokens/presented-token.ts';
 import { digest, identifier, line, sha256, uri, userIdentifier } from './members.ts';
 import { parseTime, timeOf } from './time.ts';
 

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { createClient, type NewClient, plainClient } from '../../src/domain/manage-clients.ts';
+import { createClient, type NewClient, plainClient } from '../../src/domain/records/manage-clients.ts';
 import { publicUrl, type TestApp, type TestClient } from '../helpers/app.ts';
 import { newKey, TestIssuer } from '../helpers/issuer.ts';
 

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { addIssuer } from '../../src/domain/manage-issuers.ts';
+import { addIssuer } from '../../src/domain/records/manage-issuers.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { newIssuerBody, toNewIssuer } from '../../src/wire/issuers.ts';
 import { api, type TestApp } from '../helpers/app.ts';

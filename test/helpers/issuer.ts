@@ -5,7 +5,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { addIssuer, type NewIssuer } from '../../src/domain/manage-issuers.ts';
+import { addIssuer, type NewIssuer } from '../../src/domain/records/manage-issuers.ts';
 import { namedInRecord } from '../../src/jwt/verifying-keys.ts';
 import { newIssuerBody, toNewIssuer } from '../../src/wire/issuers.ts';
 import { api, type TestApp } from './app.ts';

@@ -1,6 +1,6 @@
 // Helpers of the tests of purging: a run as the server makes it, and an issuer all of whose tokens have one client.
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { type PurgeCounts, purge } from '../../src/domain/purge.ts';
+import { type PurgeCounts, purge } from '../../src/domain/purge/purge.ts';
 import { purgePolicyOf } from '../../src/upkeep/schedule.ts';
 import type { TestApp } from './app.ts';
 import { TestIssuer } from './issuer.ts';

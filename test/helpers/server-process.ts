@@ -6,7 +6,7 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { createClient as createClientRecord, plainClient } from '../../src/domain/manage-clients.ts';
+import { createClient as createClientRecord, plainClient } from '../../src/domain/records/manage-clients.ts';
 import type { Permission } from '../../src/domain/vocabulary.ts';
 import { openStore } from '../../src/store/open.ts';
 import { type Auth, authorization, encodeForm, type Reply, type TestClient } from './app.ts';

@@ -1,7 +1,7 @@
 // The keys of issuers as they come and go: rotation, outage, answers that are no key set; and that nobody can
 // make the server fetch often.
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { markKeysStale } from '../../src/domain/manage-issuers.ts';
+import { markKeysStale } from '../../src/domain/records/manage-issuers.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';

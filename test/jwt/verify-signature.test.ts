@@ -1,7 +1,7 @@
 import { createSign, KeyObject } from 'node:crypto';
 import test from 'ava';
 import { CompactSign, compactVerify, importJWK } from 'jose';
-import { asymmetricAlgorithms } from '../../src/domain/issuers.ts';
+import { asymmetricAlgorithms } from '../../src/domain/records/issuers.ts';
 import { isSignedBy } from '../../src/jwt/verify-signature.ts';
 import { readKeySet, type VerifyingKey } from '../../src/jwt/verifying-keys.ts';
 import { newKey, type SigningKey } from '../helpers/issuer.ts';

@@ -2,12 +2,12 @@
 import type { ExecutionContext } from 'ava';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
-import { introspectToken } from '../../src/domain/introspect-token.ts';
-import { logOut } from '../../src/domain/log-out.ts';
-import { createClient, plainClient } from '../../src/domain/manage-clients.ts';
-import { registerToken } from '../../src/domain/register-token.ts';
-import type { Registration } from '../../src/domain/registration.ts';
-import { revokeToken } from '../../src/domain/revoke-token.ts';
+import { introspectToken } from '../../src/domain/introspect/introspect-token.ts';
+import { createClient, plainClient } from '../../src/domain/records/manage-clients.ts';
+import { registerToken } from '../../src/domain/register/register-token.ts';
+import type { Registration } from '../../src/domain/register/registration.ts';
+import { logOut } from '../../src/domain/revoke/log-out.ts';
+import { revokeToken } from '../../src/domain/revoke/revoke-token.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { migratedDatabase, type TestDatabase } from '../helpers/databases.ts';

@@ -2,7 +2,7 @@
 // never contradicts.
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
-import { type RevokeOrder, revokeTarget } from '../../src/domain/revoke-target.ts';
+import { type RevokeOrder, revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
 import type { Facts } from '../../src/domain/store.ts';
 import { everyIssuer, type Target } from '../../src/domain/targets.ts';
 import { openStore } from '../../src/store/open.ts';

@@ -1,6 +1,7 @@
 // GET /v1/audit/summary: how often what happened, by hour or day, for charts.
-import { dayMs, hourMs } from '../../domain/durations.ts';
+
 import { recordReading } from '../../domain/trail/record-reading.ts';
+import { dayMs, hourMs } from '../../domain/values/durations.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { Context } from '../context.ts';

@@ -1,11 +1,11 @@
 // private_key_jwt (RFC 7523 §2.2, §3, with the audience rules of rfc7523bis): the client signs a short-lived
 // statement that it is itself, for this server alone, and each statement counts once across all processes.
 import { digestOf } from '../../domain/claims.ts';
-import type { Client } from '../../domain/clients.ts';
-import { asymmetricAlgorithms } from '../../domain/issuers.ts';
-import { parseJwt, typeOf, type UntrustedJwt } from '../../domain/jwt-shape.ts';
-import { couldBeToken } from '../../domain/presented-token.ts';
+import type { Client } from '../../domain/records/clients.ts';
+import { asymmetricAlgorithms } from '../../domain/records/issuers.ts';
 import type { Store } from '../../domain/store.ts';
+import { parseJwt, typeOf, type UntrustedJwt } from '../../domain/tokens/jwt-shape.ts';
+import { couldBeToken } from '../../domain/tokens/presented-token.ts';
 import { useId } from '../../domain/use-id.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
 import { findSigner } from '../../jwt/signer.ts';

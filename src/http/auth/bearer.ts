@@ -2,11 +2,11 @@
 // their company's login. Their scopes are permissions only where the issuer's record says so.
 import { hash } from 'node:crypto';
 import type { Claims } from '../../domain/claims.ts';
-import type { Caller } from '../../domain/clients.ts';
-import type { Issuer } from '../../domain/issuers.ts';
-import { isObject } from '../../domain/jwt-shape.ts';
-import { findKnownToken, type KnownToken, type TokenVerifier } from '../../domain/known-token.ts';
+import type { Caller } from '../../domain/records/clients.ts';
+import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Store } from '../../domain/store.ts';
+import { findKnownToken, type KnownToken, type TokenVerifier } from '../../domain/tokens/known-token.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import { verdict } from '../../domain/verdict.ts';
 import { certificateThumbprint } from './certificate.ts';
 import type { PresentedCertificate } from './credentials.ts';

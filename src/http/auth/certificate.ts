@@ -5,7 +5,7 @@ import { hash, X509Certificate } from 'node:crypto';
 import type { BlockList } from 'node:net';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isTrusted, plainAddress } from '../../addresses.ts';
-import type { Client } from '../../domain/clients.ts';
+import type { Client } from '../../domain/records/clients.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
 import { isFitKey } from '../../jwt/verifying-keys.ts';
 import { isIdentifiedBy } from '../../wire/certificate-identity.ts';

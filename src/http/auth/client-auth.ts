@@ -4,7 +4,7 @@
 import { LRUCache } from 'lru-cache';
 import { eventOf } from '../../domain/audit.ts';
 import { type Digest, digestOf } from '../../domain/claims.ts';
-import { type Caller, type Client, callerOf, holds } from '../../domain/clients.ts';
+import { type Caller, type Client, callerOf, holds } from '../../domain/records/clients.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { bearerOf, type Context } from '../context.ts';

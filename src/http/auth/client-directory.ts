@@ -1,6 +1,6 @@
 // Clients as authentication needs them: remembered for less than a second, so that what an administrator
 // changes in any process counts within one. Verdicts never use this: what they know of suspensions is exact.
-import { type Client, clientIdSyntax } from '../../domain/clients.ts';
+import { type Client, clientIdSyntax } from '../../domain/records/clients.ts';
 import type { Store } from '../../domain/store.ts';
 import { ShortMemory } from '../../short-memory.ts';
 

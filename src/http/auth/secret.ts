@@ -2,7 +2,7 @@
 // client that only names itself.
 import { timingSafeEqual } from 'node:crypto';
 import { digestOf } from '../../domain/claims.ts';
-import type { Client } from '../../domain/clients.ts';
+import type { Client } from '../../domain/records/clients.ts';
 import { missingParameter } from '../../wire/refusal.ts';
 import type { Form } from '../form.ts';
 import { formDecode } from '../urlencoded.ts';

@@ -1,7 +1,7 @@
 // POST /backchannel-logout (OpenID Connect Back-Channel Logout 1.0 §2.5 to §2.8): 200, or 400.
 import { isId } from '../../domain/claims.ts';
-import { isObject } from '../../domain/jwt-shape.ts';
 import type { Target } from '../../domain/targets.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { readForm } from '../form.ts';

@@ -1,5 +1,5 @@
 // POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, or 401 to an unknown caller.
-import { isObject } from '../../domain/jwt-shape.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { bearerChallenge, refusedBearer } from '../auth/client-auth.ts';

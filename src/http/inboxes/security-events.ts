@@ -1,6 +1,7 @@
 // POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
-import { isObject } from '../../domain/jwt-shape.ts';
+
 import type { Target } from '../../domain/targets.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { readBody, readingBody } from '../body.ts';

@@ -2,9 +2,8 @@
 // record turns one on.
 import { isId } from '../../domain/claims.ts';
 import { type Restriction, unrestricted } from '../../domain/cutoffs.ts';
-import type { InboxKind } from '../../domain/issuers.ts';
-import { isObject } from '../../domain/jwt-shape.ts';
 import type { Policy } from '../../domain/policy.ts';
+import type { InboxKind } from '../../domain/records/issuers.ts';
 import {
   ignoredSignal,
   nameSubject,
@@ -12,9 +11,10 @@ import {
   refusedSignal,
   type SubjectIdentifier,
   type SubjectNamed,
-} from '../../domain/receive-signal.ts';
+} from '../../domain/revoke/receive-signal.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Target } from '../../domain/targets.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalRead, SignalVerifier } from '../../jwt/signal-verifier.ts';
 import type { Context } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';

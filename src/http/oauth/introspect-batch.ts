@@ -2,9 +2,9 @@
 // is answered as it would be alone, all as of one instant; if one cannot be answered, none is.
 import { z } from 'zod';
 import type { Origin } from '../../domain/audit.ts';
-import { introspectTokens } from '../../domain/introspect-token.ts';
-import type { Presented, TokenVerifier } from '../../domain/known-token.ts';
+import { introspectTokens } from '../../domain/introspect/introspect-token.ts';
 import type { Store } from '../../domain/store.ts';
+import type { Presented, TokenVerifier } from '../../domain/tokens/known-token.ts';
 import { check } from '../../wire/check.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';

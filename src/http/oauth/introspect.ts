@@ -1,9 +1,10 @@
 // POST /introspect (RFC 7662). For anything dead, unknown or not for this caller the body is the same, byte
 // for byte.
-import type { Caller } from '../../domain/clients.ts';
-import { introspectToken } from '../../domain/introspect-token.ts';
-import type { TokenVerifier } from '../../domain/known-token.ts';
+
+import { introspectToken } from '../../domain/introspect/introspect-token.ts';
+import type { Caller } from '../../domain/records/clients.ts';
 import type { Store } from '../../domain/store.ts';
+import type { TokenVerifier } from '../../domain/tokens/known-token.ts';
 import { signIntrospection } from '../../jwt/introspection-jwt.ts';
 import type { SigningKeys } from '../../jwt/signing-keys.ts';
 import { missingParameter } from '../../wire/refusal.ts';

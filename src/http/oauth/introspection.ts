@@ -2,9 +2,9 @@
 // the question leaves behind.
 import type { Origin } from '../../domain/audit.ts';
 import type { Claims } from '../../domain/claims.ts';
-import type { Caller } from '../../domain/clients.ts';
-import type { Introspection } from '../../domain/introspect-token.ts';
-import { isObject } from '../../domain/jwt-shape.ts';
+import type { Introspection } from '../../domain/introspect/introspect-token.ts';
+import type { Caller } from '../../domain/records/clients.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { type ClientAuth, demand } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';

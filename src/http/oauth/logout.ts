@@ -3,17 +3,17 @@
 import { z } from 'zod';
 import { eventOf } from '../../domain/audit.ts';
 import { isId, tokenRef } from '../../domain/claims.ts';
-import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/known-token.ts';
+import type { Policy } from '../../domain/policy.ts';
 import {
   type LoggedOut,
   type LogoutRequest,
   type LogoutScope,
   logOut,
   logOutUser,
-} from '../../domain/log-out.ts';
-import { plainText } from '../../domain/plain-text.ts';
-import type { Policy } from '../../domain/policy.ts';
+} from '../../domain/revoke/log-out.ts';
 import type { Store } from '../../domain/store.ts';
+import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/tokens/known-token.ts';
+import { plainText } from '../../domain/values/plain-text.ts';
 import { check } from '../../wire/check.ts';
 import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
@@ -25,9 +25,9 @@ import { type Context, isOfType } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { formType, readForm } from '../form.ts';
 import { isJson, readJson, secretsIn } from '../json.ts';
+import { type GivenReason, readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
 import { hasBody, headerSecrets, originOf, protect } from '../secrecy.ts';
-import { type GivenReason, readReason } from './reason.ts';
 
 export interface LogoutParts {
   readonly store: Store;

@@ -2,10 +2,10 @@
 // That server's metadata comes from settings or is fetched, and ours is added; without it there is no document, which
 // would be invalid. The Host header changes nothing.
 import type { JWK } from 'jose';
-import { signingAlgorithms } from '../../domain/clients.ts';
-import { asymmetricAlgorithms } from '../../domain/issuers.ts';
-import { isObject } from '../../domain/jwt-shape.ts';
-import { KeysUnavailable } from '../../domain/known-token.ts';
+import { signingAlgorithms } from '../../domain/records/clients.ts';
+import { asymmetricAlgorithms } from '../../domain/records/issuers.ts';
+import { KeysUnavailable } from '../../domain/tokens/known-token.ts';
+import { isObject } from '../../domain/values/json-values.ts';
 import type { AuthMethod } from '../../domain/vocabulary.ts';
 import type { SigningKeys } from '../../jwt/signing-keys.ts';
 import type { Upstream, UpstreamMetadata } from '../../jwt/upstream.ts';

@@ -1,11 +1,11 @@
 // POST /revoke (RFC 7009). In order: read the form, authenticate, check the owner, look at the state, revoke.
 import { eventOf } from '../../domain/audit.ts';
 import { tokenRef } from '../../domain/claims.ts';
-import type { Client } from '../../domain/clients.ts';
-import type { TokenVerifier } from '../../domain/known-token.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { type Revoked, revokeToken } from '../../domain/revoke-token.ts';
+import type { Client } from '../../domain/records/clients.ts';
+import { type Revoked, revokeToken } from '../../domain/revoke/revoke-token.ts';
 import { recordEvents, type Store } from '../../domain/store.ts';
+import type { TokenVerifier } from '../../domain/tokens/known-token.ts';
 import type { AuditAction } from '../../domain/vocabulary.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
@@ -14,9 +14,9 @@ import type { Context } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { readForm } from '../form.ts';
 import { secretsIn } from '../json.ts';
+import { readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
 import { headerSecrets, originOf } from '../secrecy.ts';
-import { readReason } from './reason.ts';
 
 export interface RevokeParts {
   readonly store: Store;

@@ -1,7 +1,12 @@
 // /v1/clients: who may call. Needs the permission `admin`.
 import type { Origin } from '../../domain/audit.ts';
-import type { Client } from '../../domain/clients.ts';
-import { createClient, rotateClientSecret, switchClient, updateClient } from '../../domain/manage-clients.ts';
+import type { Client } from '../../domain/records/clients.ts';
+import {
+  createClient,
+  rotateClientSecret,
+  switchClient,
+  updateClient,
+} from '../../domain/records/manage-clients.ts';
 import type { Store } from '../../domain/store.ts';
 import { check } from '../../wire/check.ts';
 import {

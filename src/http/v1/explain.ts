@@ -1,9 +1,9 @@
 // POST /v1/tokens/explain: for those who may audit, why a token is dead or alive.
 import { z } from 'zod';
 import { tokenRef } from '../../domain/claims.ts';
-import { type Explained, explainToken } from '../../domain/explain-token.ts';
-import { opaque, type Presented, type TokenVerifier } from '../../domain/known-token.ts';
+import { type Explained, explainToken } from '../../domain/introspect/explain-token.ts';
 import type { Store } from '../../domain/store.ts';
+import { opaque, type Presented, type TokenVerifier } from '../../domain/tokens/known-token.ts';
 import { check } from '../../wire/check.ts';
 import { digest, identifier } from '../../wire/members.ts';
 import { badParameter, missingParameter } from '../../wire/refusal.ts';

@@ -1,7 +1,7 @@
 // /v1/issuers: whose JWTs are trusted. Needs the permission `admin`.
 import type { Origin } from '../../domain/audit.ts';
-import type { Issuer } from '../../domain/issuers.ts';
-import { addIssuer, markKeysStale, switchIssuer, updateIssuer } from '../../domain/manage-issuers.ts';
+import type { Issuer } from '../../domain/records/issuers.ts';
+import { addIssuer, markKeysStale, switchIssuer, updateIssuer } from '../../domain/records/manage-issuers.ts';
 import type { Store } from '../../domain/store.ts';
 import type { IssuerDirectory } from '../../jwt/issuer-directory.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';

@@ -1,12 +1,12 @@
 // /v1/revocations: end everything under a name with one call, see beforehand what it would hit, and read
 // the log of what was ended.
 import { hash } from 'node:crypto';
-import { type Caller, type Client, reaches } from '../../domain/clients.ts';
 import type { RevocationFilter } from '../../domain/listings.ts';
 import type { OnceKey, Repeated } from '../../domain/once.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { isReason } from '../../domain/reasons.ts';
-import { namedBy, revokeTarget, type TargetRevoked } from '../../domain/revoke-target.ts';
+import { type Caller, type Client, reaches } from '../../domain/records/clients.ts';
+import { namedBy, revokeTarget, type TargetRevoked } from '../../domain/revoke/revoke-target.ts';
 import type { Store } from '../../domain/store.ts';
 import { type Target, type TargetKind, targetKey, targetKinds } from '../../domain/targets.ts';
 import { permissions } from '../../domain/vocabulary.ts';

@@ -1,15 +1,14 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
 import { isId } from '../../domain/claims.ts';
-import { type Caller, holds, issuersOf } from '../../domain/clients.ts';
-import { type Device, describeDevices, endSession } from '../../domain/end-session.ts';
 import type { Policy } from '../../domain/policy.ts';
+import { type Caller, holds, issuersOf } from '../../domain/records/clients.ts';
+import { type Device, describeDevices, endSession } from '../../domain/revoke/end-session.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import { readReason } from '../oauth/reason.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -20,6 +19,7 @@ import {
   readQuery,
   respondPage,
 } from '../query.ts';
+import { readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
 import { headerSecrets, originOf } from '../secrecy.ts';
 

@@ -1,13 +1,18 @@
 // One registration of POST /v1/tokens, from what was sent to the item that answers it: its signature is looked at, the
 // rules decide, and of many a bad one fails alone. How they came, tokens.ts knows.
 import { isJwt, tokenRef } from '../../domain/claims.ts';
-import type { Caller } from '../../domain/clients.ts';
-import { KeysUnavailable, opaque, type TokenVerifier, type Verification } from '../../domain/known-token.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { registerToken } from '../../domain/register-token.ts';
-import type { Registered, Registration } from '../../domain/registration.ts';
+import type { Caller } from '../../domain/records/clients.ts';
+import { registerToken } from '../../domain/register/register-token.ts';
+import type { Registered, Registration } from '../../domain/register/registration.ts';
 import type { Store } from '../../domain/store.ts';
 import { StoreOverloaded } from '../../domain/store-errors.ts';
+import {
+  KeysUnavailable,
+  opaque,
+  type TokenVerifier,
+  type Verification,
+} from '../../domain/tokens/known-token.ts';
 import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { refusalOf } from '../errors.ts';

@@ -1,15 +1,15 @@
 // The body of POST /v1/tokens, from JSON to a registration of the domain.
 import { z } from 'zod';
 import { digestOf } from '../../domain/claims.ts';
-import { type Client, issuersOf } from '../../domain/clients.ts';
-import { parseJwt, type UntrustedJwt } from '../../domain/jwt-shape.ts';
-import { opaque } from '../../domain/known-token.ts';
-import { plainText, userAgentMax } from '../../domain/plain-text.ts';
 import type { Policy } from '../../domain/policy.ts';
-import { tokenBytesMax } from '../../domain/presented-token.ts';
-import type { Registration } from '../../domain/registration.ts';
-import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/shown-members.ts';
-import { claimedEndOf } from '../../domain/verified-jwt.ts';
+import { type Client, issuersOf } from '../../domain/records/clients.ts';
+import type { Registration } from '../../domain/register/registration.ts';
+import { parseJwt, type UntrustedJwt } from '../../domain/tokens/jwt-shape.ts';
+import { opaque } from '../../domain/tokens/known-token.ts';
+import { tokenBytesMax } from '../../domain/tokens/presented-token.ts';
+import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/tokens/shown-members.ts';
+import { claimedEndOf } from '../../domain/tokens/verified-jwt.ts';
+import { plainText, userAgentMax } from '../../domain/values/plain-text.ts';
 import { check } from '../../wire/check.ts';
 import {
   audience,

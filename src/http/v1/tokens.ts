@@ -1,7 +1,7 @@
 // POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { Caller } from '../../domain/clients.ts';
+import type { Caller } from '../../domain/records/clients.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { bodyBytesMax, demandPlain } from '../body.ts';
@@ -21,8 +21,8 @@ export interface TokensParts extends IntakeParts {
 const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
 /**
- * Items of an array or a stream that are registered side by side, and share commits. The next so many are prepared
- * while these are committed: were there more, the memory that they hold would cost more than it gains.
+ * Items of an array or a stream that are registered side by side, and share commits: were there more, the memory that
+ * they hold would cost more than it gains.
  */
 const itemsAtOnce = 200;
 /** Bytes of answers that wait for a caller that sends all before reading any; beyond it, reading its lines pauses. */
@@ -59,6 +59,7 @@ function registerStream(ctx: Context, registrar: Caller, intake: TokenIntake): v
   ctx.body = Readable.from(answers, { objectMode: false, highWaterMark: bytesAhead });
 }
 
+/** The next group is prepared while one is committed. */
 async function registerArray(
   ctx: Context,
   registrar: Caller,
@@ -83,7 +84,10 @@ async function registerArray(
   respond(ctx, 200, { items });
 }
 
-/** Answers group by group while the request is still being read: constant memory for any number of lines. */
+/**
+ * Answers group by group while the request is still being read: constant memory for any number of lines. It reads on only
+ * when a group is answered, as the caller may wait for that.
+ */
 async function* answerLines(
   body: PatientBody,
   register: (index: number, value: unknown) => Promise<ItemAnswer>,

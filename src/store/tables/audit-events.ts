@@ -1,5 +1,5 @@
-// The table `audit_events`: append-only, in commit order. A reader that sees a sequence number has seen all
-// below it, since they are given out under the lock of commit.ts.
+// The table `audit_events`: append-only, in commit order. A reader that sees a sequence number has seen all below it,
+// since decisions are taken one after another (commit.ts).
 import type { Knex } from 'knex';
 import type { NewEvent } from '../../domain/audit.ts';
 import type { EventCount, EventFilter } from '../../domain/listings.ts';

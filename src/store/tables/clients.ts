@@ -1,6 +1,6 @@
 // The tables `clients` and `client_secrets`.
 import type { Knex } from 'knex';
-import type { Client, ClientChange, ClientSecret, SigningAlgorithm } from '../../domain/clients.ts';
+import type { Client, ClientChange, ClientSecret, SigningAlgorithm } from '../../domain/records/clients.ts';
 import type { AuthMethod, Permission } from '../../domain/vocabulary.ts';
 
 interface ClientRow {

@@ -1,6 +1,6 @@
 // The tables `issuers` and `issuer_keys`, and of `signers` the issuers that were ever trusted.
 import type { Knex } from 'knex';
-import type { Issuer, IssuerChange, IssuerKey } from '../../domain/issuers.ts';
+import type { Issuer, IssuerChange, IssuerKey } from '../../domain/records/issuers.ts';
 
 interface IssuerRow {
   issuer: string;

@@ -1,7 +1,7 @@
 // GET /v1/audit/events, page by page: every filter, both directions, cursors; and that whoever reads leaves a trace.
 import pg from 'pg';
 import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
-import { purge } from '../../../src/domain/purge.ts';
+import { purge } from '../../../src/domain/purge/purge.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
 import type { TestApp, TestClient } from '../../helpers/app.ts';
 import { testEachDatabase, testOn } from '../../helpers/each-database.ts';

@@ -1,6 +1,6 @@
 // Clients that authenticate by signed assertions (private_key_jwt, RFC 7523).
 import { SignJWT } from 'jose';
-import type { NewClient } from '../../../src/domain/manage-clients.ts';
+import type { NewClient } from '../../../src/domain/records/manage-clients.ts';
 import { publicUrl, type Reply, type TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, type SigningKey, TestIssuer } from '../../helpers/issuer.ts';

@@ -6,7 +6,7 @@ import {
   plainClient,
   rotateClientSecret,
   switchClient,
-} from '../../../src/domain/manage-clients.ts';
+} from '../../../src/domain/records/manage-clients.ts';
 import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 

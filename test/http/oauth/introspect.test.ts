@@ -1,6 +1,6 @@
 // POST /introspect (RFC 7662): who is told what of a token, and that all others are told the same nothing.
 import { systemOrigin } from '../../../src/domain/audit.ts';
-import { switchClient } from '../../../src/domain/manage-clients.ts';
+import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import { publicUrl } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { activity, logIn } from '../../helpers/logins.ts';

@@ -1,6 +1,6 @@
 // JWTs of trusted issuers at /introspect, /revoke and /logout: never registered, judged all the same.
 import { systemOrigin } from '../../../src/domain/audit.ts';
-import { addIssuer, switchIssuer } from '../../../src/domain/manage-issuers.ts';
+import { addIssuer, switchIssuer } from '../../../src/domain/records/manage-issuers.ts';
 import { newIssuerBody, toNewIssuer } from '../../../src/wire/issuers.ts';
 import { api, publicUrl, type Reply } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
-import { purge } from '../../../src/domain/purge.ts';
+import { purge } from '../../../src/domain/purge/purge.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';

@@ -1,7 +1,7 @@
 // POST /v1/tokens/explain: why a token is dead or alive, for auditors.
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
-import { switchClient } from '../../../src/domain/manage-clients.ts';
+import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 

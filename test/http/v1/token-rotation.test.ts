@@ -2,7 +2,7 @@
 // (RFC 9700 §4.14.2). The interval of grace is in rotation-grace.test.ts.
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
-import { switchClient } from '../../../src/domain/manage-clients.ts';
+import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import type { Reply, TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';

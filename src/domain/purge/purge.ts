@@ -1,0 +1,140 @@
+// Purging: deletes rows that can no longer change a verdict, and sealed audit events older than the retention. One
+// process at a time does it, in small batches, and never without an event.
+import { eventOf, type Origin } from '../audit.ts';
+import type { LifetimePolicy } from '../policy.ts';
+import { nowOf, recordEvents, type Store } from '../store.ts';
+import { tokensKeptMs } from '../token-life.ts';
+import type { PurgeStep } from '../upkeep-store.ts';
+import { dayMs } from '../values/durations.ts';
+import { dueRows, endedSessions, purgeRules } from './purge-rules.ts';
+
+/** Small enough for a request that waits for the writer behind a batch not to notice. */
+const batchRows = 200;
+
+export interface PurgePolicy extends LifetimePolicy {
+  /** Null: audit events are kept forever. */
+  readonly auditRetentionDays: number | null;
+  /** Namespaces whose JWTs a shared secret of this process signs. */
+  readonly signers: readonly string[];
+}
+
+/** Rows by table. */
+export type PurgeCounts = Readonly<Record<string, number>>;
+
+export interface PurgeOptions {
+  readonly onPurged?: (table: string, rows: number) => void;
+  /** Ends the run between two steps; the rest is left to the next. */
+  readonly signal?: AbortSignal;
+  /** Called between two steps, with the time that the first took: others wait for the writer, too. */
+  readonly rest?: (stepMs: number) => Promise<unknown>;
+}
+
+/** One kind of rows to purge: how many are due, and a step that deletes some of them. */
+interface Task {
+  readonly name: string;
+  count(): Promise<number>;
+  step(): Promise<PurgeStep>;
+}
+
+interface Plan {
+  readonly tasks: readonly Task[];
+  /** The last event of the ranges that are sealed and older than the retention; 0 when there is none. */
+  readonly through: number;
+  /** Revocations of single tokens that ended by this instant are deleted; milliseconds. */
+  readonly endsUntil: number;
+}
+
+/**
+ * Called by every process that serves or purges. Purging uses the largest TOKEN_LIFETIME_DAYS_MAX ever in force, as
+ * tokens keep the life allowed at issue; and keeps ended grants and sessions for issuers whose JWTs a shared secret
+ * signs.
+ */
+export async function rememberSettings(
+  store: Store,
+  { lifetimeDaysMax, signers }: PurgePolicy,
+): Promise<void> {
+  if (signers.length > 0) await store.upkeep.rememberSigners(signers);
+  const known = await store.upkeep.recall('lifetime_days_max');
+  if (lifetimeDaysMax > known) await store.upkeep.remember('lifetime_days_max', lifetimeDaysMax);
+}
+
+/** What a run at this moment would delete. */
+export async function countPurgeable(store: Store, policy: PurgePolicy): Promise<PurgeCounts> {
+  return countAll(await planOf(store, policy));
+}
+
+/**
+ * Resolves to what was deleted; undefined when another process is purging. An event is written before any row is
+ * deleted: no run is without one however it ends, and the verifier accepts a gap only if an event accounts for it.
+ */
+export function purge(
+  store: Store,
+  policy: PurgePolicy,
+  origin: Origin,
+  { onPurged = () => {}, signal, rest = async () => {} }: PurgeOptions = {},
+): Promise<PurgeCounts | undefined> {
+  return store.upkeep.exclusively('purge', async () => {
+    await rememberSettings(store, policy);
+    const plan = await planOf(store, policy);
+    const due = await countAll(plan);
+    if ((due.revocations ?? 0) + (due.jwts ?? 0) > 0) await store.upkeep.rememberEnds(plan.endsUntil);
+    const told = (due.audit_events ?? 0) > 0 ? { audit_events_through: plan.through } : {};
+    if (Object.values(due).some((rows) => rows > 0))
+      await record(store, origin, { begins: true, due, ...told });
+    const counts: Record<string, number> = {};
+    for (const task of plan.tasks) {
+      counts[task.name] = 0;
+      for (let isDone = false; !isDone && !signal?.aborted; ) {
+        const began = performance.now();
+        const step = await task.step();
+        counts[task.name] = (counts[task.name] ?? 0) + step.purged;
+        onPurged(task.name, step.purged);
+        isDone = step.isDone;
+        if (!isDone && !signal?.aborted) await rest(performance.now() - began);
+      }
+    }
+    await record(store, origin, { rows: counts, ...told });
+    if (!signal?.aborted) await store.upkeep.remember('purge_succeeded_at', await nowOf(store));
+    return counts;
+  });
+}
+
+async function countAll({ tasks }: Plan): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const task of tasks) counts[task.name] = await task.count();
+  return counts;
+}
+
+async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
+  const { upkeep } = store;
+  const now = await nowOf(store);
+  const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.recall('lifetime_days_max'));
+  const byRule = purgeRules.map((rule): Task => {
+    const rows = dueRows(rule, now, lifetimeDaysMax);
+    return {
+      name: rule.name ?? rule.table,
+      count: () => upkeep.countDue(rows),
+      step: () => upkeep.purgeDue(rows, batchRows),
+    };
+  });
+  const ended = endedSessions(now);
+  const endedTask: Task = {
+    name: 'ended_sessions',
+    count: () => upkeep.countEndedSessions(ended),
+    step: () => upkeep.purgeEndedSessions(ended, batchRows),
+  };
+  const days = policy.auditRetentionDays;
+  const through = days === null ? 0 : await upkeep.findSealedBefore(now - days * dayMs);
+  const events: Task = {
+    name: 'audit_events',
+    count: () => upkeep.countEventsThrough(through),
+    step: () => upkeep.purgeEventsThrough(through, batchRows),
+  };
+  // Ended sessions first: they are found by the revocations that ended them, which the same run may delete.
+  return { tasks: [endedTask, ...byRule, events], through, endsUntil: now - tokensKeptMs };
+}
+
+function record(store: Store, origin: Origin, metadata: Readonly<Record<string, unknown>>): Promise<void> {
+  const event = eventOf(origin, 'purge', { metadata });
+  return recordEvents(store, [event]);
+}

@@ -1,0 +1,188 @@
+// Administration of clients: create, update, rotate the secret, suspend and resume. Each change and its audit
+// event are one decision. A secret leaves these functions once and is kept as a digest only.
+import { randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { eventOf, type Origin } from '../audit.ts';
+import { digestOf } from '../claims.ts';
+import type { Decision, Store } from '../store.ts';
+import { type Client, type ClientChange, type ClientSecret, changeClient } from './clients.ts';
+import { type Edit, editRecord } from './edit-record.ts';
+
+export const clientSecretLengthMin = 32;
+export const clientSecretLengthMax = 256;
+
+export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets'>;
+
+/** Does the client's method use a secret of ours? Other methods rely on keys or certificates of the client. */
+function hasSecretOf(client: Pick<Client, 'authMethod'>): boolean {
+  return client.authMethod === 'client_secret_basic' || client.authMethod === 'client_secret_post';
+}
+
+/** A client that may do nothing but revoke its own tokens, overridden by `fields`. */
+export function plainClient(fields: Partial<NewClient> & Pick<NewClient, 'clientId'>): NewClient {
+  return {
+    clientName: null,
+    authMethod: 'client_secret_basic',
+    permissions: [],
+    audiences: [],
+    allowedOrigins: [],
+    issuers: [],
+    cascade: 'token',
+    logoutScope: 'current',
+    cacheMaxAge: 0,
+    keys: null,
+    certificateName: null,
+    introspectionAlgorithm: 'RS256',
+    scopes: null,
+    ...fields,
+  };
+}
+
+/** 256 random bits in `[A-Za-z0-9_-]`: needs no escaping wherever it is pasted. */
+function generateClientSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+export type ClientCreated =
+  | { readonly status: 'created'; readonly client: Client; readonly clientSecret: string | null }
+  | { readonly status: 'client_exists' };
+
+/** `clientSecret` undefined: one is generated, for a client whose method needs one. */
+export async function createClient(
+  store: Store,
+  origin: Origin,
+  fields: NewClient,
+  clientSecret: string = generateClientSecret(),
+): Promise<ClientCreated> {
+  const hasSecret = hasSecretOf(fields);
+  return store.write((facts, now): Decision<ClientCreated> => {
+    if (facts.client(fields.clientId)) return { outcome: { status: 'client_exists' }, effects: {} };
+    const secrets = hasSecret ? [toSecret(clientSecret, now)] : [];
+    const client: Client = { ...fields, createdAt: now, disabledAt: null, secrets };
+    return {
+      outcome: { status: 'created', client, clientSecret: hasSecret ? clientSecret : null },
+      effects: {
+        clients: [{ kind: 'insert', client }],
+        events: [eventOf(origin, 'client_created', { clientId: client.clientId, metadata: rights(client) })],
+      },
+    };
+  });
+}
+
+export type ClientUpdated =
+  | { readonly status: 'updated'; readonly client: Client; readonly clientSecret: string | null }
+  | { readonly status: 'not_found' };
+
+/** A client whose new method needs a secret is given one; the secrets of one whose new method needs none end. */
+export async function updateClient(
+  store: Store,
+  origin: Origin,
+  clientId: string,
+  edit: (client: Client) => Promise<Edit<NewClient>>,
+): Promise<ClientUpdated> {
+  const spareSecret = generateClientSecret();
+  const updated = await editRecord(
+    store,
+    (facts) => facts.client(clientId),
+    edit,
+    (before, { fields, changed }, _facts, now): Decision<ClientUpdated> => {
+      if (changed.length === 0)
+        return { outcome: { status: 'updated', client: before, clientSecret: null }, effects: {} };
+      const update: ClientChange = { kind: 'update', client: { ...before, ...fields } };
+      const changes = [update, ...secretChanges(before, update.client, spareSecret, now)];
+      const client = changes.reduce<Client | undefined>(changeClient, before) as Client;
+      const isGiven = changes.some(({ kind }) => kind === 'insert_secret');
+      return {
+        outcome: { status: 'updated', client, clientSecret: isGiven ? spareSecret : null },
+        effects: {
+          clients: changes,
+          events: [eventOf(origin, 'client_updated', { clientId, metadata: { changed, ...rights(client) } })],
+        },
+      };
+    },
+  );
+  return updated ?? { status: 'not_found' };
+}
+
+export type SecretRotated =
+  | { readonly status: 'rotated'; readonly clientSecret: string; readonly previousExpireAt: number }
+  | { readonly status: 'not_found' | 'has_no_secret' | 'secret_is_name' };
+
+/**
+ * Adds a secret; those before it stay valid for `overlapMs` more. It may not be a name of the client, as names are
+ * stored as they are.
+ */
+export async function rotateClientSecret(
+  store: Store,
+  origin: Origin,
+  clientId: string,
+  overlapMs: number,
+  clientSecret: string = generateClientSecret(),
+): Promise<SecretRotated> {
+  return store.write((facts, now): Decision<SecretRotated> => {
+    const client = facts.client(clientId);
+    if (!client) return { outcome: { status: 'not_found' }, effects: {} };
+    if (!hasSecretOf(client)) return { outcome: { status: 'has_no_secret' }, effects: {} };
+    if (clientSecret === clientId || clientSecret === client.clientName)
+      return { outcome: { status: 'secret_is_name' }, effects: {} };
+    const secret = toSecret(clientSecret, now);
+    const at = now + overlapMs;
+    return {
+      outcome: { status: 'rotated', clientSecret, previousExpireAt: at },
+      effects: {
+        clients: [
+          { kind: 'insert_secret', clientId, secret },
+          { kind: 'expire_secrets', clientId, except: secret.secretId, at },
+        ],
+        events: [eventOf(origin, 'client_secret_rotated', { clientId })],
+      },
+    };
+  });
+}
+
+export type ClientSwitched =
+  | { readonly status: 'switched' | 'already_so'; readonly client: Client }
+  | { readonly status: 'not_found' };
+
+/** Suspends a client or lifts its suspension: its credentials are refused, its tokens are inactive meanwhile. */
+export async function switchClient(
+  store: Store,
+  origin: Origin,
+  clientId: string,
+  enabled: boolean,
+): Promise<ClientSwitched> {
+  return store.write((facts, now): Decision<ClientSwitched> => {
+    const client = facts.client(clientId);
+    if (!client) return { outcome: { status: 'not_found' }, effects: {} };
+    const at = enabled ? null : now;
+    if (enabled === (client.disabledAt === null))
+      return { outcome: { status: 'already_so', client }, effects: {} };
+    return {
+      outcome: { status: 'switched', client: { ...client, disabledAt: at } },
+      effects: {
+        clients: [{ kind: 'set_disabled', clientId, at }],
+        events: [eventOf(origin, enabled ? 'client_enabled' : 'client_disabled', { clientId })],
+      },
+    };
+  });
+}
+
+/** Gives a client that needs a secret from now on the spare one; ends the secrets of one that needs none any more. */
+function secretChanges(before: Client, after: Client, spareSecret: string, now: number): ClientChange[] {
+  const { clientId } = after;
+  const has = hasSecretOf(after);
+  if (has === hasSecretOf(before)) return [];
+  return has
+    ? [{ kind: 'insert_secret', clientId, secret: toSecret(spareSecret, now) }]
+    : [{ kind: 'expire_secrets', clientId, except: '', at: now }];
+}
+
+function toSecret(clientSecret: string, now: number): ClientSecret {
+  return { secretId: uuidv7(), digest: digestOf(clientSecret), createdAt: now, expiresAt: null };
+}
+
+/** What an auditor wants to know of a client that was created or updated. */
+function rights(client: Client): Record<string, unknown> {
+  const { authMethod, permissions, audiences, issuers } = client;
+  return { token_endpoint_auth_method: authMethod, permissions, audiences, issuers };
+}

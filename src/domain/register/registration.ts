@@ -1,0 +1,62 @@
+// What an issuer says of a token that it is about to hand out, and what may come of it.
+import type { Digest, RegisteredToken, TokenUse } from '../claims.ts';
+import type { Verification } from '../tokens/known-token.ts';
+
+/** What the issuer said, checked for shape. Times in seconds, as on the wire. */
+export interface Registration {
+  readonly digest: Digest;
+  /** For a JWT: digest of its signing input; otherwise the same as `digest`. */
+  readonly tokenDigest: Digest;
+  readonly tokenUse: TokenUse;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly subject: string | null;
+  readonly grantId: string | null;
+  readonly sessionId: string | null;
+  readonly jti: string | null;
+  readonly iat: number;
+  readonly exp: number;
+  readonly nbf: number | null;
+  /** For a JWT given in full; a token given by its digest alone counts as opaque. */
+  readonly verification: Verification;
+  /** When the JWT would end by its signature, as `claimedEndOf` computes it; null for other tokens and for digests. */
+  readonly signedEnd: number | null;
+  readonly audience: readonly string[];
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly replacesDigest: Digest | null;
+  /** Digest of the signing input, if the replaced token is a JWT given in full. */
+  readonly replacesTokenDigest: Digest | null;
+  /** Where the login came from: kept for the session if this token is its first. */
+  readonly userAgent: string | null;
+  readonly ip: string | null;
+}
+
+type RegistrationConflict =
+  | 'claims_conflict'
+  | 'grant_conflict'
+  | 'session_conflict'
+  | 'rotation_conflict'
+  | 'refresh_token_dead'
+  | 'refresh_token_reuse';
+
+export type Registered =
+  | {
+      readonly status: 'registered' | 'already_registered';
+      readonly token: RegisteredToken;
+      /** As introspection would answer now. */
+      readonly active: boolean;
+    }
+  | { readonly status: 'conflict'; readonly code: RegistrationConflict }
+  | Refused;
+
+export interface Refused {
+  readonly status: 'refused';
+  readonly parameter: 'iat' | 'exp';
+  readonly problem: string;
+}
+
+export type Objection = Extract<Registered, { status: 'conflict' | 'refused' }>;
+
+export function conflict(code: RegistrationConflict): Objection {
+  return { status: 'conflict', code };
+}

@@ -1,0 +1,171 @@
+// Revoking by name: one row ends everything under a target, whatever the number of tokens and whether we
+// ever saw them. The management API, the command line, the end of a session and the inboxes all come here.
+import { eventOf, type NamedInEvent, type NewEvent } from '../audit.ts';
+import {
+  type Cause,
+  cutoffForName,
+  finalForName,
+  finalForToken,
+  forever,
+  isLimited,
+  type NewRevocation,
+  type Restriction,
+  type Revocation,
+  safeIatAfterAll,
+} from '../cutoffs.ts';
+import { type OnceKey, once, type Repeated } from '../once.ts';
+import type { Policy } from '../policy.ts';
+import type { Decision, Facts, Store } from '../store.ts';
+import { isFinal, type Target } from '../targets.ts';
+import { laterEnd, openEnd } from '../token-life.ts';
+import type { AuditAction } from '../vocabulary.ts';
+
+export interface RevokeOrder {
+  readonly target: Target;
+  /** More targets of the same kind: the other keys that a kid has named. */
+  readonly further: readonly Target[];
+  readonly only: Restriction;
+  /** Milliseconds; null: now, or for good. */
+  readonly cutoff: number | null;
+  /** When a registered token ends: its row is kept no longer than that. */
+  readonly end: number | null;
+  /** When the JWT would end by its signature: its row is kept until then at least. */
+  readonly signedEnd?: number;
+  readonly cause: Cause;
+  readonly action: AuditAction;
+  /** What the audit event says beside the target. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+}
+
+/** The parts of an order that its answer repeats, as a repeated order may resolve to something else by then. */
+export type Ordered = Pick<RevokeOrder, 'target' | 'further' | 'only'>;
+
+/** Plain JSON, so that it can be kept for a repetition of the order. */
+export type TargetRevoked =
+  | {
+      /** `already_revoked`: a final revocation of this target was there before. */
+      readonly status: 'revoked' | 'already_revoked';
+      readonly seq: number;
+      readonly revokedAt: number;
+      /** `forever` when final. */
+      readonly cutoff: number;
+      /** The first whole-second `iat` that survives; null when none does. */
+      readonly safeIatAfter: number | null;
+      readonly ordered: Ordered;
+      /** That of the earlier row, if there was one. */
+      readonly cause: Pick<Cause, 'reason' | 'reasonText'>;
+    }
+  | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
+
+/**
+ * Ends everything that bears a target's name, with one row per target. A repeated order with the same idempotency key
+ * gets the first outcome. Rejects with `StoreUnavailable`.
+ */
+export async function revokeTarget(
+  store: Store,
+  policy: Policy,
+  order: RevokeOrder,
+  key: OnceKey | null = null,
+): Promise<TargetRevoked | Repeated> {
+  const outcome = await store.write(once(key, (facts, now) => decideRevocation(facts, now, policy, order)));
+  if (outcome.status !== 'already_revoked') return outcome;
+  const row = await store.findRevocation(outcome.seq);
+  return row ? { ...outcome, cause: { reason: row.reason, reasonText: row.reasonText } } : outcome;
+}
+
+export function decideRevocation(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  order: RevokeOrder,
+): Decision<TargetRevoked> {
+  const isForGood = isFinalOrder(facts, order);
+  const problem = problemOf(order, policy, now, isForGood);
+  if (problem) return { outcome: { status: 'refused', parameter: 'cutoff', problem }, effects: {} };
+
+  const targets = [order.target, ...order.further];
+  const rows = targets.map((target) => rowOf({ ...order, target }, policy, now, isForGood));
+  const earlier = facts.each(targets, (target) => (isForGood ? facts.final(target) : undefined));
+  const wasThere = earlier.every((row) => row !== undefined);
+  const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
+  const { target, further, only } = order;
+  const { reason, reasonText } = order.cause;
+  const told = { ordered: { target, further, only }, cause: { reason, reasonText } };
+  if (wasThere) {
+    const { seq, revokedAt, cutoff } = earlier[0] as Revocation;
+    const outcome = { status: 'already_revoked', seq, revokedAt, cutoff, safeIatAfter: null } as const;
+    return { outcome: { ...outcome, ...told }, effects: { events } };
+  }
+  const { cutoff } = rows[0] as NewRevocation;
+  return {
+    outcome: (seqs) => ({
+      status: 'revoked',
+      seq: Math.max(...seqs),
+      revokedAt: now,
+      cutoff,
+      safeIatAfter: safeIatAfterAll(rows),
+      ...told,
+    }),
+    effects: { revocations: rows, events },
+  };
+}
+
+/** Is what this order writes final? */
+export function isFinalOrder(facts: Facts, { target, only }: RevokeOrder): boolean {
+  return !isLimited(only) && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+}
+
+/** What is wrong with the time of an order, if anything is. */
+export function problemOf(
+  { cutoff }: RevokeOrder,
+  policy: Policy,
+  now: number,
+  isForGood: boolean,
+): string | undefined {
+  if (cutoff === null) return undefined;
+  if (isForGood) return 'goes with subject, client and issuer only: this revocation is final';
+  return cutoff > now + policy.clockSkewMs ? 'lies in the future' : undefined;
+}
+
+/** The row that an order writes. */
+export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood: boolean): NewRevocation {
+  const { target, only, cause, end, signedEnd } = order;
+  if (!isForGood) return cutoffForName(target, cause, order.cutoff ?? now, policy, { only });
+  if (target.kind !== 'token') return finalForName(target, cause, now, policy);
+  const known = end ?? openEnd(now);
+  return finalForToken(target, cause, laterEnd(known, signedEnd ?? known, policy));
+}
+
+function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): NewEvent {
+  const { cause } = order;
+  const { metadata, ...named } = namedBy(order);
+  return eventOf(cause.origin, order.action, {
+    reason: cause.reason,
+    reasonText: cause.reasonText,
+    ...named,
+    metadata: {
+      ...order.metadata,
+      ...metadata,
+      ...(row.cutoff === forever ? {} : { cutoff: new Date(row.cutoff).toISOString() }),
+      ...(wasThere ? { already_revoked: true } : {}),
+    },
+  });
+}
+
+/** Who and what an order is about, for the audit trail. */
+export function namedBy({ target, only }: Pick<RevokeOrder, 'target' | 'only'>): NamedInEvent {
+  const { kind, issuer, id } = target;
+  const named = (which: Target['kind']) => (kind === which ? id : null);
+  return {
+    userId: named('subject'),
+    clientId: named('client') ?? only.clientId,
+    sessionId: named('session'),
+    tokenRef: named('token')?.slice(0, 16) ?? null,
+    metadata: {
+      kind,
+      ...(kind === 'token' ? {} : { issuer }),
+      ...(kind === 'jti' || kind === 'grant' || kind === 'key' ? { id } : {}),
+      ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
+    },
+  };
+}

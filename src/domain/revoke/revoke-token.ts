@@ -1,0 +1,108 @@
+// RFC 7009: a client revokes one of its own tokens. A refresh token takes its grant with it; an access
+// token dies alone unless its client cascades.
+import { about, eventOf, type Origin } from '../audit.ts';
+import type { Claims } from '../claims.ts';
+import {
+  cutoffOnProof,
+  finalForToken,
+  type NewRevocation,
+  revocationOfUnit,
+  safeIatAfterAll,
+} from '../cutoffs.ts';
+import type { Policy } from '../policy.ts';
+import { type Client, holds } from '../records/clients.ts';
+import { hasLivingBearer, unitsLeft } from '../remains.ts';
+import type { Decision, Facts, Store } from '../store.ts';
+import { targetOf, tokenTarget } from '../targets.ts';
+import {
+  endOfKnownToken,
+  findAgain,
+  findEndable,
+  type KnownToken,
+  type Presented,
+} from '../tokens/known-token.ts';
+import { isRevocable } from '../verdict.ts';
+import type { InactiveReason, Reason } from '../vocabulary.ts';
+
+export type Revoked =
+  | {
+      readonly status: 'revoked';
+      readonly revokedAt: number;
+      readonly seq: number;
+      /** Seconds: the first `iat` that survives, where the grant's id comes back across logins; else null. */
+      readonly safeIatAfter: number | null;
+    }
+  | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
+  | { readonly status: 'foreign' };
+
+export interface RevokeRequest {
+  readonly caller: Client;
+  readonly presented: Presented;
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  readonly origin: Origin;
+}
+
+/**
+ * Writes nothing for `token_not_found` and, for another client's token, `foreign`: strangers can cause these at will,
+ * so the caller of this function records them, within limits.
+ */
+export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
+  // A public client has proved nothing (RFC 7009 §5).
+  const line = request.caller.authMethod === 'none' ? 'unvouched' : 'vouched';
+  const known = await store.ask((facts) => findEndable(facts, request.presented), line);
+  if (!known) return { status: 'already_inactive', reason: 'token_not_found' };
+  if (!mayRevoke(request.caller, known)) return { status: 'foreign' };
+  return store.write((facts, now) => decide(facts, now, policy, request, known), line);
+}
+
+function mayRevoke(caller: Client, claims: Claims): boolean {
+  return claims.clientId === caller.clientId || holds(caller, 'revoke:any');
+}
+
+function decide(
+  facts: Facts,
+  now: number,
+  policy: Policy,
+  request: RevokeRequest,
+  known: KnownToken,
+): Decision<Revoked> {
+  const { reason, reasonText, origin } = request;
+  const claims = findAgain(facts, request.presented, known);
+  if (!mayRevoke(request.caller, claims)) return { outcome: { status: 'foreign' }, effects: {} };
+  const [standing, issuer, owner] = facts.together(
+    () => facts.standing(claims),
+    () => facts.issuer(claims.issuer),
+    () => (claims.clientId === null ? undefined : facts.client(claims.clientId)),
+  );
+  const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
+  const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
+  const units = unitsLeft(claims, standing, grant ? [grant] : []);
+  const ended = isRevocable(claims, standing, now) || hasLivingBearer(facts, units, now);
+  const details = { reason, reasonText, ...about(claims) };
+
+  if (!ended) {
+    const dead = standing.coveredBy.length > 0;
+    const action = dead ? 'revoke_already_revoked' : 'revoke_expired_token';
+    const outcome = dead ? 'token_already_revoked' : 'token_expired';
+    return {
+      outcome: { status: 'already_inactive', reason: outcome },
+      effects: { events: [eventOf(origin, action, details)] },
+    };
+  }
+  const end = endOfKnownToken(claims, policy);
+  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, end)];
+  const reusesIds = issuer?.reusesIds ?? false;
+  const cutoff = cutoffOnProof([claims], now, policy);
+  for (const unit of units)
+    revocations.push(revocationOfUnit(unit, request, { cutoff, now, reusesIds }, policy));
+  return {
+    outcome: (seqs) => ({
+      status: 'revoked',
+      revokedAt: now,
+      seq: Math.max(...seqs),
+      safeIatAfter: safeIatAfterAll(revocations),
+    }),
+    effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
+  };
+}

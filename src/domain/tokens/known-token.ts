@@ -1,0 +1,244 @@
+// What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
+// where these sources meet; introspection, revocation and logout all use it.
+import type { Claims, Digest, RegisteredToken } from '../claims.ts';
+import type { LifetimePolicy } from '../policy.ts';
+import type { Facts } from '../store.ts';
+import { endBySignature, issuedFrom, laterEnd } from '../token-life.ts';
+
+/** What verification says of a presented token. */
+export type Verification =
+  /** No JWT, or none of an issuer that we trust: only a registration can vouch for it. */
+  | { readonly kind: 'opaque' }
+  /** A JWT that names a trusted issuer and is not one of its tokens: unknown, even if registered. */
+  | { readonly kind: 'refused' }
+  | Verified;
+
+export const opaque: Verification = { kind: 'opaque' };
+
+/** A JWT whose signature holds. */
+export interface Verified {
+  readonly kind: 'verified';
+  readonly claims: Claims;
+  /** The token, if nobody registered it. */
+  readonly token: KnownToken;
+  /** Milliseconds; the earliest instant at which the token can have been issued. */
+  readonly issuedFrom: number;
+  readonly defaults: IssuerDefaults;
+}
+
+/** What holds for all JWTs of an issuer, or of the shared secret. */
+export interface IssuerDefaults {
+  /** Stand in where neither the token nor its registration names one. */
+  readonly defaultClient: string | null;
+  readonly defaultAudience: string | null;
+  /** Milliseconds; tokens that were registered before were judged by their registration alone. */
+  readonly trustedSince: number;
+  /** Verified by a shared secret of ours: such logins have always logged out everywhere. */
+  readonly isHomeMade: boolean;
+}
+
+/** A token as it was presented, without its text. */
+export interface Presented {
+  /** Digest of the whole string. */
+  readonly digest: Digest;
+  /** Names the token: for a JWT the digest of its signing input. */
+  readonly tokenDigest: Digest;
+  readonly verification: Verification;
+}
+
+export interface Sureness {
+  /**
+   * For calls where 'unknown' will be treated as 'dead': a missing key counts as unknown only if the set was fetched
+   * after the call began. Otherwise a set from the last 30 seconds will do.
+   */
+  readonly mustBeSure?: boolean;
+  /** The token may well be of an issuer that nobody trusts, which is then no sign of a misconfiguration. */
+  readonly mayBeForeign?: boolean;
+}
+
+/** The port to the verifier of signatures. */
+export interface TokenVerifier {
+  /** What `present` would resolve to, if that is known without waiting, as for most tokens. */
+  recall(presentedToken: string): Presented | undefined;
+  /**
+   * Null for text that could not be a token. Rejects with `KeysUnavailable` when an issuer's keys cannot be fetched:
+   * then nothing may be said of the token.
+   */
+  present(presentedToken: string, sureness?: Sureness): Promise<Presented | null>;
+}
+
+/** An issuer's keys cannot be fetched: the answer is 503, and says nothing of the token. */
+export class KeysUnavailable extends Error {
+  override readonly name = 'KeysUnavailable';
+  readonly retryAfterSeconds: number;
+
+  constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export interface KnownToken extends Claims {
+  /** The client that registered it; null for a JWT that nobody did. */
+  readonly registrar: string | null;
+  readonly isHomeMade?: boolean;
+  /** What its issuer signed; absent if only its registration is known. */
+  readonly signed?: Claims;
+  /** For a JWT: when its registration ends, which may be later than its signature says. */
+  readonly registeredUntil?: number | null;
+}
+
+export function verifiedAs(claims: Claims, defaults: IssuerDefaults, policy: LifetimePolicy): Verified {
+  return {
+    kind: 'verified',
+    claims,
+    token: complete(claims, null, claims, defaults),
+    issuedFrom: issuedFrom(claims, policy),
+    defaults,
+  };
+}
+
+/**
+ * Undefined also for a token older than the purge horizon: the row that revoked it may be gone. This holds for
+ * unregistered JWTs and for registrations that memory still has although their row was purged.
+ */
+export function findKnownToken(facts: Facts, presented: Presented): KnownToken | undefined {
+  const { verification } = presented;
+  if (verification.kind === 'refused') return undefined;
+  const registered = registrationOf(facts, presented);
+  if (verification.kind === 'opaque')
+    return registered && facts.isForgotten(registered.issuedAt, registered.expiresAt)
+      ? undefined
+      : registered;
+  const { issuedFrom, claims } = verification;
+  if (facts.isForgotten(issuedFrom, Math.max(claims.expiresAt, registered?.expiresAt ?? 0))) return undefined;
+  return registered ? knownAs(registered, verification) : verification.token;
+}
+
+/**
+ * The token to be ended. A JWT whose registration contradicts its signature is inactive, but only as long as the
+ * registration is kept; so it is ended as what its issuer signed.
+ */
+export function findEndable(facts: Facts, presented: Presented): KnownToken | undefined {
+  const known = findKnownToken(facts, presented);
+  const { verification } = presented;
+  if (known || verification.kind !== 'verified') return known;
+  const { issuedFrom, claims, token } = verification;
+  return facts.isForgotten(issuedFrom, claims.expiresAt) ? undefined : token;
+}
+
+/** A registered token as its verification shows it; undefined if that contradicts the registration. */
+export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
+  switch (verification.kind) {
+    case 'opaque':
+      return registered;
+    case 'refused':
+      return undefined;
+    case 'verified': {
+      const { claims, defaults } = verification;
+      if (!agrees(registered, claims)) return undefined;
+      const known = complete(join(registered, claims), registered, claims, defaults);
+      return registered.registeredAt <= defaults.trustedSince ? { ...known, sparedAs: registered } : known;
+    }
+    default:
+      return verification satisfies never;
+  }
+}
+
+/**
+ * When a revocation of this token may be purged. For a JWT: at the end its signature gives, as a registration may say
+ * an earlier one. If the registration ends later, then at that end: by then the signature may not count, or the
+ * purging process's clock may be ahead.
+ */
+export function endOfKnownToken(
+  { signed, expiresAt, registeredUntil }: KnownToken,
+  policy: LifetimePolicy,
+): number {
+  return signed ? laterEnd(endBySignature(signed, policy), registeredUntil ?? 0, policy) : expiresAt;
+}
+
+/**
+ * The same token at the time of the decision: a JWT that was not registered when it was looked up may have been
+ * since, with its grant and session.
+ */
+export function findAgain(facts: Facts, presented: Presented, known: KnownToken): KnownToken {
+  return known.registrar === null ? (findEndable(facts, presented) ?? known) : known;
+}
+
+/**
+ * The registration of a presented token. A verified JWT is found by what its signature covers: re-encoding the
+ * signature must not hide the registration.
+ */
+export function registrationOf(
+  facts: Facts,
+  { digest, tokenDigest, verification }: Presented,
+): RegisteredToken | undefined {
+  if (verification.kind !== 'verified') return facts.token(digest);
+  const [jwt, token] = facts.together(
+    () => facts.jwt(tokenDigest),
+    () => facts.token(digest),
+  );
+  return jwt ?? token;
+}
+
+/** Uses the defaults of the issuer's record where neither signature nor registration names one. */
+function complete(
+  claims: Claims,
+  registered: RegisteredToken | null,
+  signed: Claims,
+  defaults: IssuerDefaults,
+): KnownToken {
+  const { defaultClient, defaultAudience, isHomeMade } = defaults;
+  const hasAudience = claims.audience.length > 0 || defaultAudience === null;
+  return {
+    registrar: registered?.registrar ?? null,
+    registeredUntil: registered?.expiresAt ?? null,
+    isHomeMade,
+    signed,
+    ...claims,
+    clientId: claims.clientId ?? defaultClient,
+    audience: hasAudience ? claims.audience : [defaultAudience],
+  };
+}
+
+const ids = ['clientId', 'subject', 'grantId', 'sessionId', 'jti'] as const;
+
+/**
+ * Registration and signature must not contradict each other: else one of them is about another token. A
+ * JWT registered by digest alone, without that of its signing input, is such a contradiction.
+ */
+function agrees(registered: RegisteredToken, signed: Claims): boolean {
+  const sameToken =
+    registered.tokenDigest === signed.tokenDigest &&
+    registered.issuer === signed.issuer &&
+    registered.tokenUse === signed.tokenUse;
+  return sameToken && ids.every((id) => signed[id] === null || isOneOf(registered[id], signed[id]));
+}
+
+function isOneOf(registered: string | null, signed: string): boolean {
+  return registered === null || registered === signed;
+}
+
+/** The registration adds what the JWT lacks. Of two times, the one that ends the token sooner counts and is shown. */
+function join(registered: RegisteredToken, signed: Claims): Claims {
+  const expiresAt = Math.min(signed.expiresAt, registered.expiresAt);
+  const nbfs = [registered.members.nbf, signed.members.nbf].filter((nbf) => typeof nbf === 'number');
+  return {
+    ...signed,
+    clientId: signed.clientId ?? registered.clientId,
+    subject: signed.subject ?? registered.subject,
+    grantId: signed.grantId ?? registered.grantId,
+    sessionId: signed.sessionId ?? registered.sessionId,
+    jti: signed.jti ?? registered.jti,
+    issuedAt: Math.min(signed.issuedAt, registered.issuedAt),
+    expiresAt,
+    notBefore: Math.max(signed.notBefore ?? 0, registered.notBefore ?? 0) || null,
+    audience: signed.audience.length > 0 ? signed.audience : registered.audience,
+    members: {
+      ...registered.members,
+      ...signed.members,
+      exp: Math.floor(expiresAt / 1000),
+      ...(nbfs.length > 0 && { nbf: Math.max(...nbfs) }),
+    },
+  };
+}

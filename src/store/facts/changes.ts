@@ -1,0 +1,101 @@
+// What the decisions of one batch have changed so far, as decision-facts.ts lays it over what is loaded.
+import { type Digest, isJwt, type RegisteredToken } from '../../domain/claims.ts';
+import type { NewRevocation, Revocation } from '../../domain/cutoffs.ts';
+import { type Client, type ClientChange, changeClient } from '../../domain/records/clients.ts';
+import { changeIssuer, type Issuer, type IssuerChange } from '../../domain/records/issuers.ts';
+import type { Grant, Session } from '../../domain/sessions.ts';
+import type { Remembered } from '../../domain/store.ts';
+import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../../domain/targets.ts';
+import type { NumberedRevocation } from '../tables/revocations.ts';
+
+export class Changes {
+  readonly tokens = new Map<Digest, RegisteredToken>();
+  /** The JWTs among `tokens`, by the digests of their signing inputs. */
+  readonly jwts = new Map<Digest, RegisteredToken>();
+  readonly grants = new Map<string, Grant>();
+  readonly sessions = new Map<string, Session>();
+  readonly revocations = new Map<TargetKey, Revocation[]>();
+  readonly clients: ClientChange[] = [];
+  readonly issuers: IssuerChange[] = [];
+  readonly usedIds = new Set<Digest>();
+  readonly numbered = new Map<number, NumberedRevocation>();
+  /** The kinds of target of `revocations`. */
+  readonly revokedKinds = new Set<TargetKind>();
+  /** The kinds of target that were revoked in every issuer at once. */
+  readonly kindsEverywhere = new Set<TargetKind>();
+  readonly remembered = new Map<Digest, Remembered>();
+  readonly #now: number;
+  #seq: number;
+
+  constructor(seqBefore: number, now: number) {
+    this.#seq = seqBefore;
+    this.#now = now;
+  }
+
+  addToken(token: RegisteredToken): void {
+    this.tokens.set(token.digest, token);
+    if (isJwt(token)) this.jwts.set(token.tokenDigest, token);
+    const { grantId, issuer, subject, clientId } = token;
+    if (grantId !== null && !this.grants.has(grantId))
+      this.grants.set(grantId, { grantId, issuer, subject, clientId });
+  }
+
+  /** `key` is that of its target. */
+  addRevocation(revocation: NewRevocation, key: TargetKey): NumberedRevocation {
+    this.#seq += 1;
+    const { target, cause } = revocation;
+    const row = { seq: this.#seq, key, reason: cause.reason, revokedAt: this.#now, ...revocation };
+    this.numbered.set(row.seq, row);
+    this.revokedKinds.add(target.kind);
+    if (target.issuer === everyIssuer) this.kindsEverywhere.add(target.kind);
+    const rows = this.revocations.get(key);
+    if (rows) rows.push(row);
+    else this.revocations.set(key, [row]);
+    return row;
+  }
+
+  /** The tokens of a grant or session. */
+  bearersOf({ kind, issuer, id }: Target): RegisteredToken[] {
+    if (kind !== 'grant' && kind !== 'session') return [];
+    const name = kind === 'grant' ? 'grantId' : 'sessionId';
+    return [...this.tokens.values()].filter((token) => token[name] === id && token.issuer === issuer);
+  }
+
+  /** The record of a client that was `client` before. */
+  changedClient(clientId: string, client: Client | undefined): Client | undefined {
+    let changed = client;
+    for (const change of this.clients)
+      if (clientOf(change) === clientId) changed = changeClient(changed, change);
+    return changed;
+  }
+
+  changedIssuer(name: string, issuer: Issuer | undefined): Issuer | undefined {
+    let changed = issuer;
+    for (const change of this.issuers) if (issuerOf(change) === name) changed = changeIssuer(changed, change);
+    return changed;
+  }
+
+  /** The last change in this batch that suspended or resumed the client. */
+  switchOfClient(clientId: string): Switch<ClientChange> | undefined {
+    return this.clients.findLast(
+      (change): change is Switch<ClientChange> =>
+        change.kind === 'set_disabled' && change.clientId === clientId,
+    );
+  }
+
+  switchOfIssuer(issuer: string): Switch<IssuerChange> | undefined {
+    return this.issuers.findLast(
+      (change): change is Switch<IssuerChange> => change.kind === 'set_disabled' && change.issuer === issuer,
+    );
+  }
+}
+
+type Switch<Change> = Extract<Change, { kind: 'set_disabled' }>;
+
+function clientOf(change: ClientChange): string {
+  return 'client' in change ? change.client.clientId : change.clientId;
+}
+
+function issuerOf(change: IssuerChange): string {
+  return typeof change.issuer === 'string' ? change.issuer : change.issuer.issuer;
+}

@@ -1,0 +1,179 @@
+// Facts for the decisions of one batch: what is loaded, overlaid with what the decisions before have changed, so that
+// each sees their effects.
+import type { Claims, Digest, RegisteredToken } from '../../domain/claims.ts';
+import { decisive, forever, keysOf, type Revocation } from '../../domain/cutoffs.ts';
+import type { Client } from '../../domain/records/clients.ts';
+import type { Issuer } from '../../domain/records/issuers.ts';
+import type { Grant, Session } from '../../domain/sessions.ts';
+import { bearersMax, type Effects, type Remembered, type Seqs, sessionsMax } from '../../domain/store.ts';
+import { type Target, type TargetKey, type TargetKind, targetKey } from '../../domain/targets.ts';
+import type { Memory } from '../memory/memory.ts';
+import type { DecisionHeads } from '../tables/heads.ts';
+import type { NumberedRevocation } from '../tables/revocations.ts';
+import { Changes } from './changes.ts';
+import { LoadedFacts } from './facts.ts';
+import type { FactKind } from './shelf.ts';
+
+/** Effects as they will be written. */
+export interface AppliedEffects extends Effects {
+  readonly revocations: readonly NumberedRevocation[];
+  readonly seqs: Seqs;
+}
+
+export class DecisionFacts extends LoadedFacts {
+  #changes: Changes;
+
+  /** `memory` has been brought up to `heads`. */
+  constructor(memory: Memory, heads: DecisionHeads) {
+    super(memory, heads, heads.now);
+    this.#changes = new Changes(heads.revocation_seq, heads.now);
+  }
+
+  /** Forgets the changes: the decisions run again from the first; revocations are numbered on from the heads. */
+  rewind(): void {
+    this.#changes = new Changes(this.heads.revocation_seq, this.now);
+  }
+
+  /**
+   * Lays the effects of a decision over the facts; returns them as they are to be written: sessions merged
+   * with what is known of them, revocations numbered, without the final ones that are already there.
+   */
+  apply(effects: Effects): AppliedEffects {
+    const wanted = effects.revocations ?? [];
+    const keys = wanted.map(({ target }) => targetKey(target));
+    this.each(keys, (key) => this.coverageOf(key));
+    const sessions = (effects.sessions ?? []).map((session) =>
+      touched(this.session(session.sessionId), session),
+    );
+    const revocations: NumberedRevocation[] = [];
+    const seqs = wanted.map((revocation, n) => {
+      const key = keys[n] as TargetKey;
+      const rows = this.coverageOf(key);
+      const earlier = revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
+      if (earlier) return earlier.seq;
+      const numbered = this.#changes.addRevocation(revocation, key);
+      revocations.push(numbered);
+      return numbered.seq;
+    });
+    for (const token of effects.tokens ?? []) this.#changes.addToken(token);
+    for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
+    this.#changes.clients.push(...(effects.clients ?? []));
+    this.#changes.issuers.push(...(effects.issuers ?? []));
+    for (const { digest } of effects.usedIds ?? []) this.#changes.usedIds.add(digest);
+    return { seqs, ...effects, sessions, revocations };
+  }
+
+  /** For repetitions of the order in the same batch. */
+  remember(keyDigest: Digest, remembered: Remembered): void {
+    this.#changes.remembered.set(keyDigest, remembered);
+  }
+
+  /** The changes to `cutoffs` after which it holds the deciding rows again. */
+  cutoffChanges(): { dropped: number[]; added: NumberedRevocation[] } {
+    const dropped: number[] = [];
+    const added: NumberedRevocation[] = [];
+    for (const [key, rows] of this.#changes.revocations) {
+      const cutoffs = rows.filter((row) => row.cutoff !== forever);
+      if (cutoffs.length === 0) continue;
+      const known = super.coverageOf(key).filter((row) => row.cutoff !== forever);
+      const kept = decisive([...known, ...cutoffs]);
+      dropped.push(...known.filter((row) => !kept.includes(row)).map((row) => row.seq));
+      for (const row of kept) {
+        const numbered = this.#changes.numbered.get(row.seq);
+        if (numbered) added.push(numbered);
+      }
+    }
+    return { dropped, added };
+  }
+
+  override token(digest: Digest): RegisteredToken | undefined {
+    return this.#changes.tokens.get(digest) ?? super.token(digest);
+  }
+
+  override jwt(tokenDigest: Digest): RegisteredToken | undefined {
+    return this.#changes.jwts.get(tokenDigest) ?? super.jwt(tokenDigest);
+  }
+
+  override remembered(keyDigest: Digest): Remembered | undefined {
+    return this.#changes.remembered.get(keyDigest) ?? super.remembered(keyDigest);
+  }
+
+  override session(sessionId: string): Session | undefined {
+    return this.#changes.sessions.get(sessionId) ?? super.session(sessionId);
+  }
+
+  override grant(grantId: string): Grant | undefined {
+    return this.#changes.grants.get(grantId) ?? super.grant(grantId);
+  }
+
+  override unexpiredBearers(target: Target): readonly RegisteredToken[] {
+    return [...this.#changes.bearersOf(target), ...super.unexpiredBearers(target)].slice(0, bearersMax);
+  }
+
+  override sessionsOf(issuer: string, subject: string): readonly Session[] {
+    const known = super.sessionsOf(issuer, subject);
+    const isTheirs = (session: Session) => session.issuer === issuer && session.subject === subject;
+    const added = [...this.#changes.sessions.values()].filter(
+      (session) => isTheirs(session) && !known.some((other) => other.sessionId === session.sessionId),
+    );
+    return [...added, ...known].slice(0, sessionsMax);
+  }
+
+  override client(clientId: string): Client | undefined {
+    return this.#changes.changedClient(clientId, super.client(clientId));
+  }
+
+  override issuer(name: string): Issuer | undefined {
+    return this.#changes.changedIssuer(name, super.issuer(name));
+  }
+
+  override isUsed(digest: Digest): boolean {
+    return this.#changes.usedIds.has(digest) || super.isUsed(digest);
+  }
+
+  /** Always looked up: what is remembered of a token is true, but its row may have been purged. */
+  protected override registered(
+    kind: FactKind<RegisteredToken | undefined>,
+    key: Digest,
+  ): RegisteredToken | undefined {
+    return this.memory.mayBeRegistered(key, this.heads) ? this.shelf(kind).get(key) : undefined;
+  }
+
+  protected override mayBeCovered(claims: Claims): boolean {
+    const { revocations, revokedKinds, kindsEverywhere } = this.#changes;
+    return (
+      kindsEverywhere.size > 0 ||
+      super.mayBeCovered(claims) ||
+      keysOf(claims, revokedKinds).some((key) => revocations.has(key))
+    );
+  }
+
+  protected override coverageOf(key: TargetKey): readonly Revocation[] {
+    const stored = super.coverageOf(key);
+    const added = this.#changes.revocations.get(key);
+    return added ? [...stored, ...added] : stored;
+  }
+
+  protected override kindsEverywhere(): ReadonlySet<TargetKind> {
+    return new Set([...super.kindsEverywhere(), ...this.#changes.kindsEverywhere]);
+  }
+
+  protected override isClientSuspended(clientId: string): boolean {
+    const last = this.#changes.switchOfClient(clientId);
+    return last ? last.at !== null : super.isClientSuspended(clientId);
+  }
+
+  protected override isIssuerSuspended(name: string): boolean {
+    const last = this.#changes.switchOfIssuer(name);
+    return last ? last.at !== null : super.isIssuerSuspended(name);
+  }
+}
+
+function touched(known: Session | undefined, session: Session): Session {
+  if (!known) return session;
+  return {
+    ...known,
+    lastActiveAt: Math.max(known.lastActiveAt, session.lastActiveAt),
+    expiresAt: Math.max(known.expiresAt, session.expiresAt),
+  };
+}

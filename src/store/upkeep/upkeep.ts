@@ -1,0 +1,134 @@
+// The upkeep port of domain/upkeep-store.ts over Knex. Writes and counts go through the writer, as SQLite's reader
+// works in the thread that asks; rows are read through the reader, a page at a time.
+import type { Knex } from 'knex';
+import type { Digest, RegisteredToken } from '../../domain/claims.ts';
+import type { CheckedEvent } from '../../domain/trail/verify-trail.ts';
+import type {
+  DueRows,
+  EndedSessions,
+  Exclusive,
+  PurgeStep,
+  StoredSeal,
+  UpkeepNote,
+  UpkeepStore,
+} from '../../domain/upkeep-store.ts';
+import type { Dialect } from '../dialect.ts';
+import { listLeaves, listStoredEvents } from '../tables/audit-events.ts';
+import { rememberSigners } from '../tables/issuers.ts';
+import { readNote, writeNote } from '../tables/notes.ts';
+import * as seals from '../tables/seals.ts';
+import { listTokensOf } from '../tables/tokens.ts';
+import { guarded } from '../unavailable.ts';
+import { eraseEvents, eraseRevocations, eraseSessions, eraseTokens } from './erase.ts';
+import * as purge from './purge.ts';
+
+export class KnexUpkeep implements UpkeepStore {
+  readonly #dialect: Dialect;
+  readonly #reader: Knex;
+  readonly #writer: Knex;
+
+  constructor(dialect: Dialect, reader: Knex, writer: Knex) {
+    this.#dialect = dialect;
+    this.#reader = reader;
+    this.#writer = writer;
+  }
+
+  async exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined> {
+    // The errors of `work` are its own.
+    const done = await guarded(this.#dialect.withTaskLock(task, () => Promise.allSettled([work()])));
+    if (done?.[0].status === 'rejected') throw done[0].reason;
+    return done?.[0].value;
+  }
+
+  recall(name: UpkeepNote): Promise<number> {
+    return guarded(readNote(this.#reader, name));
+  }
+
+  remember(name: UpkeepNote, value: number): Promise<void> {
+    return guarded(writeNote(this.#writer, name, value));
+  }
+
+  rememberSigners(issuers: readonly string[]): Promise<void> {
+    return guarded(rememberSigners(this.#writer, issuers));
+  }
+
+  listLeaves(first: number, last: number): Promise<Buffer[]> {
+    return guarded(listLeaves(this.#reader, first, last));
+  }
+
+  listStoredEvents(after: number, limit: number): Promise<CheckedEvent[]> {
+    return guarded(listStoredEvents(this.#reader, after, limit));
+  }
+
+  appendSeals(made: readonly StoredSeal[]): Promise<void> {
+    return guarded(seals.appendSeals(this.#writer, made));
+  }
+
+  findLastSeal(): Promise<StoredSeal | undefined> {
+    return guarded(seals.findLastSeal(this.#reader));
+  }
+
+  findSealOf(seq: number): Promise<StoredSeal | undefined> {
+    return guarded(seals.findSealOf(this.#reader, seq));
+  }
+
+  listSeals(after: number, limit: number): Promise<StoredSeal[]> {
+    return guarded(seals.listSeals(this.#reader, after, limit));
+  }
+
+  rememberEnds(until: number): Promise<void> {
+    return guarded(purge.rememberEnds(this.#writer, until));
+  }
+
+  countDue(rows: DueRows): Promise<number> {
+    return guarded(purge.countDue(this.#writer, rows));
+  }
+
+  purgeDue(rows: DueRows, limit: number): Promise<PurgeStep> {
+    return guarded(purge.purgeDue(this.#writer, rows, limit));
+  }
+
+  countEndedSessions(ended: EndedSessions): Promise<number> {
+    return guarded(purge.countEndedSessions(this.#writer, ended));
+  }
+
+  purgeEndedSessions(ended: EndedSessions, limit: number): Promise<PurgeStep> {
+    return guarded(purge.purgeEndedSessions(this.#writer, ended, limit));
+  }
+
+  findSealedBefore(before: number): Promise<number> {
+    return guarded(seals.findSealedBefore(this.#reader, before));
+  }
+
+  countEventsThrough(seq: number): Promise<number> {
+    return guarded(purge.countEventsThrough(this.#writer, seq));
+  }
+
+  purgeEventsThrough(seq: number, limit: number): Promise<PurgeStep> {
+    return guarded(purge.purgeEventsThrough(this.#writer, seq, limit));
+  }
+
+  eraseEvents(userId: string, limit: number): Promise<number> {
+    return guarded(eraseEvents(this.#writer, userId, limit));
+  }
+
+  eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }> {
+    return guarded(eraseSessions(this.#writer, userId, now));
+  }
+
+  listTokensOf(
+    userId: string,
+    after: number,
+    limit: number,
+  ): Promise<{ id: number; token: RegisteredToken }[]> {
+    return guarded(listTokensOf(this.#reader, userId, after, limit));
+  }
+
+  eraseTokens(digests: readonly Digest[]): Promise<number> {
+    return guarded(eraseTokens(this.#writer, digests));
+  }
+
+  eraseRevocations(userId: string, pseudonym: string): Promise<number> {
+    return guarded(eraseRevocations(this.#writer, userId, pseudonym));
+  }
+}

@@ -1,0 +1,74 @@
+// Of which tokens it is known that nobody registered them: never of one that somebody has, as of the heads asked for.
+import { systemOrigin } from '../../../src/domain/audit.ts';
+import { digestOf } from '../../../src/domain/claims.ts';
+import { finalForName } from '../../../src/domain/cutoffs.ts';
+import { eraseSubject } from '../../../src/domain/trail/erase-subject.ts';
+import { dialectOf } from '../../../src/store/dialect.ts';
+import { RegisteredDigests } from '../../../src/store/memory/registered-digests.ts';
+import { readHeads } from '../../../src/store/tables/heads.ts';
+import { TestApp } from '../../helpers/app.ts';
+import { testEachStore } from '../../helpers/each-database.ts';
+import { eventually } from '../../helpers/eventually.ts';
+
+const unknown = digestOf('nobody registered this');
+const eraseKey = 'a key of the operator of 32 bytes!!!';
+
+testEachStore(
+  'whoever asks as of a time before a token was erased is not told that nobody registered it',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const reader = dialectOf(database.url).openReader();
+    const registered = new RegisteredDigests(reader);
+    const token = await app.register({ client_id: 'c1', sub: 'u1', grant_id: 'g1' });
+    await app.register({ client_id: 'c1', sub: 'u2' });
+    const grant = { kind: 'grant', issuer: 'https://tokens.example', id: 'g1' } as const;
+    const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
+    await app.store.write((_facts, now) => ({
+      outcome: undefined,
+      effects: { revocations: [finalForName(grant, cause, now, { lifetimeDaysMax: 400 })] },
+    }));
+    const before = await readHeads(reader);
+    t.is((await eraseSubject(app.store, systemOrigin, 'u1', eraseKey)).tokens, 1);
+    const after = await readHeads(reader);
+    t.true(registered.mayBe(unknown, after), 'not read yet');
+    await eventually(() => (registered.mayBe(unknown, after) ? undefined : true));
+    t.true(
+      registered.mayBe(digestOf(token), before),
+      'the questioner may not know yet what was put in its place',
+    );
+    t.false(registered.mayBe(digestOf(token), after));
+    await reader.destroy();
+    await app.stop();
+  },
+);
+
+testEachStore(
+  'what others register is known when it was read, until then nothing is',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const reader = dialectOf(database.url).openReader();
+    const registered = new RegisteredDigests(reader);
+    const known = async () => {
+      const heads = await readHeads(reader);
+      t.true(registered.mayBe(unknown, heads), 'not read yet');
+      await eventually(() => (registered.mayBe(unknown, heads) ? undefined : true));
+    };
+    const tokens: string[] = [];
+    // More than a page; then a few, which are read by their ids.
+    for (const count of [2_100, 3, 1]) {
+      const some = Array.from({ length: count }, () => app.newToken());
+      for (let from = 0; from < count; from += 700) {
+        const items = some
+          .slice(from, from + 700)
+          .map((token) => app.registration({ client_id: 'c1', token }));
+        t.is((await app.json('/v1/tokens', items, await app.issuer())).status, 200);
+      }
+      tokens.push(...some);
+      await known();
+      const heads = await readHeads(reader);
+      t.true(tokens.every((token) => registered.mayBe(digestOf(token), heads)));
+    }
+    await reader.destroy();
+    await app.stop();
+  },
+);
