@@ -1,5 +1,4 @@
 // /v1/clients: who may call. Needs the permission `admin`.
-import type { Origin } from '../../domain/audit.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import {
   createClient,
@@ -23,9 +22,9 @@ import type { ClientAuth } from '../auth/client-auth.ts';
 import type { ClientDirectory } from '../auth/client-directory.ts';
 import type { Context } from '../context.ts';
 import { readJson } from '../json.ts';
-import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
 import { respond } from '../respond.ts';
 import { hasBody, originOf } from '../secrecy.ts';
+import { handleRecords } from './records.ts';
 
 export interface ClientsParts {
   readonly store: Store;
@@ -35,10 +34,22 @@ export interface ClientsParts {
 }
 
 export function handleClients({ store, auth, directory, allowHttpKeys }: ClientsParts) {
-  const admin = async (ctx: Context): Promise<Origin> => {
-    const caller = await auth.permit(ctx, 'admin');
-    return originOf(ctx, caller.actor);
-  };
+  const records = handleRecords<Client>(
+    { store, auth },
+    {
+      noun: 'client',
+      parameter: 'client_id',
+      listAfter: (after, limit) => store.listClients(after, limit),
+      find: (facts, clientId) => facts.client(clientId),
+      async setEnabled(origin, clientId, enabled) {
+        const switched = await switchClient(store, origin, clientId, enabled);
+        await directory.forget(clientId);
+        return switched.status === 'not_found' ? undefined : switched.client;
+      },
+      keyOf: ({ clientId }) => clientId,
+      toWire: clientToWire,
+    },
+  );
 
   return {
     async createClient(ctx: Context): Promise<void> {
@@ -58,42 +69,29 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       respond(ctx, 201, { ...clientToWire(created.client), ...secret });
     },
 
-    async listClients(ctx: Context): Promise<void> {
-      await admin(ctx);
-      const query = readQuery(ctx, ['limit', 'cursor']);
-      const limit = readLimit(query);
-      const [after, list] = readCursor(query) ?? ['', 'clients'];
-      if (typeof after !== 'string' || after.includes('\0') || list !== 'clients') throw badCursor();
-      const clients = await store.listClients(after, limit + 1);
-      respondPage(ctx, clients, limit, ({ clientId }) => [clientId, 'clients'], clientToWire);
-    },
-
-    async showClient(ctx: Context): Promise<void> {
-      await admin(ctx);
-      readQuery(ctx, []);
-      const clientId = clientIdOf(ctx);
-      const client = await store.ask((facts) => facts.client(clientId));
-      respond(ctx, 200, clientToWire(client ?? notFound()));
-    },
+    listClients: records.list,
+    showClient: records.show,
+    disableClient: records.disable,
+    enableClient: records.enable,
 
     /** The body is a merge patch (RFC 7396) of the record. */
     async updateClient(ctx: Context): Promise<void> {
       const { actor } = await auth.permit(ctx, 'admin');
-      const clientId = clientIdOf(ctx);
+      const clientId = records.keyIn(ctx);
       const patch = await readJson(ctx);
       const origin = originOf(ctx, actor);
       const updated = await updateClient(store, origin, clientId, (client) =>
         patchClient(client, patch, allowHttpKeys),
       );
       await directory.forget(clientId);
-      if (updated.status === 'not_found') return notFound();
+      if (updated.status === 'not_found') return records.notFound();
       const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
       respond(ctx, 200, { ...clientToWire(updated.client), ...secret });
     },
 
     async rotateClientSecret(ctx: Context): Promise<void> {
       const caller = await auth.permit(ctx, 'admin');
-      const clientId = clientIdOf(ctx);
+      const clientId = records.keyIn(ctx);
       const body = check(rotateBody, hasBody(ctx) ? await readJson(ctx) : {});
       const origin = originOf(ctx, caller.actor);
       const rotated = await rotateClientSecret(
@@ -115,7 +113,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
           return;
         }
         case 'not_found':
-          return notFound();
+          return records.notFound();
         case 'has_no_secret':
           throw badParameter('client_id', 'names a client that has no secret', { about: { clientId } });
         case 'secret_is_name':
@@ -124,26 +122,5 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
           rotated satisfies never;
       }
     },
-
-    disableClient: (ctx: Context) => setEnabled(ctx, false),
-    enableClient: (ctx: Context) => setEnabled(ctx, true),
   };
-
-  async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
-    const origin = await admin(ctx);
-    const clientId = clientIdOf(ctx);
-    const switched = await switchClient(store, origin, clientId, enabled);
-    await directory.forget(clientId);
-    const client: Client = switched.status === 'not_found' ? notFound() : switched.client;
-    respond(ctx, 200, clientToWire(client));
-  }
-}
-
-function clientIdOf(ctx: Context): string {
-  const { client_id: clientId = '' } = ctx.params as { client_id?: string };
-  return /\p{Cc}/u.test(clientId) ? notFound() : clientId;
-}
-
-function notFound(): never {
-  throw new Refusal('not_found', 'there is no such client');
 }

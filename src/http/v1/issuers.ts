@@ -1,5 +1,4 @@
 // /v1/issuers: whose JWTs are trusted. Needs the permission `admin`.
-import type { Origin } from '../../domain/audit.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import { addIssuer, markKeysStale, switchIssuer, updateIssuer } from '../../domain/records/manage-issuers.ts';
 import type { Store } from '../../domain/store.ts';
@@ -12,9 +11,9 @@ import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
 import { readJson } from '../json.ts';
-import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
+import { handleRecords } from './records.ts';
 
 export interface IssuersParts {
   readonly store: Store;
@@ -25,10 +24,22 @@ export interface IssuersParts {
 }
 
 export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: IssuersParts) {
-  const admin = async (ctx: Context): Promise<Origin> => {
-    const caller = await auth.permit(ctx, 'admin');
-    return originOf(ctx, caller.actor);
-  };
+  const records = handleRecords<Issuer>(
+    { store, auth },
+    {
+      noun: 'issuer',
+      parameter: 'issuer',
+      listAfter: (after, limit) => store.listIssuers(after, limit),
+      find: (facts, name) => facts.issuer(name),
+      async setEnabled(origin, name, enabled) {
+        const switched = await switchIssuer(store, origin, name, enabled);
+        await issuers.forget(name);
+        return switched.status === 'not_found' ? undefined : switched.issuer;
+      },
+      keyOf: ({ issuer }) => issuer,
+      toWire: issuerToWire,
+    },
+  );
 
   return {
     async addIssuer(ctx: Context): Promise<void> {
@@ -44,28 +55,15 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       respond(ctx, 201, issuerToWire(added.issuer));
     },
 
-    async listIssuers(ctx: Context): Promise<void> {
-      await admin(ctx);
-      const query = readQuery(ctx, ['limit', 'cursor']);
-      const limit = readLimit(query);
-      const [after, list] = readCursor(query) ?? ['', 'issuers'];
-      if (typeof after !== 'string' || after.includes('\0') || list !== 'issuers') throw badCursor();
-      const found = await store.listIssuers(after, limit + 1);
-      respondPage(ctx, found, limit, ({ issuer }) => [issuer, 'issuers'], issuerToWire);
-    },
-
-    async showIssuer(ctx: Context): Promise<void> {
-      await admin(ctx);
-      readQuery(ctx, []);
-      const name = issuerOf(ctx);
-      const issuer = await store.ask((facts) => facts.issuer(name));
-      respond(ctx, 200, issuerToWire(issuer ?? notFound()));
-    },
+    listIssuers: records.list,
+    showIssuer: records.show,
+    disableIssuer: records.disable,
+    enableIssuer: records.enable,
 
     /** The body is a merge patch (RFC 7396) of the record. */
     async updateIssuer(ctx: Context): Promise<void> {
       const { actor } = await auth.permit(ctx, 'admin');
-      const name = issuerOf(ctx);
+      const name = records.keyIn(ctx);
       const patch = await readJson(ctx);
       const origin = originOf(ctx, actor);
       const updated = await updateIssuer(store, origin, name, (issuer) =>
@@ -78,7 +76,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
         case 'would_revive':
           throw wouldRevive(updated.member, name);
         case 'not_found':
-          return notFound();
+          return records.notFound();
         default:
           updated satisfies never;
       }
@@ -86,33 +84,12 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
 
     /** 200 with the keys now in force; 503 when they cannot be fetched, or the last attempt is under 10 seconds ago. */
     async refreshIssuerKeys(ctx: Context): Promise<void> {
-      const origin = await admin(ctx);
-      const marked = await markKeysStale(store, origin, issuerOf(ctx));
-      if (marked.status === 'not_found') return notFound();
+      const { actor } = await auth.permit(ctx, 'admin');
+      const marked = await markKeysStale(store, originOf(ctx, actor), records.keyIn(ctx));
+      if (marked.status === 'not_found') return records.notFound();
       await issuers.forget(marked.issuer.issuer);
       const keys = await keyRing.fresh(marked.issuer);
       respond(ctx, 200, { issuer: marked.issuer.issuer, keys: keys.map(keyToWire) });
     },
-
-    disableIssuer: (ctx: Context) => setEnabled(ctx, false),
-    enableIssuer: (ctx: Context) => setEnabled(ctx, true),
   };
-
-  async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
-    const origin = await admin(ctx);
-    const name = issuerOf(ctx);
-    const switched = await switchIssuer(store, origin, name, enabled);
-    await issuers.forget(name);
-    const issuer: Issuer = switched.status === 'not_found' ? notFound() : switched.issuer;
-    respond(ctx, 200, issuerToWire(issuer));
-  }
-}
-
-function issuerOf(ctx: Context): string {
-  const { issuer = '' } = ctx.params as { issuer?: string };
-  return /\p{Cc}/u.test(issuer) ? notFound() : issuer;
-}
-
-function notFound(): never {
-  throw new Refusal('not_found', 'there is no such issuer');
 }

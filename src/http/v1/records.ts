@@ -1,0 +1,76 @@
+// What /v1/clients and /v1/issuers have in common: records are listed, shown, suspended and resumed. Needs the
+// permission `admin`.
+import type { Origin } from '../../domain/audit.ts';
+import type { Facts, Store } from '../../domain/store.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import type { ClientAuth } from '../auth/client-auth.ts';
+import type { Context } from '../context.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
+import { respond } from '../respond.ts';
+import { originOf } from '../secrecy.ts';
+
+export interface RecordsParts {
+  readonly store: Store;
+  readonly auth: ClientAuth;
+}
+
+export interface RecordKind<Item> {
+  /** The word for one record. */
+  readonly noun: 'client' | 'issuer';
+  /** The parameter of the path that names a record. */
+  readonly parameter: string;
+  readonly listAfter: (after: string, limit: number) => Promise<Item[]>;
+  readonly find: (facts: Facts, key: string) => Item | undefined;
+  /** Undefined if there is no such record. */
+  readonly setEnabled: (origin: Origin, key: string, enabled: boolean) => Promise<Item | undefined>;
+  readonly keyOf: (item: Item) => string;
+  readonly toWire: (item: Item) => object;
+}
+
+export function handleRecords<Item>({ store, auth }: RecordsParts, kind: RecordKind<Item>) {
+  const { noun, parameter, toWire } = kind;
+  /** Stands in cursors, so that none is taken for that of another list. */
+  const list = `${noun}s`;
+
+  const notFound = (): never => {
+    throw new Refusal('not_found', `there is no such ${noun}`);
+  };
+
+  const keyIn = (ctx: Context): string => {
+    const { [parameter]: key = '' } = ctx.params as Record<string, string | undefined>;
+    return /\p{Cc}/u.test(key) ? notFound() : key;
+  };
+
+  async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
+    const { actor } = await auth.permit(ctx, 'admin');
+    const item = await kind.setEnabled(originOf(ctx, actor), keyIn(ctx), enabled);
+    respond(ctx, 200, toWire(item ?? notFound()));
+  }
+
+  return {
+    notFound,
+    /** The record that the path names. */
+    keyIn,
+
+    async list(ctx: Context): Promise<void> {
+      await auth.permit(ctx, 'admin');
+      const query = readQuery(ctx, ['limit', 'cursor']);
+      const limit = readLimit(query);
+      const [after, ofList] = readCursor(query) ?? ['', list];
+      if (typeof after !== 'string' || after.includes('\0') || ofList !== list) throw badCursor();
+      const items = await kind.listAfter(after, limit + 1);
+      respondPage(ctx, items, limit, (item) => [kind.keyOf(item), list], toWire);
+    },
+
+    async show(ctx: Context): Promise<void> {
+      await auth.permit(ctx, 'admin');
+      readQuery(ctx, []);
+      const key = keyIn(ctx);
+      const item = await store.ask((facts) => kind.find(facts, key));
+      respond(ctx, 200, toWire(item ?? notFound()));
+    },
+
+    disable: (ctx: Context) => setEnabled(ctx, false),
+    enable: (ctx: Context) => setEnabled(ctx, true),
+  };
+}
