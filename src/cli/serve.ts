@@ -2,16 +2,13 @@
 // reads on the console. Shared by `node dist/src/main.js` and `revocation-server serve`.
 import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
-import { seedDemo } from '../../seeds/demo.ts';
 import { type Config, ConfigError, readConfig } from '../config.ts';
-import { policyOf } from '../domain/policy.ts';
-import type { Store } from '../domain/store.ts';
 import { createLog } from '../log.ts';
 import { prepareServer, startServer } from '../server.ts';
-import { openStore } from '../store/open.ts';
 import { startFleet } from '../workers/fleet.ts';
 import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
+import { welcome } from './first-start.ts';
 import { writeTogether } from './write-together.ts';
 
 /**
@@ -56,7 +53,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     // Before the start is complete: the first of several workers serves earlier than the last.
     stopWhenTold(process, starting, log);
     const server = await starting;
-    const text = await greeting(server, config, log);
+    const text = await welcome(server, config, log);
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
     if (text !== '') output.write(`${text}\n`);
   } catch (error) {
@@ -95,39 +92,4 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
   });
   const watch = ({ givenUp }: Serving) => givenUp?.then(() => stop(1));
   starting.then(watch, () => {});
-}
-
-/** The text on the console at the start: on an empty database demo data, and what to type next. */
-async function greeting({ url, adminUrl }: Serving, config: Config, log: Logger): Promise<string> {
-  const store = openStore(config.databaseUrl);
-  try {
-    const isEmpty = (await store.listClients('', 1)).length === 0;
-    if (!isEmpty) await warnOfNamespace(store, config, log);
-    if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), { url, adminUrl });
-    if (!isEmpty && config.seedDemo)
-      return `The API is described at ${adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
-    if (!isEmpty) return '';
-    return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
-  } finally {
-    await store.close();
-  }
-}
-
-/**
- * A server with a new PUBLIC_URL or PORT has a new namespace: orders that name no issuer do not reach the old tokens.
- */
-async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
-  const others = (await store.listLatestIssuers()).filter((issuer) => issuer !== publicUrl);
-  if (others.length === 0) return;
-  const [clients, issuers] = [await store.listClients('', 1_000), await store.listIssuers('', 1_000)];
-  const known = new Set([
-    ...clients.flatMap((client) => client.issuers),
-    ...issuers.map(({ issuer }) => issuer),
-  ]);
-  const foreign = others.find((issuer) => !known.has(issuer));
-  if (foreign !== undefined)
-    log.warn(
-      { issuer: foreign, public_url: publicUrl },
-      'tokens were registered under another PUBLIC_URL (or PORT): those are not meant by names without an issuer; set it back',
-    );
 }

@@ -1,19 +1,17 @@
-// From the body of a revocation to an order of the domain: who may give it, which target it names.
+// From the body of a revocation to an order of the domain: which target it names, and to whom that belongs.
 import type { Origin } from '../domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../domain/claims.ts';
 import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import type { Policy } from '../domain/policy.ts';
 import { isCallerReason, isReason } from '../domain/reasons.ts';
-import { type Asker, holds, issuersOf, reaches } from '../domain/records/clients.ts';
 import type { RevokeOrder } from '../domain/revoke/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
-import { everyIssuer, type Target } from '../domain/targets.ts';
+import type { Target } from '../domain/targets.ts';
 import { endByRegistration } from '../domain/token-life.ts';
 import { parseJwt, type UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
 import { claimedEndOf } from '../domain/tokens/verified-jwt.ts';
 import { plainText, reasonTextMax } from '../domain/values/plain-text.ts';
-import type { Permission } from '../domain/vocabulary.ts';
-import { badParameter, missingParameter, Refusal } from './refusal.ts';
+import { badParameter, missingParameter } from './refusal.ts';
 import { type RevocationBody, type TargetBody, targetOfBody } from './revocations.ts';
 
 export interface ReadOrder {
@@ -150,35 +148,4 @@ function ownersOf(registered: readonly RegisteredToken[], jwt: UntrustedJwt | un
   const owners = new Set(registered.map(({ issuer }) => issuer));
   if (typeof jwt?.payload.iss === 'string') owners.add(jwt.payload.iss);
   return owners.size === 0 ? [nobody] : [...owners];
-}
-
-/** Needs `revoke:any`, or the permission for this kind, which is limited to the client's own issuers. */
-export function demandRevoke(client: Asker, { order, owners }: ReadOrder, policy: Policy): void {
-  demandPowerOver(client, order.target, owners, policy);
-}
-
-/** The same before a kid is looked up: that it has been used is nothing for strangers. */
-export function demandKeyPower(client: Asker, { target }: RevocationBody, policy: Policy): void {
-  if (target.kind !== 'key') return;
-  const issuer = target.issuer ?? policy.publicUrl;
-  demandPowerOver(client, { kind: 'key', issuer }, [issuer], policy);
-}
-
-function demandPowerOver(
-  client: Asker,
-  target: Pick<Target, 'kind' | 'issuer'>,
-  owners: readonly string[],
-  policy: Policy,
-): void {
-  if (!owners.every((owner) => reaches(client, owner)))
-    throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");
-  if (holds(client, 'revoke:any')) return;
-  const permission: Permission = `revoke:${target.kind}`;
-  if (!holds(client, permission))
-    throw new Refusal('insufficient_permission', `this needs the permission revoke:any or ${permission}`);
-  if (target.issuer === everyIssuer)
-    throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
-  const own = issuersOf(client, policy);
-  if (!owners.every((owner) => own.includes(owner)))
-    throw new Refusal('issuer_not_allowed', 'the target does not belong to an issuer of this client');
 }

@@ -1,6 +1,7 @@
 // What an operator reads when a command fails: options instead of members of the API, and what to do about what.
 import test from 'ava';
-import { describeFailure, inOptions } from '../../src/cli/failure.ts';
+import { describeFailure } from '../../src/cli/failure.ts';
+import { inOptions } from '../../src/cli/option-names.ts';
 import { newClientBody, rotateBody } from '../../src/wire/clients.ts';
 import { newIssuerBody } from '../../src/wire/issuers.ts';
 import { revocationBody } from '../../src/wire/revocations.ts';

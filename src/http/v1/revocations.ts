@@ -7,13 +7,14 @@ import type { Policy } from '../../domain/policy.ts';
 import { isReason } from '../../domain/reasons.ts';
 import { type Caller, type Client, reaches } from '../../domain/records/clients.ts';
 import { namedBy, revokeTarget, type TargetRevoked } from '../../domain/revoke/revoke-target.ts';
+import { powerLack } from '../../domain/revoke/revoking-power.ts';
 import type { Store } from '../../domain/store.ts';
 import { type Target, type TargetKind, targetKey, targetKinds } from '../../domain/targets.ts';
 import { permissions } from '../../domain/vocabulary.ts';
 import { check } from '../../wire/check.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from '../../wire/confirmation.ts';
 import { badParameter, Refusal, withNames } from '../../wire/refusal.ts';
-import { demandKeyPower, demandRevoke, readOrder } from '../../wire/revocation-order.ts';
+import { readOrder } from '../../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revocations.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -45,11 +46,15 @@ export function handleRevocations(parts: RevocationsParts) {
     async createRevocation(ctx: Context): Promise<void> {
       const caller = await auth.permitWithin(ctx, ...revokePermissions);
       const body = check(revocationBody, await readJson(ctx));
-      demandKeyPower(caller, body, policy);
+      // Before a kid is looked up: that it has been used is nothing for strangers.
+      if (body.target.kind === 'key') {
+        const issuer = body.target.issuer ?? policy.publicUrl;
+        demandPower(caller, { kind: 'key', issuer }, [issuer], policy);
+      }
       const origin = originOf(ctx, caller.actor);
       const read = await readOrder(store, policy, body, origin, headerSecrets(ctx));
       await withNames(namedBy(read.order), async () => {
-        demandRevoke(caller, read, policy);
+        demandPower(caller, read.order.target, read.owners, policy);
         if (body.dry_run) {
           respond(ctx, 200, await previewOrder(parts, read.order));
           return;
@@ -133,6 +138,31 @@ function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFil
     ...(reason !== undefined && { reason }),
     ...readInterval(query),
   };
+}
+
+function demandPower(
+  caller: Caller,
+  target: Pick<Target, 'kind' | 'issuer'>,
+  owners: readonly string[],
+  policy: Policy,
+): void {
+  const lack = powerLack(caller, target, owners, policy);
+  switch (lack) {
+    case undefined:
+      return;
+    case 'beyond_reach':
+      throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's names only");
+    case 'no_permission': {
+      const message = `this needs the permission revoke:any or revoke:${target.kind}`;
+      throw new Refusal('insufficient_permission', message);
+    }
+    case 'every_issuer':
+      throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
+    case 'foreign_issuer':
+      throw new Refusal('issuer_not_allowed', 'the target does not belong to an issuer of this client');
+    default:
+      lack satisfies never;
+  }
 }
 
 /** A target of kind `issuer` has no other id. */

@@ -1,0 +1,48 @@
+// What a person finds when the server has started: demo data in an empty database, and what to type next.
+import type { Logger } from 'pino';
+import { seedDemo } from '../../seeds/demo.ts';
+import type { Config } from '../config.ts';
+import { policyOf } from '../domain/policy.ts';
+import type { Store } from '../domain/store.ts';
+import { openStore } from '../store/open.ts';
+
+/** Where the server is reached. */
+interface Urls {
+  readonly url: string;
+  readonly adminUrl: string;
+}
+
+/** Makes the demo data of an empty database, if settings allow it; resolves to the text for the console. */
+export async function welcome(urls: Urls, config: Config, log: Logger): Promise<string> {
+  const store = openStore(config.databaseUrl);
+  try {
+    const isEmpty = (await store.listClients('', 1)).length === 0;
+    if (!isEmpty) await warnOfNamespace(store, config, log);
+    if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), urls);
+    if (!isEmpty && config.seedDemo)
+      return `The API is described at ${urls.adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
+    if (!isEmpty) return '';
+    return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
+  } finally {
+    await store.close();
+  }
+}
+
+/**
+ * A server with a new PUBLIC_URL or PORT has a new namespace: orders that name no issuer do not reach the old tokens.
+ */
+async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
+  const others = (await store.listLatestIssuers()).filter((issuer) => issuer !== publicUrl);
+  if (others.length === 0) return;
+  const [clients, issuers] = [await store.listClients('', 1_000), await store.listIssuers('', 1_000)];
+  const known = new Set([
+    ...clients.flatMap((client) => client.issuers),
+    ...issuers.map(({ issuer }) => issuer),
+  ]);
+  const foreign = others.find((issuer) => !known.has(issuer));
+  if (foreign !== undefined)
+    log.warn(
+      { issuer: foreign, public_url: publicUrl },
+      'tokens were registered under another PUBLIC_URL (or PORT): those are not meant by names without an issuer; set it back',
+    );
+}
