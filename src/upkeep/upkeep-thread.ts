@@ -50,7 +50,8 @@ export class UpkeepThread implements TrailWork {
     try {
       yield* this.#call({ kind: 'export', of });
     } catch (error) {
-      throw new StoreUnavailable('the export was cut off', { cause: error });
+      const why = error instanceof ThreadFailure ? `: ${error.message}` : '';
+      throw new StoreUnavailable(`the export was cut off${why}`, { cause: error });
     }
   }
 

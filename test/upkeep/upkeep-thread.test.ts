@@ -6,6 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import type { ExecutionContext } from 'ava';
 import type { Store } from '../../src/domain/store.ts';
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
+import { describe } from '../../src/http/errors.ts';
 import { createLog } from '../../src/log.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { SealKeys } from '../../src/upkeep/seal-keys.ts';
@@ -136,6 +137,15 @@ testEachStore('what goes wrong in the upkeep thread is said without what is secr
   const error = await t.throwsAsync(thread.seal());
   t.regex(error?.message ?? '', /^UnusableSealKey: SEAL_KEY_FILE .* holds no signing key/);
   t.is(thread.deaths(), 0);
+});
+
+testEachStore('why an export was cut off is what the log says of it', async (t, database) => {
+  const { thread, started } = threadOn(t, database, await newKeys(t));
+  const pages = thread.exportTrail({ through: 0 }, 0, 'ndjson');
+  const first = pages.next();
+  await started[0]?.terminate();
+  const error = await t.throwsAsync(first, { instanceOf: StoreUnavailable });
+  t.is(describe(error).message, 'the export was cut off: the upkeep thread ended');
 });
 
 testEachStore(
