@@ -38,7 +38,7 @@ export class ShortMemory<Value extends object> {
   }
 
   /** The value, if it is remembered; does not wait. */
-  fresh(key: string): Value | undefined {
+  recall(key: string): Value | undefined {
     const known = this.#values.get(key);
     return known && isFresh(known, this.#now()) ? known.value : undefined;
   }

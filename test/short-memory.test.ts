@@ -21,10 +21,10 @@ test('what another process changes counts within a second', async (t) => {
   const read = async () => ({ version: ++reads });
   await memory.find('a', read);
   now = 799;
-  t.deepEqual(memory.fresh('a'), { version: 1 });
+  t.deepEqual(memory.recall('a'), { version: 1 });
   t.deepEqual(await memory.find('a', read), { version: 1 });
   now = 800;
-  t.is(memory.fresh('a'), undefined);
+  t.is(memory.recall('a'), undefined);
   t.deepEqual(await memory.find('a', read), { version: 2 });
 });
 

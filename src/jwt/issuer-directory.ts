@@ -20,7 +20,7 @@ export class IssuerDirectory {
 
   /** The issuer, if it is remembered. */
   recall(name: string): Issuer | undefined {
-    return this.#issuers.fresh(name);
+    return this.#issuers.recall(name);
   }
 
   async find(name: string): Promise<Issuer | undefined> {

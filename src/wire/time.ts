@@ -3,7 +3,8 @@ import { forever } from '../domain/cutoffs.ts';
 
 /** Hours up to 23 only, as `Date.parse` also accepts 24. */
 const rfc3339 = /^\d{4}-\d{2}-\d{2}T(?:[01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i;
-const yearZero = Date.parse('0000-01-01T00:00:00Z');
+/** The earliest that can be written so; milliseconds. */
+export const yearZero = Date.parse('0000-01-01T00:00:00Z');
 
 /** RFC 3339 in UTC, with milliseconds. */
 export function timeOf(ms: number): string {

@@ -1,6 +1,7 @@
 // Revoking by name: one row ends everything under a target, whatever the number of tokens and whether we
 // ever saw them. The management API, the command line, the end of a session and the inboxes all come here.
 import { eventOf, type NamedInEvent, type NewEvent } from '../audit.ts';
+import { tokenRef } from '../claims.ts';
 import {
   type Cause,
   cutoffForName,
@@ -160,7 +161,7 @@ export function namedBy({ target, only }: Pick<RevokeOrder, 'target' | 'only'>):
     userId: named('subject'),
     clientId: named('client') ?? only.clientId,
     sessionId: named('session'),
-    tokenRef: named('token')?.slice(0, 16) ?? null,
+    tokenRef: kind === 'token' ? tokenRef({ tokenDigest: id }) : null,
     metadata: {
       kind,
       ...(kind === 'token' ? {} : { issuer }),

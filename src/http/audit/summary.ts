@@ -3,7 +3,7 @@
 import { recordReading } from '../../domain/trail/record-reading.ts';
 import { dayMs, hourMs } from '../../domain/values/durations.ts';
 import { badParameter } from '../../wire/refusal.ts';
-import { timeOf } from '../../wire/time.ts';
+import { timeOf, yearZero } from '../../wire/time.ts';
 import type { Context } from '../context.ts';
 import { readQuery } from '../query.ts';
 import { respond } from '../respond.ts';
@@ -16,7 +16,6 @@ const intervals = { hour: hourMs, day: dayMs } as const;
 const intervalsMax = { hour: 31 * 24, day: 3 * 366 } as const;
 const intervalsDefault = { hour: 24, day: 30 } as const;
 /** RFC 3339 writes no earlier time. */
-const yearZero = Date.parse('0000-01-01T00:00:00Z');
 const rowsMax = 100_000;
 
 export function handleSummary({ store, auth, now }: AuditParts & { readonly now: () => number }) {

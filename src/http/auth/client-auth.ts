@@ -56,7 +56,7 @@ export class ClientAuth {
   recall(ctx: Context, form: Form): Caller | undefined {
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
-    const isStill = proved && proved === this.#parts.directory.fresh(proved.clientId);
+    const isStill = proved && proved === this.#parts.directory.recall(proved.clientId);
     return isStill ? known(ctx, callerOf(proved)) : undefined;
   }
 

@@ -21,8 +21,8 @@ export class ClientDirectory {
   }
 
   /** The client, if it is remembered; does not wait. */
-  fresh(clientId: string): Client | undefined {
-    return this.#clients.fresh(clientId);
+  recall(clientId: string): Client | undefined {
+    return this.#clients.recall(clientId);
   }
 
   async find(clientId: string): Promise<Client | undefined> {
