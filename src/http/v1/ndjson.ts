@@ -1,8 +1,14 @@
 // Newline-delimited JSON from a stream: lines of bounded length, in constant memory.
 import type { Readable } from 'node:stream';
 
-/** Yields each line that is not blank; null for a line over `bytesMax`, whose rest is skipped. */
-export async function* ndjsonLines(stream: Readable, bytesMax: number): AsyncGenerator<Buffer | null> {
+/**
+ * Yields the lines that are not blank, those together that come together; null for a line over `bytesMax`, whose rest is
+ * skipped.
+ */
+export async function* ndjsonLines(
+  stream: Readable,
+  bytesMax: number,
+): AsyncGenerator<readonly (Buffer | null)[]> {
   let parts: Buffer[] = [];
   let length = 0;
   const take = (): Buffer | null => {
@@ -17,17 +23,19 @@ export async function* ndjsonLines(stream: Readable, bytesMax: number): AsyncGen
     else parts = [];
   };
   for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const lines: (Buffer | null)[] = [];
     let from = 0;
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, from)) {
       keep(chunk.subarray(from, end));
       from = end + 1;
       const line = take();
-      if (!isBlank(line)) yield line;
+      if (!isBlank(line)) lines.push(line);
     }
     keep(chunk.subarray(from));
+    if (lines.length > 0) yield lines;
   }
   const last = take();
-  if (!isBlank(last)) yield last;
+  if (!isBlank(last)) yield [last];
 }
 
 function isBlank(line: Buffer | null): boolean {

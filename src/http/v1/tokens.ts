@@ -51,15 +51,15 @@ function registerStream(ctx: Context, registrar: Caller, intake: TokenIntake): v
   ctx.status = 200;
   ctx.set('Content-Type', 'application/x-ndjson');
   const turn = inTurn();
-  const answers = answerLines(bePatient(ctx.req, ctx.res), (index, value) => {
+  const groups = answerGroups(linesOf(bePatient(ctx.req, ctx.res)), (index, line) => {
+    const value = line instanceof Refusal ? line : parseLine(line);
     if (value instanceof Refusal) dropChosenNames(ctx);
     else protect(ctx, secretsIn(value));
     return intake.registerItem(ctx, registrar, turn, index, value);
   });
-  ctx.body = Readable.from(answers, { objectMode: false, highWaterMark: bytesAhead });
+  ctx.body = Readable.from(toLines(groups), { objectMode: false, highWaterMark: bytesAhead });
 }
 
-/** The next group is prepared while one is committed. */
 async function registerArray(
   ctx: Context,
   registrar: Caller,
@@ -72,40 +72,70 @@ async function registerArray(
   }
   const turn = inTurn();
   const items: ItemAnswer[] = [];
-  let before: Promise<ItemAnswer[]> | undefined;
-  for (let from = 0; from < values.length; from += itemsAtOnce) {
-    const group = values
-      .slice(from, from + itemsAtOnce)
-      .map((value, n) => intake.registerItem(ctx, registrar, turn, from + n, value));
-    if (before) items.push(...(await before));
-    before = Promise.all(group);
-  }
-  if (before) items.push(...(await before));
+  const groups = answerGroups(inOneChunk(values), (index, value) =>
+    intake.registerItem(ctx, registrar, turn, index, value),
+  );
+  for await (const answers of groups) items.push(...answers);
   respond(ctx, 200, { items });
 }
 
-/**
- * Answers group by group while the request is still being read: constant memory for any number of lines. It reads on only
- * when a group is answered, as the caller may wait for that.
- */
-async function* answerLines(
-  body: PatientBody,
-  register: (index: number, value: unknown) => Promise<ItemAnswer>,
-): AsyncGenerator<string> {
-  let index = 0;
-  let group: Promise<ItemAnswer>[] = [];
-  for await (const line of ndjsonLines(body.stream, bodyBytesMax)) {
-    group.push(register(index++, parseLine(line)));
-    if (group.length < itemsAtOnce) continue;
-    yield toLines(await Promise.all(group));
-    group = [];
-  }
-  if (body.isStalled) group.push(register(index, new Refusal('invalid_request', stalled)));
-  if (group.length > 0) yield toLines(await Promise.all(group));
+/** A Refusal stands for lines that did not come. */
+async function* linesOf(body: PatientBody): AsyncGenerator<readonly (Buffer | null | Refusal)[]> {
+  yield* ndjsonLines(body.stream, bodyBytesMax);
+  if (body.isStalled) yield [new Refusal('invalid_request', stalled)];
 }
 
-function toLines(items: readonly ItemAnswer[]): string {
-  return items.map((item) => `${JSON.stringify(item)}\n`).join('');
+/**
+ * Answers in the order of the items, which may still be coming, group by group: constant memory for any number of them.
+ * While one group is committed the next is prepared; but no answer waits for what comes after its group, as the caller may
+ * send that only when it has the answer.
+ */
+async function* answerGroups<Item>(
+  chunks: AsyncGenerator<readonly Item[]>,
+  register: (index: number, item: Item) => Promise<ItemAnswer>,
+): AsyncGenerator<ItemAnswer[]> {
+  let [index, group]: [number, Promise<ItemAnswer>[]] = [0, []];
+  let before: Promise<ItemAnswer[]> | undefined;
+  try {
+    for (;;) {
+      const reading = chunks.next();
+      if (before && (await isFirst(before, reading))) {
+        yield await before;
+        before = undefined;
+      }
+      const { done, value: items } = await reading;
+      if (done) break;
+      for (const item of items) {
+        group.push(register(index++, item));
+        if (group.length < itemsAtOnce) continue;
+        if (before) yield await before;
+        before = Promise.all(group);
+        group = [];
+      }
+    }
+    if (before) yield await before;
+    if (group.length > 0) yield await Promise.all(group);
+  } finally {
+    chunks.return(undefined).catch(() => {});
+  }
+}
+
+/** Settles `one` before `other`, whether that succeeds or fails? */
+function isFirst(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
+  const settled = (promise: Promise<unknown>, answer: boolean) =>
+    promise.then(
+      () => answer,
+      () => answer,
+    );
+  return Promise.race([settled(one, true), settled(other, false)]);
+}
+
+async function* toLines(groups: AsyncIterable<readonly ItemAnswer[]>): AsyncGenerator<string> {
+  for await (const items of groups) yield items.map((item) => `${JSON.stringify(item)}\n`).join('');
+}
+
+async function* inOneChunk<Item>(items: readonly Item[]): AsyncGenerator<readonly Item[]> {
+  yield items;
 }
 
 function parseLine(line: Buffer | null): unknown {

@@ -153,3 +153,34 @@ testEachDatabase('POST /v1/tokens with NDJSON takes more lines than an array hol
   );
   t.true(items.every(({ http_status }) => http_status === 201));
 });
+
+testEachDatabase(
+  'POST /v1/tokens with NDJSON answers 200 lines before more come: a caller may wait for that',
+  async (t, app) => {
+    const headers = {
+      authorization: authorization(await app.issuer()),
+      'content-type': 'application/x-ndjson',
+    };
+    const sent = request(`${app.url}${path}`, { method: 'POST', headers });
+    const of = (n: number) => app.registration({ client_id: 'c1', token_digest: wireDigestOf(`token ${n}`) });
+    const send = (from: number, to: number) => {
+      for (let n = from; n < to; n++) sent.write(`${JSON.stringify(of(n))}\n`);
+    };
+    send(0, 250);
+    const [response] = await once(sent, 'response');
+    const indexes: number[] = [];
+    let rest = '';
+    for await (const chunk of response) {
+      const lines = `${rest}${chunk}`.split('\n');
+      rest = lines.pop() ?? '';
+      const before = indexes.length;
+      indexes.push(...lines.map((line) => JSON.parse(line).index));
+      if (before < 200 && indexes.length >= 200) send(250, 450);
+      if (before < 400 && indexes.length >= 400) sent.end();
+    }
+    t.deepEqual(
+      indexes,
+      Array.from({ length: 450 }, (_, n) => n),
+    );
+  },
+);
