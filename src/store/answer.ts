@@ -1,14 +1,13 @@
 // Answers a batch of questions, all as of the heads that are read first. Those that miss a fact are asked again once
 // all that they miss is loaded.
 import type { Facts, Question } from '../domain/store.ts';
-import { StoreUnavailable } from '../domain/store-errors.ts';
 import type { QueueEntry } from './batch-queue.ts';
 import { LoadedFacts } from './facts/facts.ts';
 import { NotLoaded } from './facts/shelf.ts';
 import type { OpenDatabase } from './open-database.ts';
 import { readHeads } from './tables/heads.ts';
 import { timeAfter } from './time.ts';
-import { guarded, replaced } from './unavailable.ts';
+import { demandInPlace, guarded } from './unavailable.ts';
 
 /** Looking at the file for every batch of questions could cost as much as their answers. */
 const inPlaceAgeMs = 100;
@@ -18,7 +17,7 @@ export async function answerBatch(
   { dialect, reader, memory, clock }: OpenDatabase,
   entries: readonly QueueEntry<Question>[],
 ): Promise<undefined> {
-  if (!dialect.isInPlace(inPlaceAgeMs)) throw new StoreUnavailable(replaced);
+  demandInPlace(dialect, inPlaceAgeMs);
   const readHeadsNow = () => guarded(memory.catchUp(reader, readHeads));
   let heads = await readHeadsNow();
   const now = timeAfter(heads.stamped_at, clock.now());

@@ -22,6 +22,7 @@ import { appendRevocations, replaceCutoffs } from './tables/revocations.ts';
 import { insertOrTouchSessions } from './tables/sessions.ts';
 import { insertTokens } from './tables/tokens.ts';
 import { insertUsedIds } from './tables/used-ids.ts';
+import { demandInPlace } from './unavailable.ts';
 
 export type CommitResult = { ok: true; outcome: unknown } | { ok: false; error: unknown };
 
@@ -52,6 +53,8 @@ function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promis
     // Both show the same, as nothing is written before `persist`.
     const db = dialect.readsBesideWriter ? reader : tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
+    // The writer is open by now: it writes to the files that are read here, or not at all.
+    demandInPlace(dialect);
     const decided = await decideAll(db, decisions, memory, heads);
     return { heads, decided, added: await persist(tx, decided, heads) };
   });
@@ -59,10 +62,13 @@ function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promis
 
 /** What is decided here is written only if nothing else was since. */
 async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Committed> {
-  const { reader, writer, clock, memory } = database;
+  const { dialect, reader, writer, clock, memory } = database;
   const heads = await memory.catchUp(reader, () => glanceAtHeads(reader, clock));
   const decided = await decideAll(reader, decisions, memory, heads);
-  const added = await inTransaction(writer, (tx) => persist(tx, decided, heads));
+  const added = await inTransaction(writer, (tx) => {
+    demandInPlace(dialect);
+    return persist(tx, decided, heads);
+  });
   return { heads, decided, added };
 }
 

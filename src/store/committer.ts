@@ -39,17 +39,18 @@ export class Committer {
   }
 
   async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<CommitResult[]> {
+    const { dialect } = this.#database;
+    const locksHeads = !dialect.readsBesideWriter || attempt > 1 || performance.now() < this.#locksUntil;
     try {
       const decisions = entries.map((entry) => entry.item);
-      const { readsBesideWriter } = this.#database.dialect;
-      const locksHeads = !readsBesideWriter || attempt > 1 || performance.now() < this.#locksUntil;
       const results = await commitBatch(this.#database, decisions, { locksHeads });
       this.#hasFailed = false;
       return results;
     } catch (error) {
       if (codeOf(error) === rowHasChanged) this.#locksUntil = performance.now() + lockingMs;
-      if (attempt < attemptsMax && this.#database.dialect.isTransient(error))
-        return this.#attempt(entries, attempt + 1);
+      // Without the lock, a refusal may be due to what another process wrote and the heads do not count: used ids.
+      const mayPass = dialect.isTransient(error) || (!locksHeads && dialect.isRefusal(error));
+      if (attempt < attemptsMax && mayPass) return this.#attempt(entries, attempt + 1);
       this.#hasFailed = true;
       throw error;
     }

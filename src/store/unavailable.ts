@@ -1,9 +1,15 @@
 // Whatever a database rejects with, callers see one thing: the store cannot answer.
 import { StoreUnavailable } from '../domain/store-errors.ts';
+import type { Dialect } from './dialect.ts';
 
 /** Says why nothing is read from, or written to, files that are not those which were opened. */
 export const replaced =
   'a file of the database (or its -wal or -shm) was deleted or replaced under the server; restart it';
+
+/** The check may be `ageMs` old. */
+export function demandInPlace(dialect: Dialect, ageMs?: number): void {
+  if (!dialect.isInPlace(ageMs)) throw new StoreUnavailable(replaced);
+}
 
 export async function guarded<T>(work: PromiseLike<T>): Promise<T> {
   try {

@@ -1,11 +1,13 @@
 // Decisions of all processes are taken one after another: those that were taken while another process wrote are taken
 // again.
+import { copyFileSync, renameSync } from 'node:fs';
 import test from 'ava';
 import Database from 'better-sqlite3';
 import { sqlitePathOf } from '../../src/config/database-url.ts';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
 import type { Decision, Facts, Store } from '../../src/domain/store.ts';
+import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { dialectOf, inTransaction } from '../../src/store/dialect.ts';
 import { openStore } from '../../src/store/open.ts';
 import { glanceAtHeads, holdDecisions, moveHeads } from '../../src/store/tables/heads.ts';
@@ -42,7 +44,7 @@ testEachStore('of what two processes may do once, one does it', async (t, databa
     (facts: Facts): Decision<boolean> => {
       if (facts.isUsed(digest)) return { outcome: false, effects: {} };
       const used = { digest, kind: 'assertion', expiresAt: 2_000_000_000_000 } as const;
-      return { outcome: true, effects: { usedIds: [used], events: [eventOf(systemOrigin, 'login')] } };
+      return { outcome: true, effects: { usedIds: [used] } };
     };
   const useAll = async (store: Store) => {
     const outcomes: boolean[] = [];
@@ -53,8 +55,29 @@ testEachStore('of what two processes may do once, one does it', async (t, databa
   const [one = [], other = []] = await Promise.all(stores.map(useAll));
 
   t.true(ids.every((_, n) => one[n] !== other[n]));
-  t.is(await stores[0]?.findEventHead(), ids.length);
   await Promise.all(stores.map((store) => store.close()));
+});
+
+test('nothing is decided upon one file and written to another', async (t) => {
+  const [database, backup] = [await migratedDatabase('sqlite'), await migratedDatabase('sqlite')];
+  const path = sqlitePathOf(database.url) as string;
+  const store = openStore(database.url);
+  await store.ask(() => undefined);
+
+  // Nothing was written yet, so the writer would open what is there by now.
+  copyFileSync(sqlitePathOf(backup.url) as string, `${path}.restored`);
+  renameSync(`${path}.restored`, path);
+  const login = { outcome: undefined, effects: { events: [eventOf(systemOrigin, 'login')] } };
+  await t.throwsAsync(
+    store.write(() => login),
+    { instanceOf: StoreUnavailable, message: /was deleted or replaced/ },
+  );
+
+  await store.close();
+  const restored = new Database(path);
+  t.is(restored.prepare('select event_seq from heads').pluck().get(), 0);
+  restored.close();
+  await Promise.all([database.drop(), backup.drop()]);
 });
 
 testEachStore(

@@ -13,6 +13,7 @@ export function isSaidAgain(existing: RegisteredToken, token: RegisteredToken): 
   return isDeepStrictEqual(wordsOf(existing), wordsOf(token));
 }
 
+/** As they are stored, where there is no -0. */
 function wordsOf(token: RegisteredToken): object {
   const {
     digest: _,
@@ -22,7 +23,7 @@ function wordsOf(token: RegisteredToken): object {
     purgeAfter: _until,
     ...said
   } = token;
-  return said;
+  return JSON.parse(JSON.stringify(said));
 }
 
 export function refuseTimes(registration: Registration, policy: Policy, now: number): Refused | undefined {

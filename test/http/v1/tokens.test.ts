@@ -32,6 +32,15 @@ testEachDatabase('POST /v1/tokens answers 201 for a new token and 200 for the sa
   t.deepEqual(again.body, { ...first.body, status: 'already_registered' });
 });
 
+testEachDatabase('POST /v1/tokens takes -0 for 0, also when the same is said again', async (t, app) => {
+  const details = [{ type: 'pay', balance: 'minus zero' }];
+  const item = app.registration({ client_id: 'c1', token: app.newToken(), authorization_details: details });
+  const body = JSON.stringify(item).replace('"minus zero"', '-0.0');
+  const auth = await app.issuer();
+  for (const status of [201, 200])
+    t.is((await app.request('POST', path, { auth, type: 'application/json', body })).status, status);
+});
+
 testEachDatabase('POST /v1/tokens takes the digest instead of the token', async (t, app) => {
   const token = app.newToken();
   const byDigest = await post(app, { token_digest: wireDigestOf(token) });
