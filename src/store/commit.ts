@@ -3,13 +3,13 @@
 // writes, the transaction fails if the heads are no longer where the decisions were taken.
 import type { Knex } from 'knex';
 import type { NewEvent } from '../domain/audit.ts';
-import type { RegisteredToken } from '../domain/claims.ts';
 import type { ClientChange } from '../domain/records/clients.ts';
+import type { IssuerChange, IssuerKey } from '../domain/records/issuers.ts';
 import type { Session } from '../domain/sessions.ts';
-import type { Decide, Decision, Remember } from '../domain/store.ts';
+import type { Decide, Decision, Remember, UsedId } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
 import { inTransaction } from './dialect.ts';
-import { type AppliedEffects, DecisionFacts } from './facts/decision-facts.ts';
+import { type AppliedEffects, type CutoffChanges, DecisionFacts } from './facts/decision-facts.ts';
 import { NotLoaded } from './facts/shelf.ts';
 import type { Learnt, Memory } from './memory/memory.ts';
 import type { OpenDatabase } from './open-database.ts';
@@ -34,20 +34,13 @@ export async function commitBatch(
   database: OpenDatabase,
   decisions: readonly Decide[],
   { locksHeads }: { locksHeads: boolean },
-): Promise<CommitResult[]> {
-  const { heads, decided, added } = await (locksHeads ? lockFirst : glanceFirst)(database, decisions);
-  database.memory.learn(heads, added);
-  return decided.results;
+): Promise<readonly CommitResult[]> {
+  const { heads, results, rows } = await (locksHeads ? lockFirst : glanceFirst)(database, decisions);
+  database.memory.learn(heads, rows);
+  return results;
 }
 
-interface Committed {
-  readonly heads: DecisionHeads;
-  readonly decided: Decided;
-  /** What the memory must learn. */
-  readonly added: Learnt;
-}
-
-function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Committed> {
+function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Decided> {
   const { dialect, reader, writer, clock, memory } = database;
   return inTransaction(writer, async (tx) => {
     // Both show the same, as nothing is written before `persist`.
@@ -56,31 +49,45 @@ function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promis
     // The writer is open by now: it writes to the files that are read here, or not at all.
     demandInPlace(dialect);
     const decided = await decideAll(db, decisions, memory, heads);
-    return { heads, decided, added: await persist(tx, decided, heads) };
+    await persist(tx, decided);
+    return decided;
   });
 }
 
 /** What is decided here is written only if nothing else was since. */
-async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Committed> {
+async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Decided> {
   const { dialect, reader, writer, clock, memory } = database;
   const heads = await memory.catchUp(reader, () => glanceAtHeads(reader, clock));
   const decided = await decideAll(reader, decisions, memory, heads);
-  const added = await inTransaction(writer, (tx) => {
+  await inTransaction(writer, async (tx) => {
     demandInPlace(dialect);
-    return persist(tx, decided, heads);
+    await persist(tx, decided);
   });
-  return { heads, decided, added };
+  return decided;
+}
+
+/** Nothing of it depends on a fact any more: while it waits to be written, what is remembered goes on. */
+interface Decided {
+  /** From which it was decided. */
+  readonly heads: DecisionHeads;
+  readonly results: readonly CommitResult[];
+  readonly rows: Rows;
+}
+
+/** What a batch writes. */
+interface Rows extends Learnt {
+  readonly clients: readonly ClientChange[];
+  readonly issuers: readonly IssuerChange[];
+  readonly issuerKeys: readonly IssuerKey[];
+  readonly usedIds: readonly UsedId[];
+  readonly sessions: readonly Session[];
+  readonly cutoffs: CutoffChanges;
+  readonly kept: readonly Kept[];
+  readonly events: readonly NewEvent[];
 }
 
 interface Kept extends Remember {
   readonly outcome: unknown;
-}
-
-interface Decided {
-  readonly results: CommitResult[];
-  readonly effects: AppliedEffects[];
-  readonly kept: Kept[];
-  readonly facts: DecisionFacts;
 }
 
 async function decideAll(
@@ -91,24 +98,30 @@ async function decideAll(
 ): Promise<Decided> {
   const facts = new DecisionFacts(memory, heads);
   for (;;) {
-    const decided: Decided = { results: [], effects: [], kept: [], facts };
+    const results: CommitResult[] = [];
+    const [effects, kept]: [AppliedEffects[], Kept[]] = [[], []];
     let isComplete = true;
     for (const decide of decisions) {
       try {
-        decided.results.push({ ok: true, outcome: take(decide(facts, heads.now), decided) });
+        results.push({ ok: true, outcome: take(decide(facts, heads.now), facts, effects, kept) });
       } catch (error) {
         if (error instanceof NotLoaded) isComplete = false;
-        else decided.results.push({ ok: false, error });
+        else results.push({ ok: false, error });
       }
     }
-    if (isComplete) return decided;
+    if (isComplete) return { heads, results, rows: rowsOf(effects, kept, facts) };
     await facts.load(db);
     facts.rewind();
   }
 }
 
 /** Takes a decision into the batch; returns its outcome. */
-function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): unknown {
+function take(
+  decision: Decision<unknown>,
+  facts: DecisionFacts,
+  effects: AppliedEffects[],
+  kept: Kept[],
+): unknown {
   const applied = facts.apply(decision.effects);
   effects.push(applied);
   const outcome = typeof decision.outcome === 'function' ? decision.outcome(applied.seqs) : decision.outcome;
@@ -120,53 +133,50 @@ function take(decision: Decision<unknown>, { effects, kept, facts }: Decided): u
   return outcome;
 }
 
-/** Writes the batch; resolves to what the memory must learn of it. */
-async function persist(tx: Knex, { effects, kept, facts }: Decided, heads: DecisionHeads): Promise<Learnt> {
-  const clients: ClientChange[] = effects.flatMap((effect) => effect.clients ?? []);
-  const tokens: RegisteredToken[] = effects.flatMap((effect) => effect.tokens ?? []);
-  const revocations = effects.flatMap((effect) => effect.revocations);
-  const events: NewEvent[] = effects.flatMap((effect) => effect.events ?? []);
-  const cutoffs = facts.cutoffChanges();
-  const sessions = new Map<string, Session>();
-  for (const session of effects.flatMap((effect) => effect.sessions ?? []))
-    sessions.set(session.sessionId, session);
+function rowsOf(effects: readonly AppliedEffects[], kept: readonly Kept[], facts: DecisionFacts): Rows {
+  const sessions = effects.flatMap((effect) => effect.sessions ?? []);
+  return {
+    clients: effects.flatMap((effect) => effect.clients ?? []),
+    issuers: effects.flatMap((effect) => effect.issuers ?? []),
+    issuerKeys: effects.flatMap((effect) => effect.issuerKeys ?? []),
+    usedIds: effects.flatMap((effect) => effect.usedIds ?? []),
+    tokens: effects.flatMap((effect) => effect.tokens ?? []),
+    // The last of each.
+    sessions: [...new Map(sessions.map((session) => [session.sessionId, session])).values()],
+    revocations: effects.flatMap((effect) => effect.revocations),
+    cutoffs: facts.cutoffChanges(),
+    kept,
+    events: effects.flatMap((effect) => effect.events ?? []),
+  };
+}
+
+async function persist(tx: Knex, { heads, rows }: Decided): Promise<void> {
+  const { clients, issuers, tokens, revocations, events } = rows;
   const steps = {
     revocations: revocations.length,
     events: events.length,
-    records: clients.length + effects.reduce((sum, { issuers }) => sum + (issuers?.length ?? 0), 0),
+    records: clients.length + issuers.length,
     tokens: tokens.length,
   };
-
   await allOf([
     // First: if the heads have moved, that is what failed, and not a number that was given out twice.
     moveHeads(tx, heads, steps),
     applyAll(clients, (change) => applyClientChange(tx, change)),
-    applyIssuers(tx, effects, heads.now),
-    insertUsedIds(
-      tx,
-      effects.flatMap((effect) => effect.usedIds ?? []),
-    ),
+    applyIssuers(tx, rows, heads.now),
+    insertUsedIds(tx, rows.usedIds),
     insertTokens(tx, tokens),
-    insertOrTouchSessions(tx, [...sessions.values()]),
+    insertOrTouchSessions(tx, rows.sessions),
     appendRevocations(tx, revocations),
-    replaceCutoffs(tx, cutoffs.dropped, cutoffs.added),
-    insertRemembered(tx, kept),
+    replaceCutoffs(tx, rows.cutoffs.dropped, rows.cutoffs.added),
+    insertRemembered(tx, rows.kept),
     appendEvents(tx, events, heads.event_seq, heads.now),
   ]);
-  return { tokens, revocations };
 }
 
 /** Issuers first: keys may belong to new ones. */
-async function applyIssuers(tx: Knex, effects: readonly AppliedEffects[], now: number): Promise<void> {
-  await applyAll(
-    effects.flatMap((effect) => effect.issuers ?? []),
-    (change) => applyIssuerChange(tx, change),
-  );
-  await insertIssuerKeys(
-    tx,
-    effects.flatMap((effect) => effect.issuerKeys ?? []),
-    now,
-  );
+async function applyIssuers(tx: Knex, { issuers, issuerKeys }: Rows, now: number): Promise<void> {
+  await applyAll(issuers, (change) => applyIssuerChange(tx, change));
+  await insertIssuerKeys(tx, issuerKeys, now);
 }
 
 /** One after another, as several may concern the same record. */

@@ -38,7 +38,7 @@ export class Committer {
     }
   }
 
-  async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<CommitResult[]> {
+  async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<readonly CommitResult[]> {
     const { dialect } = this.#database;
     const locksHeads = !dialect.readsBesideWriter || attempt > 1 || performance.now() < this.#locksUntil;
     try {

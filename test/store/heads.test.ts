@@ -6,11 +6,12 @@ import Database from 'better-sqlite3';
 import { sqlitePathOf } from '../../src/config/database-url.ts';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
+import { forever, unrestricted } from '../../src/domain/cutoffs.ts';
 import type { Decision, Facts, Store } from '../../src/domain/store.ts';
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { dialectOf, inTransaction } from '../../src/store/dialect.ts';
 import { openStore } from '../../src/store/open.ts';
-import { glanceAtHeads, holdDecisions, moveHeads } from '../../src/store/tables/heads.ts';
+import { glanceAtHeads, holdDecisions, moveHeads, readHeads } from '../../src/store/tables/heads.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
@@ -99,5 +100,66 @@ testEachStore(
     t.is((await glanceAtHeads(reader, clock)).event_seq, before.event_seq + 1);
     await reader.destroy();
     await writer.destroy();
+  },
+);
+
+testEachStore('what two processes end at the same time, neither fails at', async (t, database) => {
+  const [one, other] = [openStore(database.url), openStore(database.url)] as const;
+  const end =
+    (id: string) =>
+    (_facts: Facts, now: number): Decision<string> => {
+      const target = { kind: 'subject', issuer: 'https://id.example', id } as const;
+      const cause = { reason: 'client_request', reasonText: null, origin: systemOrigin } as const;
+      const cutoff = { target, only: unrestricted, cutoff: now, exceptKey: null, cause };
+      const revocations = [{ ...cutoff, purgeAfter: now + 3_600_000 }];
+      return { outcome: id, effects: { revocations, events: [eventOf(systemOrigin, 'bulk_revoke')] } };
+    };
+  for (let n = 0; n < 40; n++) {
+    // They wait for a writer that is busy, while what is remembered goes on.
+    const busy = Array.from({ length: 8 }, () => one.touchSessions('https://id.example', ['none'], 1));
+    let isOver = false;
+    const asking = (async () => {
+      while (!isOver) await one.ask(() => undefined);
+    })();
+    const ended = await Promise.all([one.write(end(`user-${n}`)), other.write(end(`user-${n}`))]);
+    isOver = true;
+    await Promise.all([asking, ...busy]);
+    t.deepEqual(ended, [`user-${n}`, `user-${n}`]);
+  }
+  t.is(await one.findEventHead(), 80);
+  await Promise.all([one.close(), other.close()]);
+});
+
+testEachStore(
+  'a purge of ended sessions is announced, or a decision could write one again',
+  async (t, database) => {
+    const store = openStore(database.url);
+    const reader = dialectOf(database.url).openReader();
+    const [issuer, sessionId] = ['https://id.example', 'session-1'];
+    await store.write((_facts, now) => {
+      const times = { createdAt: now, lastActiveAt: now, expiresAt: now + 3_600_000 };
+      const session = {
+        sessionId,
+        issuer,
+        subject: 'user-1',
+        clientId: 'c1',
+        userAgent: null,
+        ip: null,
+        ...times,
+      };
+      const target = { kind: 'session', issuer, id: sessionId } as const;
+      const cause = { reason: 'client_request', reasonText: null, origin: systemOrigin } as const;
+      const end = { target, only: unrestricted, cutoff: forever, exceptKey: null, cause };
+      const revocations = [{ ...end, purgeAfter: now + 3_600_000 }];
+      return { outcome: undefined, effects: { sessions: [session], revocations } };
+    });
+    const { suspension_seq: before } = await readHeads(reader);
+    const ended = { before: forever, unexpiredSince: 0 };
+    t.deepEqual(await store.upkeep.purgeEndedSessions(ended, 10), { purged: 1, isDone: true });
+    t.is((await readHeads(reader)).suspension_seq, before + 1);
+    t.is(await store.ask((facts) => facts.session(sessionId)), undefined);
+    t.deepEqual(await store.upkeep.purgeEndedSessions(ended, 10), { purged: 0, isDone: true });
+    t.is((await readHeads(reader)).suspension_seq, before + 1, 'nothing, nothing to announce');
+    await Promise.all([store.close(), reader.destroy()]);
   },
 );

@@ -20,6 +20,12 @@ export interface AppliedEffects extends Effects {
   readonly seqs: Seqs;
 }
 
+/** By their sequence numbers, and new ones. */
+export interface CutoffChanges {
+  readonly dropped: readonly number[];
+  readonly added: readonly NumberedRevocation[];
+}
+
 export class DecisionFacts extends LoadedFacts {
   #changes: Changes;
 
@@ -69,7 +75,7 @@ export class DecisionFacts extends LoadedFacts {
   }
 
   /** The changes to `cutoffs` after which it holds the deciding rows again. */
-  cutoffChanges(): { dropped: number[]; added: NumberedRevocation[] } {
+  cutoffChanges(): CutoffChanges {
     const dropped: number[] = [];
     const added: NumberedRevocation[] = [];
     for (const [key, rows] of this.#changes.revocations) {

@@ -66,7 +66,10 @@ async function takeHeads(
   return { ...heads, now: timeAfter(heads.stamped_at, heads.now ?? clock.now()) };
 }
 
-/** By what a batch has of each. */
+/**
+ * By what a batch has of each. Whatever else a batch writes comes beside one of these; or, as used ids, the table refuses
+ * it if another process was faster.
+ */
 export interface Steps {
   readonly revocations: number;
   readonly events: number;

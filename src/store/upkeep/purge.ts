@@ -149,12 +149,13 @@ export async function purgeEndedSessions(
   return writer.transaction(async (tx) => {
     const seen = await readNote(tx, 'sessions_ended_seen');
     const rows: EndedRow[] = await endings(tx, seen, before).orderBy('seq').limit(limit);
-    let purged = 0;
-    for (const { issuer, target_id: sessionId } of rows)
-      purged += await tx('sessions')
-        .where({ session_id: sessionId, issuer })
-        .andWhere('expires_at', '>=', unexpiredSince)
-        .delete();
+    // A decision that has read a session would otherwise write it down again.
+    if (rows.length > 0) await holdDecisions(tx);
+    const ended = rows.map(({ issuer, target_id: sessionId }) => [issuer, sessionId]);
+    const purged = await tx('sessions')
+      .whereIn(['issuer', 'session_id'], ended)
+      .andWhere('expires_at', '>=', unexpiredSince)
+      .delete();
     const last = rows.at(-1);
     if (last) await writeNote(tx, 'sessions_ended_seen', last.seq);
     return { purged, isDone: rows.length < limit };
