@@ -11,7 +11,7 @@ import { check } from '../wire/check.ts';
 import { demandConfirmation, previewOrder } from '../wire/confirmation.ts';
 import { sha256 } from '../wire/members.ts';
 import { badParameter, Refusal, withNames } from '../wire/refusal.ts';
-import { readOrder } from '../wire/revocation-order.ts';
+import { type ReadOrder, readOrder } from '../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../wire/revocations.ts';
 import { toLines } from './lines.ts';
 import { withoutAbsent } from './options.ts';
@@ -76,7 +76,7 @@ export function revokeCommand(process: NodeJS.Process): Command {
           const told = { ...wire, notes: [...(wire as Noted).notes, ...remedyOf(read.order)] };
           process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toLines(told)}\n`);
         };
-        process.stderr.write(await hintOfNamespace(store, policy, read.order));
+        process.stderr.write(await hintOfNames(store, policy, read));
         if (body.dry_run) return say(await previewOrder(parts, read.order));
         await withNames(namedBy(read.order), async () => {
           await demandConfirmation(parts, read, body.confirm).catch((error) => {
@@ -106,21 +106,26 @@ Examples:
 }
 
 /**
- * A hint where no token bears the target's name: the server was given another PORT or PUBLIC_URL, and so has another
- * namespace than this command, or --issuer is misspelt. None for issuers on record, as their JWTs need not be
+ * A hint where no token bears the target's name: it is misspelt, or --issuer is, or the server was given another PORT or
+ * PUBLIC_URL, and so has another namespace than this command. None for issuers on record, as their JWTs need not be
  * registered; nor for keys of our own, as no registered token is found by its key.
  */
-async function hintOfNamespace(
+async function hintOfNames(
   store: Store,
   { publicUrl }: Policy,
-  { target }: RevokeOrder,
+  { order: { target }, owners }: ReadOrder,
 ): Promise<string> {
-  const { issuer } = target;
+  const { kind, issuer } = target;
   const isOwn = issuer === publicUrl;
-  if (issuer === everyIssuer || (isOwn && target.kind === 'key')) return '';
-  if (await store.ask((facts) => facts.issuer(issuer))) return '';
+  if (kind === 'key' && (isOwn || issuer === everyIssuer)) return '';
+  const onRecord = await store.ask((facts) => facts.each(owners, (owner) => facts.issuer(owner)));
+  if (onRecord.some((record) => record !== undefined)) return '';
   const { tokens, next } = await store.listBearers(target, [], 1);
   if (tokens.length > 0 || next !== null) return '';
+  if (kind === 'token')
+    return 'This token is not registered here, nor of an issuer on record. If it is whole, it is dead all the same.\n';
+  if (issuer === everyIssuer)
+    return 'No registered token bears this name, of whatever issuer: see that it is spelt right.\n';
   return isOwn
     ? `No token of ${publicUrl} is known under this name. If the server was given PORT or PUBLIC_URL, give ` +
         "this command the same; for tokens of another issuer, --issuer URL, or --issuer '*' for all of them.\n"

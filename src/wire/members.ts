@@ -50,11 +50,14 @@ export const userIdentifier = z.union([identifier, z.int().transform(String)], {
       : `must be a string of 1 to ${idLengthMax} printable characters, or an integer`,
 });
 
-/** SHA-256, base64url without padding. Stray bits at its end are refused, or one hash would have four names. */
+/** Stray bits at its end are refused, or one hash would have four names. */
 export const sha256 = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{43}$/)
-  .refine((text) => Buffer.from(text, 'base64url').toString('base64url') === text, 'has the wrong form');
+  .refine(
+    (text) =>
+      /^[A-Za-z0-9_-]{43}$/.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text,
+    'must be a SHA-256 in base64url: 43 characters, without padding',
+  );
 
 /** Answered as hex. */
 export const digest = sha256.transform((text) => Buffer.from(text, 'base64url').toString('hex'));

@@ -1,6 +1,7 @@
 // `revoke` on the command line, as a process of its own beside a server on the same database.
 import type { TestApp } from '../helpers/app.ts';
 import { publicUrl } from '../helpers/app.ts';
+import { wireDigestOf } from '../helpers/claims.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { cli, type Ran } from '../helpers/run.ts';
 
@@ -71,6 +72,17 @@ testEachDatabase('revoke says when no token of its namespace bears the name, and
     (await run(app, misspelt)).stderr,
     /^No token of this issuer .* not on record: if --issuer is misspelt/,
   );
+  const everywhere = (subject: string) =>
+    run(app, ['--subject', subject, '--issuer', '*', '--reason', 'admin', '--dry-run', '--json']);
+  t.regex((await everywhere('u11')).stderr, /^No registered token bears this name, of whatever issuer/);
+  t.is((await everywhere('u1')).stderr, '');
+  const one = (digest: string) =>
+    run(app, ['--token-digest', digest, '--reason', 'admin', '--dry-run', '--json']);
+  t.regex(
+    (await one(wireDigestOf('no token'))).stderr,
+    /^This token is not registered here, nor of an issuer/,
+  );
+  t.is((await one(wireDigestOf(token))).stderr, '');
   t.true(await app.isActive(token));
   t.is((await run(app, ['--subject', 'u1', '--reason', 'admin', '--json'])).stderr, '');
   t.false(await app.isActive(token));
