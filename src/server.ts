@@ -54,7 +54,12 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
     // Before the server says that it listens, and before upkeep fails for lack of tables.
     await demandSchema(config.databaseUrl);
   }
-  // In development the first start creates the keys; a file that cannot be used is noticed now, not later.
+  await demandKeyFiles(config);
+}
+
+/** A file that cannot be used is noticed now, not later; in development, one that is not there is made. */
+export async function demandKeyFiles(config: Config): Promise<void> {
+  if (config.production && config.sealIntervalMs > 0) new SealKeys(config.sealKeyFile).signingKey();
   await signingKeysOf(config)?.published();
 }
 
@@ -74,7 +79,6 @@ export async function serveStore(
 ): Promise<RunningServer> {
   let isDraining = false;
   const keys = new SealKeys(config.sealKeyFile);
-  if (config.production && config.sealIntervalMs > 0) keys.signingKey();
   const upkeep = startUpkeep(store, work, config, log);
   const app = createApp({
     ...(await partsOf(config, log, options.now ?? Date.now)),

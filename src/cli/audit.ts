@@ -124,7 +124,13 @@ function rotateKeyCommand(process: NodeJS.Process): Command {
     .description('make a new key for seals in SEAL_KEY_FILE; the public part of the old one stays')
     .action(async () => {
       const { sealKeyFile } = readConfig(process.env);
-      const { kid } = await new SealKeys(sealKeyFile).rotate();
+      const keys = new SealKeys(sealKeyFile);
+      const isFirst = !keys.exists;
+      const { kid } = await keys.rotate();
+      if (isFirst)
+        say(
+          `${sealKeyFile} was not there: it was made, with its first key. If seals were signed before, SEAL_KEY_FILE names another file now.`,
+        );
       say(
         `Servers whose SEAL_KEY_FILE is ${sealKeyFile} sign with the new key ${kid} from now on. Back it up.`,
       );

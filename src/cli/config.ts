@@ -1,6 +1,8 @@
 // `config check`: the settings in effect, or everything that is wrong with them.
 import { Command } from 'commander';
 import { readConfig, settings } from '../config.ts';
+import { demandKeyFiles } from '../server.ts';
+import { describeFailure } from './failure.ts';
 
 const nameWidth = Math.max(...settings.map(({ name }) => name.length));
 
@@ -9,11 +11,17 @@ export function configCommand(process: NodeJS.Process): Command {
   command
     .command('check')
     .description('show the settings in force, or every problem with its remedy (exit code 78)')
-    .action(() => {
+    .action(async () => {
       const config = readConfig(process.env);
       for (const { name, value } of settings)
         process.stdout.write(`${name.padEnd(nameWidth)} ${shown(value(config))}\n`);
       for (const warning of config.warnings) process.stderr.write(`${warning}\n`);
+      // In development the first start makes them.
+      if (!config.production) return;
+      await demandKeyFiles(config).catch((error) => {
+        process.stderr.write(`${describeFailure(error)}\n`);
+        process.exitCode = 78;
+      });
     });
   return command;
 }

@@ -19,11 +19,14 @@ export class SealKeys {
 
   /** The signing key; read each time, so that a rotation counts at once. */
   signingKey(): JWK {
-    const key = this.#read()?.keys[0];
-    if (!key?.d)
+    const set = this.#read();
+    const key = set?.keys[0];
+    if (!key?.d) {
+      const problem = set ? 'holds no signing key' : 'is not there';
       throw new UnusableSealKey(
-        `SEAL_KEY_FILE (${this.path}) holds no signing key. Make one: npm run -s cli -- audit rotate-key`,
+        `SEAL_KEY_FILE (${this.path}) ${problem}. Correct the setting or, for a first key: npm run -s cli -- audit rotate-key`,
       );
+    }
     return key;
   }
 

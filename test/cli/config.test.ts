@@ -1,4 +1,7 @@
 // `config check`: what an operator sees of the settings, and what nobody may.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { settings } from '../../src/config.ts';
 import { cli } from '../helpers/run.ts';
@@ -68,4 +71,35 @@ test('config check names every problem with its remedy, and none of the values',
   t.regex(stderr, /PORT: /);
   t.regex(stderr, /CONFIRM_SECRET: /);
   t.notRegex(stderr, /eighty|too-short/);
+});
+
+test('config check looks at key files in production, where nothing makes them by itself', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-keys-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const env = {
+    NODE_ENV: 'production',
+    PUBLIC_URL: 'https://tokens.example',
+    DATABASE_URL: `sqlite:${folder}/tokens.sqlite`,
+    SEAL_KEY_FILE: `${folder}/seal.json`,
+  };
+  const check = () => cli(['config', 'check'], env);
+  const missing = await check();
+  t.is(missing.code, 78, missing.stderr);
+  t.regex(
+    missing.stderr,
+    /SEAL_KEY_FILE \(.*seal\.json\) is not there\. Correct the setting or, for a first key: /,
+  );
+
+  const first = await cli(['audit', 'rotate-key'], env);
+  t.regex(first.stdout, /seal\.json was not there: it was made[\s\S]*sign with the new key/);
+  t.notRegex((await cli(['audit', 'rotate-key'], env)).stdout, /was not there/);
+  const found = await check();
+  t.is(found.code, 0, found.stderr);
+
+  const unsigned = await cli(['config', 'check'], { ...env, SIGNING_KEYS_FILE: `${folder}/signing.json` });
+  t.is(unsigned.code, 78);
+  t.regex(
+    unsigned.stderr,
+    /the signing keys in .*signing\.json cannot be read; make some with `keys create`/,
+  );
 });

@@ -135,7 +135,7 @@ testEachStore('what goes wrong in the upkeep thread is said without what is secr
   const thread = new UpkeepThread(settings, log);
   t.teardown(() => thread.stop());
   const error = await t.throwsAsync(thread.seal());
-  t.regex(error?.message ?? '', /^UnusableSealKey: SEAL_KEY_FILE .* holds no signing key/);
+  t.regex(error?.message ?? '', /^UnusableSealKey: SEAL_KEY_FILE .* is not there\. Correct the setting/);
   t.is(thread.deaths(), 0);
 });
 
