@@ -3,16 +3,12 @@
 import { text } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Client } from '../domain/records/clients.ts';
-import {
-  createClient,
-  rotateClientSecret,
-  switchClient,
-  updateClient,
-} from '../domain/records/manage-clients.ts';
+import { createClient, rotateClientSecret, updateClient } from '../domain/records/manage-clients.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { check } from '../wire/check.ts';
 import {
   cacheMaxAgeMax,
+  clientKind,
   clientMembers,
   clientToWire,
   newClientBody,
@@ -25,7 +21,7 @@ import {
 import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
 import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
-import { addRecordCommands, printer, type RecordKind, throwUnknown } from './records.ts';
+import { addRecordCommands, type Commanded, printer, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 /** Members of which a client has one. */
@@ -68,18 +64,10 @@ interface UpdateOptions extends ClientOptions {
   unset?: string[];
 }
 
-const records: RecordKind<Client> = {
-  noun: 'client',
+const records: Commanded<Client> = {
+  ...clientKind,
   key: 'id',
   suspended: 'its credentials are refused, its tokens inactive',
-  listAfter: (store, after, limit) => store.listClients(after, limit),
-  find: (facts, id) => facts.client(id),
-  setEnabled: async (store, origin, id, enabled) => {
-    const switched = await switchClient(store, origin, id, enabled);
-    return switched.status === 'not_found' ? undefined : switched.client;
-  },
-  keyOf: ({ clientId }) => clientId,
-  toWire: clientToWire,
   summaryOf,
 };
 

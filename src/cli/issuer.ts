@@ -2,18 +2,13 @@
 // sees the change within a second.
 import { Command } from 'commander';
 import { type Issuer, inboxKinds } from '../domain/records/issuers.ts';
-import {
-  addIssuer,
-  markKeysStale,
-  rememberKeys,
-  switchIssuer,
-  updateIssuer,
-} from '../domain/records/manage-issuers.ts';
+import { addIssuer, markKeysStale, rememberKeys, updateIssuer } from '../domain/records/manage-issuers.ts';
 import { fetchJson } from '../jwt/fetch-json.ts';
 import { KeyRing } from '../jwt/key-ring.ts';
 import { keyToWire, namedInRecord, namedKeys, type VerifyingKey } from '../jwt/verifying-keys.ts';
 import { check } from '../wire/check.ts';
 import {
+  issuerKind,
   issuerMembers,
   issuerToWire,
   newIssuerBody,
@@ -23,7 +18,7 @@ import {
 } from '../wire/issuers.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
-import { addRecordCommands, printer, type RecordKind, throwUnknown } from './records.ts';
+import { addRecordCommands, type Commanded, printer, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 interface IssuerOptions {
@@ -62,18 +57,10 @@ interface UpdateOptions extends IssuerOptions {
 /** Members of which an issuer has one. */
 const alternatives = [['discovery', 'jwks_uri', 'jwks']];
 
-const records: RecordKind<Issuer> = {
-  noun: 'issuer',
+const records: Commanded<Issuer> = {
+  ...issuerKind,
   key: 'issuer',
   suspended: 'its tokens are inactive, and can still be revoked',
-  listAfter: (store, after, limit) => store.listIssuers(after, limit),
-  find: (facts, name) => facts.issuer(name),
-  setEnabled: async (store, origin, name, enabled) => {
-    const switched = await switchIssuer(store, origin, name, enabled);
-    return switched.status === 'not_found' ? undefined : switched.issuer;
-  },
-  keyOf: ({ issuer }) => issuer,
-  toWire: issuerToWire,
   summaryOf,
 };
 

@@ -1,30 +1,17 @@
 // What `client` and `issuer` have in common: records can be listed, shown, suspended and resumed.
 import type { Command } from 'commander';
-import type { Origin } from '../domain/audit.ts';
-import type { Facts, Store } from '../domain/store.ts';
+import type { RecordKind } from '../wire/record-kind.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { toLines } from './lines.ts';
 import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
 
-export interface RecordKind<Item> {
-  /** The word for one record, in messages and as the command's name. */
-  readonly noun: 'client' | 'issuer';
-  /** The member that identifies a record. */
+export interface Commanded<Item> extends RecordKind<Item> {
+  /** The argument that names a record. */
   readonly key: string;
   /** What a suspension does. */
   readonly suspended: string;
-  readonly listAfter: (store: Store, after: string, limit: number) => Promise<Item[]>;
-  readonly find: (facts: Facts, key: string) => Item | undefined;
-  readonly setEnabled: (
-    store: Store,
-    origin: Origin,
-    key: string,
-    enabled: boolean,
-  ) => Promise<Item | undefined>;
-  readonly keyOf: (item: Item) => string;
-  readonly toWire: (item: Item) => Record<string, unknown>;
   /** One line. */
   readonly summaryOf: (item: Item) => string;
 }
@@ -51,7 +38,7 @@ export function printer(process: NodeJS.Process) {
 export function addRecordCommands<Item>(
   command: Command,
   process: NodeJS.Process,
-  records: RecordKind<Item>,
+  records: Commanded<Item>,
 ): void {
   const { noun, key, toWire } = records;
   const { say, show } = printer(process);

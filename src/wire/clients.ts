@@ -8,6 +8,7 @@ import {
   clientSecretLengthMax,
   clientSecretLengthMin,
   type NewClient,
+  switchClient,
 } from '../domain/records/manage-clients.ts';
 import { isScope } from '../domain/tokens/shown-members.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
@@ -26,6 +27,7 @@ import {
   uri,
 } from './members.ts';
 import { changedMembers, patchMembers } from './merge-patch.ts';
+import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
 import { timeOf } from './time.ts';
 
@@ -201,3 +203,15 @@ export const rotateBody = z.strictObject({
   overlap_seconds: z.int().min(0).max(overlapSecondsMax).default(overlapSecondsDefault),
   client_secret: clientSecret.optional(),
 });
+
+export const clientKind: RecordKind<Client> = {
+  noun: 'client',
+  listAfter: (store, after, limit) => store.listClients(after, limit),
+  find: (facts, clientId) => facts.client(clientId),
+  async setEnabled(store, origin, clientId, enabled) {
+    const switched = await switchClient(store, origin, clientId, enabled);
+    return switched.status === 'not_found' ? undefined : switched.client;
+  },
+  keyOf: ({ clientId }) => clientId,
+  toWire: clientToWire,
+};

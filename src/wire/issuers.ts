@@ -12,6 +12,7 @@ import {
   usualTypes,
 } from '../domain/records/issuers.ts';
 import type { IssuerEdit, NewIssuer, Revived } from '../domain/records/manage-issuers.ts';
+import { switchIssuer } from '../domain/records/manage-issuers.ts';
 import { plainType } from '../domain/tokens/jwt-shape.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
@@ -29,6 +30,7 @@ import {
   uri,
 } from './members.ts';
 import { changedMembers, patchMembers } from './merge-patch.ts';
+import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
 import { timeOf } from './time.ts';
 
@@ -214,3 +216,15 @@ function keySourceToWire(source: KeySource): Record<string, unknown> {
       return source satisfies never;
   }
 }
+
+export const issuerKind: RecordKind<Issuer> = {
+  noun: 'issuer',
+  listAfter: (store, after, limit) => store.listIssuers(after, limit),
+  find: (facts, name) => facts.issuer(name),
+  async setEnabled(store, origin, name, enabled) {
+    const switched = await switchIssuer(store, origin, name, enabled);
+    return switched.status === 'not_found' ? undefined : switched.issuer;
+  },
+  keyOf: ({ issuer }) => issuer,
+  toWire: issuerToWire,
+};

@@ -1,14 +1,9 @@
 // /v1/clients: who may call. Needs the permission `admin`.
-import type { Client } from '../../domain/records/clients.ts';
-import {
-  createClient,
-  rotateClientSecret,
-  switchClient,
-  updateClient,
-} from '../../domain/records/manage-clients.ts';
+import { createClient, rotateClientSecret, updateClient } from '../../domain/records/manage-clients.ts';
 import type { Store } from '../../domain/store.ts';
 import { check } from '../../wire/check.ts';
 import {
+  clientKind,
   clientToWire,
   newClientBody,
   patchClient,
@@ -34,22 +29,8 @@ export interface ClientsParts {
 }
 
 export function handleClients({ store, auth, directory, allowHttpKeys }: ClientsParts) {
-  const records = handleRecords<Client>(
-    { store, auth },
-    {
-      noun: 'client',
-      parameter: 'client_id',
-      listAfter: (after, limit) => store.listClients(after, limit),
-      find: (facts, clientId) => facts.client(clientId),
-      async setEnabled(origin, clientId, enabled) {
-        const switched = await switchClient(store, origin, clientId, enabled);
-        await directory.forget(clientId);
-        return switched.status === 'not_found' ? undefined : switched.client;
-      },
-      keyOf: ({ clientId }) => clientId,
-      toWire: clientToWire,
-    },
-  );
+  const forget = (key: string) => directory.forget(key);
+  const records = handleRecords({ store, auth, kind: clientKind, parameter: 'client_id', forget });
 
   return {
     async createClient(ctx: Context): Promise<void> {

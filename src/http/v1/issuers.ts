@@ -1,12 +1,18 @@
 // /v1/issuers: whose JWTs are trusted. Needs the permission `admin`.
-import type { Issuer } from '../../domain/records/issuers.ts';
-import { addIssuer, markKeysStale, switchIssuer, updateIssuer } from '../../domain/records/manage-issuers.ts';
+import { addIssuer, markKeysStale, updateIssuer } from '../../domain/records/manage-issuers.ts';
 import type { Store } from '../../domain/store.ts';
 import type { IssuerDirectory } from '../../jwt/issuer-directory.ts';
 import type { KeyRing } from '../../jwt/key-ring.ts';
 import { keyToWire, namedInRecord } from '../../jwt/verifying-keys.ts';
 import { check } from '../../wire/check.ts';
-import { issuerToWire, newIssuerBody, patchIssuer, toNewIssuer, wouldRevive } from '../../wire/issuers.ts';
+import {
+  issuerKind,
+  issuerToWire,
+  newIssuerBody,
+  patchIssuer,
+  toNewIssuer,
+  wouldRevive,
+} from '../../wire/issuers.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -24,22 +30,8 @@ export interface IssuersParts {
 }
 
 export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: IssuersParts) {
-  const records = handleRecords<Issuer>(
-    { store, auth },
-    {
-      noun: 'issuer',
-      parameter: 'issuer',
-      listAfter: (after, limit) => store.listIssuers(after, limit),
-      find: (facts, name) => facts.issuer(name),
-      async setEnabled(origin, name, enabled) {
-        const switched = await switchIssuer(store, origin, name, enabled);
-        await issuers.forget(name);
-        return switched.status === 'not_found' ? undefined : switched.issuer;
-      },
-      keyOf: ({ issuer }) => issuer,
-      toWire: issuerToWire,
-    },
-  );
+  const forget = (key: string) => issuers.forget(key);
+  const records = handleRecords({ store, auth, kind: issuerKind, parameter: 'issuer', forget });
 
   return {
     async addIssuer(ctx: Context): Promise<void> {

@@ -1,7 +1,7 @@
 // What /v1/clients and /v1/issuers have in common: records are listed, shown, suspended and resumed. Needs the
 // permission `admin`.
-import type { Origin } from '../../domain/audit.ts';
-import type { Facts, Store } from '../../domain/store.ts';
+import type { Store } from '../../domain/store.ts';
+import type { RecordKind } from '../../wire/record-kind.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
@@ -9,26 +9,18 @@ import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../que
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
 
-export interface RecordsParts {
+export interface RecordsParts<Item> {
   readonly store: Store;
   readonly auth: ClientAuth;
-}
-
-export interface RecordKind<Item> {
-  /** The word for one record. */
-  readonly noun: 'client' | 'issuer';
+  readonly kind: RecordKind<Item>;
   /** The parameter of the path that names a record. */
   readonly parameter: string;
-  readonly listAfter: (after: string, limit: number) => Promise<Item[]>;
-  readonly find: (facts: Facts, key: string) => Item | undefined;
-  /** Undefined if there is no such record. */
-  readonly setEnabled: (origin: Origin, key: string, enabled: boolean) => Promise<Item | undefined>;
-  readonly keyOf: (item: Item) => string;
-  readonly toWire: (item: Item) => object;
+  /** Called after a change. */
+  readonly forget: (key: string) => Promise<void>;
 }
 
-export function handleRecords<Item>({ store, auth }: RecordsParts, kind: RecordKind<Item>) {
-  const { noun, parameter, toWire } = kind;
+export function handleRecords<Item>({ store, auth, kind, parameter, forget }: RecordsParts<Item>) {
+  const { noun, toWire } = kind;
   /** Stands in cursors, so that none is taken for that of another list. */
   const list = `${noun}s`;
 
@@ -43,7 +35,10 @@ export function handleRecords<Item>({ store, auth }: RecordsParts, kind: RecordK
 
   async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
     const { actor } = await auth.permit(ctx, 'admin');
-    const item = await kind.setEnabled(originOf(ctx, actor), keyIn(ctx), enabled);
+    const origin = originOf(ctx, actor);
+    const key = keyIn(ctx);
+    const item = await kind.setEnabled(store, origin, key, enabled);
+    await forget(key);
     respond(ctx, 200, toWire(item ?? notFound()));
   }
 
@@ -58,7 +53,7 @@ export function handleRecords<Item>({ store, auth }: RecordsParts, kind: RecordK
       const limit = readLimit(query);
       const [after, ofList] = readCursor(query) ?? ['', list];
       if (typeof after !== 'string' || after.includes('\0') || ofList !== list) throw badCursor();
-      const items = await kind.listAfter(after, limit + 1);
+      const items = await kind.listAfter(store, after, limit + 1);
       respondPage(ctx, items, limit, (item) => [kind.keyOf(item), list], toWire);
     },
 
