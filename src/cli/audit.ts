@@ -150,6 +150,8 @@ function eraseCommand(process: NodeJS.Process): Command {
         if (!config.production && !keys.exists) await keys.rotate();
         const erased = await eraseSubject(store, origin, subject, keys.pseudonymKey());
         say(toLines(erased));
+        if (Object.values(erased).every((count) => count === 0))
+          say('Nothing bears this name. Is it spelt as in the tokens (their sub), and not erased before?');
         if (erased.tokens_left > 0)
           say('Tokens that are alive were left, with the name. Revoke them first, then erase again.');
       }),

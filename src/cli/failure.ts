@@ -3,16 +3,33 @@
 const diskFull =
   'The disk is full. What was under way was not written. Free room where DATABASE_URL points, then repeat.';
 
+const untrusted =
+  'The certificate of the database is signed by nobody whom this machine trusts. ' +
+  "Name its authority's file in DATABASE_URL: &sslrootcert=FILE.";
+
+/** By code, or by message where there is none. */
 const remedies: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'The certificate of the database has expired. Renew it there.',
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
   EAI_AGAIN: 'The host in DATABASE_URL cannot be looked up now. Check DNS and the network, then repeat.',
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    'The certificate of the database is for another host than DATABASE_URL names. Name that host there.',
+  ETIMEDOUT:
+    'The host in DATABASE_URL does not answer. Correct it, or look at the network and its firewalls.',
   ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
   NO_DATABASE:
     'There is no database where DATABASE_URL points (a relative path counts from the working directory). ' +
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
     'The schema of the database is older than this program. Run: npm run -s cli -- migrate up',
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+  'The server does not support SSL connections':
+    'The database has no TLS, which sslmode in DATABASE_URL asks for. Switch it on there (ssl = on in postgresql.conf); ' +
+    'or, if it runs on this machine, give sslmode=disable.',
   '28000':
     'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf.',
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
@@ -22,6 +39,8 @@ const remedies: Readonly<Record<string, string>> = {
     'user of the server what it needs (docs/operating.md, Updating).',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
   '53100': diskFull,
+  '53300':
+    'The database takes no more connections. Raise its max_connections, or let fewer programs (or WORKERS) connect.',
   ENOSPC: 'The disk is full. Free room there, then repeat.',
   SQLITE_BUSY: 'Another process has held the database for too long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
@@ -59,7 +78,7 @@ export function describeFailure(error: unknown): string {
     return listenRemedies[code] ? `${host}:${port} ${listenRemedies[code]}` : noSuchAddress;
   }
   if (typeof path === 'string' && pathRemedies[code]) return `${path} ${pathRemedies[code]}`;
-  return remedies[code] ?? remedies[familyOf(code)] ?? `It failed: ${message}`;
+  return remedies[code] ?? remedies[familyOf(code)] ?? remedies[message] ?? `It failed: ${message}`;
 }
 
 const noSuchAddress = 'This machine has no address that HOST names. Correct HOST.';

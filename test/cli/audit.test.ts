@@ -155,6 +155,8 @@ testEachStore('purge --dry-run counts, purge deletes, audit erase says what it t
     /^audit_events +1\nsessions +0\ntokens +0\nrevocations +0\ntokens_left +0\nsessions_left +0\n$/,
   );
   t.like(await store.findEvent(2), { userId: null, reason: 'user_logout' });
+  const again = await run('audit', 'erase', '--subject', 'user-2', '--confirm', 'user-2');
+  t.regex(again.stdout, /\nsessions_left +0\nNothing bears this name\. /);
   const busy = await store.upkeep.exclusively('purge', () => run('purge'));
   t.like(busy, { code: 1, stderr: 'Another process is purging. Try again.\n' });
 });

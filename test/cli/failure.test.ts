@@ -5,6 +5,7 @@ import { inOptions } from '../../src/cli/option-names.ts';
 import { newClientBody, rotateBody } from '../../src/wire/clients.ts';
 import { newIssuerBody } from '../../src/wire/issuers.ts';
 import { revocationBody } from '../../src/wire/revocations.ts';
+import { freshDatabase } from '../helpers/databases.ts';
 import { cli } from '../helpers/run.ts';
 
 test('every member that an option gives is told by its option', (t) => {
@@ -53,6 +54,19 @@ test('what a disk does to a database is told with what to do', (t) => {
   t.regex(failure('SQLITE_CORRUPT_INDEX'), /^The database file is damaged\. .* restore a backup/);
   t.regex(failure('SQLITE_IOERR_WRITE'), /^The disk does not read or write the database file\. /);
   t.regex(failure('28000'), /^The database does not let in the user/);
+});
+
+test('a TLS that the database does not offer, or cannot prove, is told with what to do', async (t) => {
+  const database = await freshDatabase('postgres');
+  t.teardown(() => database.drop());
+  const DATABASE_URL = new URL(database.url);
+  DATABASE_URL.searchParams.set('sslmode', 'verify-full');
+  const withoutTls = await cli(['migrate', 'status'], { DATABASE_URL: DATABASE_URL.href });
+  t.is(withoutTls.code, 1);
+  t.regex(withoutTls.stderr, /^The database has no TLS, .* sslmode=disable\.\n$/);
+  const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
+  for (const code of ['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT'])
+    t.regex(failure(code), /&sslrootcert=FILE\.$/);
 });
 
 test('a command that is not there is told in the same words at every level, with what is like it', async (t) => {

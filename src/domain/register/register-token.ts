@@ -8,9 +8,9 @@ import { knownAs, type Verification } from '../tokens/known-token.ts';
 import { verdict } from '../verdict.ts';
 import { conflict, type Objection, type Registered, type Registration } from './registration.ts';
 import {
-  isSaidAgain,
   refuseForgotten,
   refuseNames,
+  refuseOtherClaims,
   refuseRevival,
   refuseTimes,
 } from './registration-checks.ts';
@@ -47,7 +47,8 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   const refuse = (why: Objection) => refused(why, origin, token, replaced);
 
   const known = existing ?? sameJwt;
-  if (known && !isSaidAgain(known, token)) return refuse(conflict('claims_conflict'));
+  const otherClaims = known && refuseOtherClaims(known, token);
+  if (otherClaims) return refuse(otherClaims);
   if (existing) return again(existing, isActive(facts, now, existing, verification));
   const kept = withPurgeAfter(token, registration);
   if (sameJwt) return respelt(kept, isActive(facts, now, token, verification));

@@ -8,22 +8,14 @@ import { knownAs } from '../tokens/known-token.ts';
 import { dayMs } from '../values/durations.ts';
 import { conflict, type Objection, type Refused, type Registration } from './registration.ts';
 
-/** Is it the same registration? For a JWT also by another string, with the signature encoded differently. */
-export function isSaidAgain(existing: RegisteredToken, token: RegisteredToken): boolean {
-  return isDeepStrictEqual(wordsOf(existing), wordsOf(token));
-}
-
-/** As they are stored, where there is no -0. */
-function wordsOf(token: RegisteredToken): object {
-  const {
-    digest: _,
-    registeredAt: _at,
-    issuedAt: _issued,
-    registrar: _who,
-    purgeAfter: _until,
-    ...said
-  } = token;
-  return JSON.parse(JSON.stringify(said));
+/**
+ * Refuses another registration of a token that is known: any but the same again, for a JWT also by another string, with
+ * the signature encoded differently.
+ */
+export function refuseOtherClaims(known: RegisteredToken, token: RegisteredToken): Objection | undefined {
+  const [registered, said] = [membersOf(known), membersOf(token)];
+  if (isDeepStrictEqual(registered, said)) return undefined;
+  return conflict('claims_conflict', toldOf(registered, said), 'is not what the token was registered with');
 }
 
 export function refuseTimes(registration: Registration, policy: Policy, now: number): Refused | undefined {
@@ -66,7 +58,8 @@ export function refuseRevival(
     () => facts.standing(known),
   );
   const isRevived = unregistered.coveredBy.length > 0 && registered.coveredBy.length === 0;
-  return isRevived ? conflict('claims_conflict') : undefined;
+  if (!isRevived) return undefined;
+  return conflict('claims_conflict', ['client_id', 'scope'], 'would bring the JWT back, which is revoked');
 }
 
 /** Refuses names that belong to others or contradict the replaced token. */
@@ -80,11 +73,14 @@ export function refuseNames(
     () => (token.grantId === null ? undefined : facts.grant(token.grantId)),
     () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
   );
-  if (replacesDigest !== null && (!replaced || !mayReplace(token, replaced)))
-    return conflict('rotation_conflict');
+  if (replacesDigest !== null && !(replaced && mayReplace(token, replaced)))
+    return conflictWithReplaced(token, replaced);
   if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId))
-    return conflict('grant_conflict');
-  if (session && !isSameUser(session, token)) return conflict('session_conflict');
+    return conflict('grant_conflict', toldOf(namesOf(grant), namesOf(token)), 'is not that of the grant');
+  if (session && !isSameUser(session, token)) {
+    const told = session.issuer === token.issuer ? ['sub'] : [];
+    return conflict('session_conflict', told, 'is not that of the session');
+  }
   return undefined;
 }
 
@@ -93,4 +89,49 @@ function mayReplace(token: Claims, replaced: Claims): boolean {
   const sameClient = token.clientId === replaced.clientId && token.grantId === replaced.grantId;
   const sameSession = replaced.sessionId === null || token.sessionId === replaced.sessionId;
   return bothRefresh && sameClient && sameSession && isSameUser(token, replaced);
+}
+
+function conflictWithReplaced(token: Claims, replaced: Claims | undefined): Objection {
+  if (replaced?.tokenUse !== 'refresh_token' || replaced.issuer !== token.issuer) {
+    const problem = 'is no refresh token that is registered for this iss';
+    return conflict('rotation_conflict', ['replaces'], problem);
+  }
+  const session_id = replaced.sessionId ?? token.sessionId;
+  const one = { ...namesOf(replaced), grant_id: replaced.grantId, session_id };
+  const other = { ...namesOf(token), grant_id: token.grantId, session_id: token.sessionId };
+  return conflict('rotation_conflict', toldOf(one, other), 'is not that of the token to be replaced');
+}
+
+/** A registration's members, or some of them, by their names on the wire. */
+type Members = Readonly<Record<string, unknown>>;
+
+/** Whose it is. */
+function namesOf({ issuer, subject, clientId }: Pick<Claims, 'issuer' | 'subject' | 'clientId'>): Members {
+  return { iss: issuer, sub: subject, client_id: clientId };
+}
+
+/** As they are stored: there is no -0. */
+function membersOf(token: RegisteredToken): Members {
+  const said = {
+    ...namesOf(token),
+    token_use: token.tokenUse,
+    grant_id: token.grantId,
+    session_id: token.sessionId,
+    jti: token.jti,
+    signing_input_digest: token.tokenDigest,
+    replaces: token.replacesDigest,
+    ...token.members,
+  };
+  return JSON.parse(JSON.stringify(said));
+}
+
+function differing(one: Members, other: Members): string[] {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter((name) => !isDeepStrictEqual(one[name], other[name]));
+}
+
+/** Which of them differ. Of what belongs to another issuer nobody learns more than that it is there. */
+function toldOf(registered: Members, said: Members): string[] {
+  const names = differing(registered, said);
+  return names.includes('iss') ? [] : names;
 }

@@ -46,17 +46,36 @@ export type Registered =
       /** As introspection would answer now. */
       readonly active: boolean;
     }
-  | { readonly status: 'conflict'; readonly code: RegistrationConflict }
+  | Conflict
   | Refused;
 
-export interface Refused {
+export interface Conflict {
+  readonly status: 'conflict';
+  readonly code: RegistrationConflict;
+  /** What contradicts what is registered, if its issuer may know. */
+  readonly contradictions: readonly Contradiction[];
+}
+
+export interface Refused extends Contradiction {
   readonly status: 'refused';
-  readonly parameter: 'iat' | 'exp';
+}
+
+/** A member of the registration, and what is wrong with it. */
+interface Contradiction {
+  readonly parameter: string;
   readonly problem: string;
 }
 
-export type Objection = Extract<Registered, { status: 'conflict' | 'refused' }>;
+export type Objection = Conflict | Refused;
 
-export function conflict(code: RegistrationConflict): Objection {
-  return { status: 'conflict', code };
+export function conflict(
+  code: RegistrationConflict,
+  parameters: readonly string[] = [],
+  problem = '',
+): Conflict {
+  return {
+    status: 'conflict',
+    code,
+    contradictions: parameters.map((parameter) => ({ parameter, problem })),
+  };
 }

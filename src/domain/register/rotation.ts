@@ -16,7 +16,7 @@ import type { Decision, Facts } from '../store.ts';
 import { targetOf, tokenTarget } from '../targets.ts';
 import { endByRegistration } from '../token-life.ts';
 import { type Standing, verdict } from '../verdict.ts';
-import type { Registered } from './registration.ts';
+import { conflict, type Registered } from './registration.ts';
 
 export function supersession(replaced: RegisteredToken, origin: Origin): NewRevocation {
   const cause: Cause = { reason: 'superseded', reasonText: null, origin };
@@ -64,7 +64,7 @@ export function reuse(
   const revocations = units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy));
   const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
   return {
-    outcome: { status: 'conflict', code: 'refresh_token_reuse' },
+    outcome: conflict('refresh_token_reuse'),
     effects: { revocations, events: [event] },
   };
 }

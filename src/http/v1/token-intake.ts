@@ -4,7 +4,7 @@ import { isJwt, tokenRef } from '../../domain/claims.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Caller } from '../../domain/records/clients.ts';
 import { registerToken } from '../../domain/register/register-token.ts';
-import type { Registered, Registration } from '../../domain/register/registration.ts';
+import type { Conflict, Registered, Registration } from '../../domain/register/registration.ts';
 import type { Store } from '../../domain/store.ts';
 import { StoreOverloaded } from '../../domain/store-errors.ts';
 import {
@@ -135,10 +135,22 @@ function itemOf(outcome: Registered): ItemAnswer {
       };
     }
     case 'conflict':
-      throw new Refusal(outcome.code, refusalCodes[outcome.code].title, { isRecorded: true });
+      throw refusalOfConflict(outcome);
     case 'refused':
       throw badParameter(outcome.parameter, outcome.problem, { isRecorded: true });
     default:
       return outcome satisfies never;
   }
+}
+
+/** In `errors` stands all that may be told, in `detail` the first of it. */
+const inDetailMax = 5;
+
+function refusalOfConflict({ code, contradictions }: Conflict): Refusal {
+  const parameters = contradictions.map(({ parameter, problem }) => ({
+    parameter,
+    message: `${parameter} ${problem}`,
+  }));
+  const messages = parameters.slice(0, inDetailMax).map(({ message }) => message);
+  return new Refusal(code, messages.join('; ') || refusalCodes[code].title, { parameters, isRecorded: true });
 }

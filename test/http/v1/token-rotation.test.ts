@@ -8,13 +8,20 @@ import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
 
-const rotationConflict = {
-  type: '/problems/rotation_conflict',
-  title: 'The token to be replaced does not match',
-  status: 409,
-  detail: 'The token to be replaced does not match',
-  code: 'rotation_conflict',
-};
+function rotationConflict(parameter: string): Record<string, unknown> {
+  const problem =
+    parameter === 'replaces'
+      ? 'is no refresh token that is registered for this iss'
+      : 'is not that of the token to be replaced';
+  return {
+    type: '/problems/rotation_conflict',
+    title: 'The token to be replaced does not match',
+    status: 409,
+    detail: `${parameter} ${problem}`,
+    code: 'rotation_conflict',
+    errors: [{ parameter, message: `${parameter} ${problem}` }],
+  };
+}
 
 async function rotate(
   app: TestApp,
@@ -91,14 +98,14 @@ testEachDatabase(
     const refresh = await app.register({ client_id: 'c1', token_use: 'refresh_token', ...grant });
     const access = await app.register({ client_id: 'c1', ...grant });
     const other = await app.addClient({ permissions: ['register'], issuers: ['https://other.example'] });
-    const tries: Record<string, Reply & { token: string }> = {
-      'an unknown token': await rotate(app, 'unknown'),
-      'an access token': await rotate(app, access),
-      'of another client': await rotate(app, refresh, { client_id: 'c2' }),
-      'of another user': await rotate(app, refresh, { sub: 'u2' }),
-      'of another grant': await rotate(app, refresh, { grant_id: 'g2' }),
-      'of another session': await rotate(app, refresh, { session_id: 's2' }),
-    };
+    const tries: [what: string, reply: Reply & { token: string }, named: string][] = [
+      ['an unknown token', await rotate(app, 'unknown'), 'replaces'],
+      ['an access token', await rotate(app, access), 'replaces'],
+      ['of another client', await rotate(app, refresh, { client_id: 'c2' }), 'client_id'],
+      ['of another user', await rotate(app, refresh, { sub: 'u2' }), 'sub'],
+      ['of another grant', await rotate(app, refresh, { grant_id: 'g2' }), 'grant_id'],
+      ['of another session', await rotate(app, refresh, { session_id: 's2' }), 'session_id'],
+    ];
     const token = app.newToken();
     const foreign = {
       client_id: 'c1',
@@ -107,13 +114,11 @@ testEachDatabase(
       replaces: refresh,
       iss: 'https://other.example',
     };
-    tries['of another issuer'] = {
-      ...(await app.json('/v1/tokens', app.registration(foreign), other)),
-      token,
-    };
-    for (const [what, reply] of Object.entries(tries)) {
+    const refused = await app.json('/v1/tokens', app.registration(foreign), other);
+    tries.push(['of another issuer', { ...refused, token }, 'replaces']);
+    for (const [what, reply, named] of tries) {
       t.is(reply.status, 409, what);
-      t.deepEqual(reply.body, rotationConflict, what);
+      t.deepEqual(reply.body, rotationConflict(named), what);
       t.false(await app.isActive(reply.token), what);
     }
     t.deepEqual(await activity(app, [refresh, access]), [true, true]);

@@ -71,7 +71,7 @@ testEachDatabase('POST /v1/tokens makes a refresh token without a grant its own 
 });
 
 testEachDatabase('POST /v1/tokens refuses other claims for a token that is known', async (t, app) => {
-  const known = { token: app.newToken(), sub: 'u1', session_id: 's1', scope: 'read' };
+  const known = { token: app.newToken(), sub: 'u1', grant_id: 'g1', session_id: 's1', scope: 'read' };
   await post(app, known);
   const changes = [
     { sub: 'u2' },
@@ -86,14 +86,16 @@ testEachDatabase('POST /v1/tokens refuses other claims for a token that is known
     { cnf: { jkt: 'x' } },
   ];
   for (const change of changes) {
+    const [name] = Object.keys(change);
     const { status, body } = await post(app, { ...known, ...change });
     t.is(status, 409);
     t.deepEqual(body, {
       type: '/problems/claims_conflict',
       title: 'The token is registered with other claims',
       status: 409,
-      detail: 'The token is registered with other claims',
+      detail: `${name} is not what the token was registered with`,
       code: 'claims_conflict',
+      errors: [{ parameter: name, message: `${name} is not what the token was registered with` }],
     });
   }
   const shown = await app.introspect(known.token);
@@ -122,14 +124,17 @@ testEachDatabase(
     };
     for (const [what, members] of Object.entries(tries)) {
       const { status, body } = await registerAs(members);
-      codes[what] = `${status} ${body.code ?? body.status}`;
+      const errors = (body.errors ?? []) as { parameter: string }[];
+      const named = errors.map(({ parameter }) => parameter);
+      codes[what] = [status, body.code ?? body.status, ...named].join(' ');
     }
+    // What belongs to another issuer is not described.
     t.deepEqual(codes, {
-      'grant, other user': '409 grant_conflict',
-      'grant, no user': '409 grant_conflict',
-      'grant, other client': '409 grant_conflict',
+      'grant, other user': '409 grant_conflict sub',
+      'grant, no user': '409 grant_conflict sub',
+      'grant, other client': '409 grant_conflict client_id',
       'grant, other issuer': '409 grant_conflict',
-      'session, other user': '409 session_conflict',
+      'session, other user': '409 session_conflict sub',
       'session, other issuer': '409 session_conflict',
       'session, other client': '201 registered',
     });
