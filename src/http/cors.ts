@@ -2,6 +2,7 @@
 // success, error and preflight alike; never `*`, never with credentials.
 import type { ClientDirectory } from './auth/client-directory.ts';
 import type { Context, Next } from './context.ts';
+import { checkHeaderFields } from './header-fields.ts';
 
 const preflightSeconds = '600';
 
@@ -15,6 +16,7 @@ export function cors(directory: ClientDirectory) {
       ctx.set('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After, WWW-Authenticate, Revocation-Seq');
     }
     if (ctx.method !== 'OPTIONS') return void (await next());
+    checkHeaderFields(ctx.req);
     if (isAllowed) {
       ctx.set('Access-Control-Allow-Methods', 'POST');
       ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-Request-Id');

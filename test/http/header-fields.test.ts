@@ -31,6 +31,16 @@ testEachDatabase('a header of which a request has one is there, and once', async
     t.is(await say('/revoke', `Host: ${host}`), noForm, host);
 });
 
+testEachDatabase('OPTIONS /revoke and /logout want one host as well', async (t, app) => {
+  const { hostname, port } = new URL(app.url);
+  for (const path of ['/revoke', '/logout'])
+    for (const host of ['Accept: */*', 'Host: a\r\nHost: b', 'Host: a b']) {
+      const socket = connect(Number(port), hostname);
+      socket.write(`OPTIONS ${path} HTTP/1.1\r\nConnection: close\r\n${host}\r\n\r\n`);
+      t.regex(await text(socket), /^HTTP\/1.1 400 [\s\S]*\r\nVary: Origin\r\n[\s\S]*the header host/, host);
+    }
+});
+
 testEachDatabase('HTTP/1.0 with a transfer coding is refused, and its connection closed', async (t, app) => {
   const { hostname, port } = new URL(app.url);
   const socket = connect(Number(port), hostname);
