@@ -101,7 +101,7 @@ export function servicesOf(parts: AppParts) {
     verifier,
     issuers,
     keyRing,
-    signals: new SignalVerifier({ issuers, keyRing, now }),
+    signals: new SignalVerifier({ issuers, keyRing, now, clockSkewMs: policy.clockSkewMs }),
     deadTokens: new DeadTokenRecorder(store, now),
     activity: new SessionActivity(store, now),
     version: packageVersion(),

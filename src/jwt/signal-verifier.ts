@@ -13,6 +13,7 @@ export type SignalFault =
   | 'wrong_audience'
   | 'bad_signature'
   | 'expired'
+  | 'not_yet_valid'
   | 'missing_claims';
 
 export type SignalRead =
@@ -31,10 +32,17 @@ export type SignalRead =
 
 const bytesMax = 16_384;
 
-export class SignalVerifier {
-  readonly #parts: { issuers: IssuerDirectory; keyRing: KeyRing; now: () => number };
+export interface SignalVerifierParts {
+  readonly issuers: IssuerDirectory;
+  readonly keyRing: KeyRing;
+  readonly now: () => number;
+  readonly clockSkewMs: number;
+}
 
-  constructor(parts: { issuers: IssuerDirectory; keyRing: KeyRing; now: () => number }) {
+export class SignalVerifier {
+  readonly #parts: SignalVerifierParts;
+
+  constructor(parts: SignalVerifierParts) {
     this.#parts = parts;
   }
 
@@ -47,7 +55,7 @@ export class SignalVerifier {
     const type = typeOf(jwt.header);
     if (type === undefined || !types.includes(type) || typeof alg !== 'string') return fault('malformed');
 
-    const { iss, aud, jti, iat, exp } = jwt.payload;
+    const { iss, aud, jti, iat, exp, nbf } = jwt.payload;
     const issuer = typeof iss === 'string' ? await this.#parts.issuers.find(iss) : undefined;
     if (!issuer?.inbox?.kinds.includes(kind) || issuer.disabledAt !== null) return fault('unknown_issuer');
     if (!issuer.algorithms.includes(alg)) return fault('bad_signature');
@@ -55,8 +63,10 @@ export class SignalVerifier {
     if (!signer) return fault('bad_signature');
     if (![aud].flat().includes(issuer.inbox.audience)) return fault('wrong_audience');
     if (typeof jti !== 'string' || jti === '' || typeof iat !== 'number') return fault('missing_claims');
-    if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > this.#parts.now()))
-      return fault('expired');
+    const { now, clockSkewMs } = this.#parts;
+    if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > now())) return fault('expired');
+    if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1000 <= now() + clockSkewMs))
+      return fault('not_yet_valid');
     const { inbox } = issuer;
     const { thumbprint: keyThumbprint } = signer;
     return { ok: true, issuer, inbox, keyThumbprint, payload: jwt.payload, jti, issuedAt: iat * 1000 };

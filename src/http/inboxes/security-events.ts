@@ -71,6 +71,7 @@ const errOf: Readonly<Record<SignalFault, string>> = {
   malformed: 'invalid_request',
   missing_claims: 'invalid_request',
   expired: 'invalid_request',
+  not_yet_valid: 'invalid_request',
   unknown_issuer: 'invalid_issuer',
   wrong_audience: 'invalid_audience',
   bad_signature: 'authentication_failed',

@@ -185,6 +185,30 @@ testEachDatabase('inboxes take times with fractions, and any number for a time',
   }
 });
 
+testEachDatabase('a message of any inbox counts from its nbf, as clocks may differ', async (t, app) => {
+  const issuer = await trustWithInbox(app);
+  const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+  const statuses = async (nbf: unknown) => {
+    const claims = { aud: 'web', jti: app.newToken('jti'), nbf };
+    const event = { ...claims, sub: undefined, exp: undefined, events: { [sessionRevoked]: {} }, sub_id };
+    const set = await issuer.sign(event, { typ: 'secevent+jwt' });
+    const order = await issuer.sign(claims, { typ: 'global-token-revocation+jwt' });
+    const type = 'application/secevent+jwt';
+    const replies = [
+      await sendLogoutToken(app, await logoutToken(issuer, { nbf })),
+      await app.json('/global-token-revocation', { sub_id }, `Bearer ${order}`),
+      await app.request('POST', '/security-events', { type, body: set }),
+    ];
+    return replies.map(({ status }) => status);
+  };
+  for (const nbf of [app.seconds + 120, 1e300, String(app.seconds)])
+    t.deepEqual(await statuses(nbf), [400, 401, 400], String(nbf));
+  for (const nbf of [app.seconds - 0.5, app.seconds + 30, -1, undefined])
+    t.deepEqual(await statuses(nbf), [200, 204, 202], String(nbf));
+  const whys = new Set((await app.events('inbox_refused')).map(({ metadata }) => metadata.why));
+  t.deepEqual([...whys], ['not_yet_valid']);
+});
+
 testEachDatabase('a message ends what was issued before it, by the clock of its issuer', async (t, app) => {
   const issuer = await trustWithInbox(app);
   const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
