@@ -47,6 +47,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       await directory.forget(created.client.clientId);
       const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
       const secret = isGenerated ? { client_secret: created.clientSecret } : {};
+      records.locate(ctx, created.client);
       respond(ctx, 201, { ...clientToWire(created.client), ...secret });
     },
 

@@ -44,6 +44,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
         throw new Refusal('issuer_exists', 'the issuer is on record', { about });
       }
       await issuers.forget(fields.issuer);
+      records.locate(ctx, added.issuer);
       respond(ctx, 201, issuerToWire(added.issuer));
     },
 

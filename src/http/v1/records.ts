@@ -47,6 +47,11 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
     /** The record that the path names. */
     keyIn,
 
+    /** Says where a record that was made can be read (RFC 9110 §9.3.3). */
+    locate(ctx: Context, item: Item): void {
+      ctx.set('Location', `/v1/${list}/${encodeURIComponent(kind.keyOf(item))}`);
+    },
+
     async list(ctx: Context): Promise<void> {
       await auth.permit(ctx, 'admin');
       const query = readQuery(ctx, ['limit', 'cursor']);

@@ -43,6 +43,13 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('POST /v1/clients says where the client can be read', async (t, app) => {
+  const caller = await admin(app);
+  const made = await create(app, caller, { client_id: 'shop/web 1%' });
+  t.is(made.headers.location, '/v1/clients/shop%2Fweb%201%25');
+  t.is((await app.get(String(made.headers.location), caller)).body.client_id, 'shop/web 1%');
+});
+
 testEachDatabase('POST /v1/clients gives nothing that was not asked for', async (t, app) => {
   const { body } = await create(app, await admin(app), { client_id: 'bare' });
   const { client_secret: _, secrets: _secrets, created_at: _at, ...others } = body;

@@ -29,6 +29,7 @@ testEachDatabase(
     t.deepEqual(added.body.claims.user, ['uid']);
     t.is((await app.json('/v1/issuers', fields, admin)).body.code, 'issuer_exists');
     const path = `/v1/issuers/${encodeURIComponent(fields.issuer)}`;
+    t.is(added.headers.location, path);
     t.deepEqual((await app.get(path, admin)).body, added.body);
     await TestIssuer.inline(app);
     const page = await app.get('/v1/issuers?limit=1', admin);
