@@ -2,7 +2,7 @@
 import { isObject } from '../domain/values/json-values.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { bodyBytesMax, readBody, readingBody } from './body.ts';
-import type { Context } from './context.ts';
+import { type Context, isOfType } from './context.ts';
 import { protect, secretNames } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -15,6 +15,16 @@ export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): P
 /** The same, with the size of the body in bytes. */
 export function readJsonOfSize(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
   return readingBody(ctx, () => takeJson(ctx, bytesMax));
+}
+
+const patchTypes = ['application/merge-patch+json', 'application/json'];
+
+/** Reads a merge patch. Other patches are JSON as well, and mean something else (RFC 5789 §2.2). */
+export async function readPatch(ctx: Context): Promise<unknown> {
+  if (patchTypes.some((type) => isOfType(ctx, type))) return readJson(ctx);
+  throw new Refusal('unsupported_media_type', `the content type must be ${patchTypes.join(' or ')}`, {
+    headers: { 'Accept-Patch': patchTypes.join(', ') },
+  });
 }
 
 async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {

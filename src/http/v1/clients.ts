@@ -16,7 +16,7 @@ import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { ClientDirectory } from '../auth/client-directory.ts';
 import type { Context } from '../context.ts';
-import { readJson } from '../json.ts';
+import { readJson, readPatch } from '../json.ts';
 import { respond } from '../respond.ts';
 import { hasBody, originOf } from '../secrecy.ts';
 import { handleRecords } from './records.ts';
@@ -60,7 +60,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
     async updateClient(ctx: Context): Promise<void> {
       const { actor } = await auth.permit(ctx, 'admin');
       const clientId = records.keyIn(ctx);
-      const patch = await readJson(ctx);
+      const patch = await readPatch(ctx);
       const origin = originOf(ctx, actor);
       const updated = await updateClient(store, origin, clientId, (client) =>
         patchClient(client, patch, allowHttpKeys),

@@ -16,7 +16,7 @@ import {
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import { readJson } from '../json.ts';
+import { readJson, readPatch } from '../json.ts';
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
 import { handleRecords } from './records.ts';
@@ -57,7 +57,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
     async updateIssuer(ctx: Context): Promise<void> {
       const { actor } = await auth.permit(ctx, 'admin');
       const name = records.keyIn(ctx);
-      const patch = await readJson(ctx);
+      const patch = await readPatch(ctx);
       const origin = originOf(ctx, actor);
       const updated = await updateIssuer(store, origin, name, (issuer) =>
         patchIssuer(issuer, patch, allowHttpKeys),

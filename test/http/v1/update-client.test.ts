@@ -159,6 +159,23 @@ async function proves(app: TestApp, { alg, privateKey, jwk }: SigningKey): Promi
   return (await app.form('/revoke', fields)).status;
 }
 
+testEachDatabase('PATCH takes merge patches, and no other kind of JSON for one', async (t, app) => {
+  const admin = await app.addClient({ permissions: ['admin'] });
+  await app.addClient({ clientId: 'api' });
+  const taken = ['application/merge-patch+json', 'application/json'];
+  for (const type of [...taken, 'Application/Merge-Patch+JSON; charset=utf-8'])
+    t.is((await app.patch(path, { client_name: type }, admin, { type })).status, 200, type);
+  const { body: before } = await app.get(path, admin);
+  for (const at of [path, '/v1/issuers/nobody'])
+    for (const type of ['application/json-patch+json', 'application/x+json', 'text/plain', undefined]) {
+      const refused = await app.patch(at, { client_name: 'other' }, admin, { type });
+      const { status, body, headers } = refused;
+      t.deepEqual([status, body.code], [415, 'unsupported_media_type'], `${at} ${type}`);
+      t.is(headers['accept-patch'], taken.join(', '));
+    }
+  t.deepEqual((await app.get(path, admin)).body, before);
+});
+
 testEachDatabase('patches, rotations and suspensions at once are all made', async (t, app) => {
   const admin = await app.addClient({ permissions: ['admin'] });
   await app.addClient({ clientId: 'api' });
