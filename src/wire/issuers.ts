@@ -58,7 +58,7 @@ export const newIssuerBody = z.strictObject({
       grant: claimNames.optional(),
     })
     .default({}),
-  default_client: identifier.optional(),
+  default_client: clientIdentifier.optional(),
   default_audience: uri.optional(),
   refresh_marker: z.strictObject({ claim: identifier, value: identifier }).optional(),
   reuses_ids: z.boolean().default(false),

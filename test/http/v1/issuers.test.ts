@@ -98,6 +98,7 @@ testEachDatabase(
         'inbox.governs.0',
         { issuer, discovery: true, inbox: { kinds: ['security_events'], audience: 'web', governs: ['*'] } },
       ],
+      ['default_client', { issuer, discovery: true, default_client: 'é' }],
       ['algorithms', { issuer, discovery: true, algorithms: ['none'] }],
       ['algorithms', { issuer, discovery: true, algorithms: ['HS256'] }],
       ['algorithms', { issuer, discovery: true, algorithms: [] }],
