@@ -11,7 +11,7 @@ export interface UntrustedJwt {
   readonly signingInputDigest: Digest;
 }
 
-const compactForm = /^(e[A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*$/;
+const compactForm = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** No real token has deeper JSON, which would be costly to copy. */
 const depthMax = 16;

@@ -43,6 +43,29 @@ testEachDatabase('POST /introspect shows a live JWT to its audience as it was si
   t.is((await app.form('/introspect', { token }, other)).text, '{"active":false}');
 });
 
+testEachDatabase('a JWT counts with whatever white space its JSON has', async (t, app) => {
+  const issuer = await TestIssuer.inline(app);
+  const { alg, jwk, privateKey } = issuer.key;
+  const { client_id, secret } = await app.addClient();
+  const claims = {
+    iss: issuer.name,
+    sub: 'u1',
+    aud: api,
+    client_id,
+    iat: app.seconds,
+    exp: app.seconds + 60,
+  };
+  const parts = [{ alg, kid: jwk.kid }, claims].map((part) =>
+    Buffer.from(`\r\n\t ${JSON.stringify(part, null, 2)} `).toString('base64url'),
+  );
+  const signed = Buffer.from(parts.join('.'));
+  const signature = await crypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, privateKey, signed);
+  const token = app.secret(`${signed}.${Buffer.from(signature).toString('base64url')}`);
+  t.like(await app.introspect(token), { active: true, sub: 'u1' });
+  t.is((await app.form('/revoke', { token }, [client_id, secret])).body.status, 'revoked');
+  t.false(await app.isActive(token));
+});
+
 testEachDatabase(
   'POST /revoke of a JWT kills it, however its signature is written; a forged one changes nothing',
   async (t, app) => {
