@@ -46,7 +46,10 @@ export type TargetRevoked =
   | {
       /** `already_revoked`: a final revocation of this target was there before. */
       readonly status: 'revoked' | 'already_revoked';
+      /** Of the row of the target that the order names. */
       readonly seq: number;
+      /** Whoever has read the log to here knows of all its rows. */
+      readonly lastSeq: number;
       readonly revokedAt: number;
       /** `forever` when final. */
       readonly cutoff: number;
@@ -94,14 +97,23 @@ export function decideRevocation(
   const told = { ordered: { target, further, only }, cause: { reason, reasonText } };
   if (wasThere) {
     const { seq, revokedAt, cutoff } = earlier[0] as Revocation;
-    const outcome = { status: 'already_revoked', seq, revokedAt, cutoff, safeIatAfter: null } as const;
+    const lastSeq = Math.max(...earlier.map((row) => row.seq));
+    const outcome = {
+      status: 'already_revoked',
+      seq,
+      lastSeq,
+      revokedAt,
+      cutoff,
+      safeIatAfter: null,
+    } as const;
     return { outcome: { ...outcome, ...told }, effects: { events } };
   }
   const { cutoff } = rows[0] as NewRevocation;
   return {
     outcome: (seqs) => ({
       status: 'revoked',
-      seq: Math.max(...seqs),
+      seq: seqs[0] as number,
+      lastSeq: Math.max(...seqs),
       revokedAt: now,
       cutoff,
       safeIatAfter: safeIatAfterAll(rows),

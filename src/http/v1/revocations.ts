@@ -99,7 +99,7 @@ function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKin
   switch (outcome.status) {
     case 'revoked':
     case 'already_revoked':
-      ctx.set('Revocation-Seq', String(outcome.seq));
+      ctx.set('Revocation-Seq', String(outcome.lastSeq));
       ctx.set('Location', `/v1/revocations/${outcome.seq}`);
       respond(ctx, outcome.status === 'revoked' ? 201 : 200, outcomeToWire(outcome));
       return;

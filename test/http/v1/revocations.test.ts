@@ -3,7 +3,7 @@
 import { publicUrl, type Reply, type TestApp, type TestClient } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import { TestIssuer } from '../../helpers/issuer.ts';
+import { newKey, TestIssuer } from '../../helpers/issuer.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });
@@ -338,6 +338,26 @@ testEachDatabase(
     const again = await send();
     t.deepEqual(again.body, first.body);
     t.true(await app.isActive(token), 'for it was not ended');
+  },
+);
+
+testEachDatabase(
+  'POST /v1/revocations of a kid with several keys numbers its target, and the last row for who follows the log',
+  async (t, app) => {
+    const ops = await operator(app);
+    const issuer = await TestIssuer.unknown(app, 'https://id.example');
+    const keys = [issuer.key.jwk, (await newKey('ES256', 'k1')).jwk, (await newKey('ES256', 'k1')).jwk];
+    await issuer.trust({ jwks: { keys } });
+    const target = { kind: 'key', issuer: issuer.name, kid: 'k1' };
+    const send = () => app.json('/v1/revocations', { target, reason: 'admin', confirm: 'k1' }, ops);
+    for (const status of [201, 200]) {
+      const reply = await send();
+      t.is(reply.status, status);
+      t.is(reply.body.also.length, 2);
+      const { body: row } = await app.get(String(reply.headers.location), ops);
+      t.deepEqual([row.seq, row.target], [reply.body.seq, reply.body.target]);
+      t.is(reply.headers['revocation-seq'], '3', 'all of them');
+    }
   },
 );
 
