@@ -51,31 +51,31 @@ export function createApp(parts: AppParts): App {
     ...routesOfTheServer(services, docs),
   ];
   const forOperators = routesOfOperators(services, docs);
-  const { separateAdmin } = parts;
+  const { hasAdminListener } = parts;
   return {
-    main: listenerOf(services, separateAdmin ? forEveryone : [...forEveryone, ...forOperators]),
+    main: listenerOf(services, hasAdminListener ? forEveryone : [...forEveryone, ...forOperators]),
     // The page at /docs may load what comes from its own origin only.
-    admin: separateAdmin
+    admin: hasAdminListener
       ? listenerOf(services, [...forOperators, ...forEveryone.filter(({ path }) => path === '/openapi.json')])
       : null,
     routes: [...forEveryone, ...forOperators],
     counts: () => services.metrics.counts(),
     close: async () => {
       services.overload.tell();
-      await services.deadTokens.flush();
-      await services.activity.close().catch(() => {});
-      await services.recorder.close();
+      await services.deadTokenRecorder.flush();
+      await services.sessionActivity.close().catch(() => {});
+      await services.floodRecorder.close();
     },
   };
 }
 
 /** The middleware that every request passes, in this order. */
 function listenerOf(services: Services, routes: readonly Route[]): RequestListener {
-  const { log, overload, directory } = services;
+  const { log, overload, clients } = services;
   const app = new Host();
   app.on('error', (error) => log.info(describe(error), 'an answer could not be finished'));
   app.use(passage(services));
-  app.use(routerOf(routes, cors(directory)));
+  app.use(routerOf(routes, cors(clients)));
   app.use((ctx) => {
     checkHeaderFields(ctx.req);
     throw new Refusal('not_found', 'there is nothing here; see /openapi.json');
@@ -116,7 +116,7 @@ function routesOfTheServer(services: Services, docs: Docs): Route[] {
   const metadata = handleMetadata(services);
   const health = handleHealth(services);
   return routesOf('v1', {
-    [`GET ${metadataPath(services.issuer)}`]: metadata.metadata,
+    [`GET ${metadataPath(services.authorizationServerIssuer)}`]: metadata.metadata,
     'GET /jwks': metadata.jwks,
     'GET /health/alive': health.alive,
     'GET /health/ready': health.ready,

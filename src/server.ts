@@ -38,7 +38,7 @@ export interface ServerOptions {
   /** Milliseconds since the epoch; given by tests. */
   readonly now?: () => number;
   /** When this process is one of several workers. */
-  readonly others?: OtherWorkers;
+  readonly otherWorkers?: OtherWorkers;
 }
 
 /** What is done once before any process serves: the schema, and in development the keys. */
@@ -85,9 +85,9 @@ export async function serveStore(
     store,
     isDraining: () => isDraining,
     nodeVersion: options.nodeVersion,
-    others: options.others ?? null,
+    otherWorkers: options.otherWorkers ?? null,
     publicSealKeys: async () => keys.publicKeys(),
-    trail: {
+    trailStatus: {
       destinations: destinationsOf(config),
       purgeable: upkeep.purgeable,
       threadDeaths: () => work.deaths(),
@@ -112,13 +112,13 @@ async function partsOf(config: Config, log: Logger, now: () => number) {
     policy: policyOf(config),
     log,
     now,
-    trusted: trustedPeers(config.trustProxy),
+    trustedProxies: trustedPeers(config.trustProxy),
     logoutAliases: config.logoutAliases,
     authFailuresPerMinuteMax: config.authFailuresPerMinuteMax,
     introspectionsAtOnceMax: config.introspectionsAtOnceMax,
     confirmSecret: config.confirmSecret ?? randomBytes(32).toString('base64url'),
-    separateAdmin: config.adminPort !== null,
-    issuer: config.authorizationServerIssuer,
+    hasAdminListener: config.adminPort !== null,
+    authorizationServerIssuer: config.authorizationServerIssuer,
     upstream: upstreamOf(config, log, now),
     signingKeys: signingKeysOf(config),
     assertionAudiences: {
@@ -132,7 +132,7 @@ async function partsOf(config: Config, log: Logger, now: () => number) {
   } satisfies Partial<AppParts>;
 }
 
-function destinationsOf({ sealFile, sealWebhookUrl }: Config): AppParts['trail']['destinations'] {
+function destinationsOf({ sealFile, sealWebhookUrl }: Config): AppParts['trailStatus']['destinations'] {
   return [...(sealFile ? (['file'] as const) : []), ...(sealWebhookUrl ? (['webhook'] as const) : [])];
 }
 

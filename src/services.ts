@@ -29,19 +29,21 @@ export interface AppParts {
   readonly store: Store;
   readonly policy: Policy;
   readonly log: Logger;
-  readonly trusted: BlockList;
+  /** Peers whose X-Forwarded-For is believed. */
+  readonly trustedProxies: BlockList;
   readonly logoutAliases: readonly string[];
   readonly authFailuresPerMinuteMax: number;
   readonly introspectionsAtOnceMax: number;
   /** Signs the codes that confirm large revocations. */
   readonly confirmSecret: string;
   /** /v1, /metrics and /docs have a listener of their own. */
-  readonly separateAdmin: boolean;
+  readonly hasAdminListener: boolean;
   /** The issuer that clients know. */
-  readonly issuer: string;
+  readonly authorizationServerIssuer: string;
   readonly upstream: Upstream | null;
   readonly signingKeys: SigningKeys | null;
   readonly assertionAudiences: { readonly own: readonly string[]; readonly legacy: readonly string[] };
+  /** Peers whose Client-Cert is believed. */
   readonly clientCertProxies: BlockList;
   readonly tlsClientAuthorities: readonly string[];
   readonly sharedSecret: SharedSecretTrust;
@@ -51,59 +53,68 @@ export interface AppParts {
   readonly nodeVersion: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly trail: TrailStatus;
+  readonly trailStatus: TrailStatus;
   readonly exportTrail: ExportTrail;
   readonly publicSealKeys: () => Promise<JSONWebKeySet>;
   /** Null: this process is the whole server. */
-  readonly others: OtherWorkers | null;
+  readonly otherWorkers: OtherWorkers | null;
 }
 
 export type Services = ReturnType<typeof servicesOf>;
 
-/** Every endpoint takes of these what it needs. */
+/** One bag for all: each endpoint's `…Parts` interface names what it takes of it. */
 export function servicesOf(parts: AppParts) {
-  const { store, policy, now, others } = parts;
-  const isShared = others !== null;
-  const metrics = new Metrics(others);
-  watchTrail(metrics, store, parts.trail);
+  const { store, policy, now, otherWorkers } = parts;
+  const isShared = otherWorkers !== null;
+  const metrics = new Metrics(otherWorkers);
+  watchTrail(metrics, store, parts.trailStatus);
   const countRefusal = (reason: string) => metrics.countJwtRefusal(reason);
-  const { verifier, issuers, keyRing, clientKeys } = createTrust({ ...parts, countRefusal, isShared });
-  const directory = new ClientDirectory(store, isShared);
-  const recorder = new FloodRecorder(store);
+  const { tokenVerifier, issuers, issuerKeyRing, clientKeyRing } = createTrust({
+    ...parts,
+    countRefusal,
+    isShared,
+  });
+  const clients = new ClientDirectory(store, isShared);
+  const floodRecorder = new FloodRecorder(store);
   const auth = new ClientAuth({
-    directory,
-    recorder,
+    clients,
+    floodRecorder,
     throttle: new Throttle(parts.authFailuresPerMinuteMax, isShared),
     now,
     assertions: {
       store,
-      keyRing: clientKeys,
+      keyRing: clientKeyRing,
       audiences: parts.assertionAudiences.own,
       legacyAudiences: parts.assertionAudiences.legacy,
       clockSkewMs: policy.clockSkewMs,
     },
     certificates: {
-      keyRing: clientKeys,
+      keyRing: clientKeyRing,
       proxies: parts.clientCertProxies,
       authorities: readAuthorities(parts),
     },
-    bearers: { store, verifier, publicUrl: policy.publicUrl },
+    bearers: { store, tokenVerifier, publicUrl: policy.publicUrl },
   });
   return {
     ...parts,
     publicUrl: policy.publicUrl,
     metrics,
     overload: new Overload({ ...parts, metrics }),
-    recorder,
-    directory,
+    floodRecorder,
+    clients,
     auth,
-    methods: methodsOffered(parts),
-    verifier,
+    authMethodsOffered: methodsOffered(parts),
+    tokenVerifier,
     issuers,
-    keyRing,
-    signals: new SignalVerifier({ issuers, keyRing, now, clockSkewMs: policy.clockSkewMs }),
-    deadTokens: new DeadTokenRecorder(store, now),
-    activity: new SessionActivity(store, now),
+    issuerKeyRing,
+    signalVerifier: new SignalVerifier({
+      issuers,
+      keyRing: issuerKeyRing,
+      now,
+      clockSkewMs: policy.clockSkewMs,
+    }),
+    deadTokenRecorder: new DeadTokenRecorder(store, now),
+    sessionActivity: new SessionActivity(store, now),
     version: packageVersion(),
   };
 }

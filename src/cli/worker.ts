@@ -16,7 +16,7 @@ const tell = (message: ToFirst) => channel.send(message);
 let server: Promise<RunningServer> | undefined;
 const collecting = new Map<number, (others: readonly Counts[]) => void>();
 let collected = 0;
-const others: OtherWorkers = {
+const otherWorkers: OtherWorkers = {
   collect: (own) =>
     new Promise((resolve) => {
       const id = collected++;
@@ -48,7 +48,7 @@ async function start(config: Config): Promise<void> {
   const { logLevel: level, logFormat: format } = config;
   const { pid, version: nodeVersion } = process;
   const log = createLog({ level, format, pid, write: writeTogether(process).write });
-  server = startServer(config, log, { nodeVersion, others });
+  server = startServer(config, log, { nodeVersion, otherWorkers });
   try {
     const { url, adminUrl } = await server;
     tell({ kind: 'listening', url, adminUrl });

@@ -6,11 +6,11 @@ import { checkHeaderFields } from './header-fields.ts';
 
 const preflightSeconds = '600';
 
-export function cors(directory: ClientDirectory) {
+export function cors(clients: ClientDirectory) {
   return async function cors(ctx: Context, next: Next): Promise<void> {
     ctx.vary('Origin');
     const origin = ctx.get('origin');
-    const isAllowed = origin !== '' && (await directory.allowsOrigin(origin));
+    const isAllowed = origin !== '' && (await clients.allowsOrigin(origin));
     if (isAllowed) {
       ctx.set('Access-Control-Allow-Origin', origin);
       ctx.set('Access-Control-Expose-Headers', 'X-Request-Id, Retry-After, WWW-Authenticate, Revocation-Seq');

@@ -19,33 +19,33 @@ import { discardRest } from './unreadable.ts';
 export interface PassageParts {
   readonly log: Logger;
   /** Proxies whose word about the caller's address counts. */
-  readonly trusted: BlockList;
+  readonly trustedProxies: BlockList;
   readonly metrics: Metrics;
   readonly overload: Overload;
-  readonly recorder: FloodRecorder;
+  readonly floodRecorder: FloodRecorder;
 }
 
 /** In order: names the request, lets it be answered, answers what is thrown, completes the headers, counts. */
-export function passage({ log, trusted, metrics, overload, recorder }: PassageParts) {
+export function passage({ log, trustedProxies, metrics, overload, floodRecorder }: PassageParts) {
   return async function passage(ctx: Context, next: Next): Promise<void> {
     const began = performance.now();
-    identify(ctx, log, trusted);
+    identify(ctx, log, trustedProxies);
     try {
       await next();
     } catch (error) {
-      answerError(ctx, overload, await recorded(ctx, recorder, error));
+      answerError(ctx, overload, await recorded(ctx, floodRecorder, error));
     }
     if (!ctx.res.headersSent) setCommonHeaders(ctx);
     observe(ctx, metrics, performance.now() - began);
   };
 }
 
-function identify(ctx: Context, log: Logger, trusted: BlockList): void {
+function identify(ctx: Context, log: Logger, trustedProxies: BlockList): void {
   const { headers, socket } = ctx.req;
   const forwardedFor = headers['x-forwarded-for'] ?? '';
   ctx.state = {
     requestId: requestIdOf(String(headers['x-request-id'] ?? '')),
-    ip: addressOf(socket.remoteAddress ?? '', String(forwardedFor), trusted),
+    ip: addressOf(socket.remoteAddress ?? '', String(forwardedFor), trustedProxies),
     family: 'v1',
     route: 'none',
     clientId: null,
@@ -82,9 +82,9 @@ function observe(ctx: Context, metrics: Metrics, took: number): void {
 }
 
 /** Records a refusal, if it has to be; if that fails, the answer is 503. */
-async function recorded(ctx: Context, recorder: FloodRecorder, error: unknown): Promise<unknown> {
+async function recorded(ctx: Context, floodRecorder: FloodRecorder, error: unknown): Promise<unknown> {
   try {
-    if (error instanceof Refusal) await recordRefusal(recorder, ctx, error);
+    if (error instanceof Refusal) await recordRefusal(floodRecorder, ctx, error);
     return error;
   } catch (failure) {
     return failure;

@@ -8,12 +8,16 @@ import type { FloodRecorder } from './flood-recorder.ts';
 import { originOf } from './secrecy.ts';
 
 /** Resolves when it is durable, or at once when there is nothing to write or it is only counted. */
-export async function recordRefusal(recorder: FloodRecorder, ctx: Context, refusal: Refusal): Promise<void> {
+export async function recordRefusal(
+  floodRecorder: FloodRecorder,
+  ctx: Context,
+  refusal: Refusal,
+): Promise<void> {
   const { caller, route } = ctx.state;
   const { status } = refusalCodes[refusal.code];
   if (caller === null || refusal.isRecorded || status >= 500) return;
   const { metadata, ...named } = refusal.about;
-  await recorder.record(
+  await floodRecorder.record(
     eventOf(originOf(ctx, caller), 'request_refused', {
       ...named,
       metadata: { ...metadata, code: refusal.code, method: ctx.method, route },

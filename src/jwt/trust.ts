@@ -26,11 +26,11 @@ export interface TrustParts {
 }
 
 export interface Trust {
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly issuers: IssuerDirectory;
-  readonly keyRing: KeyRing;
+  readonly issuerKeyRing: KeyRing;
   /** Keys of clients that sign assertions or show certificates. */
-  readonly clientKeys: KeyRing;
+  readonly clientKeyRing: KeyRing;
 }
 
 const remedies: Partial<Record<RefusalKind, string>> = {
@@ -56,15 +56,15 @@ export function createTrust(parts: TrustParts): Trust {
     log.warn({ issuer: name }, remedy);
   };
   const issuers = new IssuerDirectory(store, isShared);
-  const keyRing = new KeyRing({
+  const issuerKeyRing = new KeyRing({
     fetchJson,
     now,
     onFailure: tellFailure(log),
     onKeys: recordKeys(store, log),
   });
-  const clientKeys = new KeyRing({ fetchJson, now, onFailure: tellFailure(log), onKeys: async () => {} });
-  const verifier = new JwtVerifier({ issuers, keyRing, sharedSecret, policy, onRefusal });
-  return { verifier, issuers, keyRing, clientKeys };
+  const clientKeyRing = new KeyRing({ fetchJson, now, onFailure: tellFailure(log), onKeys: async () => {} });
+  const tokenVerifier = new JwtVerifier({ issuers, keyRing: issuerKeyRing, sharedSecret, policy, onRefusal });
+  return { tokenVerifier, issuers, issuerKeyRing, clientKeyRing };
 }
 
 function tellFailure(log: Logger) {

@@ -13,17 +13,17 @@ import type { PresentedCertificate } from './credentials.ts';
 
 export interface BearerParts {
   readonly store: Store;
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly publicUrl: string;
 }
 
 /** Undefined when the token gives no access here, for whatever reason. */
 export async function findBearer(
-  { store, verifier, publicUrl }: BearerParts,
+  { store, tokenVerifier, publicUrl }: BearerParts,
   presentedToken: string,
   certificate: PresentedCertificate | undefined,
 ): Promise<Caller | undefined> {
-  const presented = await verifier.present(presentedToken);
+  const presented = await tokenVerifier.present(presentedToken);
   // Only a token that an issuer on record signed proves a login: a holder of a shared secret could make any.
   if (presented?.verification.kind !== 'verified' || presented.verification.defaults.isHomeMade)
     return undefined;

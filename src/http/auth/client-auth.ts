@@ -27,9 +27,9 @@ export const refusedBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="inva
 const weakBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="insufficient_scope"` };
 
 export interface AuthParts {
-  readonly directory: ClientDirectory;
+  readonly clients: ClientDirectory;
   readonly throttle: Throttle;
-  readonly recorder: FloodRecorder;
+  readonly floodRecorder: FloodRecorder;
   readonly now: () => number;
   readonly assertions: AssertionParts;
   readonly certificates: CertificateParts;
@@ -43,7 +43,7 @@ const provedMax = 1_000;
 export class ClientAuth {
   readonly #parts: AuthParts;
   /**
-   * Digests of Authorization headers that were proved, each with the client record that proved it. The directory
+   * Digests of Authorization headers that were proved, each with the client record that proved it. `clients`
    * reads records anew now and then: once it returns another object, the header has to be proved again.
    */
   readonly #proved = new LRUCache<Digest, Client>({ max: provedMax });
@@ -56,19 +56,19 @@ export class ClientAuth {
   recall(ctx: Context, form: Form): Caller | undefined {
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
-    const isStill = proved && proved === this.#parts.directory.recall(proved.clientId);
-    return isStill ? known(ctx, callerOf(proved)) : undefined;
+    const isStillCurrent = proved && proved === this.#parts.clients.recall(proved.clientId);
+    return isStillCurrent ? known(ctx, callerOf(proved)) : undefined;
   }
 
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
   async authenticate(ctx: Context, form: Form): Promise<Caller | undefined> {
-    const { directory } = this.#parts;
+    const { clients } = this.#parts;
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
-    if (proved && proved === (await directory.find(proved.clientId))) return known(ctx, callerOf(proved));
+    if (proved && proved === (await clients.find(proved.clientId))) return known(ctx, callerOf(proved));
     const credentials = await this.#read(ctx, form);
     if (!credentials) return undefined;
-    const client = await directory.find(credentials.clientId);
+    const client = await clients.find(credentials.clientId);
     if (!client || !(await this.#proves(client, credentials)))
       throw await this.#fail(ctx, credentials, client, whyNot(client, credentials));
     if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
@@ -191,12 +191,12 @@ export class ClientAuth {
     client: Client | undefined,
     failure: Failure,
   ): Promise<number> {
-    const { throttle, recorder } = this.#parts;
+    const { throttle, floodRecorder } = this.#parts;
     const seconds = await throttle.fail(clientId, ctx.state.ip);
     // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
     const known = client?.clientId ?? null;
     const origin = originOf(ctx, { kind: 'client', id: null });
-    await recorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
+    await floodRecorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
     const { log, requestId } = ctx.state;
     log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');
     return seconds;

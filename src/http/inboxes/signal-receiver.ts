@@ -23,8 +23,8 @@ import { originOf } from '../secrecy.ts';
 export interface InboxParts {
   readonly store: Store;
   readonly policy: Policy;
-  readonly signals: SignalVerifier;
-  readonly recorder: FloodRecorder;
+  readonly signalVerifier: SignalVerifier;
+  readonly floodRecorder: FloodRecorder;
   readonly now: () => number;
 }
 
@@ -51,7 +51,7 @@ export class SignalReceiver {
 
   /** `types`: header `typ` values that such messages bear; '' when they may bear none. */
   read(message: string, types: readonly string[]): Promise<SignalRead> {
-    return this.#parts.signals.read(message, this.#kind, types);
+    return this.#parts.signalVerifier.read(message, this.#kind, types);
   }
 
   isRecent({ issuedAt }: SignedMessage): boolean {
@@ -62,7 +62,7 @@ export class SignalReceiver {
   async refuse(ctx: Context, why: string, from: string | null = null): Promise<void> {
     const { requestId, log } = ctx.state;
     const origin = { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' } as const;
-    await this.#parts.recorder.record(refusedSignal(origin, this.#kind, why));
+    await this.#parts.floodRecorder.record(refusedSignal(origin, this.#kind, why));
     log.info({ request_id: requestId, inbox: this.#kind, why }, 'an inbox message was refused');
   }
 
@@ -73,7 +73,7 @@ export class SignalReceiver {
     targets: readonly Target[],
     { only = unrestricted, happenedAt = read.issuedAt }: Limits = {},
   ): Promise<boolean> {
-    const { store, policy, recorder } = this.#parts;
+    const { store, policy, floodRecorder } = this.#parts;
     const { issuer, keyThumbprint, jti } = read;
     const origin = { ...originOf(ctx, { kind: 'system', id: issuer.issuer }), channel: 'inbox' } as const;
     const signal = { kind: this.#kind, issuer, keyThumbprint, happenedAt, jti, targets, only, origin };
@@ -83,7 +83,7 @@ export class SignalReceiver {
       return false;
     }
     // Anyone who has seen a message can send it again.
-    if (status === 'repeated') await recorder.record(ignoredSignal(signal, 'repeated'));
+    if (status === 'repeated') await floodRecorder.record(ignoredSignal(signal, 'repeated'));
     const { requestId, log } = ctx.state;
     log.info({ request_id: requestId, inbox: this.#kind, issuer: issuer.issuer, status }, 'inbox');
     return true;

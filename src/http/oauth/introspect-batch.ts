@@ -18,7 +18,7 @@ import { answerOf, leaveTrace, permitAsker, type TraceParts } from './introspect
 
 export interface IntrospectBatchParts extends TraceParts {
   readonly store: Store;
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly auth: ClientAuth;
   readonly overload: Overload;
 }
@@ -34,14 +34,14 @@ const verifiedAtOnce = 4;
 const batchBody = z.object({ tokens: z.array(z.unknown()), ...credentialMembers });
 
 export function handleIntrospectBatch(parts: IntrospectBatchParts) {
-  const { store, verifier, auth, overload } = parts;
+  const { store, tokenVerifier, auth, overload } = parts;
   return async function introspectBatch(ctx: Context): Promise<void> {
     const body = check(batchBody, await readJson(ctx, bodyBytesMax));
     const caller = await permitAsker(auth, ctx, credentialsOf(body));
     const presentedTokens = readTokens(body.tokens);
 
     const introspections = await overload.during(1 + presentedTokens.length / tokensPerRequest, async () =>
-      introspectTokens(store, caller, await presentAll(verifier, presentedTokens)),
+      introspectTokens(store, caller, await presentAll(tokenVerifier, presentedTokens)),
     );
     let origin: Origin | undefined;
     const originOnce = () => {
@@ -67,11 +67,14 @@ function readTokens(tokens: readonly unknown[]): string[] {
 }
 
 /** In the order of the tokens; a repeated one is verified once. */
-async function presentAll(verifier: TokenVerifier, tokens: readonly string[]): Promise<(Presented | null)[]> {
+async function presentAll(
+  tokenVerifier: TokenVerifier,
+  tokens: readonly string[],
+): Promise<(Presented | null)[]> {
   const presented = new Map<string, Presented | null>();
   const rest = new Set(tokens).values();
   const verify = async () => {
-    for (const token of rest) presented.set(token, await verifier.present(token));
+    for (const token of rest) presented.set(token, await tokenVerifier.present(token));
   };
   await Promise.all(Array.from({ length: verifiedAtOnce }, verify));
   return tokens.map((token) => presented.get(token) ?? null);

@@ -25,20 +25,20 @@ import {
 
 export interface IntrospectParts extends TraceParts {
   readonly store: Store;
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly auth: ClientAuth;
   readonly overload: Overload;
   /** Null: answers are not signed. */
   readonly signingKeys: SigningKeys | null;
   /** The `iss` of signed answers. */
-  readonly issuer: string;
+  readonly authorizationServerIssuer: string;
   readonly now: () => number;
 }
 
 const signedType = 'application/token-introspection+jwt';
 
 export function handleIntrospect(parts: IntrospectParts) {
-  const { store, verifier, auth, overload, signingKeys, issuer, now } = parts;
+  const { store, tokenVerifier, auth, overload, signingKeys, authorizationServerIssuer, now } = parts;
   return async function introspect(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = await permitAsker(auth, ctx, form);
@@ -46,7 +46,7 @@ export function handleIntrospect(parts: IntrospectParts) {
     if (presentedToken === undefined) throw missingParameter('token');
 
     const answer = await overload.during(1, async () => {
-      const presented = verifier.recall(presentedToken) ?? (await verifier.present(presentedToken));
+      const presented = tokenVerifier.recall(presentedToken) ?? (await tokenVerifier.present(presentedToken));
       return introspectToken(store, caller, presented);
     });
     const body = answerOf(answer);
@@ -54,7 +54,13 @@ export function handleIntrospect(parts: IntrospectParts) {
     // A bearer has no record that says how it verifies answers, and is no resource server.
     const isSigned = signingKeys && !caller.isBearer && prefers(ctx.req.headers.accept ?? '', signedType);
     if (!isSigned) return respond(ctx, 200, body);
-    const signed = await signIntrospection(signingKeys, issuer, caller, narrowed(body, caller), now());
+    const signed = await signIntrospection(
+      signingKeys,
+      authorizationServerIssuer,
+      caller,
+      narrowed(body, caller),
+      now(),
+    );
     respondText(ctx, 200, signed, signedType);
   };
 }

@@ -20,8 +20,8 @@ export interface IntrospectionAnswer {
 }
 
 export interface TraceParts {
-  readonly deadTokens: DeadTokenRecorder;
-  readonly activity: SessionActivity;
+  readonly deadTokenRecorder: DeadTokenRecorder;
+  readonly sessionActivity: SessionActivity;
 }
 
 const inactive: IntrospectionAnswer = { active: false };
@@ -43,9 +43,9 @@ export function answerOf(introspection: Introspection): IntrospectionAnswer {
 export function leaveTrace(parts: TraceParts, introspection: Introspection, origin: () => Origin): void {
   if (introspection.active) {
     const { issuer, sessionId } = introspection.claims;
-    if (sessionId !== null) parts.activity.touch(issuer, sessionId);
+    if (sessionId !== null) parts.sessionActivity.touch(issuer, sessionId);
   } else if (introspection.revoked) {
-    parts.deadTokens.note(origin(), introspection.revoked.claims, introspection.revoked.reason);
+    parts.deadTokenRecorder.note(origin(), introspection.revoked.claims, introspection.revoked.reason);
   }
 }
 

@@ -32,9 +32,9 @@ import { hasBody, headerSecrets, originOf, protect } from '../secrecy.ts';
 export interface LogoutParts {
   readonly store: Store;
   readonly policy: Policy;
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly auth: ClientAuth;
-  readonly recorder: FloodRecorder;
+  readonly floodRecorder: FloodRecorder;
 }
 
 const timestampMax = 64;
@@ -82,7 +82,7 @@ export function handleLogout(parts: LogoutParts) {
     const outcome =
       presented.length > 0
         ? await logOutByToken(parts, {
-            ...(await presentBoth(parts.verifier, refreshToken, bearerToken)),
+            ...(await presentBoth(parts.tokenVerifier, refreshToken, bearerToken)),
             scope: body.scope ?? null,
             claimedUserId,
             ...given,
@@ -129,11 +129,11 @@ interface Proofs {
 }
 
 async function presentBoth(
-  verifier: TokenVerifier,
+  tokenVerifier: TokenVerifier,
   refreshToken: string | undefined,
   bearerToken: string | undefined,
 ): Promise<Proofs> {
-  const present = (token: string) => verifier.present(token, { mustBeSure: true });
+  const present = (token: string) => tokenVerifier.present(token, { mustBeSure: true });
   const refresh = refreshToken === undefined ? null : await present(refreshToken);
   if (bearerToken === undefined) return { refresh, bearer: null, unavailable: null };
   try {
@@ -152,7 +152,7 @@ async function logOutByToken(parts: LogoutParts, request: LogoutRequest & Proofs
     const { reason, reasonText, metadata, origin } = request;
     const presented = request.refresh ?? request.bearer;
     const details = { reason, reasonText, metadata, tokenRef: presented && tokenRef(presented) };
-    await parts.recorder.record(eventOf(origin, 'logout_invalid_token', details));
+    await parts.floodRecorder.record(eventOf(origin, 'logout_invalid_token', details));
   }
   return outcome;
 }

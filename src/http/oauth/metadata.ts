@@ -17,12 +17,12 @@ const metadataMaxAge = 'public, max-age=300';
 
 export interface MetadataParts {
   readonly publicUrl: string;
-  readonly issuer: string;
+  readonly authorizationServerIssuer: string;
   readonly upstream: Upstream | null;
   /** Null: answers are not signed. */
   readonly signingKeys: SigningKeys | null;
-  /** The methods that are on. */
-  readonly methods: readonly AuthMethod[];
+  /** How clients may authenticate here: certificates only behind a proxy that hands them over. */
+  readonly authMethodsOffered: readonly AuthMethod[];
 }
 
 /** RFC 8414 §3: the well-known part comes before the issuer's path. */
@@ -30,14 +30,20 @@ export function metadataPath(issuer: string): string {
   return `/.well-known/oauth-authorization-server${new URL(issuer).pathname.replace(/\/$/, '')}`;
 }
 
-export function handleMetadata({ publicUrl, issuer, upstream, signingKeys, methods }: MetadataParts) {
+export function handleMetadata({
+  publicUrl,
+  authorizationServerIssuer: issuer,
+  upstream,
+  signingKeys,
+  authMethodsOffered,
+}: MetadataParts) {
   const base = publicUrl.replace(/\/$/, '');
-  const confidential = methods.filter((method) => method !== 'none');
-  const assertions = methods.includes('private_key_jwt') ? asymmetricAlgorithms : [];
+  const confidential = authMethodsOffered.filter((method) => method !== 'none');
+  const assertions = authMethodsOffered.includes('private_key_jwt') ? asymmetricAlgorithms : [];
   const ours = {
     issuer,
     revocation_endpoint: `${base}/revoke`,
-    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_methods_supported: authMethodsOffered,
     revocation_endpoint_auth_signing_alg_values_supported: assertions,
     introspection_endpoint: `${base}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,

@@ -21,14 +21,14 @@ import { headerSecrets, originOf } from '../secrecy.ts';
 export interface RevokeParts {
   readonly store: Store;
   readonly policy: Policy;
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly auth: ClientAuth;
-  readonly recorder: FloodRecorder;
+  readonly floodRecorder: FloodRecorder;
 }
 
 const notFound: Revoked = { status: 'already_inactive', reason: 'token_not_found' };
 
-export function handleRevoke({ store, policy, verifier, auth, recorder }: RevokeParts) {
+export function handleRevoke({ store, policy, tokenVerifier, auth, floodRecorder }: RevokeParts) {
   return async function revoke(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = auth.recall(ctx, form) ?? (await auth.authenticate(ctx, form));
@@ -46,7 +46,8 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     ]);
     const origin = originOf(ctx, caller.actor);
     const presented =
-      verifier.recall(presentedToken) ?? (await verifier.present(presentedToken, { mustBeSure: true }));
+      tokenVerifier.recall(presentedToken) ??
+      (await tokenVerifier.present(presentedToken, { mustBeSure: true }));
     const outcome =
       presented === null
         ? notFound
@@ -56,7 +57,7 @@ export function handleRevoke({ store, policy, verifier, auth, recorder }: Revoke
     const { reason, reasonText } = given;
     const ref = presented && tokenRef(presented);
     const details = { clientId: caller.clientId, reason, reasonText, tokenRef: ref };
-    const record = (action: AuditAction) => recorder.record(eventOf(origin, action, details));
+    const record = (action: AuditAction) => floodRecorder.record(eventOf(origin, action, details));
     if (outcome.status === 'foreign') {
       if (caller.authMethod === 'none') await record('revoke_foreign_token');
       else await recordEvents(store, [eventOf(origin, 'revoke_foreign_token', details)]);

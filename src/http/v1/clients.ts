@@ -24,12 +24,12 @@ import { handleRecords } from './records.ts';
 export interface ClientsParts {
   readonly store: Store;
   readonly auth: ClientAuth;
-  readonly directory: ClientDirectory;
+  readonly clients: ClientDirectory;
   readonly allowHttpKeys: boolean;
 }
 
-export function handleClients({ store, auth, directory, allowHttpKeys }: ClientsParts) {
-  const forget = (key: string) => directory.forget(key);
+export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsParts) {
+  const forget = (key: string) => clients.forget(key);
   const records = handleRecords({ store, auth, kind: clientKind, parameter: 'client_id', forget });
 
   return {
@@ -44,7 +44,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         throw new Refusal('client_exists', 'there is a client with this client_id', { about: { clientId } });
       }
       // The directory may remember that there was no such client.
-      await directory.forget(created.client.clientId);
+      await clients.forget(created.client.clientId);
       const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
       const secret = isGenerated ? { client_secret: created.clientSecret } : {};
       records.locate(ctx, created.client);
@@ -65,7 +65,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
       const updated = await updateClient(store, origin, clientId, (client) =>
         patchClient(client, patch, allowHttpKeys),
       );
-      await directory.forget(clientId);
+      await clients.forget(clientId);
       if (updated.status === 'not_found') return records.notFound();
       const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
       respond(ctx, 200, { ...clientToWire(updated.client), ...secret });
@@ -83,7 +83,7 @@ export function handleClients({ store, auth, directory, allowHttpKeys }: Clients
         body.overlap_seconds * 1000,
         body.client_secret,
       );
-      await directory.forget(clientId);
+      await clients.forget(clientId);
       switch (rotated.status) {
         case 'rotated': {
           const secret = body.client_secret === undefined ? { client_secret: rotated.clientSecret } : {};

@@ -16,7 +16,7 @@ import { respond } from '../respond.ts';
 
 export interface ExplainParts {
   readonly store: Store;
-  readonly verifier: TokenVerifier;
+  readonly tokenVerifier: TokenVerifier;
   readonly auth: ClientAuth;
 }
 
@@ -26,7 +26,7 @@ const body = z.strictObject({
   caller: identifier.optional(),
 });
 
-export function handleExplain({ store, verifier, auth }: ExplainParts) {
+export function handleExplain({ store, tokenVerifier, auth }: ExplainParts) {
   return async function explain(ctx: Context): Promise<void> {
     await auth.permit(ctx, 'audit');
     const { token, token_digest, caller } = check(body, await readJson(ctx));
@@ -34,7 +34,7 @@ export function handleExplain({ store, verifier, auth }: ExplainParts) {
       throw badParameter('token_digest', 'is given, and so is token');
     if (caller !== undefined && !(await store.ask((facts) => facts.client(caller))))
       throw badParameter('caller', 'is no client of this server');
-    const presented = token === undefined ? byDigest(token_digest) : await verifier.present(token);
+    const presented = token === undefined ? byDigest(token_digest) : await tokenVerifier.present(token);
     const explained: Explained =
       presented === null ? { cause: 'unknown' } : await explainToken(store, presented, caller ?? null);
     respond(ctx, 200, toWire(explained));

@@ -25,11 +25,11 @@ export interface IssuersParts {
   readonly store: Store;
   readonly auth: ClientAuth;
   readonly issuers: IssuerDirectory;
-  readonly keyRing: KeyRing;
+  readonly issuerKeyRing: KeyRing;
   readonly allowHttpKeys: boolean;
 }
 
-export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: IssuersParts) {
+export function handleIssuers({ store, auth, issuers, issuerKeyRing, allowHttpKeys }: IssuersParts) {
   const forget = (key: string) => issuers.forget(key);
   const records = handleRecords({ store, auth, kind: issuerKind, parameter: 'issuer', forget });
 
@@ -81,7 +81,7 @@ export function handleIssuers({ store, auth, issuers, keyRing, allowHttpKeys }: 
       const marked = await markKeysStale(store, originOf(ctx, actor), records.keyIn(ctx));
       if (marked.status === 'not_found') return records.notFound();
       await issuers.forget(marked.issuer.issuer);
-      const keys = await keyRing.fresh(marked.issuer);
+      const keys = await issuerKeyRing.fresh(marked.issuer);
       respond(ctx, 200, { issuer: marked.issuer.issuer, keys: keys.map(keyToWire) });
     },
   };

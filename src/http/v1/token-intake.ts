@@ -26,8 +26,8 @@ import { readRegistration } from './token-registration.ts';
 export interface IntakeParts {
   readonly store: Store;
   readonly policy: Policy;
-  readonly verifier: TokenVerifier;
-  readonly recorder: FloodRecorder;
+  readonly tokenVerifier: TokenVerifier;
+  readonly floodRecorder: FloodRecorder;
   readonly overload: Overload;
 }
 
@@ -66,15 +66,15 @@ export class TokenIntake {
   }
 
   async #prepare(registrar: Caller, value: unknown): Promise<Registration> {
-    const { policy, verifier } = this.#parts;
+    const { policy, tokenVerifier } = this.#parts;
     const said = readRegistration(value, registrar, policy);
     const { token, replaces } = value as GivenTokens;
     // For most tokens all is said already: nothing is awaited or copied.
     const isWhole = isJwt(said) && token !== undefined;
     if (!isWhole && said.replacesTokenDigest === null) return said;
     const [verification, isTrusted] = await Promise.all([
-      isWhole ? verify(verifier, token) : said.verification,
-      said.replacesTokenDigest !== null && replaces !== undefined && isSigned(verifier, replaces),
+      isWhole ? verify(tokenVerifier, token) : said.verification,
+      said.replacesTokenDigest !== null && replaces !== undefined && isSigned(tokenVerifier, replaces),
     ]);
     return { ...said, verification, replacesTokenDigest: isTrusted ? said.replacesTokenDigest : null };
   }
@@ -86,10 +86,10 @@ export class TokenIntake {
   }
 
   async #refuse(ctx: Context, error: unknown): Promise<ItemAnswer> {
-    const { recorder, overload } = this.#parts;
+    const { floodRecorder, overload } = this.#parts;
     if (error instanceof StoreOverloaded) overload.note(error.line);
     const refusal = refusalOf(error, ctx);
-    const unrecorded = await recordRefusal(recorder, ctx, refusal).then(
+    const unrecorded = await recordRefusal(floodRecorder, ctx, refusal).then(
       () => undefined,
       (failure) => refusalOf(failure, ctx),
     );
@@ -104,16 +104,16 @@ interface GivenTokens {
 }
 
 /** Rejects with `KeysUnavailable`: it is then unknown whether the token is active. */
-async function verify(verifier: TokenVerifier, token: string): Promise<Verification> {
-  return (await verifier.present(token, { mayBeForeign: true }))?.verification ?? opaque;
+async function verify(tokenVerifier: TokenVerifier, token: string): Promise<Verification> {
+  return (await tokenVerifier.present(token, { mayBeForeign: true }))?.verification ?? opaque;
 }
 
 /**
  * Does `replaces` name a JWT by its signing input? Only if its signature holds; else it is identified by its string.
  */
-async function isSigned(verifier: TokenVerifier, replaces: string): Promise<boolean> {
+async function isSigned(tokenVerifier: TokenVerifier, replaces: string): Promise<boolean> {
   try {
-    return (await verify(verifier, replaces)).kind === 'verified';
+    return (await verify(tokenVerifier, replaces)).kind === 'verified';
   } catch (error) {
     if (error instanceof KeysUnavailable) return false;
     throw error;
