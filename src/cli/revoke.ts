@@ -120,7 +120,7 @@ async function hintOfNames(
   if (kind === 'key' && (isOwn || issuer === everyIssuer)) return '';
   const onRecord = await store.ask((facts) => facts.each(owners, (owner) => facts.issuer(owner)));
   if (onRecord.some((record) => record !== undefined)) return '';
-  const { tokens, next } = await store.listBearers(target, [], 1);
+  const { tokens, next } = await store.listTokensUnder(target, [], 1);
   if (tokens.length > 0 || next !== null) return '';
   if (kind === 'token')
     return 'This token is not registered here, nor of an issuer on record. If it is whole, it is dead all the same.\n';

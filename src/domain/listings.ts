@@ -25,7 +25,7 @@ export interface Listings {
    * Unexpired registered tokens that bear a target, for a count: a page may be empty though more follow.
    * `after` is the `next` of the page before, or empty.
    */
-  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage>;
+  listTokensUnder(target: Target, after: readonly number[], limit: number): Promise<TokenPage>;
   /** Unexpired sessions of a user, newest first, at most `limit`, starting after the session `after`. */
   listSessions(
     issuer: string,
@@ -48,7 +48,7 @@ export interface SessionPosition {
   readonly sessionId: string;
 }
 
-export interface BearerPage {
+export interface TokenPage {
   readonly tokens: readonly RegisteredToken[];
   /** Where the next page starts; null when this was the last. */
   readonly next: readonly number[] | null;

@@ -3,22 +3,22 @@
 import type { Claims } from './claims.ts';
 import { isLimited } from './cutoffs.ts';
 import type { Facts } from './store.ts';
-import { bearersMax } from './store.ts';
+import { unitTokensMax } from './store.ts';
 import { everyIssuer, type Target, targetKey, targetOf } from './targets.ts';
 import { isRevocable, type Standing } from './verdict.ts';
 
 /**
- * Does any of these grants or sessions have a living token? If there are more bearers than storage looks at, the
+ * Does any of these grants or sessions have a living token? If there are more tokens than storage looks at, the
  * answer is yes: a needless row does no harm, a missing one would.
  */
-export function hasLivingBearer(facts: Facts, targets: readonly Target[], now: number): boolean {
+export function hasLivingToken(facts: Facts, targets: readonly Target[], now: number): boolean {
   return targets.some((target) => {
     if (facts.final(target)) return false;
-    const bearers = facts.unexpiredBearers(target);
-    if (bearers.length >= bearersMax) return true;
+    const tokens = facts.unexpiredTokensOf(target);
+    if (tokens.length >= unitTokensMax) return true;
     return facts
-      .each(bearers, (bearer) => facts.standing(bearer))
-      .some((standing, n) => isRevocable(bearers[n] as Claims, standing, now));
+      .each(tokens, (token) => facts.standing(token))
+      .some((standing, n) => isRevocable(tokens[n] as Claims, standing, now));
   });
 }
 

@@ -1,5 +1,6 @@
-// A session is one login of one user on one device; a grant is the authorization that a refresh token and
-// its access tokens share. Both are first seen, and so created, when a token that names them is registered.
+// A session is one login of one user on one device; a grant is the authorization that a refresh token and its access
+// tokens share. Where rules treat both alike, each is called a unit. Both are first seen, and so created, when a token
+// that names them is registered.
 
 export interface Session {
   readonly sessionId: string;

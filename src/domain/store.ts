@@ -84,8 +84,8 @@ export interface Facts {
 
   session(sessionId: string): Session | undefined;
   grant(grantId: string): Grant | undefined;
-  /** Registered tokens of a grant or session that have not expired: the newest `bearersMax` of them. */
-  unexpiredBearers(target: Target): readonly RegisteredToken[];
+  /** Registered tokens of a grant or session that have not expired: the newest `unitTokensMax` of them. */
+  unexpiredTokensOf(target: Target): readonly RegisteredToken[];
   /** Unexpired sessions of a user, newest first, at most `sessionsMax`. */
   sessionsOf(issuer: string, subject: string): readonly Session[];
 
@@ -105,8 +105,8 @@ export interface Facts {
   each<Item, T>(items: readonly Item[], ask: (item: Item) => T): T[];
 }
 
-/** How many bearers of one grant or session storage looks at; if there are more, some are assumed to be alive. */
-export const bearersMax = 200;
+/** How many tokens of one grant or session storage looks at; if there are more, some are assumed to be alive. */
+export const unitTokensMax = 200;
 export const sessionsMax = 1000;
 export const historyMax = 100;
 

@@ -5,11 +5,11 @@ import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type {
-  BearerPage,
   EventCount,
   EventFilter,
   RevocationFilter,
   SessionPosition,
+  TokenPage,
 } from '../domain/listings.ts';
 import type { Client } from '../domain/records/clients.ts';
 import type { Issuer } from '../domain/records/issuers.ts';
@@ -30,7 +30,7 @@ import { findEventHead } from './tables/heads.ts';
 import { listIssuers } from './tables/issuers.ts';
 import { findRevocation, listRevocations } from './tables/revocations.ts';
 import { listSessionsOf, touchSessions } from './tables/sessions.ts';
-import { listBearers, listLatestIssuers } from './tables/tokens.ts';
+import { listLatestIssuers, listTokensUnder } from './tables/tokens.ts';
 import { guarded } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep/upkeep.ts';
 
@@ -129,8 +129,8 @@ class KnexStore implements Store {
     return guarded(findRevocation(this.#reader, seq));
   }
 
-  listBearers(target: Target, after: readonly number[], limit: number): Promise<BearerPage> {
-    return guarded(listBearers(this.#reader, target, this.#database.clock.now(), after, limit));
+  listTokensUnder(target: Target, after: readonly number[], limit: number): Promise<TokenPage> {
+    return guarded(listTokensUnder(this.#reader, target, this.#database.clock.now(), after, limit));
   }
 
   listSessions(

@@ -99,8 +99,8 @@ export class FaultyStore implements Store {
     return this.#reading(() => this.#store.findRevocation(...of));
   }
 
-  listBearers(...of: Parameters<Store['listBearers']>): ReturnType<Store['listBearers']> {
-    return this.#reading(() => this.#store.listBearers(...of));
+  listTokensUnder(...of: Parameters<Store['listTokensUnder']>): ReturnType<Store['listTokensUnder']> {
+    return this.#reading(() => this.#store.listTokensUnder(...of));
   }
 
   listSessions(...of: Parameters<Store['listSessions']>): ReturnType<Store['listSessions']> {

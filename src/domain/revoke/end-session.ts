@@ -2,7 +2,7 @@
 import { eventOf, type NewEvent } from '../audit.ts';
 import { type Cause, unrestricted } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
-import { hasLivingBearer } from '../remains.ts';
+import { hasLivingToken } from '../remains.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { sessionTarget } from '../targets.ts';
@@ -86,5 +86,5 @@ function unknownSession(id: string, { origin, reason, reasonText }: Cause): NewE
 }
 
 function isLiving(facts: Facts, session: Session, now: number): boolean {
-  return hasLivingBearer(facts, [sessionTarget(session)], now);
+  return hasLivingToken(facts, [sessionTarget(session)], now);
 }

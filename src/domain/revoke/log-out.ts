@@ -13,7 +13,7 @@ import {
   safeIatAfterAll,
 } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
-import { hasLivingBearer, unitsLeft } from '../remains.ts';
+import { hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
@@ -148,7 +148,7 @@ function decide(
   const events = mismatch ? [eventBy(acting, request, 'logout_user_mismatch')] : [];
 
   const units = proofs.flatMap((proof) => proof.units);
-  if (living.length === 0 && !hasLivingBearer(facts, units, now)) {
+  if (living.length === 0 && !hasLivingToken(facts, units, now)) {
     const isRevoked = standings.some((standing) => standing.coveredBy.length > 0);
     return nothingLeft(isRevoked, acting, request, events);
   }
@@ -278,6 +278,6 @@ function plan(
 function countLiving(facts: Facts, sessions: readonly Session[], now: number): number | null {
   if (sessions.length === 0) return null;
   const targets = sessions.map(sessionTarget);
-  const areAlive = facts.each(targets, (target) => hasLivingBearer(facts, [target], now));
+  const areAlive = facts.each(targets, (target) => hasLivingToken(facts, [target], now));
   return areAlive.filter((isAlive) => isAlive).length;
 }

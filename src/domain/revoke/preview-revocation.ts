@@ -46,7 +46,7 @@ export async function previewRevocation(store: Store, policy: Policy, order: Rev
   let after: readonly number[] | null = [];
   let looked = 0;
   for (let page = 0; after !== null && page < pagesMax && looked < tokensMax; page++) {
-    const { tokens, next } = await store.listBearers(order.target, after, tokensPerPage);
+    const { tokens, next } = await store.listTokensUnder(order.target, after, tokensPerPage);
     for (let from = 0; from < tokens.length; from += tokensPerPage) {
       const part = tokens.slice(from, from + tokensPerPage);
       const ended = await store.ask((facts, now) => endedBy(facts, now, policy, order, part));

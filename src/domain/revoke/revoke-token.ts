@@ -11,7 +11,7 @@ import {
 } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
-import { hasLivingBearer, unitsLeft } from '../remains.ts';
+import { hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { targetOf, tokenTarget } from '../targets.ts';
 import {
@@ -78,7 +78,7 @@ function decide(
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
   const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
   const units = unitsLeft(claims, standing, grant ? [grant] : []);
-  const ended = isRevocable(claims, standing, now) || hasLivingBearer(facts, units, now);
+  const ended = isRevocable(claims, standing, now) || hasLivingToken(facts, units, now);
   const details = { reason, reasonText, ...about(claims) };
 
   if (!ended) {

@@ -55,7 +55,7 @@ export class Changes {
   }
 
   /** The tokens of a grant or session. */
-  bearersOf({ kind, issuer, id }: Target): RegisteredToken[] {
+  tokensOf({ kind, issuer, id }: Target): RegisteredToken[] {
     if (kind !== 'grant' && kind !== 'session') return [];
     const name = kind === 'grant' ? 'grantId' : 'sessionId';
     return [...this.tokens.values()].filter((token) => token[name] === id && token.issuer === issuer);

@@ -5,7 +5,7 @@ import { decisive, forever, keysOf, type Revocation } from '../../domain/cutoffs
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import { bearersMax, type Effects, type Remembered, type Seqs, sessionsMax } from '../../domain/store.ts';
+import { type Effects, type Remembered, type Seqs, sessionsMax, unitTokensMax } from '../../domain/store.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey } from '../../domain/targets.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { DecisionHeads } from '../tables/heads.ts';
@@ -112,8 +112,8 @@ export class DecisionFacts extends LoadedFacts {
     return this.#changes.grants.get(grantId) ?? super.grant(grantId);
   }
 
-  override unexpiredBearers(target: Target): readonly RegisteredToken[] {
-    return [...this.#changes.bearersOf(target), ...super.unexpiredBearers(target)].slice(0, bearersMax);
+  override unexpiredTokensOf(target: Target): readonly RegisteredToken[] {
+    return [...this.#changes.tokensOf(target), ...super.unexpiredTokensOf(target)].slice(0, unitTokensMax);
   }
 
   override sessionsOf(issuer: string, subject: string): readonly Session[] {

@@ -4,7 +4,7 @@ import type { LoggedRevocation, Revocation } from '../../domain/cutoffs.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import { bearersMax, type Remembered, sessionsMax } from '../../domain/store.ts';
+import { type Remembered, sessionsMax, unitTokensMax } from '../../domain/store.ts';
 import type { TargetKey, TargetKind } from '../../domain/targets.ts';
 import { allOf } from '../all-of.ts';
 import { findClients } from '../tables/clients.ts';
@@ -19,7 +19,7 @@ import type { FactKind } from './shelf.ts';
 /** The key of a kind that has only one fact. */
 export const theOne = '';
 
-const bearerColumns = { grant: 'grant_id', session: 'session_id' } as const;
+const unitColumns = { grant: 'grant_id', session: 'session_id' } as const;
 
 export const tokens: FactKind<RegisteredToken | undefined> = {
   load: async (db, digests) => byKey(await findTokens(db, digests), (token) => token.digest),
@@ -100,10 +100,10 @@ export const thumbprints: FactKind<readonly string[]> = {
 };
 
 /** Unexpired tokens, by JSON of kind, issuer and id of what they bear. */
-export const bearers: FactKind<readonly RegisteredToken[]> = {
+export const unitTokens: FactKind<readonly RegisteredToken[]> = {
   load: (db, keys, now) =>
     eachOf<['grant' | 'session', string, string], RegisteredToken[]>(keys, ([kind, issuer, id]) =>
-      listUnexpired(db, bearerColumns[kind], issuer, id, now, bearersMax),
+      listUnexpired(db, unitColumns[kind], issuer, id, now, unitTokensMax),
     ),
   absent: [],
 };

@@ -104,9 +104,9 @@ export class LoadedFacts implements Facts {
     return this.shelf(factKinds.grants).get(grantId);
   }
 
-  unexpiredBearers(target: Target): readonly RegisteredToken[] {
+  unexpiredTokensOf(target: Target): readonly RegisteredToken[] {
     if (target.kind !== 'grant' && target.kind !== 'session') return [];
-    return this.shelf(factKinds.bearers).get(JSON.stringify([target.kind, target.issuer, target.id]));
+    return this.shelf(factKinds.unitTokens).get(JSON.stringify([target.kind, target.issuer, target.id]));
   }
 
   sessionsOf(issuer: string, subject: string): readonly Session[] {

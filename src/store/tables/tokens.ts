@@ -1,7 +1,7 @@
 // The table `tokens`: inserted once, never updated.
 import type { Knex } from 'knex';
 import type { Digest, RegisteredToken } from '../../domain/claims.ts';
-import type { BearerPage } from '../../domain/listings.ts';
+import type { TokenPage } from '../../domain/listings.ts';
 import type { Grant } from '../../domain/sessions.ts';
 import { everyIssuer, type Target } from '../../domain/targets.ts';
 import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
@@ -165,13 +165,13 @@ const indexedColumns = { grant: 'grant_id', session: 'session_id', subject: 'sub
 const idsPerPage = 5_000;
 
 /** Unexpired tokens that bear a target; none for a key, as no registered token's key is known. */
-export async function listBearers(
+export async function listTokensUnder(
   db: Knex,
   target: Target,
   now: number,
   after: readonly number[],
   limit: number,
-): Promise<BearerPage> {
+): Promise<TokenPage> {
   const query = db<TokenRow>('tokens').where('expires_at', '>', now);
   if (target.kind !== 'token' && target.issuer !== everyIssuer) query.andWhere('issuer', target.issuer);
   switch (target.kind) {
@@ -205,7 +205,7 @@ function isNamed(digest: Buffer): Knex.QueryCallback {
 type Query = Knex.QueryBuilder<TokenRow>;
 
 /** In the order of the index that finds them. */
-async function pageByExpiry(query: Query, after: readonly number[], limit: number): Promise<BearerPage> {
+async function pageByExpiry(query: Query, after: readonly number[], limit: number): Promise<TokenPage> {
   const [expiresAt = 0, id = 0] = after;
   const rows: TokenRow[] = await query
     .whereRaw('(expires_at, id) > (?, ?)', [expiresAt, id])
@@ -216,7 +216,7 @@ async function pageByExpiry(query: Query, after: readonly number[], limit: numbe
 }
 
 /** No index finds them, so a page covers a stretch of ids, the newest first, at constant cost. */
-async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<BearerPage> {
+async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<TokenPage> {
   const upper = after[0] ?? Number((await db('tokens').max({ id: 'id' }).first())?.id ?? 0);
   const rows: TokenRow[] = await query.whereBetween('id', [upper - idsPerPage + 1, upper]);
   return { tokens: rows.map(rowToToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };

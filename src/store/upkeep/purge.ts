@@ -12,7 +12,7 @@ import { withPass } from './append-only.ts';
  * A token may be given a name that was revoked for good long ago, and is dead then: the row stays while such a token
  * lives.
  */
-function unexpiredBearer(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
+function unexpiredToken(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
   return db('tokens')
     .select(db.raw('1'))
     .whereRaw(`revocations.kind = '${kind}' and tokens.${kind}_id = revocations.target_id`)
@@ -36,8 +36,8 @@ function due(db: Knex, { table, column, before, bearersFrom }: DueRows): Knex.Qu
   return ended
     .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', bearersFrom))
     .andWhereNot((rows) => lastsForever(rows))
-    .whereNotExists(unexpiredBearer(db, 'grant', before))
-    .whereNotExists(unexpiredBearer(db, 'session', before));
+    .whereNotExists(unexpiredToken(db, 'grant', before))
+    .whereNotExists(unexpiredToken(db, 'session', before));
 }
 
 /**
