@@ -22,7 +22,7 @@ export function purgeCommand(process: NodeJS.Process): Command {
         const total = Object.values(due).reduce((sum, rows) => sum + rows, 0);
         const progress = new Progress(process.stderr, 'purging', total);
         const counts = await purge(store, policy, origin, {
-          onPurged: (_table, rows) => progress.advance(rows),
+          onPurged: (_kind, rows) => progress.advance(rows),
         });
         if (!counts) throw new Refusal('temporarily_unavailable', 'Another process is purging. Try again.');
         progress.end();

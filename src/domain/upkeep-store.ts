@@ -13,19 +13,30 @@ export interface StoredSeal {
   readonly jws: string;
 }
 
-/** Rows of one table that may be deleted; purge-rules.ts lists them. */
+/** The kinds of rows that are deleted when their time has come; purge/purge-rules.ts says when that is. */
+export const purgeKinds = [
+  'tokens',
+  // Registered JWTs whose row is kept beyond their registration: see `RegisteredToken.purgeAfter`.
+  'jwts',
+  'sessions',
+  'revocations',
+  'cutoffs',
+  'used_ids',
+  'idempotency_keys',
+  'client_secrets',
+] as const;
+export type PurgeKind = (typeof purgeKinds)[number];
+
+/** The rows of one kind that may be deleted now. */
 export interface DueRows {
-  readonly table: string;
-  /** Its primary key. */
-  readonly key: string;
-  /** Due are rows where this is earlier than `before`; null is never due. */
-  readonly column: string;
+  readonly kind: PurgeKind;
+  /** Those that ended before this instant are due. */
   readonly before: number;
   /**
-   * For rows that outlive one token: those naming several are due only if written before this; those with an open
-   * end, only if their token was issued before it.
+   * No token that was issued earlier can still be alive. Revocations that name several tokens are due only if they
+   * were written before this; rows with an open end, only if their token was issued before it.
    */
-  readonly bearersFrom?: number;
+  readonly livingIssuedFrom: number;
 }
 
 /** Sessions that a revocation of theirs ended before `before` and that expire at `unexpiredSince` or later. */
@@ -82,9 +93,9 @@ export interface UpkeepStore {
    * Facts.isForgotten.
    */
   rememberEnds(until: number): Promise<void>;
-  countDue(rows: DueRows): Promise<number>;
+  countDue(due: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction. */
-  purgeDue(rows: DueRows, limit: number): Promise<PurgeStep>;
+  purgeDue(due: DueRows, limit: number): Promise<PurgeStep>;
   /** Counts these sessions; `purgeEndedSessions` deletes those that at most `limit` revocations ended. */
   countEndedSessions(ended: EndedSessions): Promise<number>;
   purgeEndedSessions(ended: EndedSessions, limit: number): Promise<PurgeStep>;

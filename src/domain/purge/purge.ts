@@ -6,7 +6,7 @@ import { nowOf, recordEvents, type Store } from '../store.ts';
 import { tokensKeptMs } from '../token-life.ts';
 import type { PurgeStep } from '../upkeep-store.ts';
 import { dayMs } from '../values/durations.ts';
-import { dueRows, endedSessions, purgeRules } from './purge-rules.ts';
+import { allDueRows, endedSessions } from './purge-rules.ts';
 
 /** Small enough for a request that waits for the writer behind a batch not to notice. */
 const batchRows = 200;
@@ -18,11 +18,11 @@ export interface PurgePolicy extends LifetimePolicy {
   readonly signers: readonly string[];
 }
 
-/** Rows by table. */
+/** Rows by kind. */
 export type PurgeCounts = Readonly<Record<string, number>>;
 
 export interface PurgeOptions {
-  readonly onPurged?: (table: string, rows: number) => void;
+  readonly onPurged?: (kind: string, rows: number) => void;
   /** Ends the run between two steps; the rest is left to the next. */
   readonly signal?: AbortSignal;
   /** Called between two steps, with the time that the first took: others wait for the writer, too. */
@@ -109,14 +109,13 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const { upkeep } = store;
   const now = await nowOf(store);
   const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.recall('lifetime_days_max'));
-  const byRule = purgeRules.map((rule): Task => {
-    const rows = dueRows(rule, now, lifetimeDaysMax);
-    return {
-      name: rule.name ?? rule.table,
-      count: () => upkeep.countDue(rows),
-      step: () => upkeep.purgeDue(rows, batchRows),
-    };
-  });
+  const byKind = allDueRows(now, lifetimeDaysMax).map(
+    (due): Task => ({
+      name: due.kind,
+      count: () => upkeep.countDue(due),
+      step: () => upkeep.purgeDue(due, batchRows),
+    }),
+  );
   const ended = endedSessions(now);
   const endedTask: Task = {
     name: 'ended_sessions',
@@ -131,7 +130,7 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
     step: () => upkeep.purgeEventsThrough(through, batchRows),
   };
   // Ended sessions first: they are found by the revocations that ended them, which the same run may delete.
-  return { tasks: [endedTask, ...byRule, events], through, endsUntil: now - tokensKeptMs };
+  return { tasks: [endedTask, ...byKind, events], through, endsUntil: now - tokensKeptMs };
 }
 
 function record(store: Store, origin: Origin, metadata: Readonly<Record<string, unknown>>): Promise<void> {

@@ -1,81 +1,31 @@
-// Deletes rows that are due, a few per transaction.
+// Deletes rows that are due, a few per transaction; due-rows.ts says which they are.
 import type { Knex } from 'knex';
 import { forever } from '../../domain/cutoffs.ts';
-import { everyIssuer } from '../../domain/targets.ts';
 import { openEndsFrom } from '../../domain/token-life.ts';
 import type { DueRows, EndedSessions, PurgeStep, UpkeepNote } from '../../domain/upkeep-store.ts';
 import { holdDecisions } from '../tables/heads.ts';
 import { readNote, writeNote } from '../tables/notes.ts';
 import { withPass } from './append-only.ts';
-
-/**
- * A token may be given a name that was revoked for good long ago, and is dead then: the row stays while such a token
- * lives.
- */
-function unexpiredToken(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
-  return db('tokens')
-    .select(db.raw('1'))
-    .whereRaw(`revocations.kind = '${kind}' and tokens.${kind}_id = revocations.target_id`)
-    .whereRaw(`revocations.issuer in (tokens.issuer, '${everyIssuer}')`)
-    .andWhere('tokens.expires_at', '>', now);
-}
-
-function due(db: Knex, { table, column, before, bearersFrom }: DueRows): Knex.QueryBuilder {
-  if (bearersFrom === undefined) {
-    const rows = db(table).where(column, '<', before);
-    return table === 'tokens' ? rows.whereNull('purge_after') : rows;
-  }
-  if (table === 'cutoffs')
-    return db(table).where(column, '<', before).andWhere('revoked_at', '<', bearersFrom);
-  const ended = db(table).where((rows) =>
-    rows
-      .where(column, '<', before)
-      .orWhereBetween(column, [openEndsFrom + 1, openEndsFrom + bearersFrom - 1]),
-  );
-  if (table === 'tokens') return ended;
-  return ended
-    .andWhere((rows) => rows.where('kind', 'token').orWhere('revoked_at', '<', bearersFrom))
-    .andWhereNot((rows) => lastsForever(rows))
-    .whereNotExists(unexpiredToken(db, 'grant', before))
-    .whereNotExists(unexpiredToken(db, 'session', before));
-}
-
-/**
- * Never purged: keys, as their holder can sign tokens forever; `jti`s, as no index finds their tokens; and grants and
- * sessions that ended for good at an issuer of JWTs, as one that bears them may be signed at any time without our
- * seeing it.
- */
-function lastsForever(rows: Knex.QueryBuilder): Knex.QueryBuilder {
-  const units = (query: Knex.QueryBuilder) =>
-    query
-      .whereIn('kind', ['grant', 'session'])
-      .andWhere('cutoff', forever)
-      .andWhere((of) =>
-        of
-          .where('issuer', everyIssuer)
-          .orWhereIn('issuer', (on) => on.from('signers').select('issuer'))
-          .orWhereIn('issuer', (on) => on.from('issuers').select('issuer')),
-      );
-  return rows.whereIn('kind', ['key', 'jti']).orWhere((query) => void units(query));
-}
+import { placeOf, selectDue } from './due-rows.ts';
 
 type RowKey = string | number;
 
-export async function countDue(db: Knex, rows: DueRows): Promise<number> {
-  return countOf(due(db, rows));
+export async function countDue(db: Knex, due: DueRows): Promise<number> {
+  return countOf(selectDue(db, due));
 }
 
-export async function purgeDue(writer: Knex, rows: DueRows, limit: number): Promise<PurgeStep> {
+export async function purgeDue(writer: Knex, due: DueRows, limit: number): Promise<PurgeStep> {
+  const { table, key, column } = placeOf(due);
   return withPass(writer, async (tx) => {
-    let keys: RowKey[] = await due(tx, rows).orderBy(rows.column).limit(limit).pluck(rows.key);
+    let keys: RowKey[] = await selectDue(tx, due).orderBy(column).limit(limit).pluck(key);
     const isDone = keys.length < limit;
-    if (rows.table === 'revocations' && keys.length > 0) {
+    if (due.kind === 'revocations' && keys.length > 0) {
       // A decision taken since the look-up may have made a row necessary, so check again.
       await holdDecisions(tx);
-      keys = await due(tx, rows).whereIn(rows.key, keys).pluck(rows.key);
+      keys = await selectDue(tx, due).whereIn(key, keys).pluck(key);
       await rememberHorizon(tx, keys);
     }
-    const purged = keys.length === 0 ? 0 : await tx(rows.table).whereIn(rows.key, keys).delete();
+    const purged = keys.length === 0 ? 0 : await tx(table).whereIn(key, keys).delete();
     return { purged, isDone };
   });
 }

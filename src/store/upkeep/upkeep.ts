@@ -80,12 +80,12 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(purge.rememberEnds(this.#writer, until));
   }
 
-  countDue(rows: DueRows): Promise<number> {
-    return guarded(purge.countDue(this.#writer, rows));
+  countDue(due: DueRows): Promise<number> {
+    return guarded(purge.countDue(this.#writer, due));
   }
 
-  purgeDue(rows: DueRows, limit: number): Promise<PurgeStep> {
-    return guarded(purge.purgeDue(this.#writer, rows, limit));
+  purgeDue(due: DueRows, limit: number): Promise<PurgeStep> {
+    return guarded(purge.purgeDue(this.#writer, due, limit));
   }
 
   countEndedSessions(ended: EndedSessions): Promise<number> {

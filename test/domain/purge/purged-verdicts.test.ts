@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { forever } from '../../../src/domain/cutoffs.ts';
 import { countPurgeable } from '../../../src/domain/purge/purge.ts';
-import { dueRows, purgeRules } from '../../../src/domain/purge/purge-rules.ts';
+import { dueRows } from '../../../src/domain/purge/purge-rules.ts';
 import { dialectOf } from '../../../src/store/dialect.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
 import type { TestApp, TestClient } from '../../helpers/app.ts';
@@ -380,8 +380,7 @@ testOn(
       .where('id', 1)
       .update({ event_seq: knex.ref('event_seq') });
     // The step alone: a whole run has events to write before, and would wait for the lock there.
-    const rule = purgeRules.find(({ table }) => table === 'revocations') as (typeof purgeRules)[number];
-    const rows = dueRows(rule, clock.now, app.config.tokenLifetimeDaysMax);
+    const rows = dueRows('revocations', clock.now, app.config.tokenLifetimeDaysMax);
     t.is(await app.store.upkeep.countDue(rows), 1);
     const purging = app.store.upkeep.purgeDue(rows, 100);
     const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
