@@ -1,35 +1,26 @@
-// Client authentication (RFC 6749 §2.3): who is calling, and is it proved? Each client is pinned to one method; the
-// other files of this folder check them. Every failure looks the same, whether the client is unknown, suspended or
-// the proof wrong.
+// Client authentication (RFC 6749 §2.3): who is calling, is it proved, and does the caller hold the permission that the
+// endpoint demands? Each client is pinned to one method; assertion.ts, certificate.ts, secret.ts and bearer.ts check
+// one kind of proof each. What follows from a failure is in auth-failures.ts.
 import { LRUCache } from 'lru-cache';
-import { eventOf } from '../../domain/audit.ts';
 import { type Digest, digestOf } from '../../domain/claims.ts';
 import { type Caller, type Client, callerOf, holds } from '../../domain/records/clients.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { bearerOf, type Context } from '../context.ts';
-import type { FloodRecorder } from '../flood-recorder.ts';
 import type { Form } from '../form.ts';
-import { originOf, protect } from '../secrecy.ts';
+import { protect } from '../secrecy.ts';
 import { type AssertionParts, provesAssertion, readAssertion } from './assertion.ts';
+import { type AuthFailureParts, AuthFailures } from './auth-failures.ts';
 import { type BearerParts, findBearer } from './bearer.ts';
 import { type CertificateParts, provesByAuthority, provesByOwnKey, readCertificate } from './certificate.ts';
+import { basicChallenge, insufficientScopeChallenge } from './challenges.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { type Credentials, type PresentedCertificate, twoMethods } from './credentials.ts';
 import { credentialNames } from './json-credentials.ts';
 import { isSameSecret, parseBasic, provesSecret, readPost } from './secret.ts';
-import type { Throttle } from './throttle.ts';
 
-const realm = 'realm="revocation-server"';
-export const basicChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8"` };
-export const bearerChallenge = { 'WWW-Authenticate': `Bearer ${realm}` };
-export const refusedBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
-const weakBearer = { 'WWW-Authenticate': `Bearer ${realm}, error="insufficient_scope"` };
-
-export interface AuthParts {
+export interface AuthParts extends AuthFailureParts {
   readonly clients: ClientDirectory;
-  readonly throttle: Throttle;
-  readonly floodRecorder: FloodRecorder;
   readonly now: () => number;
   readonly assertions: AssertionParts;
   readonly certificates: CertificateParts;
@@ -42,6 +33,7 @@ const provedMax = 1_000;
 
 export class ClientAuth {
   readonly #parts: AuthParts;
+  readonly #failures: AuthFailures;
   /**
    * Digests of Authorization headers that were proved, each with the client record that proved it. `clients`
    * reads records anew now and then: once it returns another object, the header has to be proved again.
@@ -50,6 +42,7 @@ export class ClientAuth {
 
   constructor(parts: AuthParts) {
     this.#parts = parts;
+    this.#failures = new AuthFailures(parts);
   }
 
   /** The client, if its Authorization header was proved before and its record is still remembered; does not wait. */
@@ -57,7 +50,7 @@ export class ClientAuth {
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
     const isStillCurrent = proved && proved === this.#parts.clients.recall(proved.clientId);
-    return isStillCurrent ? known(ctx, callerOf(proved)) : undefined;
+    return isStillCurrent ? noteCaller(ctx, callerOf(proved)) : undefined;
   }
 
   /** The client that the request authenticates; undefined when it brings no credentials at all. */
@@ -65,15 +58,15 @@ export class ClientAuth {
     const { clients } = this.#parts;
     const header = digestOfHeader(ctx, form);
     const proved = header && this.#proved.get(header);
-    if (proved && proved === (await clients.find(proved.clientId))) return known(ctx, callerOf(proved));
+    if (proved && proved === (await clients.find(proved.clientId))) return noteCaller(ctx, callerOf(proved));
     const credentials = await this.#read(ctx, form);
     if (!credentials) return undefined;
     const client = await clients.find(credentials.clientId);
     if (!client || !(await this.#proves(client, credentials)))
-      throw await this.#fail(ctx, credentials, client, whyNot(client, credentials));
+      throw await this.#failures.refuseCredentials(ctx, credentials, client);
     if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
       this.#proved.set(header, client);
-    return known(ctx, callerOf(client));
+    return noteCaller(ctx, callerOf(client));
   }
 
   /** The same, where the bearer of an access token may call as well. */
@@ -83,8 +76,8 @@ export class ClientAuth {
     if (form.has('client_secret') || form.has('client_assertion')) throw twoMethods();
     protect(ctx, [bearerToken]);
     const caller = await findBearer(this.#parts.bearers, bearerToken, this.#certificateOf(ctx));
-    if (!caller) throw await this.#failBearer(ctx, bearerToken);
-    return known(ctx, caller);
+    if (!caller) throw await this.#failures.refuseBearer(ctx, bearerToken);
+    return noteCaller(ctx, caller);
   }
 
   /**
@@ -95,7 +88,7 @@ export class ClientAuth {
     const caller = await this.permitWithin(ctx, ...permissions);
     if (caller.onlyIssuer === null) return caller;
     throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only", {
-      headers: weakBearer,
+      headers: insufficientScopeChallenge,
     });
   }
 
@@ -104,7 +97,7 @@ export class ClientAuth {
     const caller = await this.authenticateAny(ctx);
     if (!caller)
       throw new Refusal('invalid_client', 'client authentication is missing', { headers: basicChallenge });
-    return demand(caller, ...permissions);
+    return demandPermission(caller, ...permissions);
   }
 
   /** Looks, in this order, for an Authorization header, an assertion, a secret in the body, a certificate. */
@@ -125,9 +118,9 @@ export class ClientAuth {
 
   async #readHeader(ctx: Context, header: string, body: Credentials | undefined): Promise<Credentials> {
     const [, scheme = '', value = ''] = /^([^ ]*) *(.*)$/s.exec(header) ?? [];
-    if (/^bearer$/i.test(scheme)) throw await this.#failBearer(ctx, value);
+    if (/^bearer$/i.test(scheme)) throw await this.#failures.refuseBearer(ctx, value);
     const basic = /^basic$/i.test(scheme) ? parseBasic(value) : undefined;
-    if (!basic) throw await this.#fail(ctx, undefined, undefined, { why: 'malformed' });
+    if (!basic) throw await this.#failures.refuseHeader(ctx);
     if (!body) return basic;
     if (body.clientId !== basic.clientId) {
       throw badParameter('client_id', 'differs from the client that the Authorization header names');
@@ -163,69 +156,10 @@ export class ClientAuth {
   #certificateOf(ctx: Context): PresentedCertificate | undefined {
     return readCertificate(this.#parts.certificates, ctx);
   }
-
-  async #fail(
-    ctx: Context,
-    credentials: Credentials | undefined,
-    client: Client | undefined,
-    failure: Failure,
-  ): Promise<Refusal> {
-    const { clientId = null, clientSecret = '', assertion = '' } = credentials ?? {};
-    protect(ctx, [clientSecret, assertion]);
-    const seconds = await this.#count(ctx, clientId, client, failure);
-    if (seconds > 0) return tooManyFailures(seconds);
-    return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
-  }
-
-  async #failBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
-    protect(ctx, [bearerToken]);
-    const seconds = await this.#count(ctx, null, undefined, { why: 'wrong_bearer' });
-    if (seconds > 0) return tooManyFailures(seconds);
-    const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
-    return new Refusal(code, 'the bearer token is not accepted here', { headers: refusedBearer });
-  }
-
-  async #count(
-    ctx: Context,
-    clientId: string | null,
-    client: Client | undefined,
-    failure: Failure,
-  ): Promise<number> {
-    const { throttle, floodRecorder } = this.#parts;
-    const seconds = await throttle.fail(clientId, ctx.state.ip);
-    // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
-    const known = client?.clientId ?? null;
-    const origin = originOf(ctx, { kind: 'client', id: null });
-    await floodRecorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
-    const { log, requestId } = ctx.state;
-    log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');
-    return seconds;
-  }
 }
 
-/** For the log only: callers get the same answer for every failure. */
-interface Failure {
-  readonly why:
-    | 'malformed'
-    | 'unknown_client'
-    | 'suspended_client'
-    | 'wrong_method'
-    | 'wrong_proof'
-    | 'wrong_bearer';
-  /** The method that the client is registered for, if it used another. */
-  readonly registered_for?: Client['authMethod'];
-}
-
-function whyNot(client: Client | undefined, { methods }: Credentials): Failure {
-  if (!client) return { why: 'unknown_client' };
-  if (client.disabledAt !== null) return { why: 'suspended_client' };
-  const isRegisteredFor = methods.includes(client.authMethod);
-  return isRegisteredFor
-    ? { why: 'wrong_proof' }
-    : { why: 'wrong_method', registered_for: client.authMethod };
-}
-
-function known(ctx: Context, caller: Caller): Caller {
+/** Notes the caller, for the log and for events of this request. */
+function noteCaller(ctx: Context, caller: Caller): Caller {
   ctx.state.clientId = caller.clientId;
   ctx.state.caller = caller.actor;
   return caller;
@@ -238,16 +172,10 @@ function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
   return digestOf(header);
 }
 
-function tooManyFailures(seconds: number): Refusal {
-  return new Refusal('too_many_failures', 'too many failed authentications, try again later', {
-    headers: { 'Retry-After': String(seconds) },
-  });
-}
-
 /** Refuses a caller that holds none of these permissions. */
-export function demand(caller: Caller, ...permissions: readonly Permission[]): Caller {
+export function demandPermission(caller: Caller, ...permissions: readonly Permission[]): Caller {
   if (permissions.some((permission) => holds(caller, permission))) return caller;
-  const headers = caller.isBearer ? weakBearer : {};
+  const headers = caller.isBearer ? insufficientScopeChallenge : {};
   throw new Refusal('insufficient_permission', `this needs the permission ${permissions.join(' or ')}`, {
     headers,
   });

@@ -2,7 +2,7 @@
 import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
-import { bearerChallenge, refusedBearer } from '../auth/client-auth.ts';
+import { bearerChallenge, invalidTokenChallenge } from '../auth/challenges.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { readJson } from '../json.ts';
 import { protect } from '../secrecy.ts';
@@ -21,7 +21,7 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
     const why = read.ok ? faultOf(read, receiver) : read.why;
     if (!read.ok || why !== undefined) {
       await receiver.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
-      throw notAccepted(assertion === undefined ? bearerChallenge : refusedBearer);
+      throw notAccepted(assertion === undefined ? bearerChallenge : invalidTokenChallenge);
     }
     const from = read.issuer.issuer;
     const body = await readJson(ctx).catch(async (error) => {
@@ -33,7 +33,7 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
     if (named.status !== 'named') await receiver.refuse(ctx, named.status, from);
     switch (named.status) {
       case 'named':
-        if (!(await receiver.act(ctx, read, named.targets))) throw notAccepted(refusedBearer);
+        if (!(await receiver.act(ctx, read, named.targets))) throw notAccepted(invalidTokenChallenge);
         ctx.status = 204;
         return;
       case 'not_governed':

@@ -6,7 +6,7 @@ import type { Introspection } from '../../domain/introspect/introspect-token.ts'
 import type { Caller } from '../../domain/records/clients.ts';
 import { isObject } from '../../domain/values/json-values.ts';
 import { Refusal } from '../../wire/refusal.ts';
-import { type ClientAuth, demand } from '../auth/client-auth.ts';
+import { type ClientAuth, demandPermission } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
 import type { Form } from '../form.ts';
 import type { DeadTokenRecorder } from './dead-token-recorder.ts';
@@ -31,7 +31,7 @@ export async function permitAsker(auth: ClientAuth, ctx: Context, credentials: F
   const caller = auth.recall(ctx, credentials) ?? (await auth.authenticateAny(ctx, credentials));
   // RFC 9701 §5 wants 400 here; RFC 7662 leaves it open.
   if (!caller) throw new Refusal('invalid_request', 'client authentication is missing');
-  return demand(caller, 'introspect', 'introspect:any');
+  return demandPermission(caller, 'introspect', 'introspect:any');
 }
 
 /** The same object for any token that is dead, unknown or not for this caller. */

@@ -18,7 +18,8 @@ import { check } from '../../wire/check.ts';
 import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
-import { bearerChallenge, type ClientAuth, demand } from '../auth/client-auth.ts';
+import { bearerChallenge } from '../auth/challenges.ts';
+import { type ClientAuth, demandPermission } from '../auth/client-auth.ts';
 import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
 import { readBody, readingBody } from '../body.ts';
 import { type Context, isOfType } from '../context.ts';
@@ -174,7 +175,7 @@ async function logOutByClient(
       headers: bearerChallenge,
     });
   }
-  demand(caller, 'revoke:any');
+  demandPermission(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
   if (isTooLong(userId)) throw badParameter('user_id', `is over ${idLengthMax} characters`);
   if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');

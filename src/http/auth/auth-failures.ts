@@ -1,0 +1,106 @@
+// What follows from a failed authentication: it is counted against its address and client, recorded in the audit
+// trail, and logged with its cause; the caller gets the same refusal whatever the cause.
+import { eventOf } from '../../domain/audit.ts';
+import type { Client } from '../../domain/records/clients.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import type { Context } from '../context.ts';
+import type { FloodRecorder } from '../flood-recorder.ts';
+import { originOf, protect } from '../secrecy.ts';
+import { basicChallenge, invalidTokenChallenge } from './challenges.ts';
+import type { Credentials } from './credentials.ts';
+import type { Throttle } from './throttle.ts';
+
+export interface AuthFailureParts {
+  readonly throttle: Throttle;
+  readonly floodRecorder: FloodRecorder;
+}
+
+/** For the log only: callers get the same answer for every failure. */
+interface Failure {
+  readonly why:
+    | 'malformed'
+    | 'unknown_client'
+    | 'suspended_client'
+    | 'wrong_method'
+    | 'wrong_proof'
+    | 'wrong_bearer';
+  /** The method that the client is registered for, if it used another. */
+  readonly registered_for?: Client['authMethod'];
+}
+
+/** Each method resolves, once the failure is on record, to the refusal that is to be thrown. */
+export class AuthFailures {
+  readonly #parts: AuthFailureParts;
+
+  constructor(parts: AuthFailureParts) {
+    this.#parts = parts;
+  }
+
+  /** An Authorization header that is neither Basic nor Bearer, or is no proper Basic. */
+  async refuseHeader(ctx: Context): Promise<Refusal> {
+    return this.#refuse(ctx, null, undefined, { why: 'malformed' });
+  }
+
+  /** Credentials that do not prove `client`, or that name none. */
+  async refuseCredentials(
+    ctx: Context,
+    credentials: Credentials,
+    client: Client | undefined,
+  ): Promise<Refusal> {
+    const { clientId, clientSecret = '', assertion = '' } = credentials;
+    protect(ctx, [clientSecret, assertion]);
+    return this.#refuse(ctx, clientId, client, whyNot(client, credentials));
+  }
+
+  async refuseBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
+    protect(ctx, [bearerToken]);
+    const seconds = await this.#count(ctx, null, undefined, { why: 'wrong_bearer' });
+    if (seconds > 0) return tooManyFailures(seconds);
+    const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
+    return new Refusal(code, 'the bearer token is not accepted here', { headers: invalidTokenChallenge });
+  }
+
+  async #refuse(
+    ctx: Context,
+    clientId: string | null,
+    client: Client | undefined,
+    failure: Failure,
+  ): Promise<Refusal> {
+    const seconds = await this.#count(ctx, clientId, client, failure);
+    if (seconds > 0) return tooManyFailures(seconds);
+    return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
+  }
+
+  /** Resolves to the seconds to wait if there were too many failures, else to 0. */
+  async #count(
+    ctx: Context,
+    clientId: string | null,
+    client: Client | undefined,
+    failure: Failure,
+  ): Promise<number> {
+    const { throttle, floodRecorder } = this.#parts;
+    const seconds = await throttle.fail(clientId, ctx.state.ip);
+    // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
+    const known = client?.clientId ?? null;
+    const origin = originOf(ctx, { kind: 'client', id: null });
+    await floodRecorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
+    const { log, requestId } = ctx.state;
+    log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');
+    return seconds;
+  }
+}
+
+function whyNot(client: Client | undefined, { methods }: Credentials): Failure {
+  if (!client) return { why: 'unknown_client' };
+  if (client.disabledAt !== null) return { why: 'suspended_client' };
+  const isRegisteredFor = methods.includes(client.authMethod);
+  return isRegisteredFor
+    ? { why: 'wrong_proof' }
+    : { why: 'wrong_method', registered_for: client.authMethod };
+}
+
+function tooManyFailures(seconds: number): Refusal {
+  return new Refusal('too_many_failures', 'too many failed authentications, try again later', {
+    headers: { 'Retry-After': String(seconds) },
+  });
+}
