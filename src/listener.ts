@@ -2,15 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import {
-  answerUnreadable,
-  type Connection,
-  headerBytesMax,
-  headersTimeoutMs,
-  makeLast,
-  refuseConnect,
-  requestTimeoutMs,
-} from './http/unreadable.ts';
+import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './http/request-limits.ts';
+import { answerUnreadable, type Connection, makeLast, refuseConnect } from './http/unreadable.ts';
 import { localUrl } from './local-url.ts';
 
 /** How often overdue requests are looked for. */

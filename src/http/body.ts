@@ -1,8 +1,8 @@
 // Bodies as bytes: plain, and no larger than the endpoint allows. form.ts and json.ts say what the bytes mean.
 import { Refusal } from '../wire/refusal.ts';
+import { inviteBody } from './body-flow.ts';
 import type { Context } from './context.ts';
 import { dropChosenNames, hasBody } from './secrecy.ts';
-import { invite } from './unreadable.ts';
 
 export const bodyBytesMax = 65_536;
 
@@ -24,7 +24,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
   return new Promise((resolve, reject) => {
     demandPlain(ctx);
     if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    invite(request, ctx.res);
+    inviteBody(request, ctx.res);
     const chunks: Buffer[] = [];
     let length = 0;
     request.on('data', (chunk: Buffer) => {

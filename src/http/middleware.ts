@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
 import { StoreOverloaded } from '../domain/store-errors.ts';
 import { Refusal, render } from '../wire/refusal.ts';
+import { discardRest } from './body-flow.ts';
 import { type Context, type Next, requestIdOf } from './context.ts';
 import { refusalOf } from './errors.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
@@ -14,7 +15,6 @@ import { type Overload, retryAfterSeconds } from './overload.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond, setCommonHeaders } from './respond.ts';
 import { headerSecrets, protect, protectUnread } from './secrecy.ts';
-import { discardRest } from './unreadable.ts';
 
 export interface PassageParts {
   readonly log: Logger;

@@ -1,79 +1,19 @@
-// Input that never becomes a whole request: no HTTP, too long a head, or too slow. Koa does not see it; it is
-// answered here, by name of the limit. Also reads the rest of a request that was answered early.
+// Input that never becomes a whole request: no HTTP, headers that are too long, or a request that comes too slowly. Koa
+// does not see it; it is answered here, on the bare connection, by name of the limit.
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { type Duplex, PassThrough, pipeline, type Readable } from 'node:stream';
+import type { Duplex } from 'node:stream';
+import { isStreaming } from './body-flow.ts';
+import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
 import { headersOf } from './respond.ts';
 
-export const headerBytesMax = 32_768;
 /** Node's own limit. */
 const chunkExtensionBytesMax = 16_384;
-/** For the headers alone. */
-export const headersTimeoutMs = 10_000;
-export const requestTimeoutMs = 30_000;
 /** Node does not say which of the two it was. */
 const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
 /** So long may a client take to read why its connection ends; one that keeps its own direction open is cut off. */
 const readingMs = 2_000;
-/** A refused sender that goes on for this many bytes is cut off. */
-const restBytesMax = 4 * 2 ** 20;
-
-/** Tells a waiting sender to send the body (RFC 9110 §10.1.1), as nothing in the header speaks against it. */
-export function invite(request: IncomingMessage, response: ServerResponse): void {
-  const { headers, httpVersion } = request;
-  if (headers.expect?.toLowerCase() === '100-continue' && httpVersion === '1.1') response.writeContinue();
-}
-
-/** Connections whose request is answered while it is still being read. */
-const patient = new WeakSet<Socket>();
-
-export interface PatientBody {
-  readonly stream: Readable;
-  /** Was the stream ended because nothing more came? */
-  isStalled: boolean;
-}
-
-/**
- * Lets a streamed request take as long as it likes, if it never pauses for `requestTimeoutMs`. When it does, what has
- * come is its body, and the connection ends with the answer.
- */
-export function bePatient(request: IncomingMessage, response: ServerResponse): PatientBody {
-  const { socket } = request;
-  const stream = new PassThrough();
-  const body = { stream, isStalled: false };
-  invite(request, response);
-  patient.add(socket);
-  socket.setTimeout(requestTimeoutMs);
-  response.once('close', () => patient.delete(socket));
-  // The reader of the stream gets its errors.
-  pipeline(request, stream, () => {});
-  request.once('timeout', () => {
-    body.isStalled = true;
-    // A client that does not read the answer either is cut off.
-    socket.setTimeout(requestTimeoutMs);
-    response.once('finish', () => socket.destroySoon());
-    request.unpipe(stream);
-    stream.end();
-  });
-  return body;
-}
-
-/**
- * Reads and forgets the rest of a refused request. Closing the connection at once would make the sender's system
- * throw away the answer, which names the limit, before the sender has read it.
- */
-export function discardRest(request: IncomingMessage): void {
-  if (request.complete) return;
-  let length = 0;
-  // The previous reader may have stopped without detaching itself.
-  request.unpipe();
-  request.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > restBytesMax) request.destroy();
-  });
-  request.resume();
-}
 
 /** Node has no public name for the answer that is under way on a connection. */
 export type Connection = Socket & { readonly _httpMessage?: ServerResponse | null };
@@ -82,7 +22,7 @@ export type Connection = Socket & { readonly _httpMessage?: ServerResponse | nul
 type Unreadable = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 
 export function answerUnreadable(error: Unreadable, socket: Socket): void {
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && patient.has(socket)) return;
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isStreaming(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const answer = (socket as Connection)._httpMessage;
   // It came after a whole request, which gets its answer; nothing after it does.

@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import { answerUnreadable, bePatient } from '../../src/http/unreadable.ts';
+import { streamBody } from '../../src/http/body-flow.ts';
+import { answerUnreadable } from '../../src/http/unreadable.ts';
 
 const timeout = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 
@@ -34,7 +35,7 @@ test('a request that is not there in time is 408', (t) => {
 
 test('a stream that is being answered may take longer, and only it', (t) => {
   const { socket, request, response, sent } = connection();
-  bePatient(request, response);
+  streamBody(request, response);
   answerUnreadable(timeout, socket);
   t.deepEqual(sent, []);
   response.emit('close');

@@ -5,11 +5,12 @@ import type { Caller } from '../../domain/records/clients.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { bodyBytesMax, demandPlain } from '../body.ts';
+import { type StreamedBody, streamBody } from '../body-flow.ts';
 import { type Context, isOfType } from '../context.ts';
 import { parseJson, readJsonOfSize, secretsIn } from '../json.ts';
+import { requestTimeoutMs } from '../request-limits.ts';
 import { respond } from '../respond.ts';
 import { dropChosenNames, protect } from '../secrecy.ts';
-import { bePatient, type PatientBody, requestTimeoutMs } from '../unreadable.ts';
 import { inTurn } from './in-turn.ts';
 import { ndjsonLines } from './ndjson.ts';
 import { type IntakeParts, type ItemAnswer, TokenIntake } from './token-intake.ts';
@@ -51,7 +52,7 @@ function registerStream(ctx: Context, registrar: Caller, intake: TokenIntake): v
   ctx.status = 200;
   ctx.set('Content-Type', 'application/x-ndjson');
   const turn = inTurn();
-  const groups = answerGroups(linesOf(bePatient(ctx.req, ctx.res)), (index, line) => {
+  const groups = answerGroups(linesOf(streamBody(ctx.req, ctx.res)), (index, line) => {
     const value = line instanceof Refusal ? line : parseLine(line);
     if (value instanceof Refusal) dropChosenNames(ctx);
     else protect(ctx, secretsIn(value));
@@ -80,7 +81,7 @@ async function registerArray(
 }
 
 /** A Refusal stands for lines that did not come. */
-async function* linesOf(body: PatientBody): AsyncGenerator<readonly (Buffer | null | Refusal)[]> {
+async function* linesOf(body: StreamedBody): AsyncGenerator<readonly (Buffer | null | Refusal)[]> {
   yield* ndjsonLines(body.stream, bodyBytesMax);
   if (body.isStalled) yield [new Refusal('invalid_request', stalled)];
 }
