@@ -2,9 +2,10 @@
 // logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
 import { isLimited } from './cutoffs.ts';
+import type { Session } from './sessions.ts';
 import type { Facts } from './store.ts';
 import { unitTokensMax } from './store.ts';
-import { everyIssuer, type Target, targetKey, targetOf } from './targets.ts';
+import { everyIssuer, sessionTarget, type Target, targetKey, targetOf } from './targets.ts';
 import { isRevocable, type Standing } from './verdict.ts';
 
 /**
@@ -20,6 +21,16 @@ export function hasLivingToken(facts: Facts, targets: readonly Target[], now: nu
       .each(tokens, (token) => facts.standing(token))
       .some((standing, n) => isRevocable(tokens[n] as Claims, standing, now));
   });
+}
+
+export function isSessionLiving(facts: Facts, session: Session, now: number): boolean {
+  return hasLivingToken(facts, [sessionTarget(session)], now);
+}
+
+/** Null if there are none to count: a user whose sessions nobody registered may still be logged in. */
+export function countLivingSessions(facts: Facts, sessions: readonly Session[], now: number): number | null {
+  if (sessions.length === 0) return null;
+  return facts.each(sessions, (session) => isSessionLiving(facts, session, now)).filter(Boolean).length;
 }
 
 /**

@@ -2,7 +2,7 @@
 import { eventOf, type NewEvent } from '../audit.ts';
 import { type Cause, unrestricted } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
-import { hasLivingToken } from '../remains.ts';
+import { isSessionLiving } from '../remains.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { sessionTarget } from '../targets.ts';
@@ -30,7 +30,7 @@ export async function endSession(
     const session = facts.session(sessionId);
     if (!session || (issuers !== null && !issuers.includes(session.issuer)))
       return { outcome: { status: 'not_found' }, effects: { events: [unknownSession(sessionId, cause)] } };
-    const wasLiving = isLiving(facts, session, now);
+    const wasLiving = isSessionLiving(facts, session, now);
     const order = {
       target: sessionTarget(session),
       further: [],
@@ -73,7 +73,7 @@ export async function describeDevices(store: Store, sessions: readonly Session[]
   for (let from = 0; from < sessions.length; from += devicesPerQuestion) {
     const some = sessions.slice(from, from + devicesPerQuestion);
     const asked = (facts: Facts, now: number) =>
-      facts.each(some, (session) => ({ session, active: isLiving(facts, session, now) }));
+      facts.each(some, (session) => ({ session, active: isSessionLiving(facts, session, now) }));
     devices.push(...(await store.ask(asked, 'bulk')));
   }
   return devices;
@@ -83,8 +83,4 @@ export async function describeDevices(store: Store, sessions: readonly Session[]
 function unknownSession(id: string, { origin, reason, reasonText }: Cause): NewEvent {
   const sessionId = plainText(id, id.length) === id ? id : null;
   return eventOf(origin, 'session_end', { sessionId, reason, reasonText, metadata: { not_found: true } });
-}
-
-function isLiving(facts: Facts, session: Session, now: number): boolean {
-  return hasLivingToken(facts, [sessionTarget(session)], now);
 }

@@ -1,5 +1,6 @@
 // Logging out: a token of a user lets its holder end its session, the user's other sessions, or all of them.
-// Idempotent, and never an error for a dead token. A user id without proof logs nobody out.
+// Idempotent, and never an error for a dead token. A user id without proof logs nobody out; log-out-user.ts is for
+// callers that need none.
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { isSameUser } from '../claims.ts';
 import {
@@ -9,14 +10,13 @@ import {
   finalForToken,
   type NewRevocation,
   revocationOfUnit,
-  safeIatAfter,
   safeIatAfterAll,
 } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
-import { hasLivingToken, unitsLeft } from '../remains.ts';
+import { countLivingSessions, hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
+import { type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
 import {
   endOfKnownToken,
   findAgain,
@@ -89,44 +89,6 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
   return store.write((facts, now) => decide(facts, now, policy, request, proofs, mismatch), 'unvouched');
 }
 
-export interface LogoutUserRequest {
-  readonly userId: string;
-  readonly reason: Reason;
-  readonly reasonText: string | null;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly origin: Origin;
-}
-
-/** Logs a user of PUBLIC_URL out everywhere, at the request of a caller that may revoke anything. */
-export async function logOutUser(
-  store: Store,
-  policy: Policy,
-  request: LogoutUserRequest,
-): Promise<LoggedOut> {
-  return store.write((facts, now) => {
-    const { userId, reason, reasonText, metadata, origin } = request;
-    const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
-    const sessionsEnded = countLiving(facts, facts.sessionsOf(policy.publicUrl, userId), now);
-    return {
-      outcome: (seqs) => ({
-        status: 'logged_out',
-        scope: 'all',
-        userId,
-        revokedAt: now,
-        sessionsEnded,
-        safeIatAfter: safeIatAfter(now),
-        seq: Math.max(...seqs),
-      }),
-      effects: {
-        revocations: [cutoffForName(subject, request, now, policy)],
-        events: [
-          eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
-        ],
-      },
-    };
-  });
-}
-
 function decide(
   facts: Facts,
   now: number,
@@ -188,8 +150,14 @@ function endLogins(
   );
   const { reason, reasonText } = request;
   const cause = { reason, reasonText, origin: originBy(acting, request) };
-  const { revocations, sessions } = plan(facts, now, policy, { cause, proofs, scope, cutoff, reusesIds });
-  const sessionsEnded = sessions.length === 0 ? null : countLiving(facts, sessions, now);
+  const { revocations, sessions } = endingsOf(facts, now, policy, {
+    cause,
+    proofs,
+    scope,
+    cutoff,
+    reusesIds,
+  });
+  const sessionsEnded = countLivingSessions(facts, sessions, now);
   return {
     outcome: (seqs) => ({
       status: 'logged_out',
@@ -245,7 +213,8 @@ interface Ending {
   readonly reusesIds: boolean;
 }
 
-function plan(
+/** What is to be written, and the registered sessions that it ends. */
+function endingsOf(
   facts: Facts,
   now: number,
   policy: Policy,
@@ -258,11 +227,10 @@ function plan(
   ]);
   const ownUnits = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
   const own = facts.each(ownUnits, ({ id }) => facts.session(id));
-  const ownSessions = own.filter(
-    (session, n) => session?.issuer === acting.issuer && own.indexOf(session) === n,
-  );
+  const known = [...new Set(own)].filter((session) => session !== undefined);
+  const ownSessions = known.filter(({ issuer }) => issuer === acting.issuer);
   const subject = targetOf(acting, 'subject');
-  if (scope === 'current' || !subject) return { revocations: current, sessions: ownSessions as Session[] };
+  if (scope === 'current' || !subject) return { revocations: current, sessions: ownSessions };
 
   const sessions = facts.sessionsOf(subject.issuer, subject.id);
   if (scope === 'all') {
@@ -273,11 +241,4 @@ function plan(
     revocations: [cutoffForName(subject, cause, cutoff, policy, { exceptKey })],
     sessions: sessions.filter((session) => session.sessionId !== acting.sessionId),
   };
-}
-
-function countLiving(facts: Facts, sessions: readonly Session[], now: number): number | null {
-  if (sessions.length === 0) return null;
-  const targets = sessions.map(sessionTarget);
-  const areAlive = facts.each(targets, (target) => hasLivingToken(facts, [target], now));
-  return areAlive.filter((isAlive) => isAlive).length;
 }

@@ -4,13 +4,8 @@ import { z } from 'zod';
 import { eventOf } from '../../domain/audit.ts';
 import { isId, tokenRef } from '../../domain/claims.ts';
 import type { Policy } from '../../domain/policy.ts';
-import {
-  type LoggedOut,
-  type LogoutRequest,
-  type LogoutScope,
-  logOut,
-  logOutUser,
-} from '../../domain/revoke/log-out.ts';
+import { type LoggedOut, type LogoutRequest, type LogoutScope, logOut } from '../../domain/revoke/log-out.ts';
+import { logOutUser } from '../../domain/revoke/log-out-user.ts';
 import type { Store } from '../../domain/store.ts';
 import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/tokens/known-token.ts';
 import { plainText } from '../../domain/values/plain-text.ts';

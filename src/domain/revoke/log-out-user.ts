@@ -1,0 +1,47 @@
+// Logging a user out by id alone, without any of their tokens: for clients that may revoke anything.
+import { eventOf, type Origin } from '../audit.ts';
+import { cutoffForName, safeIatAfter } from '../cutoffs.ts';
+import type { Policy } from '../policy.ts';
+import { countLivingSessions } from '../remains.ts';
+import type { Store } from '../store.ts';
+import type { Target } from '../targets.ts';
+import type { Reason } from '../vocabulary.ts';
+import type { LoggedOut } from './log-out.ts';
+
+export interface LogoutUserRequest {
+  readonly userId: string;
+  readonly reason: Reason;
+  readonly reasonText: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+/** Logs a user of PUBLIC_URL out everywhere, at the request of a caller that may revoke anything. */
+export async function logOutUser(
+  store: Store,
+  policy: Policy,
+  request: LogoutUserRequest,
+): Promise<LoggedOut> {
+  return store.write((facts, now) => {
+    const { userId, reason, reasonText, metadata, origin } = request;
+    const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
+    const sessionsEnded = countLivingSessions(facts, facts.sessionsOf(policy.publicUrl, userId), now);
+    return {
+      outcome: (seqs) => ({
+        status: 'logged_out',
+        scope: 'all',
+        userId,
+        revokedAt: now,
+        sessionsEnded,
+        safeIatAfter: safeIatAfter(now),
+        seq: Math.max(...seqs),
+      }),
+      effects: {
+        revocations: [cutoffForName(subject, request, now, policy)],
+        events: [
+          eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
+        ],
+      },
+    };
+  });
+}
