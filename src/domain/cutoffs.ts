@@ -21,14 +21,14 @@ export interface Cause {
 export interface Restriction {
   readonly clientId: string | null;
   readonly tokenUse: TokenUse | null;
-  /** Spares tokens of scope `offline_access` (OpenID Connect Back-Channel Logout §2.7). */
-  readonly online: boolean;
+  /** Leaves tokens of scope `offline_access` alone (OpenID Connect Back-Channel Logout §2.7). */
+  readonly keepsOffline: boolean;
 }
 
-export const unrestricted: Restriction = { clientId: null, tokenUse: null, online: false };
+export const unrestricted: Restriction = { clientId: null, tokenUse: null, keepsOffline: false };
 
-export function isLimited({ clientId, tokenUse, online }: Restriction): boolean {
-  return clientId !== null || tokenUse !== null || online;
+export function isLimited({ clientId, tokenUse, keepsOffline }: Restriction): boolean {
+  return clientId !== null || tokenUse !== null || keepsOffline;
 }
 
 export interface NewRevocation {
@@ -85,7 +85,7 @@ export function covers(row: Revocation, keys: readonly TargetKey[], claims: Clai
 
 /** Is the token the exception of this row, or of a kind that it leaves alone? */
 function spares({ exceptKey, only }: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
-  return (exceptKey !== null && keys.includes(exceptKey)) || (only.online && isOffline(claims));
+  return (exceptKey !== null && keys.includes(exceptKey)) || (only.keepsOffline && isOffline(claims));
 }
 
 function isOffline({ members }: Claims): boolean {
@@ -117,7 +117,7 @@ export function decisive(rows: readonly Revocation[]): Revocation[] {
 function isAsWide(one: Restriction, other: Restriction): boolean {
   const client = one.clientId === null || one.clientId === other.clientId;
   const use = one.tokenUse === null || one.tokenUse === other.tokenUse;
-  return client && use && (!one.online || other.online);
+  return client && use && (!one.keepsOffline || other.keepsOffline);
 }
 
 /**

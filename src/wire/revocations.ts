@@ -67,7 +67,11 @@ export function targetOfBody(
     case 'session':
       return { target: of(body.session_id), only: unrestricted };
     case 'subject': {
-      const only = { clientId: body.client_id ?? null, tokenUse: body.token_use ?? null, online: false };
+      const only = {
+        clientId: body.client_id ?? null,
+        tokenUse: body.token_use ?? null,
+        keepsOffline: false,
+      };
       return { target: of(body.sub), only };
     }
     case 'client':
@@ -97,7 +101,7 @@ export function targetToWire({ kind, issuer, id }: Target, only: Restriction = u
     [idMembers[kind]]: id,
     ...(only.clientId === null ? {} : { client_id: only.clientId }),
     ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
-    ...(only.online ? { keeps_offline: true } : {}),
+    ...(only.keepsOffline ? { keeps_offline: true } : {}),
   };
 }
 

@@ -51,7 +51,7 @@ const someExceptions = fc.option(
 const someRestriction: fc.Arbitrary<Restriction> = fc.record({
   clientId: fc.option(fc.constantFrom(...clients), { freq: 2 }),
   tokenUse: fc.option(fc.constantFrom(...uses), { freq: 2 }),
-  online: fc.constant(false),
+  keepsOffline: fc.constant(false),
 });
 const someRows = fc
   .array(
@@ -81,7 +81,7 @@ test('however often a user is logged out, a handful of rows decides', (t) => {
     key,
     cutoff: seq,
     exceptKey,
-    only: { clientId: null, tokenUse: null, online: false },
+    only: { clientId: null, tokenUse: null, keepsOffline: false },
     reason: 'admin',
     revokedAt: seq,
   });
@@ -170,7 +170,7 @@ testEachStore(
           const id = { subject: `${run} ${step.sub}`, client: step.clientId, issuer: '' }[step.kind];
           const target: Target = { kind: step.kind, issuer: everywhere ? everyIssuer : issuer, id };
           const only =
-            step.kind === 'subject' ? step.only : { clientId: null, tokenUse: null, online: false };
+            step.kind === 'subject' ? step.only : { clientId: null, tokenUse: null, keepsOffline: false };
           const cutoff = clock.now - step.back;
           orders.push({ step: { ...step, only }, cutoff });
           const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
@@ -217,10 +217,10 @@ test('a token is spared only if the claims that it was judged by before are, too
   const now = { ...before, sessionId: '1', members: { scope: 'mail offline_access' } };
   const exceptKey = targetKey({ kind: 'session', issuer: 'i', id: '1' });
   const row = { seq: 1, key, cutoff: 2, reason: 'admin', revokedAt: 0 } as const;
-  const only = { clientId: null, tokenUse: null, online: false };
+  const only = { clientId: null, tokenUse: null, keepsOffline: false };
   const rows = [
     { ...row, only, exceptKey },
-    { ...row, only: { ...only, online: true }, exceptKey: null },
+    { ...row, only: { ...only, keepsOffline: true }, exceptKey: null },
   ];
   const isCovered = (claims: Claims) => rows.map((row) => covers(row, keysOf(claims), claims));
   t.deepEqual(isCovered(before), [true, true]);

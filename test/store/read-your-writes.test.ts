@@ -41,7 +41,7 @@ testEachStore(
       members: {},
     });
     const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
-    const only = { clientId: null, tokenUse: null, online: false };
+    const only = { clientId: null, tokenUse: null, keepsOffline: false };
     const targetOf = (n: number): Target => {
       const issuer = n % 50 === 0 ? everyIssuer : policy.publicUrl;
       const kinds = ['token', 'jti', 'grant', 'session', 'subject'] as const;

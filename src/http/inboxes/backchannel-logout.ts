@@ -24,7 +24,7 @@ export function handleBackchannelLogout(parts: InboxParts) {
     }
     const { sub, sid } = read.payload;
     const { audience, governs, keepsOffline } = read.inbox;
-    const only = { clientId: audience, tokenUse: null, online: keepsOffline };
+    const only = { clientId: audience, tokenUse: null, keepsOffline };
     const named =
       sid === undefined ? { kind: 'subject', id: String(sub) } : { kind: 'session', id: String(sid) };
     const targets = governs.map((issuer) => ({ ...named, issuer }) as Target);

@@ -199,7 +199,7 @@ function toCoverageRow(revocation: Revocation): CoverageRow {
     except_key: revocation.exceptKey === null ? null : toBytes(revocation.exceptKey),
     only_client_id: revocation.only.clientId,
     only_use: revocation.only.tokenUse,
-    only_online: revocation.only.online ? 1 : 0,
+    only_online: revocation.only.keepsOffline ? 1 : 0,
     reason: revocation.reason,
     revoked_at: revocation.revokedAt,
   };
@@ -209,7 +209,7 @@ function toRevocation(row: CoverageRow): Revocation {
   const only: Restriction = {
     clientId: row.only_client_id,
     tokenUse: row.only_use,
-    online: row.only_online === 1,
+    keepsOffline: row.only_online === 1,
   };
   return {
     seq: row.seq,
