@@ -5,7 +5,6 @@ import { handleExport } from './http/audit/export.ts';
 import { handleSeals } from './http/audit/seals.ts';
 import { handleSummary } from './http/audit/summary.ts';
 import { cors } from './http/cors.ts';
-import { describe } from './http/errors.ts';
 import { checkHeaderFields } from './http/header-fields.ts';
 import { Host } from './http/host.ts';
 import { handleBackchannelLogout } from './http/inboxes/backchannel-logout.ts';
@@ -28,6 +27,7 @@ import { handleIssuers } from './http/v1/issuers.ts';
 import { handleRevocations } from './http/v1/revocations.ts';
 import { handleSessions } from './http/v1/sessions.ts';
 import { handleRegisterTokens } from './http/v1/tokens.ts';
+import { loggedFieldsOf } from './logged-errors.ts';
 import { readPackageFile } from './package-root.ts';
 import { type AppParts, type Services, servicesOf } from './services.ts';
 import { Refusal } from './wire/refusal.ts';
@@ -73,7 +73,7 @@ export function createApp(parts: AppParts): App {
 function listenerOf(services: Services, routes: readonly Route[]): RequestListener {
   const { log, overload, clients } = services;
   const app = new Host();
-  app.on('error', (error) => log.info(describe(error), 'an answer could not be finished'));
+  app.on('error', (error) => log.info(loggedFieldsOf(error), 'an answer could not be finished'));
   app.use(passage(services));
   app.use(routerOf(routes, cors(clients)));
   app.use((ctx) => {

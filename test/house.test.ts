@@ -98,11 +98,12 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/domain/',
     'src/jwt/',
     'src/local-url.ts',
+    'src/logged-errors.ts',
     'src/package-root.ts',
     'src/short-memory.ts',
     'src/wire/',
   ],
-  'src/upkeep/': ['src/domain/', 'src/store/', 'src/config.ts'],
+  'src/upkeep/': ['src/domain/', 'src/store/', 'src/config.ts', 'src/logged-errors.ts'],
   'src/workers/': ['src/config.ts', 'src/http/ops/metrics.ts'],
 };
 

@@ -1,4 +1,5 @@
-// Error messages of commands: what went wrong, and what the operator can do.
+// Error messages on the console, of commands and of a start that failed: what went wrong, and what the operator can do.
+// What the log says of errors is in logged-errors.ts.
 
 const diskFull =
   'The disk is full. What was under way was not written. Free room where DATABASE_URL points, then repeat.';

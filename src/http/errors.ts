@@ -1,8 +1,7 @@
-// What becomes of an error: the refusal that the caller gets, and what may be logged.
-
+// The refusal that the caller gets for whatever was thrown.
 import { StoreOverloaded, StoreUnavailable } from '../domain/store-errors.ts';
 import { KeysUnavailable } from '../domain/tokens/known-token.ts';
-import { isObject } from '../domain/values/json-values.ts';
+import { loggedFieldsOf } from '../logged-errors.ts';
 import { Refusal } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
 
@@ -12,7 +11,7 @@ export function refusalOf(error: unknown, ctx: Context): Refusal {
   // Overload is counted, and logged in sum (overload.ts): a line for each refusal would be a load of its own.
   if (error instanceof StoreOverloaded) return new Refusal('temporarily_unavailable', error.message);
   const { log, requestId, route } = ctx.state;
-  const fields = { request_id: requestId, route, ...describe(error) };
+  const fields = { request_id: requestId, route, ...loggedFieldsOf(error) };
   if (error instanceof StoreUnavailable) {
     log.error(
       fields,
@@ -29,36 +28,4 @@ export function refusalOf(error: unknown, ctx: Context): Refusal {
   }
   log.error(fields, 'a request failed in an unforeseen way; please report it with this line');
   return new Refusal('server_error', 'the server failed');
-}
-
-/**
- * What may be logged of an error: its names, codes and place. Its message only if we wrote it ourselves: others may
- * quote statements and values.
- */
-export function describe(error: unknown): Record<string, unknown> {
-  if (!(error instanceof Error)) return { error: typeof error };
-  const { code } = error as { code?: unknown };
-  const cause = error.cause === undefined ? {} : { cause: withoutMessage(error.cause) };
-  const isOurs = error instanceof StoreUnavailable;
-  const stack = isOurs
-    ? {}
-    : {
-        stack: error.stack
-          ?.split('\n')
-          .filter((line) => /^\s+at /.test(line))
-          .slice(0, 8),
-      };
-  return {
-    error: error.name,
-    ...(isOurs ? { message: error.message } : {}),
-    ...(code ? { code } : {}),
-    ...stack,
-    ...cause,
-  };
-}
-
-function withoutMessage(cause: unknown): unknown {
-  if (!isObject(cause)) return typeof cause;
-  const { name, code, routine, constraint } = cause;
-  return { name, code, routine, constraint };
 }

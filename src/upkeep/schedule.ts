@@ -12,7 +12,7 @@ import {
   rememberSettings,
 } from '../domain/purge/purge.ts';
 import type { Store } from '../domain/store.ts';
-import { problemOf } from './problem-of.ts';
+import { loggedSentenceOf } from '../logged-errors.ts';
 import type { TrailWork } from './trail-work.ts';
 
 /** What purging needs to know of the settings. */
@@ -40,7 +40,7 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
         await work.seal();
       } catch (error) {
         log.error(
-          { error: problemOf(error) },
+          { error: loggedSentenceOf(error) },
           'sealing or sending seals failed; it is tried again, see /metrics',
         );
       }
@@ -52,13 +52,13 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
         if (rows) log.info({ rows }, 'purged');
         if (!ending.signal.aborted) purgeable = await countPurgeable(store, policy);
       } catch (error) {
-        log.error({ error: problemOf(error) }, 'purging failed; it is tried again, see /metrics');
+        log.error({ error: loggedSentenceOf(error) }, 'purging failed; it is tried again, see /metrics');
       }
     }),
   ];
   const remembered = rememberSettings(store, policy).catch((error) =>
     log.error(
-      { error: problemOf(error) },
+      { error: loggedSentenceOf(error) },
       'what purging must know of the settings could not be noted in the database; the next purge does so',
     ),
   );

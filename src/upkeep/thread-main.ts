@@ -4,8 +4,8 @@
 import { constants, platform, setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { exportEvents } from '../domain/trail/export-trail.ts';
+import { loggedSentenceOf } from '../logged-errors.ts';
 import { openStore } from '../store/open.ts';
-import { problemOf } from './problem-of.ts';
 import type { ThreadAnswer, ThreadCall, ThreadMessage, ThreadSettings } from './thread-calls.ts';
 import { trailWorkOn } from './trail-work.ts';
 
@@ -51,7 +51,7 @@ async function answerOf(pages: Pages): Promise<ThreadAnswer> {
     const { done, value } = await pages.next();
     return done ? { kind: 'done' } : { kind: 'page', page: utf8.encode(value) };
   } catch (error) {
-    return { kind: 'failed', problem: problemOf(error) };
+    return { kind: 'failed', problem: loggedSentenceOf(error) };
   }
 }
 

@@ -6,8 +6,8 @@ import type { Worker } from 'node:worker_threads';
 import type { ExecutionContext } from 'ava';
 import type { Store } from '../../src/domain/store.ts';
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
-import { describe } from '../../src/http/errors.ts';
 import { createLog } from '../../src/log.ts';
+import { loggedFieldsOf } from '../../src/logged-errors.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { SealKeys } from '../../src/upkeep/seal-keys.ts';
 import { type TrailWork, trailWorkOn } from '../../src/upkeep/trail-work.ts';
@@ -145,7 +145,7 @@ testEachStore('why an export was cut off is what the log says of it', async (t, 
   const first = pages.next();
   await started[0]?.terminate();
   const error = await t.throwsAsync(first, { instanceOf: StoreUnavailable });
-  t.is(describe(error).message, 'the export was cut off: the upkeep thread ended');
+  t.is(loggedFieldsOf(error).message, 'the export was cut off: the upkeep thread ended');
 });
 
 testEachStore(

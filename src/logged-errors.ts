@@ -1,0 +1,45 @@
+// What the log may say of an error. Drivers quote statements and values in their messages, and whatever fails in an
+// unforeseen way may quote anything: of those only names, codes and places are logged. What the console tells an
+// operator, with remedies, is in cli/failure.ts.
+import { StoreUnavailable } from './domain/store-errors.ts';
+import { isObject } from './domain/values/json-values.ts';
+
+/** For a request that failed. Of all errors here, only the message of `StoreUnavailable` is surely our own words. */
+export function loggedFieldsOf(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { code } = error as { code?: unknown };
+  const cause = error.cause === undefined ? {} : { cause: withoutMessage(error.cause) };
+  const isOurs = error instanceof StoreUnavailable;
+  const stack = isOurs
+    ? {}
+    : {
+        stack: error.stack
+          ?.split('\n')
+          .filter((line) => /^\s+at /.test(line))
+          .slice(0, 8),
+      };
+  return {
+    error: error.name,
+    ...(isOurs ? { message: error.message } : {}),
+    ...(code ? { code } : {}),
+    ...stack,
+    ...cause,
+  };
+}
+
+function withoutMessage(cause: unknown): unknown {
+  if (!isObject(cause)) return typeof cause;
+  const { name, code, routine, constraint } = cause;
+  return { name, code, routine, constraint };
+}
+
+/**
+ * For upkeep, in one sentence. It reaches the database through the store alone, whose failures are told by their cause;
+ * all other errors of it come from files, keys and webhooks, and their messages may be logged.
+ */
+export function loggedSentenceOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const { name, message, cause } = error;
+  const reason = isObject(cause) ? `: ${cause.code ?? cause.name}` : '';
+  return name === 'StoreUnavailable' ? `${name}${reason}` : `${name}: ${message}${reason}`;
+}
