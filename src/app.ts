@@ -6,10 +6,10 @@ import { handleSeals } from './http/audit/seals.ts';
 import { handleSummary } from './http/audit/summary.ts';
 import { cors } from './http/cors.ts';
 import { checkHeaderFields } from './http/header-fields.ts';
-import { Host } from './http/host.ts';
 import { handleBackchannelLogout } from './http/inboxes/backchannel-logout.ts';
 import { handleGlobalTokenRevocation } from './http/inboxes/global-token-revocation.ts';
 import { handleSecurityEvents } from './http/inboxes/security-events.ts';
+import { LeanKoa } from './http/lean-koa.ts';
 import { passage } from './http/middleware.ts';
 import { handleIntrospect } from './http/oauth/introspect.ts';
 import { handleIntrospectBatch } from './http/oauth/introspect-batch.ts';
@@ -61,7 +61,7 @@ export function createApp(parts: AppParts): App {
     routes: [...forEveryone, ...forOperators],
     counts: () => services.metrics.counts(),
     close: async () => {
-      services.overload.tell();
+      services.overload.logRefusals();
       await services.deadTokenRecorder.flush();
       await services.sessionActivity.close().catch(() => {});
       await services.floodRecorder.close();
@@ -72,7 +72,7 @@ export function createApp(parts: AppParts): App {
 /** The middleware that every request passes, in this order. */
 function listenerOf(services: Services, routes: readonly Route[]): RequestListener {
   const { log, overload, clients } = services;
-  const app = new Host();
+  const app = new LeanKoa();
   app.on('error', (error) => log.info(loggedFieldsOf(error), 'an answer could not be finished'));
   app.use(passage(services));
   app.use(routerOf(routes, cors(clients)));

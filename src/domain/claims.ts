@@ -10,9 +10,12 @@ export type TokenUse = 'access_token' | 'refresh_token';
 export interface Claims {
   /** Namespace of every id below: the token's `iss`, or our own PUBLIC_URL when it names none. */
   readonly issuer: string;
-  /** Digest of the whole token string. */
+  /** Digest of the whole token string: what the API calls `token_digest`. */
   readonly digest: Digest;
-  /** Names the token as a target; for a JWT the digest of what its signature covers. */
+  /**
+   * Names the token as a target. For a JWT the digest of what its signature covers, which the API calls
+   * `signing_input_digest`; for any other token the same as `digest`.
+   */
   readonly tokenDigest: Digest;
   readonly tokenUse: TokenUse;
   readonly clientId: string | null;

@@ -93,7 +93,7 @@ async function recorded(ctx: Context, floodRecorder: FloodRecorder, error: unkno
 
 /** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
 function answerError(ctx: Context, overload: Overload, error: unknown): void {
-  if (error instanceof StoreOverloaded) overload.note(error.line);
+  if (error instanceof StoreOverloaded) overload.countRefusal(error.line);
   protectUnread(ctx);
   const refusal = refusalOf(error, ctx);
   const { status, contentType, headers, body } = render(refusal, ctx.state.family);

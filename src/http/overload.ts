@@ -20,17 +20,17 @@ export interface OverloadParts {
 
 /** Whole seconds. */
 export const retryAfterSeconds = '1';
-const tellEveryMs = 10_000;
+const logEveryMs = 10_000;
 
 export class Overload {
   readonly #parts: OverloadParts;
   readonly #paths: ReadonlySet<string> = new Set(['/introspect', '/introspect/batch']);
   readonly #message: string;
   readonly #refusal: { readonly status: number; readonly text: string };
-  readonly #untold = new Map<RefusedWork, number>();
-  #toldAt = Number.NEGATIVE_INFINITY;
-  /** Will report what was refused since then. */
-  #telling: NodeJS.Timeout | undefined;
+  readonly #unlogged = new Map<RefusedWork, number>();
+  #loggedAt = Number.NEGATIVE_INFINITY;
+  /** Set while refusals wait to be logged. */
+  #logTimer: NodeJS.Timeout | undefined;
   #underWay = 0;
 
   constructor(parts: OverloadParts) {
@@ -55,12 +55,13 @@ export class Overload {
   }
 
   /**
-   * Runs work that weighs as much as so many introspections. It begins when the caller is known: what nobody vouches
-   * for, such as a body that never comes, must not take up room. So there may be none left by now.
+   * Runs work that weighs as much as this many introspections, or refuses it. Called once the caller is known: what
+   * nobody vouches for, such as a body that never comes, must not take up room. `guard` let the request in before that,
+   * so there may be no room left by now.
    */
-  async during<T>(introspections: number, work: () => Promise<T>): Promise<T> {
+  async run<T>(introspections: number, work: () => Promise<T>): Promise<T> {
     if (this.#isFull) {
-      this.note('introspection');
+      this.countRefusal('introspection');
       throw new Refusal('temporarily_unavailable', this.#message);
     }
     this.#underWay += introspections;
@@ -71,25 +72,25 @@ export class Overload {
     }
   }
 
-  /** Counts a refusal. */
-  note(work: RefusedWork): void {
+  /** Counts a refusal of this class or of the store, at once in the metrics, in sum in the log. */
+  countRefusal(work: RefusedWork): void {
     this.#parts.metrics.countOverloadRefusal(work);
-    this.#untold.set(work, (this.#untold.get(work) ?? 0) + 1);
-    if (this.#telling) return;
-    const waits = this.#toldAt + tellEveryMs - performance.now();
-    if (waits > 0) this.#telling = setTimeout(() => this.tell(), waits).unref();
-    else this.tell();
+    this.#unlogged.set(work, (this.#unlogged.get(work) ?? 0) + 1);
+    if (this.#logTimer) return;
+    const waits = this.#loggedAt + logEveryMs - performance.now();
+    if (waits > 0) this.#logTimer = setTimeout(() => this.logRefusals(), waits).unref();
+    else this.logRefusals();
   }
 
-  /** Reports the refusals that the log has not heard of yet. */
-  tell(): void {
+  /** Logs the refusals that are not in the log yet. */
+  logRefusals(): void {
     const { log } = this.#parts;
-    clearTimeout(this.#telling);
-    this.#telling = undefined;
-    if (this.#untold.size === 0) return;
-    this.#toldAt = performance.now();
-    const refused = Object.fromEntries(this.#untold);
-    this.#untold.clear();
+    clearTimeout(this.#logTimer);
+    this.#logTimer = undefined;
+    if (this.#unlogged.size === 0) return;
+    this.#loggedAt = performance.now();
+    const refused = Object.fromEntries(this.#unlogged);
+    this.#unlogged.clear();
     log.warn({ refused }, 'more requests came than can be answered in time; what was too much got 503');
   }
 
@@ -99,7 +100,7 @@ export class Overload {
 
   #refuse(request: IncomingMessage, response: ServerResponse): void {
     const { status, text } = this.#refusal;
-    this.note('introspection');
+    this.countRefusal('introspection');
     const requestId = requestIdOf(String(request.headers['x-request-id'] ?? ''));
     const headers = headersOf(text, 'application/json', requestId);
     send(response, status, [...headers, 'Retry-After', retryAfterSeconds], text);

@@ -254,8 +254,8 @@ test('refusals are reported in sum, the last ones when the server ends', (t) => 
   const metrics = { countOverloadRefusal: () => {} } as unknown as Metrics;
   const overload = new Overload({ metrics, log, introspectionsAtOnceMax: 1 });
   for (const work of ['introspection', 'introspection', 'bulk', 'introspection'] as const)
-    overload.note(work);
+    overload.countRefusal(work);
   t.deepEqual(told, [{ introspection: 1 }]);
-  for (let n = 0; n < 2; n++) overload.tell();
+  for (let n = 0; n < 2; n++) overload.logRefusals();
   t.deepEqual(told, [{ introspection: 1 }, { introspection: 2, bulk: 1 }]);
 });

@@ -23,9 +23,9 @@ export function handleExport({ store, auth, exportTrail }: ExportParts) {
     const query = readQuery(ctx, [...eventFilterNames, 'format', 'after', 'through']);
     const filter = readEventFilter(query);
     const format = readFormat(query);
-    const after = readId(query, 'after') ?? 0;
+    const after = readEventId(query, 'after') ?? 0;
     const head = await store.findEventHead();
-    const through = readId(query, 'through') ?? head;
+    const through = readEventId(query, 'through') ?? head;
     if (through > head) throw badParameter('through', 'is after the last event');
     if (after > through) throw badParameter('after', 'is after the end of the export');
     const origin = originOf(ctx, caller.actor);
@@ -68,7 +68,7 @@ function readFormat(query: Query): ExportFormat {
   return format;
 }
 
-function readId(query: Query, name: string): number | undefined {
+function readEventId(query: Query, name: string): number | undefined {
   const text = query.get(name);
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw badParameter(name, 'must be the id of an event');

@@ -15,7 +15,7 @@ const intervals = { hour: hourMs, day: dayMs } as const;
 /** A month of hours, three years of days. */
 const intervalsMax = { hour: 31 * 24, day: 3 * 366 } as const;
 const intervalsDefault = { hour: 24, day: 30 } as const;
-/** RFC 3339 writes no earlier time. */
+/** Rows of one answer, far more than a trail usually has: of what is beyond, the latest is left out. */
 const rowsMax = 100_000;
 
 export function handleSummary({ store, auth, now }: AuditParts & { readonly now: () => number }) {

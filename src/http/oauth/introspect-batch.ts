@@ -40,7 +40,7 @@ export function handleIntrospectBatch(parts: IntrospectBatchParts) {
     const caller = await permitAsker(auth, ctx, credentialsOf(body));
     const presentedTokens = readTokens(body.tokens);
 
-    const introspections = await overload.during(1 + presentedTokens.length / tokensPerRequest, async () =>
+    const introspections = await overload.run(1 + presentedTokens.length / tokensPerRequest, async () =>
       introspectTokens(store, caller, await presentAll(tokenVerifier, presentedTokens)),
     );
     let origin: Origin | undefined;

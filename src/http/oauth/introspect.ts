@@ -45,7 +45,7 @@ export function handleIntrospect(parts: IntrospectParts) {
     const presentedToken = form.get('token');
     if (presentedToken === undefined) throw missingParameter('token');
 
-    const answer = await overload.during(1, async () => {
+    const answer = await overload.run(1, async () => {
       const presented = tokenVerifier.recall(presentedToken) ?? (await tokenVerifier.present(presentedToken));
       return introspectToken(store, caller, presented);
     });

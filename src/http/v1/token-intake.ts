@@ -87,7 +87,7 @@ export class TokenIntake {
 
   async #refuse(ctx: Context, error: unknown): Promise<ItemAnswer> {
     const { floodRecorder, overload } = this.#parts;
-    if (error instanceof StoreOverloaded) overload.note(error.line);
+    if (error instanceof StoreOverloaded) overload.countRefusal(error.line);
     const refusal = refusalOf(error, ctx);
     const unrecorded = await recordRefusal(floodRecorder, ctx, refusal).then(
       () => undefined,

@@ -121,7 +121,7 @@ async function* answerGroups<Item>(
   }
 }
 
-/** Settles `one` before `other`, whether that succeeds or fails? */
+/** Does `one` settle before `other`? Either may succeed or fail. */
 function isFirst(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
   const settled = (promise: Promise<unknown>, answer: boolean) =>
     promise.then(

@@ -9,7 +9,7 @@ type Run = (ctx: Context) => Promise<unknown>;
 /** What Koa calls for each request; not in its types. */
 const koa = Koa.prototype as unknown as { handleRequest(ctx: Context, run: Run): Promise<void> };
 
-export class Host extends Koa<State> {
+export class LeanKoa extends Koa<State> {
   async handleRequest(ctx: Context, run: Run): Promise<void> {
     ctx.res.statusCode = 404;
     try {

@@ -2,12 +2,12 @@
 import test from 'ava';
 import supertest from 'supertest';
 import type { Context } from '../../src/http/context.ts';
-import { Host } from '../../src/http/host.ts';
+import { LeanKoa } from '../../src/http/lean-koa.ts';
 import { respondText } from '../../src/http/respond.ts';
 
 test('Koa calls our way of handling a request, and its own where nothing was answered', async (t) => {
   const handled: string[] = [];
-  class Probe extends Host {
+  class Probe extends LeanKoa {
     override async handleRequest(ctx: Context, run: (ctx: Context) => Promise<unknown>): Promise<void> {
       handled.push(ctx.path);
       return super.handleRequest(ctx, run);
