@@ -1,6 +1,7 @@
 // Opens the store: the port of domain/store.ts over Knex. Questions are answered together (answer.ts), decisions are
 // made durable together (committer.ts, commit.ts); see facts/ for how they get what they ask. Every other method is
 // a query of its own, in tables/.
+import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
@@ -166,11 +167,16 @@ class KnexStore implements Store {
     return findFaults(this.#database, () => this.#canWrite());
   }
 
-  /** Writers notice a full disk; while nobody writes, this does. */
+  /** Writers notice a full disk; when one has, this notices that there is room again, also while nobody writes. */
   async #canWrite(): Promise<boolean> {
     if (!this.#committer.hasFailed) return true;
-    const nothing = this.write(() => ({ outcome: true, effects: {} }));
-    return nothing.catch(() => false);
+    // An id that nobody uses, purged with the others: where nothing changes, SQLite would write nothing.
+    const digest = randomBytes(32).toString('hex');
+    const written = this.write((_facts, now) => ({
+      outcome: true,
+      effects: { usedIds: [{ digest, kind: 'inbox', expiresAt: now }] },
+    }));
+    return written.catch(() => false);
   }
 
   async close(): Promise<void> {
