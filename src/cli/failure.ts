@@ -20,6 +20,8 @@ const remedies: Readonly<Record<string, string>> = {
   ETIMEDOUT:
     'The host in DATABASE_URL does not answer. Correct it, or look at the network and its firewalls.',
   ENOTFOUND: 'The host in DATABASE_URL is not known. Correct DATABASE_URL.',
+  IS_STANDBY:
+    'DATABASE_URL leads to a standby of Postgres, which may not know the latest revocations. Let it name the primary.',
   NO_DATABASE:
     'There is no database where DATABASE_URL points (a relative path counts from the working directory). ' +
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',

@@ -29,7 +29,7 @@ export class SettingReader extends EnvReader {
     const isUsable = isPostgresUrl(text) ? URL.canParse(text) : sqlitePathOf(text) !== undefined;
     if (!isUsable) {
       const remedy = isPostgresUrl(text)
-        ? 'In the password write # as %23, / as %2F, ? as %3F and @ as %40; a port is at most 65535.'
+        ? 'Name one host, the primary. In the password write # as %23, / as %2F, ? as %3F and @ as %40; a port is at most 65535.'
         : 'Set it to sqlite:PATH or to postgres://….';
       this.report('DATABASE_URL', 'is not a known database URL', remedy);
     } else if (isPostgresUrl(text) && !isTlsUnderstood(text)) {

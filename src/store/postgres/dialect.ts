@@ -42,11 +42,12 @@ export function dialect(url: string): Dialect {
         min: 0,
         max: poolMax,
         afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
-          // The lock on the heads puts decisions in order: a stricter level would only make them repeat.
-          const settings = `set synchronous_commit = on;
-            set default_transaction_isolation = 'read committed'; set statement_timeout = ${timeouts.statement};
-            set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
-          client.query(settings).then(() => done(null), done);
+          const giveUp = (error: Error) => {
+            // The pool does not know it yet, and would leave it open.
+            client.end().catch(() => {});
+            done(error);
+          };
+          prepare(client, timeouts.statement).then(() => done(null), giveUp);
         },
       },
     });
@@ -80,6 +81,26 @@ export function dialect(url: string): Dialect {
       }
     },
   };
+}
+
+class ConnectedToStandby extends Error {
+  override readonly name = 'ConnectedToStandby';
+  readonly code = 'IS_STANDBY';
+}
+
+/**
+ * Rejects at a standby, which may not know the latest revocations. To look once is enough: no server becomes a standby
+ * without a restart, which ends its connections.
+ */
+async function prepare(client: pg.Client, statementTimeout: number): Promise<void> {
+  // The lock on the heads puts decisions in order: a stricter level would only make them repeat.
+  const statements = `set synchronous_commit = on;
+    set default_transaction_isolation = 'read committed'; set statement_timeout = ${statementTimeout};
+    set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
+    select pg_is_in_recovery() as is_standby`;
+  const answers: unknown = await client.query(statements);
+  const last = (answers as pg.QueryResult<{ is_standby: boolean }>[]).at(-1);
+  if (last?.rows[0]?.is_standby !== false) throw new ConnectedToStandby('the server is a standby');
 }
 
 /**
