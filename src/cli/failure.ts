@@ -8,6 +8,10 @@ const untrusted =
   'The certificate of the database is signed by nobody whom this machine trusts. ' +
   "Name its authority's file in DATABASE_URL: &sslrootcert=FILE.";
 
+const pooler =
+  'Something in front of Postgres shares its sessions, as PgBouncer does with pool_mode = transaction. Let it keep them ' +
+  '(pool_mode = session), or let DATABASE_URL lead to Postgres itself.';
+
 /** By code, or by message where there is none. */
 const remedies: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'The certificate of the database has expired. Renew it there.',
@@ -33,6 +37,7 @@ const remedies: Readonly<Record<string, string>> = {
   'The server does not support SSL connections':
     'The database has no TLS, which sslmode in DATABASE_URL asks for. Switch it on there (ssl = on in postgresql.conf); ' +
     'or, if it runs on this machine, give sslmode=disable.',
+  '26000': pooler,
   '28000':
     'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf.',
   '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
@@ -41,9 +46,11 @@ const remedies: Readonly<Record<string, string>> = {
     'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up; and grant the ' +
     'user of the server what it needs (docs/operating.md, Updating).',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
+  '42P05': pooler,
   '53100': diskFull,
   '53300':
-    'The database takes no more connections. Raise its max_connections, or let fewer programs (or WORKERS) connect.',
+    'Postgres takes no more connections. Allow more (max_connections, or the limit of the user or database); how many a ' +
+    'server opens is in docs/operating.md, Workers.',
   ENOSPC: 'The disk is full. Free room there, then repeat.',
   SQLITE_BUSY: 'Another process has held the database for too long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',

@@ -69,6 +69,13 @@ test('a TLS that the database does not offer, or cannot prove, is told with what
     t.regex(failure(code), /&sslrootcert=FILE\.$/);
 });
 
+test('what lies between the server and Postgres is told with what to do', (t) => {
+  const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
+  for (const code of ['26000', '42P05']) t.regex(failure(code), /pool_mode = session/, code);
+  t.regex(failure('53300'), /^Postgres takes no more connections\. Allow more/);
+  t.regex(failure('IS_STANDBY'), /^DATABASE_URL leads to a standby .* name the primary/);
+});
+
 test('a command that is not there is told in the same words at every level, with what is like it', async (t) => {
   for (const [args, stderr] of [
     [['clint'], "error: unknown command 'clint'\n(Did you mean client?)\n(see --help)\n"],
