@@ -91,12 +91,13 @@ function lastsForever(rows: Knex.QueryBuilder): Knex.QueryBuilder {
 
 /**
  * A token may be given a name that was revoked for good long ago, and is dead then: the row stays while such a token
- * lives.
+ * lives. One with a cutoff goes when its copy in `cutoffs` goes, as the horizon is moved for both.
  */
 function unexpiredToken(db: Knex, kind: 'grant' | 'session', now: number): Knex.QueryBuilder {
   return db('tokens')
     .select(db.raw('1'))
     .whereRaw(`revocations.kind = '${kind}' and tokens.${kind}_id = revocations.target_id`)
     .whereRaw(`revocations.issuer in (tokens.issuer, '${everyIssuer}')`)
+    .andWhere('revocations.cutoff', forever)
     .andWhere('tokens.expires_at', '>', now);
 }

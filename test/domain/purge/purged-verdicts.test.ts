@@ -228,6 +228,26 @@ for (const [way, revoke] of Object.entries(ways)) {
 }
 
 testEachDatabase(
+  'a JWT of a session that comes back stays dead by the cutoff of an earlier login when it may live longer later',
+  async (t, app) => {
+    const { client, issuer, end } = await trustForOneClient(app, { reuses_ids: true });
+    const { client_id } = client;
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const old = await issuer.sign({ sid: 's1', exp: app.seconds + 700 * day });
+    t.is((await end({ kind: 'session', session_id: 's1' })).status, 201);
+    t.false(await app.isActive(old));
+    app.advance(300 * day);
+    const login = { token: app.newToken(), client_id, sub: 'u1', iss: issuer.name, session_id: 's1' };
+    const body = app.registration({ ...login, exp: app.seconds + 300 * day });
+    t.true((await app.json('/v1/tokens', body, registrar)).body.active);
+    app.advance(101 * day);
+    t.like(await purgeNow(app), { revocations: 1, cutoffs: 1 });
+    const later = await app.another(raised);
+    t.deepEqual([await later.isActive(old), await later.isActive(login.token)], [false, true]);
+  },
+);
+
+testEachDatabase(
   'a JWT without iat is no older than tokens may live, and not yet valid before that',
   async (t, app) => {
     const { issuer, end } = await trustForOneClient(app);
