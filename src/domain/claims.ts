@@ -32,11 +32,15 @@ export interface Claims {
   readonly audience: readonly string[];
   /** The members that introspection shows beside the standard ones, as registered or signed. */
   readonly members: Readonly<Record<string, unknown>>;
-  /**
-   * What else must be spared for the token to be: its registration, if it was judged by that alone until its issuer
-   * became trusted. What its signature adds must not bring it back to life.
-   */
-  readonly sparedAs?: Claims;
+  /** What is known of it since must not bring it back to life. */
+  readonly judgedBefore?: EarlierJudgement;
+}
+
+/** A token was judged as these claims have it while no more was known of it. */
+export interface EarlierJudgement {
+  readonly as: Claims;
+  /** Milliseconds: later revocations count for the token as it is known now. */
+  readonly until: number;
 }
 
 /** A token that an issuer handed to us by POST /v1/tokens. Its row is never updated. */

@@ -75,8 +75,7 @@ export function keysOf(claims: Claims, kinds?: ReadonlySet<TargetKind>): TargetK
 /** Does this row kill the token? `keys` are all keys of the token, including those for revocations in every issuer. */
 export function covers(row: Revocation, keys: readonly TargetKey[], claims: Claims): boolean {
   if (row.cutoff < claims.issuedAt || !keys.includes(row.key)) return false;
-  const { sparedAs } = claims;
-  if (spares(row, keys, claims) && (!sparedAs || spares(row, keysOf(sparedAs), sparedAs))) return false;
+  if (spares(row, keys, claims)) return false;
   const { clientId, tokenUse } = row.only;
   return (
     (clientId ?? claims.clientId) === claims.clientId && (tokenUse ?? claims.tokenUse) === claims.tokenUse

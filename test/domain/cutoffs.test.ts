@@ -211,20 +211,3 @@ testEachStore(
     t.pass();
   },
 );
-
-test('a token is spared only if the claims that it was judged by before are, too', (t) => {
-  const before = { ...(fc.sample(someClaims, 1)[0] as Claims), sessionId: null, issuedAt: 1 };
-  const now = { ...before, sessionId: '1', members: { scope: 'mail offline_access' } };
-  const exceptKey = targetKey({ kind: 'session', issuer: 'i', id: '1' });
-  const row = { seq: 1, key, cutoff: 2, reason: 'admin', revokedAt: 0 } as const;
-  const only = { clientId: null, tokenUse: null, keepsOffline: false };
-  const rows = [
-    { ...row, only, exceptKey },
-    { ...row, only: { ...only, keepsOffline: true }, exceptKey: null },
-  ];
-  const isCovered = (claims: Claims) => rows.map((row) => covers(row, keysOf(claims), claims));
-  t.deepEqual(isCovered(before), [true, true]);
-  t.deepEqual(isCovered(now), [false, false]);
-  t.deepEqual(isCovered({ ...now, sparedAs: before }), [true, true]);
-  t.deepEqual(isCovered({ ...now, sparedAs: now }), [false, false]);
-});

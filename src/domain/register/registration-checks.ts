@@ -43,8 +43,9 @@ export function refuseForgotten(facts: Facts, token: RegisteredToken, now: numbe
 }
 
 /**
- * Refuses what would bring a dead JWT back: it was judged by what it signs, and by the client that its issuer's record
- * gives to tokens without one. Another client, or scope `offline_access`, can take it out of a revocation's reach.
+ * Refuses what could bring a dead JWT back: it was judged by what it signs, and by the client that its issuer's record
+ * gives to tokens without one. Another client, or scope `offline_access`, can take it out of a revocation's reach. One
+ * given by its digests stays dead all the same (`judgedBefore`), but that cannot be told yet.
  */
 export function refuseRevival(
   facts: Facts,
@@ -53,9 +54,10 @@ export function refuseRevival(
 ): Objection | undefined {
   const known = knownAs(token, verification);
   if (verification.kind !== 'verified' || !known) return undefined;
+  const { judgedBefore: _, ...completed } = known;
   const [unregistered, registered] = facts.together(
     () => facts.standing(verification.token),
-    () => facts.standing(known),
+    () => facts.standing(completed),
   );
   const isRevived = unregistered.coveredBy.length > 0 && registered.coveredBy.length === 0;
   if (!isRevived) return undefined;

@@ -1,6 +1,7 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
 // where these sources meet; introspection, revocation and logout all use it.
-import type { Claims, Digest, RegisteredToken } from '../claims.ts';
+import type { Claims, Digest, EarlierJudgement, RegisteredToken } from '../claims.ts';
+import { forever } from '../cutoffs.ts';
 import type { LifetimePolicy } from '../policy.ts';
 import type { Facts } from '../store.ts';
 import { endBySignature, issuedFrom, laterEnd } from '../token-life.ts';
@@ -137,12 +138,23 @@ export function knownAs(registered: RegisteredToken, verification: Verification)
     case 'verified': {
       const { claims, defaults } = verification;
       if (!agrees(registered, claims)) return undefined;
-      const known = complete(join(registered, claims), registered, claims, defaults);
-      return registered.registeredAt <= defaults.trustedSince ? { ...known, sparedAs: registered } : known;
+      const judgedBefore = judgementBefore(registered, verification);
+      return { judgedBefore, ...complete(join(registered, claims), registered, claims, defaults) };
     }
     default:
       return verification satisfies never;
   }
+}
+
+/**
+ * Before its issuer was trusted, it was judged by its registration alone, at other servers a moment longer; otherwise,
+ * before it was registered, by its signature alone.
+ */
+function judgementBefore(registered: RegisteredToken, { token, defaults }: Verified): EarlierJudgement {
+  const { registeredAt } = registered;
+  return registeredAt <= defaults.trustedSince
+    ? { as: registered, until: forever }
+    : { as: token, until: registeredAt };
 }
 
 /**

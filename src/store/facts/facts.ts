@@ -3,7 +3,7 @@
 // loaded: decision-facts.ts.
 import type { Knex } from 'knex';
 import type { LRUCache } from 'lru-cache';
-import type { Claims, Digest, RegisteredToken } from '../../domain/claims.ts';
+import type { Claims, Digest, EarlierJudgement, RegisteredToken } from '../../domain/claims.ts';
 import { covers, forever, keysOf, type LoggedRevocation, type Revocation } from '../../domain/cutoffs.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
@@ -63,8 +63,25 @@ export class LoadedFacts implements Facts {
   }
 
   standing(claims: Claims): Standing {
-    const suspended = this.#areSuspended(claims);
-    if (!this.mayBeCovered(claims)) return { coveredBy: [], suspended };
+    const coveredBy = this.#coverOf(claims);
+    return {
+      coveredBy: coveredBy.length > 0 ? coveredBy : this.#coverBefore(claims),
+      suspended: this.#areSuspended(claims),
+    };
+  }
+
+  /** What killed the token as it was judged before. */
+  #coverBefore({ judgedBefore }: Claims): readonly Revocation[] {
+    if (!judgedBefore) return [];
+    const rows = this.#coverOf(judgedBefore.as);
+    const earlier = rows.filter(({ revokedAt }) => revokedAt <= judgedBefore.until);
+    if (earlier.length > 0 || rows.length === 0) return earlier;
+    // A later row may have taken the place of an earlier one, which then stands in the log alone.
+    return this.#logBefore(judgedBefore);
+  }
+
+  #coverOf(claims: Claims): readonly Revocation[] {
+    if (!this.mayBeCovered(claims)) return [];
     const own = this.#keysOf(claims);
     const [ownRows, furtherKeys] = this.together(
       () => this.each(own, (key) => this.coverageOf(key)).flat(),
@@ -72,7 +89,7 @@ export class LoadedFacts implements Facts {
     );
     const further = this.each(furtherKeys, (key) => this.coverageOf(key)).flat();
     const keys = [...own, ...furtherKeys];
-    return { coveredBy: [...ownRows, ...further].filter((row) => covers(row, keys, claims)), suspended };
+    return [...ownRows, ...further].filter((row) => covers(row, keys, claims));
   }
 
   final(target: Target): Revocation | undefined {
@@ -80,9 +97,23 @@ export class LoadedFacts implements Facts {
   }
 
   history(claims: Claims): readonly LoggedRevocation[] {
+    const { judgedBefore } = claims;
+    const [now, before] = this.together(
+      () => this.#logOf(claims),
+      () => (judgedBefore ? this.#logBefore(judgedBefore) : []),
+    );
+    const rows = new Map([...now, ...before].map((row) => [row.seq, row]));
+    return [...rows.values()].sort((one, other) => one.seq - other.seq).slice(0, historyMax);
+  }
+
+  #logBefore({ as, until }: EarlierJudgement): LoggedRevocation[] {
+    return this.#logOf(as).filter(({ revokedAt }) => revokedAt <= until);
+  }
+
+  #logOf(claims: Claims): LoggedRevocation[] {
     const keys = [...this.#keysOf(claims), ...this.#keysEverywhere(claims)];
     const rows = this.shelf(factKinds.histories).get(JSON.stringify([claims.issuedAt, keys]));
-    return rows.filter((row) => covers(row, keys, claims)).slice(0, historyMax);
+    return rows.filter((row) => covers(row, keys, claims));
   }
 
   isForgotten(issuedFrom: number, expiresAt: number): boolean {

@@ -231,3 +231,52 @@ testEachDatabase(
     t.true(await app.isActive(later), 'what was never judged without its signature is spared');
   },
 );
+
+testEachDatabase(
+  'a JWT that was dead as signed is not brought back by what it is registered with, by its digests',
+  async (t, app) => {
+    const client = await app.addClient({ permissions: ['revoke:any', 'audit'], logoutScope: 'all' });
+    const { client_id } = client;
+    const issuer = await TestIssuer.inline(app, { default_client: client_id });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const digest = (text: string) => Buffer.from(digestOf(text), 'hex').toString('base64url');
+    const register = async (token: string, members: object) => {
+      const digests = {
+        token_digest: digest(token),
+        signing_input_digest: digest(token.slice(0, token.lastIndexOf('.'))),
+      };
+      const { token: _, ...said } = app.registration({ client_id, sub: 'u1', iss: issuer.name, ...members });
+      t.is((await app.json('/v1/tokens', { ...said, ...digests }, registrar)).status, 201);
+      app.clock.now += 1;
+    };
+    const own = await issuer.sign({ sid: 's1' });
+    const iat = app.seconds - 60;
+    const sign = (n: number) => issuer.sign({ iat, n });
+    const [early, late, ofClient] = [await sign(1), await sign(2), await sign(3)];
+    const endOthers = async () => {
+      const out = await app.json('/logout', { scope: 'others' }, `Bearer ${own}`);
+      t.is(out.body.data.scope, 'others');
+      app.clock.now += 1;
+    };
+    const areActive = (...tokens: string[]) => Promise.all(tokens.map((token) => app.isActive(token)));
+
+    await register(early, { session_id: 's1', iat });
+    await endOthers();
+    t.deepEqual(await areActive(early, late), [true, false], 'the session was known of one of them');
+    await register(late, { session_id: 's1', iat });
+    t.deepEqual(await areActive(early, late), [true, false]);
+    // Takes the place of the row before, and is later than the registration.
+    await endOthers();
+    t.deepEqual(await areActive(early, late), [true, false]);
+    const why = await app.json('/v1/tokens/explain', { token: late }, client);
+    t.deepEqual([why.body.cause, why.body.first_cause?.seq], ['revoked', 1]);
+    t.is((await app.form('/revoke', { token: late }, client)).body.reason, 'token_already_revoked');
+
+    const target = { kind: 'client', client_id, issuer: issuer.name };
+    const cutoff = new Date(iat * 1000).toISOString();
+    await app.json('/v1/revocations', { target, cutoff, reason: 'admin', confirm: client_id }, client);
+    t.deepEqual(await areActive(own, ofClient), [true, false]);
+    await register(ofClient, { client_id: 'another', session_id: 's1', iat });
+    t.deepEqual(await areActive(own, ofClient), [true, false]);
+  },
+);
