@@ -73,6 +73,8 @@ export interface UpkeepStore {
   exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
   recall(name: UpkeepNote): Promise<number>;
   remember(name: UpkeepNote, value: number): Promise<void>;
+  /** Notes for how many days tokens may live, if that is more than ever before. Verdicts go by it. */
+  rememberLifetime(daysMax: number): Promise<void>;
   /** Namespaces whose JWTs a shared secret signs: like JWTs of issuers on record, theirs need no registration. */
   rememberSigners(issuers: readonly string[]): Promise<void>;
 

@@ -45,9 +45,9 @@ interface Plan {
 }
 
 /**
- * Called by every process that serves or purges. Purging uses the largest TOKEN_LIFETIME_DAYS_MAX ever in force, as
- * tokens keep the life allowed at issue; and keeps ended grants and sessions for issuers whose JWTs a shared secret
- * signs.
+ * Called by every process that serves or purges. Verdicts and purging use the largest TOKEN_LIFETIME_DAYS_MAX ever in
+ * force, as tokens keep the life allowed at issue; and purging keeps ended grants and sessions for issuers whose JWTs a
+ * shared secret signs.
  */
 export async function rememberSettings(
   store: Store,
@@ -55,7 +55,7 @@ export async function rememberSettings(
 ): Promise<void> {
   if (signers.length > 0) await store.upkeep.rememberSigners(signers);
   const known = await store.upkeep.recall('lifetime_days_max');
-  if (lifetimeDaysMax > known) await store.upkeep.remember('lifetime_days_max', lifetimeDaysMax);
+  if (lifetimeDaysMax > known) await store.upkeep.rememberLifetime(lifetimeDaysMax);
 }
 
 /** What a run at this moment would delete. */

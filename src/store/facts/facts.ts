@@ -16,6 +16,7 @@ import {
   targetKey,
   targetsEverywhere,
 } from '../../domain/targets.ts';
+import { issuedFrom } from '../../domain/token-life.ts';
 import type { Standing } from '../../domain/verdict.ts';
 import { allOf } from '../all-of.ts';
 import { jwtName, type Memory, type TokenName } from '../memory/memory.ts';
@@ -89,7 +90,7 @@ export class LoadedFacts implements Facts {
     );
     const further = this.each(furtherKeys, (key) => this.coverageOf(key)).flat();
     const keys = [...own, ...furtherKeys];
-    return [...ownRows, ...further].filter((row) => covers(row, keys, claims));
+    return this.#thoseThatCover(claims, keys, [...ownRows, ...further]);
   }
 
   final(target: Target): Revocation | undefined {
@@ -113,7 +114,17 @@ export class LoadedFacts implements Facts {
   #logOf(claims: Claims): LoggedRevocation[] {
     const keys = [...this.#keysOf(claims), ...this.#keysEverywhere(claims)];
     const rows = this.shelf(factKinds.histories).get(JSON.stringify([claims.issuedAt, keys]));
-    return rows.filter((row) => covers(row, keys, claims));
+    return this.#thoseThatCover(claims, keys, rows);
+  }
+
+  /** Not a cutoff so old that a token without `iat` was not valid yet: whether that was purged must not matter. */
+  #thoseThatCover<Row extends Revocation>(
+    claims: Claims,
+    keys: readonly TargetKey[],
+    rows: readonly Row[],
+  ): Row[] {
+    const from = issuedFrom(claims, this.memory.records);
+    return rows.filter((row) => row.cutoff >= from && covers(row, keys, claims));
   }
 
   isForgotten(issuedFrom: number, expiresAt: number): boolean {

@@ -1,5 +1,6 @@
 // What is remembered of clients and issuers: the records that were looked up, and who is suspended. Beside it what the
-// same counter of `heads` announces: how far back purges reached, and erasures. All is read anew when it has changed.
+// same counter of `heads` announces: how far back purges reached, how long tokens could live, and erasures. All is read
+// anew when it has changed.
 import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import type { Client } from '../../domain/records/clients.ts';
@@ -23,6 +24,8 @@ interface Announced {
   readonly suspendedClients: ReadonlySet<string>;
   readonly suspendedIssuers: ReadonlySet<string>;
   readonly purged: Purged;
+  /** The largest TOKEN_LIFETIME_DAYS_MAX that was ever in force; infinite where none was noted. */
+  readonly lifetimeDaysMax: number;
   readonly erasures: number;
 }
 
@@ -41,6 +44,7 @@ export class Records {
     suspendedClients: new Set(),
     suspendedIssuers: new Set(),
     purged: { until: 0, endsUntil: 0, endsKnownAt: 0 },
+    lifetimeDaysMax: Number.POSITIVE_INFINITY,
     erasures: 0,
   };
   #seq = unread;
@@ -57,6 +61,10 @@ export class Records {
 
   get purged(): Purged {
     return this.#announced.purged;
+  }
+
+  get lifetimeDaysMax(): number {
+    return this.#announced.lifetimeDaysMax;
   }
 
   isClientSuspended(clientId: string): boolean {
@@ -77,6 +85,7 @@ export class Records {
         endsUntil: await readNote(db, 'ends_purged_until'),
         endsKnownAt: await readNote(db, 'ends_purged_at'),
       },
+      lifetimeDaysMax: (await readNote(db, 'lifetime_days_max')) || Number.POSITIVE_INFINITY,
       erasures: await readNote(db, 'erasures'),
     };
     // Another batch may have read later records meanwhile.

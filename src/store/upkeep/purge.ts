@@ -53,6 +53,14 @@ export async function rememberEnds(writer: Knex, until: number): Promise<void> {
   });
 }
 
+/** Only ever raised: verdicts and purges must agree on how far back tokens can reach. */
+export async function rememberLifetime(writer: Knex, daysMax: number): Promise<void> {
+  await writer.transaction(async (tx) => {
+    await holdDecisions(tx);
+    await moveHorizon(tx, { lifetime_days_max: daysMax });
+  });
+}
+
 /** Under `holdDecisions`, after which every process reads the notes anew. */
 async function moveHorizon(
   tx: Knex.Transaction,

@@ -48,6 +48,10 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(writeNote(this.#writer, name, value));
   }
 
+  rememberLifetime(daysMax: number): Promise<void> {
+    return guarded(purge.rememberLifetime(this.#writer, daysMax));
+  }
+
   rememberSigners(issuers: readonly string[]): Promise<void> {
     return guarded(rememberSigners(this.#writer, issuers));
   }

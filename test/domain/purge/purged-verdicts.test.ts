@@ -267,6 +267,30 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'a JWT without iat is not dead by a cutoff of before it was valid, which a purge would take away',
+  async (t, app) => {
+    const { issuer, end } = await trustForOneClient(app);
+    await end({ kind: 'subject', sub: 'u1' });
+    app.advance(day);
+    const token = await issuer.sign({ iat: undefined, exp: app.seconds + 400 * day });
+    t.true(await app.isActive(token));
+    t.false(await app.isActive(await issuer.sign({ iat: undefined, exp: app.seconds + 399 * day })));
+    app.advance(399 * day + 2 * hour);
+    t.like(await purgeNow(app), { revocations: 1, cutoffs: 1 });
+    t.true(await app.isActive(token));
+
+    await end({ kind: 'subject', sub: 'u1' });
+    app.advance(day);
+    const long = await issuer.sign({ iat: undefined, exp: app.seconds + 400 * day });
+    t.true(await app.isActive(long));
+    const later = await app.another(raised);
+    await purgeNow(later);
+    t.deepEqual([await app.isActive(long), await later.isActive(long)], [false, false], 'valid before');
+    t.false(await (await app.another()).isActive(long), 'whatever the setting is lowered to');
+  },
+);
+
+testEachDatabase(
   'a session, grant or jti of an issuer on record stays ended for JWTs that are signed ever after',
   async (t, app) => {
     const { client, issuer, end } = await trustForOneClient(app);
