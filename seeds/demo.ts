@@ -136,7 +136,7 @@ async function addToken(store: Store, policy: Policy, { sessionId, use, iat, lif
     nbf: null,
     verification: { kind: 'opaque' },
     signedEnd: null,
-    replacesTokenDigest: null,
+    replacesVerification: { kind: 'opaque' },
     audience: use === 'access_token' ? [api] : [],
     members: use === 'access_token' ? { scope: 'profile orders', aud: api } : { scope: 'profile orders' },
     replacesDigest: null,

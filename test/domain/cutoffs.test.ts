@@ -157,7 +157,7 @@ testEachStore(
             nbf: null,
             verification: { kind: 'opaque' },
             signedEnd: null,
-            replacesTokenDigest: null,
+            replacesVerification: { kind: 'opaque' },
             audience: [],
             members: {},
             replacesDigest: null,

@@ -251,7 +251,7 @@ class Play {
       nbf: null,
       verification: { kind: 'opaque' },
       signedEnd: null,
-      replacesTokenDigest: null,
+      replacesVerification: { kind: 'opaque' },
       audience: [],
       members: {},
       replacesDigest: replaces === null ? null : digestOf(replaces),

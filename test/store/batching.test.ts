@@ -41,7 +41,7 @@ function registration(name: string, fields: Partial<Registration> = {}): Registr
     nbf: null,
     verification: { kind: 'opaque' },
     signedEnd: null,
-    replacesTokenDigest: null,
+    replacesVerification: { kind: 'opaque' },
     audience: [],
     members: {},
     replacesDigest: null,

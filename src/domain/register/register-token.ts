@@ -4,7 +4,7 @@ import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { isJwt, type RegisteredToken, tokenRef } from '../claims.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { knownAs, type Verification } from '../tokens/known-token.ts';
+import { knownAs, registrationOf, type Verification } from '../tokens/known-token.ts';
 import { verdict } from '../verdict.ts';
 import { conflict, type Objection, type Registered, type Registration } from './registration.ts';
 import {
@@ -60,14 +60,16 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
     refuseRevival(facts, registration, token);
   if (objection) return refuse(objection);
 
+  // A JWT is as dead as introspection says, by what its signature names as well.
+  const old = replaced && (knownAs(replaced, registration.replacesVerification) ?? replaced);
   const [active, standing] = facts.together(
     () => isActive(facts, now, token, verification),
-    () => (replaced ? facts.standing(replaced) : undefined),
+    () => (old ? facts.standing(old) : undefined),
   );
-  if (!replaced || !standing) return accept(facts, now, request, kept, active);
-  const isRetry = mayRetry(replaced, standing, policy, now);
+  if (!replaced || !old || !standing) return accept(facts, now, request, kept, active);
+  const isRetry = mayRetry(old, standing, policy, now);
   if (isReused(standing, policy, now)) return reuse(facts, now, policy, origin, replaced, standing);
-  if (!isRetry && !verdict(replaced, standing, now).active) return refuse(conflict('refresh_token_dead'));
+  if (!isRetry && !verdict(old, standing, now).active) return refuse(conflict('refresh_token_dead'));
   return accept(facts, now, request, kept, active, { replaced, isRetry });
 }
 
@@ -168,11 +170,9 @@ function respelt(token: RegisteredToken, active: boolean): Decision<Registered> 
 
 function findReplaced(
   facts: Facts,
-  { replacesDigest, replacesTokenDigest }: Registration,
+  { replacesDigest, replacesVerification: verification }: Registration,
 ): RegisteredToken | undefined {
-  const [jwt, token] = facts.together(
-    () => (replacesTokenDigest === null ? undefined : facts.jwt(replacesTokenDigest)),
-    () => (replacesDigest === null ? undefined : facts.token(replacesDigest)),
-  );
-  return jwt ?? token;
+  if (replacesDigest === null) return undefined;
+  const tokenDigest = verification.kind === 'verified' ? verification.claims.tokenDigest : replacesDigest;
+  return registrationOf(facts, { digest: replacesDigest, tokenDigest, verification });
 }

@@ -24,8 +24,8 @@ export interface Registration {
   readonly audience: readonly string[];
   readonly members: Readonly<Record<string, unknown>>;
   readonly replacesDigest: Digest | null;
-  /** Digest of the signing input, if the replaced token is a JWT given in full. */
-  readonly replacesTokenDigest: Digest | null;
+  /** For a replaced JWT given in full; any other is identified by its string, and judged by its registration. */
+  readonly replacesVerification: Verification;
   /** Where the login came from: kept for the session if this token is its first. */
   readonly userAgent: string | null;
   readonly ip: string | null;

@@ -1,7 +1,7 @@
 // A refresh token that is replaced (RFC 9700 §4.14.2): it is superseded; within the grace interval its client may ask
 // again, and after that its return ends the grant.
 import { about, eventOf, type Origin } from '../audit.ts';
-import type { RegisteredToken } from '../claims.ts';
+import type { Claims, RegisteredToken } from '../claims.ts';
 import {
   type Cause,
   cutoffOnProof,
@@ -27,12 +27,7 @@ export function supersession(replaced: RegisteredToken, origin: Origin): NewRevo
  * A client that missed the answer asks again, maybe several times. Within the grace interval after the rotation that
  * is no reuse: the token gets one more successor, if nothing else stands against it.
  */
-export function mayRetry(
-  replaced: RegisteredToken,
-  standing: Standing,
-  policy: Policy,
-  now: number,
-): boolean {
+export function mayRetry(replaced: Claims, standing: Standing, policy: Policy, now: number): boolean {
   const { coveredBy } = standing;
   const wasRotated = coveredBy.length > 0 && coveredBy.every((row) => isInGrace(row, policy, now));
   return wasRotated && verdict(replaced, { ...standing, coveredBy: [] }, now).active;

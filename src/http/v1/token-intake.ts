@@ -7,6 +7,7 @@ import { registerToken } from '../../domain/register/register-token.ts';
 import type { Conflict, Registered, Registration } from '../../domain/register/registration.ts';
 import type { Store } from '../../domain/store.ts';
 import { StoreOverloaded } from '../../domain/store-errors.ts';
+import { isCompact } from '../../domain/tokens/jwt-shape.ts';
 import {
   KeysUnavailable,
   opaque,
@@ -71,12 +72,13 @@ export class TokenIntake {
     const { token, replaces } = value as GivenTokens;
     // For most tokens all is said already: nothing is awaited or copied.
     const isWhole = isJwt(said) && token !== undefined;
-    if (!isWhole && said.replacesTokenDigest === null) return said;
-    const [verification, isTrusted] = await Promise.all([
+    const replacesJwt = replaces !== undefined && isCompact(replaces);
+    if (!isWhole && !replacesJwt) return said;
+    const [verification, replacesVerification] = await Promise.all([
       isWhole ? verify(tokenVerifier, token) : said.verification,
-      said.replacesTokenDigest !== null && replaces !== undefined && isSigned(tokenVerifier, replaces),
+      replacesJwt ? verifyReplaced(tokenVerifier, replaces) : said.replacesVerification,
     ]);
-    return { ...said, verification, replacesTokenDigest: isTrusted ? said.replacesTokenDigest : null };
+    return { ...said, verification, replacesVerification };
   }
 
   async #decide(ctx: Context, registrar: Caller, registration: Registration): Promise<ItemAnswer> {
@@ -108,14 +110,12 @@ async function verify(tokenVerifier: TokenVerifier, token: string): Promise<Veri
   return (await tokenVerifier.present(token, { mayBeForeign: true }))?.verification ?? opaque;
 }
 
-/**
- * Does `replaces` name a JWT by its signing input? Only if its signature holds; else it is identified by its string.
- */
-async function isSigned(tokenVerifier: TokenVerifier, replaces: string): Promise<boolean> {
+/** Without its issuer's keys it is identified by its string. */
+async function verifyReplaced(tokenVerifier: TokenVerifier, replaces: string): Promise<Verification> {
   try {
-    return (await verify(tokenVerifier, replaces)).kind === 'verified';
+    return await verify(tokenVerifier, replaces);
   } catch (error) {
-    if (error instanceof KeysUnavailable) return false;
+    if (error instanceof KeysUnavailable) return opaque;
     throw error;
   }
 }

@@ -160,7 +160,7 @@ function toRegistration(
     audience: said.aud === undefined ? [] : [said.aud].flat(),
     members: membersOf(said),
     replacesDigest,
-    replacesTokenDigest: parseJwt(said.replaces ?? '')?.signingInputDigest ?? null,
+    replacesVerification: opaque,
     userAgent: plainText(said.user_agent ?? '', userAgentMax, presented),
     ip: said.ip ?? null,
   };

@@ -5,7 +5,7 @@ import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import type { Reply, TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import { TestIssuer } from '../../helpers/issuer.ts';
+import { reencodeSignature, TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
 
 function rotationConflict(parameter: string): Record<string, unknown> {
@@ -149,6 +149,37 @@ testEachDatabase(
     t.deepEqual(await app.events('refresh_token_reuse'), []);
   },
 );
+
+testEachDatabase('POST /v1/tokens: a JWT that is dead as signed is not replaced', async (t, app) => {
+  const client = await app.addClient({ permissions: ['revoke:any'] });
+  const issuer = await TestIssuer.inline(app);
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+  const register = (members: Record<string, unknown>) => {
+    const names = {
+      client_id: client.client_id,
+      sub: 'u1',
+      iss: issuer.name,
+      grant_id: 'g1',
+      aud: undefined,
+    };
+    const said = app.registration({ ...names, token_use: 'refresh_token', ...members });
+    return app.json('/v1/tokens', said, registrar);
+  };
+  const jti = async (name: string) => {
+    const token = await issuer.sign({ token_use: 'refresh', jti: name });
+    t.is((await register({ token })).status, 201);
+    return token;
+  };
+  const [dead, living] = [await jti('j1'), await jti('j2')];
+  const target = { kind: 'jti', jti: 'j1', issuer: issuer.name };
+  t.is((await app.json('/v1/revocations', { target, reason: 'admin' }, client)).status, 201);
+  t.deepEqual(await activity(app, [dead, living]), [false, true]);
+  for (const replaces of [dead, reencodeSignature(dead)]) {
+    const { status, body } = await register({ token: app.newToken(), replaces: app.secret(replaces) });
+    t.deepEqual([status, body.code], [409, 'refresh_token_dead']);
+  }
+  t.is((await register({ token: app.newToken(), replaces: living })).status, 201);
+});
 
 testEachDatabase(
   'POST /v1/tokens: a superseded refresh token that comes back kills its grant',
