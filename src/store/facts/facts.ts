@@ -117,13 +117,16 @@ export class LoadedFacts implements Facts {
     return this.#thoseThatCover(claims, keys, rows);
   }
 
-  /** Not a cutoff so old that a token without `iat` was not valid yet: whether that was purged must not matter. */
+  /**
+   * Not a cutoff so old that a token without `iat` was not valid yet, by whatever clock: whether that was purged must not
+   * matter.
+   */
   #thoseThatCover<Row extends Revocation>(
     claims: Claims,
     keys: readonly TargetKey[],
     rows: readonly Row[],
   ): Row[] {
-    const from = issuedFrom(claims, this.memory.records);
+    const from = issuedFrom(claims, this.memory.records) - aheadMsMax;
     return rows.filter((row) => row.cutoff >= from && covers(row, keys, claims));
   }
 
