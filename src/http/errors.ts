@@ -1,6 +1,6 @@
 // The refusal that the caller gets for whatever was thrown.
 import { StoreOverloaded, StoreUnavailable } from '../domain/store-errors.ts';
-import { KeysUnavailable } from '../domain/tokens/known-token.ts';
+import { KeysUnavailable } from '../domain/tokens/token-verifier.ts';
 import { loggedFieldsOf } from '../logged-errors.ts';
 import { Refusal } from '../wire/refusal.ts';
 import type { Context } from './context.ts';

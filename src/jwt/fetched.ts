@@ -2,7 +2,7 @@
 // fetched again. Additions are found without a restart, removals are noticed soon; but nobody can make us fetch
 // often, and while the other side is down, the last value stays in use for a day.
 import { setTimeout as delay } from 'node:timers/promises';
-import { KeysUnavailable } from '../domain/tokens/known-token.ts';
+import { KeysUnavailable } from '../domain/tokens/token-verifier.ts';
 
 /** The least time between two attempts. */
 const coolDownMs = 10_000;

@@ -6,6 +6,8 @@ import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Issuer, JwtReading } from '../domain/records/issuers.ts';
 import { isCompact, parseJwt, type UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
+import { verifiedAs } from '../domain/tokens/known-token.ts';
+import { couldBeToken } from '../domain/tokens/presented-token.ts';
 import {
   opaque,
   type Presented,
@@ -13,9 +15,7 @@ import {
   type TokenVerifier,
   type Verification,
   type Verified,
-  verifiedAs,
-} from '../domain/tokens/known-token.ts';
-import { couldBeToken } from '../domain/tokens/presented-token.ts';
+} from '../domain/tokens/token-verifier.ts';
 import { type JwtRefusal, readVerifiedJwt } from '../domain/tokens/verified-jwt.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';

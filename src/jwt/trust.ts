@@ -5,7 +5,7 @@ import { systemOrigin } from '../domain/audit.ts';
 import type { Policy } from '../domain/policy.ts';
 import { rememberKeys } from '../domain/records/manage-issuers.ts';
 import type { Store } from '../domain/store.ts';
-import type { TokenVerifier } from '../domain/tokens/known-token.ts';
+import type { TokenVerifier } from '../domain/tokens/token-verifier.ts';
 import { plainText } from '../domain/values/plain-text.ts';
 import { fetchJson } from './fetch-json.ts';
 import { IssuerDirectory } from './issuer-directory.ts';

@@ -1,6 +1,6 @@
 // An opaque token as it is presented: what the rules see of it.
 import { digestOf } from '../../src/domain/claims.ts';
-import type { Presented } from '../../src/domain/tokens/known-token.ts';
+import type { Presented } from '../../src/domain/tokens/token-verifier.ts';
 
 export function opaque(presentedToken: string): Presented {
   const digest = digestOf(presentedToken);

@@ -1,7 +1,7 @@
 // The authorization server's metadata and keys, as far as they are repeated.
 import test from 'ava';
 import { pino } from 'pino';
-import { KeysUnavailable } from '../../src/domain/tokens/known-token.ts';
+import { KeysUnavailable } from '../../src/domain/tokens/token-verifier.ts';
 import { Upstream } from '../../src/jwt/upstream.ts';
 
 const issuer = 'https://as.example';

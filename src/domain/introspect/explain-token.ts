@@ -4,7 +4,8 @@ import type { LoggedRevocation } from '../cutoffs.ts';
 import { type Client, holds } from '../records/clients.ts';
 import type { Store } from '../store.ts';
 import { everyIssuer, type Target, targetsOf } from '../targets.ts';
-import { findKnownToken, type KnownToken, type Presented, registrationOf } from '../tokens/known-token.ts';
+import { findKnownToken, type KnownToken, registrationOf } from '../tokens/known-token.ts';
+import type { Presented } from '../tokens/token-verifier.ts';
 import { isSuperseded, verdict } from '../verdict.ts';
 import { maySee } from './introspect-token.ts';
 

@@ -3,7 +3,8 @@
 import type { Claims } from '../claims.ts';
 import { type Asker, holds, nameAt, reaches } from '../records/clients.ts';
 import type { Facts, Store } from '../store.ts';
-import { findKnownToken, type KnownToken, type Presented } from '../tokens/known-token.ts';
+import { findKnownToken, type KnownToken } from '../tokens/known-token.ts';
+import type { Presented } from '../tokens/token-verifier.ts';
 import { verdict } from '../verdict.ts';
 
 export type Introspection =

@@ -4,7 +4,8 @@ import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { isJwt, type RegisteredToken, tokenRef } from '../claims.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { knownAs, registrationOf, type Verification } from '../tokens/known-token.ts';
+import { knownAs, registrationOf } from '../tokens/known-token.ts';
+import type { Verification } from '../tokens/token-verifier.ts';
 import { verdict } from '../verdict.ts';
 import { conflict, type Objection, type Registered, type Registration } from './registration.ts';
 import {

@@ -1,6 +1,6 @@
 // What an issuer says of a token that it is about to hand out, and what may come of it.
 import type { Digest, RegisteredToken, TokenUse } from '../claims.ts';
-import type { Verification } from '../tokens/known-token.ts';
+import type { Verification } from '../tokens/token-verifier.ts';
 
 /** What the issuer said, checked for shape. Times in seconds, as on the wire. */
 export interface Registration {

@@ -17,13 +17,8 @@ import { countLivingSessions, hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
-import {
-  endOfKnownToken,
-  findAgain,
-  findEndable,
-  type KnownToken,
-  type Presented,
-} from '../tokens/known-token.ts';
+import { endOfKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
+import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable, type Standing, verdict } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
 

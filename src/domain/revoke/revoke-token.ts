@@ -14,13 +14,8 @@ import { type Client, holds } from '../records/clients.ts';
 import { hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { targetOf, tokenTarget } from '../targets.ts';
-import {
-  endOfKnownToken,
-  findAgain,
-  findEndable,
-  type KnownToken,
-  type Presented,
-} from '../tokens/known-token.ts';
+import { endOfKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
+import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable } from '../verdict.ts';
 import type { InactiveReason, Reason } from '../vocabulary.ts';
 

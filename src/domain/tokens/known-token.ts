@@ -1,83 +1,11 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
 // where these sources meet; introspection, revocation and logout all use it.
-import type { Claims, Digest, EarlierJudgement, RegisteredToken } from '../claims.ts';
+import type { Claims, EarlierJudgement, RegisteredToken } from '../claims.ts';
 import { forever } from '../cutoffs.ts';
 import type { LifetimePolicy } from '../policy.ts';
 import type { Facts } from '../store.ts';
 import { endBySignature, issuedFrom, laterEnd } from '../token-life.ts';
-
-/** What verification says of a presented token. */
-export type Verification =
-  /** No JWT, or none of an issuer that we trust: only a registration can vouch for it. */
-  | { readonly kind: 'opaque' }
-  /** A JWT that names a trusted issuer and is not one of its tokens: unknown, even if registered. */
-  | { readonly kind: 'refused' }
-  | Verified;
-
-export const opaque: Verification = { kind: 'opaque' };
-
-/** A JWT whose signature holds. */
-export interface Verified {
-  readonly kind: 'verified';
-  readonly claims: Claims;
-  /** The token, if nobody registered it. */
-  readonly token: KnownToken;
-  /** Milliseconds; the earliest instant at which the token can have been issued. */
-  readonly issuedFrom: number;
-  readonly defaults: IssuerDefaults;
-}
-
-/** What holds for all JWTs of an issuer, or of the shared secret. */
-export interface IssuerDefaults {
-  /** Stand in where neither the token nor its registration names one. */
-  readonly defaultClient: string | null;
-  readonly defaultAudience: string | null;
-  /** Milliseconds; tokens that were registered before were judged by their registration alone. */
-  readonly trustedSince: number;
-  /** Verified by a shared secret of ours: such logins have always logged out everywhere. */
-  readonly isHomeMade: boolean;
-}
-
-/** A token as it was presented, without its text. */
-export interface Presented {
-  /** Digest of the whole string. */
-  readonly digest: Digest;
-  /** Names the token: for a JWT the digest of its signing input. */
-  readonly tokenDigest: Digest;
-  readonly verification: Verification;
-}
-
-export interface Sureness {
-  /**
-   * For calls where 'unknown' will be treated as 'dead': a missing key counts as unknown only if the set was fetched
-   * after the call began. Otherwise a set from the last 30 seconds will do.
-   */
-  readonly mustBeSure?: boolean;
-  /** The token may well be of an issuer that nobody trusts, which is then no sign of a misconfiguration. */
-  readonly mayBeForeign?: boolean;
-}
-
-/** The port to the verifier of signatures. */
-export interface TokenVerifier {
-  /** What `present` would resolve to, if that is known without waiting, as for most tokens. */
-  recall(presentedToken: string): Presented | undefined;
-  /**
-   * Null for text that could not be a token. Rejects with `KeysUnavailable` when an issuer's keys cannot be fetched:
-   * then nothing may be said of the token.
-   */
-  present(presentedToken: string, sureness?: Sureness): Promise<Presented | null>;
-}
-
-/** An issuer's keys cannot be fetched: the answer is 503, and says nothing of the token. */
-export class KeysUnavailable extends Error {
-  override readonly name = 'KeysUnavailable';
-  readonly retryAfterSeconds: number;
-
-  constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
-    super(message, options);
-    this.retryAfterSeconds = retryAfterSeconds;
-  }
-}
+import type { IssuerDefaults, Presented, Verification, Verified } from './token-verifier.ts';
 
 export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Origin } from '../../domain/audit.ts';
 import { introspectTokens } from '../../domain/introspect/introspect-token.ts';
 import type { Store } from '../../domain/store.ts';
-import type { Presented, TokenVerifier } from '../../domain/tokens/known-token.ts';
+import type { Presented, TokenVerifier } from '../../domain/tokens/token-verifier.ts';
 import { check } from '../../wire/check.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';

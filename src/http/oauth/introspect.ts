@@ -4,7 +4,7 @@
 import { introspectToken } from '../../domain/introspect/introspect-token.ts';
 import type { Caller } from '../../domain/records/clients.ts';
 import type { Store } from '../../domain/store.ts';
-import type { TokenVerifier } from '../../domain/tokens/known-token.ts';
+import type { TokenVerifier } from '../../domain/tokens/token-verifier.ts';
 import { signIntrospection } from '../../jwt/introspection-jwt.ts';
 import type { SigningKeys } from '../../jwt/signing-keys.ts';
 import { missingParameter } from '../../wire/refusal.ts';

@@ -7,7 +7,7 @@ import type { Policy } from '../../domain/policy.ts';
 import { type LoggedOut, type LogoutRequest, type LogoutScope, logOut } from '../../domain/revoke/log-out.ts';
 import { logOutUser } from '../../domain/revoke/log-out-user.ts';
 import type { Store } from '../../domain/store.ts';
-import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/tokens/known-token.ts';
+import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/tokens/token-verifier.ts';
 import { plainText } from '../../domain/values/plain-text.ts';
 import { check } from '../../wire/check.ts';
 import { idLengthMax, isTooLong } from '../../wire/members.ts';

@@ -4,7 +4,7 @@
 import type { JWK } from 'jose';
 import { signingAlgorithms } from '../../domain/records/clients.ts';
 import { asymmetricAlgorithms } from '../../domain/records/issuers.ts';
-import { KeysUnavailable } from '../../domain/tokens/known-token.ts';
+import { KeysUnavailable } from '../../domain/tokens/token-verifier.ts';
 import { isObject } from '../../domain/values/json-values.ts';
 import type { AuthMethod } from '../../domain/vocabulary.ts';
 import type { SigningKeys } from '../../jwt/signing-keys.ts';

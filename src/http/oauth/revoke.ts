@@ -5,7 +5,7 @@ import type { Policy } from '../../domain/policy.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import { type Revoked, revokeToken } from '../../domain/revoke/revoke-token.ts';
 import { recordEvents, type Store } from '../../domain/store.ts';
-import type { TokenVerifier } from '../../domain/tokens/known-token.ts';
+import type { TokenVerifier } from '../../domain/tokens/token-verifier.ts';
 import type { AuditAction } from '../../domain/vocabulary.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { tokenRef } from '../../domain/claims.ts';
 import { type Explained, explainToken } from '../../domain/introspect/explain-token.ts';
 import type { Store } from '../../domain/store.ts';
-import { opaque, type Presented, type TokenVerifier } from '../../domain/tokens/known-token.ts';
+import { opaque, type Presented, type TokenVerifier } from '../../domain/tokens/token-verifier.ts';
 import { check } from '../../wire/check.ts';
 import { digest, identifier } from '../../wire/members.ts';
 import { badParameter, missingParameter } from '../../wire/refusal.ts';

@@ -13,7 +13,7 @@ import {
   opaque,
   type TokenVerifier,
   type Verification,
-} from '../../domain/tokens/known-token.ts';
+} from '../../domain/tokens/token-verifier.ts';
 import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { refusalOf } from '../errors.ts';
