@@ -1,0 +1,92 @@
+// What a logout ends: the scope that it is granted, and the revocations of each scope.
+import {
+  type Cause,
+  cutoffForName,
+  cutoffOnProof,
+  finalForToken,
+  type NewRevocation,
+  revocationOfUnit,
+} from '../cutoffs.ts';
+import type { Policy } from '../policy.ts';
+import type { Session } from '../sessions.ts';
+import type { Facts } from '../store.ts';
+import { type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
+import { endOfKnownToken, type KnownToken } from '../tokens/known-token.ts';
+import { type Standing, verdict } from '../verdict.ts';
+
+export type LogoutScope = 'current' | 'others' | 'all';
+
+export interface Proof {
+  readonly claims: KnownToken;
+  readonly standing: Standing;
+  /** Can it still be ended itself? */
+  readonly isLiving: boolean;
+  /** What `current` ends beside the token itself: of its grant and its session those that it can still end. */
+  readonly units: readonly Target[];
+}
+
+/** The tokens of one user that a logout was asked with, and what it takes to decide on them. */
+export interface Proven {
+  readonly facts: Facts;
+  readonly now: number;
+  readonly policy: Policy;
+  /** The acting one is the first. */
+  readonly proofs: readonly Proof[];
+  readonly acting: Proof;
+}
+
+/**
+ * More than the current session is ended only where the token's client is registered for it or the token
+ * is home-made, and only by a token that is alive: a stolen dead one must not log its user out everywhere.
+ */
+export function scopeGranted({ facts, now, acting }: Proven, asked: LogoutScope | null): LogoutScope {
+  const { claims, standing } = acting;
+  if (!verdict(claims, standing, now).active || claims.subject === null) return 'current';
+  if (claims.isHomeMade) return asked ?? 'all';
+  if (asked === null || asked === 'current' || claims.clientId === null) return 'current';
+  return facts.client(claims.clientId)?.logoutScope === 'all' ? asked : 'current';
+}
+
+export interface Endings {
+  readonly revocations: readonly NewRevocation[];
+  /** The registered sessions that these end. */
+  readonly sessions: readonly Session[];
+}
+
+export function endingsOf(proven: Proven, scope: LogoutScope, cause: Cause): Endings {
+  const { facts, now, policy, proofs, acting } = proven;
+  const claims = proofs.map((proof) => proof.claims);
+  const cutoff = cutoffOnProof(claims, now, policy);
+  const subject = targetOf(acting.claims, 'subject');
+  if (scope === 'current' || !subject)
+    return { revocations: endingsOfProofs(proven, cutoff, cause), sessions: sessionsOfProofs(proven) };
+
+  const sessions = facts.sessionsOf(subject.issuer, subject.id);
+  if (scope === 'all') {
+    const ofUser = cutoffForName(subject, cause, cutoff, policy);
+    return { revocations: [...endingsOfProofs(proven, cutoff, cause), ofUser], sessions };
+  }
+  const exceptKey = targetKey(unitOf(acting.claims));
+  return {
+    revocations: [cutoffForName(subject, cause, cutoff, policy, { exceptKey })],
+    sessions: sessions.filter(({ sessionId }) => sessionId !== acting.claims.sessionId),
+  };
+}
+
+/** The tokens themselves are ended for good, with their grants and sessions. */
+function endingsOfProofs(proven: Proven, cutoff: number, cause: Cause): NewRevocation[] {
+  const { facts, now, policy, proofs, acting } = proven;
+  const reusesIds = facts.issuer(acting.claims.issuer)?.reusesIds ?? false;
+  return proofs.flatMap(({ claims, units }) => [
+    finalForToken(tokenTarget(claims), cause, endOfKnownToken(claims, policy)),
+    ...units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy)),
+  ]);
+}
+
+function sessionsOfProofs({ facts, proofs, acting }: Proven): Session[] {
+  const targets = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
+  const sessions = facts
+    .each(targets, ({ id }) => facts.session(id))
+    .filter((session) => session !== undefined);
+  return [...new Set(sessions)].filter(({ issuer }) => issuer === acting.claims.issuer);
+}
