@@ -11,6 +11,7 @@ import { parseJson, readJsonOfSize, secretsIn } from '../json.ts';
 import { requestTimeoutMs } from '../request-limits.ts';
 import { respond } from '../respond.ts';
 import { dropChosenNames, protect } from '../secrecy.ts';
+import { inGroups } from './in-groups.ts';
 import { inTurn } from './in-turn.ts';
 import { ndjsonLines } from './ndjson.ts';
 import { type IntakeParts, type ItemAnswer, TokenIntake } from './token-intake.ts';
@@ -21,11 +22,6 @@ export interface TokensParts extends IntakeParts {
 
 const arrayItemsMax = 1000;
 const arrayBytesMax = 1_048_576;
-/**
- * Items of an array or a stream that are registered side by side, and share commits: were there more, the memory that
- * they hold would cost more than it gains.
- */
-const itemsAtOnce = 200;
 /** Bytes of answers that wait for a caller that sends all before reading any; beyond it, reading its lines pauses. */
 const bytesAhead = 8 * 2 ** 20;
 const stalled = `nothing more came for ${requestTimeoutMs / 1000} seconds`;
@@ -52,7 +48,7 @@ function registerStream(ctx: Context, registrar: Caller, intake: TokenIntake): v
   ctx.status = 200;
   ctx.set('Content-Type', 'application/x-ndjson');
   const turn = inTurn();
-  const groups = answerGroups(linesOf(streamBody(ctx.req, ctx.res)), (index, line) => {
+  const groups = inGroups(linesOf(streamBody(ctx.req, ctx.res)), (index, line) => {
     const value = line instanceof Refusal ? line : parseLine(line);
     if (value instanceof Refusal) dropChosenNames(ctx);
     else protect(ctx, secretsIn(value));
@@ -73,7 +69,7 @@ async function registerArray(
   }
   const turn = inTurn();
   const items: ItemAnswer[] = [];
-  const groups = answerGroups(inOneChunk(values), (index, value) =>
+  const groups = inGroups(inOneChunk(values), (index, value) =>
     intake.registerItem(ctx, registrar, turn, index, value),
   );
   for await (const answers of groups) items.push(...answers);
@@ -84,51 +80,6 @@ async function registerArray(
 async function* linesOf(body: StreamedBody): AsyncGenerator<readonly (Buffer | null | Refusal)[]> {
   yield* ndjsonLines(body.stream, bodyBytesMax);
   if (body.isStalled) yield [new Refusal('invalid_request', stalled)];
-}
-
-/**
- * Answers in the order of the items, which may still be coming, group by group: constant memory for any number of them.
- * While one group is committed the next is prepared; but no answer waits for what comes after its group, as the caller may
- * send that only when it has the answer.
- */
-async function* answerGroups<Item>(
-  chunks: AsyncGenerator<readonly Item[]>,
-  register: (index: number, item: Item) => Promise<ItemAnswer>,
-): AsyncGenerator<ItemAnswer[]> {
-  let [index, group]: [number, Promise<ItemAnswer>[]] = [0, []];
-  let before: Promise<ItemAnswer[]> | undefined;
-  try {
-    for (;;) {
-      const reading = chunks.next();
-      if (before && (await isFirst(before, reading))) {
-        yield await before;
-        before = undefined;
-      }
-      const { done, value: items } = await reading;
-      if (done) break;
-      for (const item of items) {
-        group.push(register(index++, item));
-        if (group.length < itemsAtOnce) continue;
-        if (before) yield await before;
-        before = Promise.all(group);
-        group = [];
-      }
-    }
-    if (before) yield await before;
-    if (group.length > 0) yield await Promise.all(group);
-  } finally {
-    chunks.return(undefined).catch(() => {});
-  }
-}
-
-/** Does `one` settle before `other`? Either may succeed or fail. */
-function isFirst(one: Promise<unknown>, other: Promise<unknown>): Promise<boolean> {
-  const settled = (promise: Promise<unknown>, answer: boolean) =>
-    promise.then(
-      () => answer,
-      () => answer,
-    );
-  return Promise.race([settled(one, true), settled(other, false)]);
 }
 
 async function* toLines(groups: AsyncIterable<readonly ItemAnswer[]>): AsyncGenerator<string> {
