@@ -1,6 +1,7 @@
 // What is known of a token, from whatever source. Claims never change once known; whether the token is dead is not
 // among them (see verdict.ts).
 import { hash } from 'node:crypto';
+import { isName } from './values/printable.ts';
 
 /** A SHA-256 digest as 64 lower-case hex digits. */
 export type Digest = string;
@@ -62,9 +63,11 @@ export function isJwt({ digest, tokenDigest }: Pick<Claims, 'digest' | 'tokenDig
   return digest !== tokenDigest;
 }
 
-/** May a user, session or grant have this id: no control characters, no halves of surrogate pairs? */
+export const idLengthMax = 255;
+
+/** May a user, session or grant have this id? */
 export function isId(value: unknown): value is string {
-  return typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value);
+  return isName(value, idLengthMax);
 }
 
 /** Two that name no user are the same here: who knows of a difference asks for `subject` as well. */

@@ -1,5 +1,6 @@
 // Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
 import { hash } from 'node:crypto';
+import { isPrintable } from '../domain/values/printable.ts';
 import { badParameter, safeName } from '../wire/refusal.ts';
 import { parseTime } from '../wire/time.ts';
 import type { Context } from './context.ts';
@@ -25,7 +26,7 @@ export function readQuery(ctx: Context, known: readonly string[]): Query {
 export function readId(query: Query, name: string): string | undefined {
   const id = query.get(name);
   if (id === '') throw badParameter(name, 'is empty');
-  if (/\p{Cc}/u.test(id ?? '')) throw badParameter(name, 'has control characters');
+  if (!isPrintable(id ?? '')) throw badParameter(name, 'has control characters');
   return id;
 }
 

@@ -3,6 +3,7 @@
 import type { Issuer } from '../domain/records/issuers.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer } from '../domain/targets.ts';
+import { isPrintable } from '../domain/values/printable.ts';
 import { ShortMemory } from '../short-memory.ts';
 
 const issuersMax = 1_000;
@@ -24,8 +25,7 @@ export class IssuerDirectory {
   }
 
   async find(name: string): Promise<Issuer | undefined> {
-    if (name === everyIssuer || name.length > issuerLengthMax || /[\p{Cc}\p{Cs}]/u.test(name))
-      return undefined;
+    if (name === everyIssuer || name.length > issuerLengthMax || !isPrintable(name)) return undefined;
     // Strangers choose these names, so only names that were found before go to the `vouched` line.
     return this.#issuers.find(name, (before) =>
       this.#store.ask((facts) => facts.issuer(name), before ? 'vouched' : 'unvouched'),

@@ -1,5 +1,6 @@
 // An issuer as JSON: what the management API and the command line read and show.
 import { z } from 'zod';
+import { idLengthMax } from '../domain/claims.ts';
 import {
   asymmetricAlgorithms,
   foreignTypes,
@@ -19,16 +20,7 @@ import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { isLoopback } from '../local-url.ts';
 import { check } from './check.ts';
 import { readJwks } from './jwks-member.ts';
-import {
-  boundedJson,
-  clientIdentifier,
-  identifier,
-  idLengthMax,
-  issuerName,
-  line,
-  list,
-  uri,
-} from './members.ts';
+import { boundedJson, clientIdentifier, identifier, issuerName, line, list, uri } from './members.ts';
 import { changedMembers, patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';

@@ -2,21 +2,14 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { plainAddress } from '../addresses.ts';
+import { idLengthMax } from '../domain/claims.ts';
 import { clientIdSyntax } from '../domain/records/clients.ts';
 import { everyIssuer } from '../domain/targets.ts';
 import { hasExactNumbers, isShallow } from '../domain/values/json-values.ts';
+import { printable } from '../domain/values/printable.ts';
 
-export const idLengthMax = 255;
 const uriLengthMax = 512;
 const listItemsMax = 100;
-
-/** Counts characters, as the schemas do and JSON Schema demands: one beyond U+FFFF is two units of a JavaScript string. */
-export function isTooLong(id: string): boolean {
-  return [...id].length > idLengthMax;
-}
-
-/** No control characters (Postgres stores no NUL) and no halves of surrogate pairs. */
-const printable = /^[^\p{Cc}\p{Cs}]+$/u;
 
 export function line(lengthMax: number) {
   return z.string().min(1).max(lengthMax).regex(printable);

@@ -7,6 +7,7 @@ import type { LifetimePolicy, Policy } from '../policy.ts';
 import { foreignTypes, type JwtReading } from '../records/issuers.ts';
 import { endBySignature, issuedFrom } from '../token-life.ts';
 import { dayMs } from '../values/durations.ts';
+import { isName } from '../values/printable.ts';
 import { typeOf, type UntrustedJwt } from './jwt-shape.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from './shown-members.ts';
 
@@ -171,8 +172,10 @@ function readId(value: unknown): string | null {
   throw new Malformed();
 }
 
+const audienceLengthMax = 512;
+
 function isAudience(name: unknown): name is string {
-  return typeof name === 'string' && /^[^\p{Cc}\p{Cs}]{1,512}$/u.test(name);
+  return isName(name, audienceLengthMax);
 }
 
 function readAudience(aud: unknown): string[] {

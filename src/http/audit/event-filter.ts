@@ -1,10 +1,11 @@
 // The filters that all views of the audit trail share.
 import { isIP } from 'node:net';
 import { plainAddress } from '../../addresses.ts';
+import { idLengthMax } from '../../domain/claims.ts';
 import type { EventFilter } from '../../domain/listings.ts';
 import { isReason } from '../../domain/reasons.ts';
+import { isLongerThan, isPrintable } from '../../domain/values/printable.ts';
 import { actorKinds, auditActions } from '../../domain/vocabulary.ts';
-import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import { type Query, readInterval } from '../query.ts';
 
@@ -20,8 +21,8 @@ function idFilter(member: keyof EventFilter): Filter {
   return {
     member,
     problemOf: (text) => {
-      if (/\p{Cc}/u.test(text)) return 'has control characters';
-      return isTooLong(text) ? `is over ${idLengthMax} characters` : undefined;
+      if (!isPrintable(text)) return 'has control characters';
+      return isLongerThan(text, idLengthMax) ? `is over ${idLengthMax} characters` : undefined;
     },
   };
 }

@@ -2,7 +2,7 @@
 // was presented, however dead the token is.
 import { z } from 'zod';
 import { eventOf } from '../../domain/audit.ts';
-import { isId, tokenRef } from '../../domain/claims.ts';
+import { idLengthMax, isId, tokenRef } from '../../domain/claims.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { type LoggedOut, type LogoutRequest, logOut } from '../../domain/revoke/log-out.ts';
 import { logOutUser } from '../../domain/revoke/log-out-user.ts';
@@ -10,8 +10,8 @@ import type { LogoutScope } from '../../domain/revoke/logout-scope.ts';
 import type { Store } from '../../domain/store.ts';
 import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domain/tokens/token-verifier.ts';
 import { plainText } from '../../domain/values/plain-text.ts';
+import { isLongerThan } from '../../domain/values/printable.ts';
 import { check } from '../../wire/check.ts';
-import { idLengthMax, isTooLong } from '../../wire/members.ts';
 import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import { bearerChallenge } from '../auth/challenges.ts';
@@ -173,7 +173,7 @@ async function logOutByClient(
   }
   demandPermission(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
-  if (isTooLong(userId)) throw badParameter('user_id', `is over ${idLengthMax} characters`);
+  if (isLongerThan(userId, idLengthMax)) throw badParameter('user_id', `is over ${idLengthMax} characters`);
   if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');
   const origin = originOf(ctx, caller.actor);
   return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });

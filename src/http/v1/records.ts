@@ -1,6 +1,7 @@
 // What /v1/clients and /v1/issuers have in common: records are listed, shown, suspended and resumed. Needs the
 // permission `admin`.
 import type { Store } from '../../domain/store.ts';
+import { isPrintable } from '../../domain/values/printable.ts';
 import type { RecordKind } from '../../wire/record-kind.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
@@ -30,7 +31,7 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
 
   const keyIn = (ctx: Context): string => {
     const { [parameter]: key = '' } = ctx.params as Record<string, string | undefined>;
-    return /\p{Cc}/u.test(key) ? notFound() : key;
+    return isPrintable(key) ? key : notFound();
   };
 
   async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
