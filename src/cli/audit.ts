@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
-import { eraseSubject } from '../domain/trail/erase-subject.ts';
+import { type Erasure, eraseSubject } from '../domain/trail/erase-subject.ts';
 import { csvHeader, exportEvents } from '../domain/trail/export-trail.ts';
 import { recordReading } from '../domain/trail/record-reading.ts';
 import { proveEvent } from '../domain/trail/trail-proof.ts';
@@ -149,13 +149,25 @@ function eraseCommand(process: NodeJS.Process): Command {
         const keys = new SealKeys(config.sealKeyFile);
         if (!config.production && !keys.exists) await keys.rotate();
         const erased = await eraseSubject(store, origin, subject, keys.pseudonymKey());
-        say(toLines(erased));
+        say(toLines(toWire(erased)));
         if (Object.values(erased).every((count) => count === 0))
           say('Nothing bears this name. Is it spelt as in the tokens (their sub), and not erased before?');
-        if (erased.tokens_left > 0)
+        if (erased.tokensLeft > 0)
           say('Tokens that are alive were left, with the name. Revoke them first, then erase again.');
       }),
     );
+}
+
+/** As the trail and the API name such counts. */
+function toWire({ events, sessions, tokens, revocations, tokensLeft, sessionsLeft }: Erasure): object {
+  return {
+    audit_events: events,
+    sessions,
+    tokens,
+    revocations,
+    tokens_left: tokensLeft,
+    sessions_left: sessionsLeft,
+  };
 }
 
 const incomplete = 'Other events of its range are missing, so nothing can be proven. Run: audit verify';

@@ -10,14 +10,14 @@ import { tokenTarget } from '../targets.ts';
 import { endByRegistration } from '../token-life.ts';
 
 export interface Erasure {
-  readonly audit_events: number;
+  readonly events: number;
   readonly sessions: number;
   readonly tokens: number;
   readonly revocations: number;
   /** Tokens left, with the user's name: living ones, and superseded ones of a living grant. */
-  readonly tokens_left: number;
+  readonly tokensLeft: number;
   /** Sessions of such tokens. */
-  readonly sessions_left: number;
+  readonly sessionsLeft: number;
 }
 
 const batchRows = 200;
@@ -43,7 +43,7 @@ export async function eraseSubject(
   };
   // Every erasure leaves an event, however it ends.
   await record({ begins: true });
-  const { tokens, left } = await eraseTokens(store, origin, userId, onErased);
+  const { tokens, left: tokensLeft } = await eraseTokens(store, origin, userId, onErased);
   const { erased: sessions, left: sessionsLeft } = await upkeep.eraseSessions(userId, await nowOf(store));
   const revocations = await upkeep.eraseRevocations(userId, pseudonym);
   await record({ tokens, sessions, revocations });
@@ -53,14 +53,7 @@ export async function eraseSubject(
     events += erased;
     onErased(erased);
   }
-  return {
-    audit_events: events,
-    sessions,
-    tokens,
-    revocations,
-    tokens_left: left,
-    sessions_left: sessionsLeft,
-  };
+  return { events, sessions, tokens, revocations, tokensLeft, sessionsLeft };
 }
 
 /**

@@ -38,8 +38,8 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
   const before = await app.store.countEvents({ through: 1000 }, day * 1000, 100);
 
   const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
-  const left = { tokens_left: 0, sessions_left: 0 };
-  t.deepEqual(erased, { audit_events: 3, sessions: 1, tokens: 1, revocations: 4, ...left });
+  const left = { tokensLeft: 0, sessionsLeft: 0 };
+  t.deepEqual(erased, { events: 3, sessions: 1, tokens: 1, revocations: 4, ...left });
 
   const rows = await dump(app.database);
   t.deepEqual(
@@ -91,12 +91,12 @@ testEachDatabase(
     const first = await app.register(ids);
     const second = await app.register({ ...ids, replaces: first });
     const erased = await eraseSubject(app.store, systemOrigin, alice, 'key');
-    t.like(erased, { tokens: 0, tokens_left: 2 });
+    t.like(erased, { tokens: 0, tokensLeft: 2 });
     t.true(await app.isActive(second));
     const reuse = { ...ids, token: app.newToken(), replaces: first };
     const reply = await app.json('/v1/tokens', app.registration(reuse), await app.issuer());
     t.is(reply.body.code, 'refresh_token_reuse');
-    t.like(await eraseSubject(app.store, systemOrigin, alice, 'key'), { tokens: 2, tokens_left: 0 });
+    t.like(await eraseSubject(app.store, systemOrigin, alice, 'key'), { tokens: 2, tokensLeft: 0 });
   },
 );
 
@@ -108,7 +108,7 @@ testEachDatabase('audit erase takes the sessions whose tokens are all dead', asy
   await app.register({ ...ids, session_id: 'laptop' });
   await app.form('/revoke', { token: dead }, client);
   const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
-  t.like(erased, { tokens: 1, tokens_left: 1, sessions: 1, sessions_left: 1 });
+  t.like(erased, { tokens: 1, tokensLeft: 1, sessions: 1, sessionsLeft: 1 });
   const auditor = await app.addClient({ permissions: ['audit'] });
   const { body } = await app.get(`/v1/sessions?user_id=${alice}`, auditor);
   t.deepEqual(
@@ -130,7 +130,7 @@ testEachDatabase(
     const after = await app.register(ids);
     t.deepEqual([await app.isActive(before), await app.isActive(after)], [false, true]);
     const erased = await eraseSubject(app.store, systemOrigin, alice, 'key');
-    t.like(erased, { tokens: 1, tokens_left: 1, sessions: 0, sessions_left: 1 });
+    t.like(erased, { tokens: 1, tokensLeft: 1, sessions: 0, sessionsLeft: 1 });
     const { body } = await app.get(`/v1/sessions?user_id=${alice}`, operator);
     t.deepEqual(body.items.length, 1);
   },
