@@ -31,7 +31,7 @@ export async function answerBatch(
     // An erasure deletes a registration after it has written a revocation in its place. Between reading the heads
     // and the look-up, it could hide both: begin anew if anything was erased.
     const later = await readHeadsNow();
-    if (later.suspension_seq === heads.suspension_seq) continue;
+    if (later.announced_seq === heads.announced_seq) continue;
     heads = later;
     facts = new LoadedFacts(memory, heads, now);
   }

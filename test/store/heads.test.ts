@@ -92,7 +92,7 @@ testEachStore(
     const after = await glanceAtHeads(reader, clock);
 
     t.is(held, before.stamped_at);
-    t.not(after.suspension_seq, before.suspension_seq);
+    t.not(after.announced_seq, before.announced_seq);
     const steps = { revocations: 0, events: 1, records: 0, tokens: 0 };
     const late = inTransaction(writer, (tx) => moveHeads(tx, before, steps));
     if (dialect.readsBesideWriter) await t.throwsAsync(late, { code: 'ROW_HAS_CHANGED' });
@@ -153,13 +153,13 @@ testEachStore(
       const revocations = [{ ...end, purgeAfter: now + 3_600_000 }];
       return { outcome: undefined, effects: { sessions: [session], revocations } };
     });
-    const { suspension_seq: before } = await readHeads(reader);
+    const { announced_seq: before } = await readHeads(reader);
     const ended = { before: forever, unexpiredSince: 0 };
     t.deepEqual(await store.upkeep.purgeEndedSessions(ended, 10), { purged: 1, isDone: true });
-    t.is((await readHeads(reader)).suspension_seq, before + 1);
+    t.is((await readHeads(reader)).announced_seq, before + 1);
     t.is(await store.ask((facts) => facts.session(sessionId)), undefined);
     t.deepEqual(await store.upkeep.purgeEndedSessions(ended, 10), { purged: 0, isDone: true });
-    t.is((await readHeads(reader)).suspension_seq, before + 1, 'nothing, nothing to announce');
+    t.is((await readHeads(reader)).announced_seq, before + 1, 'nothing, nothing to announce');
     await Promise.all([store.close(), reader.destroy()]);
   },
 );

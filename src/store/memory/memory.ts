@@ -75,7 +75,7 @@ export class Memory {
 
   /** Are the remembered records as of these heads? Only then may the result of a look-up be kept. */
   isAsOf(heads: Heads): boolean {
-    return this.records.seq === heads.suspension_seq && heads.incarnation === this.#incarnation;
+    return this.records.seq === heads.announced_seq && heads.incarnation === this.#incarnation;
   }
 
   /**
@@ -114,13 +114,13 @@ export class Memory {
     const heads = await read(db);
     const wentBack =
       heads.revocation_seq < seqBefore ||
-      heads.suspension_seq < recordsBefore ||
+      heads.announced_seq < recordsBefore ||
       heads.token_seq < tokenSeqBefore;
     const isAnother = this.#incarnation !== null && heads.incarnation !== this.#incarnation;
     if (wentBack || isAnother) this.#forget();
     this.#incarnation = heads.incarnation;
     this.#tokenSeq = Math.max(this.#tokenSeq, heads.token_seq);
-    if (heads.suspension_seq > this.records.seq) await this.records.readAnew(db, heads.suspension_seq);
+    if (heads.announced_seq > this.records.seq) await this.records.readAnew(db, heads.announced_seq);
     await this.#revoked.catchUp(db, heads.revocation_seq);
     return heads;
   }

@@ -54,7 +54,7 @@ export class Records {
     this.#forgetTokens = forgetTokens;
   }
 
-  /** The `suspension_seq` up to which everything is known; -1 before it was read. */
+  /** The `announced_seq` up to which everything is known; -1 before it was read. */
   get seq(): number {
     return this.#seq;
   }

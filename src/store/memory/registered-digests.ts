@@ -24,7 +24,7 @@ export class RegisteredDigests {
   /** The filter holds all tokens up to this id; null while it is being filled. */
   #lastId: number | null = null;
   /** Heads when the filter was read: tokens erased before are not in it, so older heads may not use it. */
-  #suspensionSeq = 0;
+  #announcedSeq = 0;
   #isReading = false;
   #triedAt = Number.NEGATIVE_INFINITY;
 
@@ -36,12 +36,12 @@ export class RegisteredDigests {
    * False only if, as of these heads, no token with this digest, of its whole string or of its signing input, is
    * registered.
    */
-  mayBe(digest: Digest, { token_seq, suspension_seq }: Heads): boolean {
+  mayBe(digest: Digest, { token_seq, announced_seq }: Heads): boolean {
     if (this.#seq < token_seq) {
       this.#read();
       return true;
     }
-    return this.#suspensionSeq > suspension_seq || this.#filter.has(digest);
+    return this.#announcedSeq > announced_seq || this.#filter.has(digest);
   }
 
   /** Adds what this process has just registered when there were `seq` tokens. */
@@ -59,7 +59,7 @@ export class RegisteredDigests {
     this.#filter = new DigestFilter(0);
     this.#seq = -1;
     this.#lastId = null;
-    this.#suspensionSeq = 0;
+    this.#announcedSeq = 0;
   }
 
   /** Reads on in the background, unless it is already reading or has just failed. */
@@ -87,7 +87,7 @@ export class RegisteredDigests {
       this.#lastId = page.lastId;
       if (page.tokens === tokensPerPage) continue;
       this.#seq = Math.max(this.#seq, page.tokenSeq);
-      this.#suspensionSeq = Math.max(this.#suspensionSeq, page.suspensionSeq);
+      this.#announcedSeq = Math.max(this.#announcedSeq, page.announcedSeq);
       return;
     }
   }

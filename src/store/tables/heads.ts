@@ -8,8 +8,11 @@ import { timeAfter } from '../time.ts';
 /** How far the logs had come at one instant; its numbers only grow. */
 export interface Heads {
   readonly revocation_seq: number;
-  /** Counts changes of clients and issuers, of the horizon of purges, and erasures. */
-  readonly suspension_seq: number;
+  /**
+   * Counts what every process must hear of: changes of clients and issuers, of the horizon of purges, and erasures. Its
+   * column bears the name of the first of them, suspensions.
+   */
+  readonly announced_seq: number;
   /** Counts registered tokens. */
   readonly token_seq: number;
   /** The time of the last decisions. */
@@ -35,7 +38,7 @@ export interface Clock {
 export function readHeads(db: Knex): Promise<Heads> {
   return findRow<Heads>(
     db,
-    `select revocation_seq, suspension_seq, token_seq, stamped_at, ${incarnationOf(db)} as incarnation
+    `select revocation_seq, suspension_seq as announced_seq, token_seq, stamped_at, ${incarnationOf(db)} as incarnation
       from heads where id = 1`,
   );
 }
@@ -60,7 +63,7 @@ async function takeHeads(
   statement: (columns: string) => string,
 ): Promise<DecisionHeads> {
   const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
-  const columns = `revocation_seq, event_seq, suspension_seq, token_seq, stamped_at,
+  const columns = `revocation_seq, event_seq, suspension_seq as announced_seq, token_seq, stamped_at,
       ${incarnationOf(db)} as incarnation${now}`;
   const heads = await findRow<Omit<DecisionHeads, 'now'> & { readonly now?: number }>(db, statement(columns));
   return { ...heads, now: timeAfter(heads.stamped_at, heads.now ?? clock.now()) };
@@ -81,7 +84,7 @@ export interface Steps {
 export async function moveHeads(tx: Knex, from: DecisionHeads, steps: Steps): Promise<void> {
   const { revocations, events, records, tokens } = steps;
   const isStill = revocations + events + records + tokens === 0;
-  const places = [from.revocation_seq, from.event_seq, from.suspension_seq, from.token_seq];
+  const places = [from.revocation_seq, from.event_seq, from.announced_seq, from.token_seq];
   const moves = [revocations, events, records, tokens];
   await updateFixed(
     tx,
@@ -107,7 +110,7 @@ export async function holdDecisions(tx: Knex.Transaction): Promise<number> {
   return stamped_at;
 }
 
-/** Every process reads anew what `suspension_seq` counts. */
+/** Every process reads anew what `announced_seq` counts. */
 export async function announceChange(tx: Knex.Transaction): Promise<void> {
   await tx('heads').where('id', 1).increment('suspension_seq');
 }

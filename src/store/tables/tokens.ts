@@ -82,10 +82,10 @@ export async function gatherNewDigests(
   const [digest, tokenDigest] = ['digest', 'token_digest'].map((column) =>
     beginningOf(db, column, bytesOfDigest),
   );
-  const row = await findRow<Record<'token_seq' | 'suspension_seq' | 'tokens' | 'last_id', number> & Page>(
+  const row = await findRow<Record<'token_seq' | 'announced_seq' | 'tokens' | 'last_id', number> & Page>(
     db,
     `select (select token_seq from heads where id = 1) as token_seq,
-        (select suspension_seq from heads where id = 1) as suspension_seq,
+        (select suspension_seq from heads where id = 1) as announced_seq,
         count(*) as tokens, coalesce(max(id), 0) as last_id,
         coalesce(string_agg(${digest} || ${tokenDigest}, ''), '') as beginnings
       from (select id, digest, token_digest from tokens where id > ? order by id limit ?) as page`,
@@ -93,7 +93,7 @@ export async function gatherNewDigests(
   );
   return {
     tokenSeq: Number(row.token_seq),
-    suspensionSeq: Number(row.suspension_seq),
+    announcedSeq: Number(row.announced_seq),
     tokens: Number(row.tokens),
     lastId: Math.max(after, Number(row.last_id)),
     beginnings: row.beginnings,
@@ -106,7 +106,7 @@ interface Page {
 
 export interface NewDigests extends Page {
   readonly tokenSeq: number;
-  readonly suspensionSeq: number;
+  readonly announcedSeq: number;
   readonly tokens: number;
   readonly lastId: number;
 }
