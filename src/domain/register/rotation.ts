@@ -10,8 +10,8 @@ import {
   type Revocation,
   revocationOfUnit,
 } from '../cutoffs.ts';
+import { unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
-import { unitsLeft } from '../remains.ts';
 import type { Decision, Facts } from '../store.ts';
 import { targetOf, tokenTarget } from '../targets.ts';
 import { endByRegistration } from '../token-life.ts';

@@ -1,8 +1,8 @@
 // A user's sessions, as a page that lists their devices needs them: which are alive, and ending one of them.
 import { eventOf, type NewEvent } from '../audit.ts';
 import { type Cause, unrestricted } from '../cutoffs.ts';
+import { isSessionLiving } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
-import { isSessionLiving } from '../remains.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { sessionTarget } from '../targets.ts';

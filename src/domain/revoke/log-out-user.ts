@@ -1,8 +1,8 @@
 // Logging a user out by id alone, without any of their tokens: for clients that may revoke anything.
 import { eventOf, type Origin } from '../audit.ts';
 import { cutoffForName, safeIatAfter } from '../cutoffs.ts';
+import { countLivingSessions } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
-import { countLivingSessions } from '../remains.ts';
 import type { Store } from '../store.ts';
 import type { Target } from '../targets.ts';
 import type { Reason } from '../vocabulary.ts';

@@ -4,8 +4,8 @@
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { isSameUser } from '../claims.ts';
 import { type Cause, safeIatAfterAll } from '../cutoffs.ts';
+import { countLivingSessions, hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
-import { countLivingSessions, hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { type Target, targetOf } from '../targets.ts';
 import { findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';

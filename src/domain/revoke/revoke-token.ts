@@ -9,9 +9,9 @@ import {
   revocationOfUnit,
   safeIatAfterAll,
 } from '../cutoffs.ts';
+import { hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
-import { hasLivingToken, unitsLeft } from '../remains.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { targetOf, tokenTarget } from '../targets.ts';
 import { endOfKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';

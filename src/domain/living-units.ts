@@ -1,5 +1,5 @@
-// Is anything of a token still alive: itself, or registered tokens that share its grant or session? Revocation and
-// logout answer "revoked" only when they ended something.
+// Units, which are the grants and sessions of tokens: is a registered token of one still alive, and which can a token still
+// end? Revocation and logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
 import { isLimited } from './cutoffs.ts';
 import type { Session } from './sessions.ts';
@@ -12,10 +12,10 @@ import { isRevocable, type Standing } from './verdict.ts';
  * Does any of these grants or sessions have a living token? If there are more tokens than storage looks at, the
  * answer is yes: a needless row does no harm, a missing one would.
  */
-export function hasLivingToken(facts: Facts, targets: readonly Target[], now: number): boolean {
-  return targets.some((target) => {
-    if (facts.final(target)) return false;
-    const tokens = facts.unexpiredTokensOf(target);
+export function hasLivingToken(facts: Facts, units: readonly Target[], now: number): boolean {
+  return units.some((unit) => {
+    if (facts.final(unit)) return false;
+    const tokens = facts.unexpiredTokensOf(unit);
     if (tokens.length >= unitTokensMax) return true;
     return facts
       .each(tokens, (token) => facts.standing(token))
