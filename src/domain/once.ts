@@ -18,7 +18,7 @@ const keptMs = dayMs;
 export function once<T>(key: OnceKey | null, decide: Decide<T>): Decide<T | Repeated> {
   if (key === null) return decide;
   return (facts, now) => {
-    const earlier = facts.remembered(key.keyDigest);
+    const earlier = facts.earlierOutcome(key.keyDigest);
     if (earlier) {
       const isSame = earlier.requestDigest === key.requestDigest;
       return { outcome: isSame ? (earlier.outcome as T) : { status: 'key_reused' }, effects: {} };
@@ -26,6 +26,6 @@ export function once<T>(key: OnceKey | null, decide: Decide<T>): Decide<T | Repe
     const { outcome, effects } = decide(facts, now);
     // A refused order may be acceptable when it is repeated.
     if (Object.keys(effects).length === 0) return { outcome, effects };
-    return { outcome, effects: { ...effects, remember: { ...key, expiresAt: now + keptMs } } };
+    return { outcome, effects: { ...effects, keepOutcome: { ...key, expiresAt: now + keptMs } } };
   };
 }

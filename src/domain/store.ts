@@ -97,7 +97,7 @@ export interface Facts {
   /** Has an id with this digest been used up? */
   isUsed(digest: Digest): boolean;
   /** The outcome of the order that was given under this idempotency key, unless it has expired. */
-  remembered(keyDigest: Digest): Remembered | undefined;
+  earlierOutcome(keyDigest: Digest): EarlierOutcome | undefined;
 
   /** Asks several facts at once. */
   together<T extends readonly unknown[]>(...asks: { [K in keyof T]: () => T[K] }): T;
@@ -111,7 +111,7 @@ export const sessionsMax = 1000;
 export const historyMax = 100;
 
 /** The outcome of an order, kept for its repetition. */
-export interface Remembered {
+export interface EarlierOutcome {
   readonly requestDigest: Digest;
   readonly outcome: unknown;
 }
@@ -141,11 +141,11 @@ export interface Effects {
   readonly issuerKeys?: readonly IssuerKey[];
   readonly usedIds?: readonly UsedId[];
   readonly events?: readonly NewEvent[];
-  readonly remember?: Remember;
+  readonly keepOutcome?: KeepOutcome;
 }
 
 /** Asks for the outcome of a decision, which must be plain JSON, to be kept. */
-export interface Remember {
+export interface KeepOutcome {
   readonly keyDigest: Digest;
   readonly requestDigest: Digest;
   readonly expiresAt: number;

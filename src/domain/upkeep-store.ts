@@ -45,7 +45,7 @@ export interface EndedSessions {
   readonly unexpiredSince: number;
 }
 
-/** The numbers that upkeep remembers between runs. */
+/** The numbers that upkeep keeps between runs. */
 export type UpkeepNote =
   | 'seal_file_sent'
   | 'seal_webhook_sent'
@@ -71,12 +71,12 @@ export interface UpkeepStore {
    * task.
    */
   exclusively<T>(task: Exclusive, work: () => Promise<T>): Promise<T | undefined>;
-  recall(name: UpkeepNote): Promise<number>;
-  remember(name: UpkeepNote, value: number): Promise<void>;
+  readNote(name: UpkeepNote): Promise<number>;
+  writeNote(name: UpkeepNote, value: number): Promise<void>;
   /** Notes for how many days tokens may live, if that is more than ever before. Verdicts go by it. */
-  rememberLifetime(daysMax: number): Promise<void>;
+  noteLifetime(daysMax: number): Promise<void>;
   /** Namespaces whose JWTs a shared secret signs: like JWTs of issuers on record, theirs need no registration. */
-  rememberSigners(issuers: readonly string[]): Promise<void>;
+  noteSigners(issuers: readonly string[]): Promise<void>;
 
   /** The leaves of the events from `first` to `last`, in order; fewer where an event or its leaf is missing. */
   listLeaves(first: number, last: number): Promise<Buffer[]>;
@@ -94,7 +94,7 @@ export interface UpkeepStore {
    * (the purging clock) and were decided on before now, so that these stay dead if that clock is ahead; see
    * Facts.isForgotten.
    */
-  rememberEnds(until: number): Promise<void>;
+  noteEnds(until: number): Promise<void>;
   countDue(due: DueRows): Promise<number>;
   /** Deletes at most `limit` of them in one transaction. */
   purgeDue(due: DueRows, limit: number): Promise<PurgeStep>;

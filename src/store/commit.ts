@@ -6,7 +6,7 @@ import type { NewEvent } from '../domain/audit.ts';
 import type { ClientChange } from '../domain/records/clients.ts';
 import type { IssuerChange, IssuerKey } from '../domain/records/issuers.ts';
 import type { Session } from '../domain/sessions.ts';
-import type { Decide, Decision, Remember, UsedId } from '../domain/store.ts';
+import type { Decide, Decision, UsedId } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
 import { inTransaction } from './dialect.ts';
 import { type AppliedEffects, type CutoffChanges, DecisionFacts } from './facts/decision-facts.ts';
@@ -16,7 +16,7 @@ import type { OpenDatabase } from './open-database.ts';
 import { appendEvents } from './tables/audit-events.ts';
 import { applyClientChange } from './tables/clients.ts';
 import { type DecisionHeads, glanceAtHeads, lockHeads, moveHeads } from './tables/heads.ts';
-import { insertRemembered } from './tables/idempotency-keys.ts';
+import { insertOutcomes, type KeptOutcome } from './tables/idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './tables/issuers.ts';
 import { appendRevocations, replaceCutoffs } from './tables/revocations.ts';
 import { insertOrTouchSessions } from './tables/sessions.ts';
@@ -82,12 +82,8 @@ interface Rows extends Learnt {
   readonly usedIds: readonly UsedId[];
   readonly sessions: readonly Session[];
   readonly cutoffs: CutoffChanges;
-  readonly kept: readonly Kept[];
+  readonly outcomes: readonly KeptOutcome[];
   readonly events: readonly NewEvent[];
-}
-
-interface Kept extends Remember {
-  readonly outcome: unknown;
 }
 
 async function decideAll(
@@ -99,17 +95,17 @@ async function decideAll(
   const facts = new DecisionFacts(memory, heads);
   for (;;) {
     const results: CommitResult[] = [];
-    const [effects, kept]: [AppliedEffects[], Kept[]] = [[], []];
+    const [effects, outcomes]: [AppliedEffects[], KeptOutcome[]] = [[], []];
     let isComplete = true;
     for (const decide of decisions) {
       try {
-        results.push({ ok: true, outcome: take(decide(facts, heads.now), facts, effects, kept) });
+        results.push({ ok: true, outcome: take(decide(facts, heads.now), facts, effects, outcomes) });
       } catch (error) {
         if (error instanceof NotLoaded) isComplete = false;
         else results.push({ ok: false, error });
       }
     }
-    if (isComplete) return { heads, results, rows: rowsOf(effects, kept, facts) };
+    if (isComplete) return { heads, results, rows: rowsOf(effects, outcomes, facts) };
     await facts.load(db);
     facts.rewind();
   }
@@ -120,20 +116,25 @@ function take(
   decision: Decision<unknown>,
   facts: DecisionFacts,
   effects: AppliedEffects[],
-  kept: Kept[],
+  outcomes: KeptOutcome[],
 ): unknown {
   const applied = facts.apply(decision.effects);
   effects.push(applied);
   const outcome = typeof decision.outcome === 'function' ? decision.outcome(applied.seqs) : decision.outcome;
-  const { remember } = applied;
-  if (remember) {
-    kept.push({ outcome, ...remember });
-    facts.remember(remember.keyDigest, { requestDigest: remember.requestDigest, outcome });
+  const { keepOutcome } = applied;
+  if (keepOutcome) {
+    const { keyDigest, requestDigest } = keepOutcome;
+    outcomes.push({ outcome, ...keepOutcome });
+    facts.keepOutcome(keyDigest, { requestDigest, outcome });
   }
   return outcome;
 }
 
-function rowsOf(effects: readonly AppliedEffects[], kept: readonly Kept[], facts: DecisionFacts): Rows {
+function rowsOf(
+  effects: readonly AppliedEffects[],
+  outcomes: readonly KeptOutcome[],
+  facts: DecisionFacts,
+): Rows {
   const sessions = effects.flatMap((effect) => effect.sessions ?? []);
   return {
     clients: effects.flatMap((effect) => effect.clients ?? []),
@@ -145,7 +146,7 @@ function rowsOf(effects: readonly AppliedEffects[], kept: readonly Kept[], facts
     sessions: [...new Map(sessions.map((session) => [session.sessionId, session])).values()],
     revocations: effects.flatMap((effect) => effect.revocations),
     cutoffs: facts.cutoffChanges(),
-    kept,
+    outcomes,
     events: effects.flatMap((effect) => effect.events ?? []),
   };
 }
@@ -168,7 +169,7 @@ async function persist(tx: Knex, { heads, rows }: Decided): Promise<void> {
     insertOrTouchSessions(tx, rows.sessions),
     appendRevocations(tx, revocations),
     replaceCutoffs(tx, rows.cutoffs.dropped, rows.cutoffs.added),
-    insertRemembered(tx, rows.kept),
+    insertOutcomes(tx, rows.outcomes),
     appendEvents(tx, events, heads.event_seq, heads.now),
   ]);
 }

@@ -6,10 +6,10 @@ import type { Config } from '../config.ts';
 import { systemOrigin } from '../domain/audit.ts';
 import {
   countPurgeable,
+  noteSettings,
   type PurgeCounts,
   type PurgePolicy,
   purge,
-  rememberSettings,
 } from '../domain/purge/purge.ts';
 import type { Store } from '../domain/store.ts';
 import { loggedSentenceOf } from '../logged-errors.ts';
@@ -56,7 +56,7 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
       }
     }),
   ];
-  const remembered = rememberSettings(store, policy).catch((error) =>
+  const noted = noteSettings(store, policy).catch((error) =>
     log.error(
       { error: loggedSentenceOf(error) },
       'what purging must know of the settings could not be noted in the database; the next purge does so',
@@ -66,7 +66,7 @@ export function startUpkeep(store: Store, work: TrailWork, config: Config, log: 
     purgeable: () => purgeable,
     stop: async () => {
       ending.abort();
-      await Promise.all([remembered, work.stop(), ...jobs.map((stop) => stop())]);
+      await Promise.all([noted, work.stop(), ...jobs.map((stop) => stop())]);
     },
   };
 }

@@ -38,11 +38,11 @@ export async function sendSeals(
 async function sendAll(store: Store, sentName: SentName, send: Send, signal: AbortSignal): Promise<number> {
   let count = 0;
   while (!signal.aborted) {
-    const seals = await store.upkeep.listSeals(await store.upkeep.recall(sentName), sealsAtOnce);
+    const seals = await store.upkeep.listSeals(await store.upkeep.readNote(sentName), sealsAtOnce);
     const last = seals.at(-1);
     if (!last) break;
     await send(seals);
-    await store.upkeep.remember(sentName, last.number);
+    await store.upkeep.writeNote(sentName, last.number);
     count += seals.length;
   }
   return count;

@@ -151,7 +151,7 @@ testEachStore('a decision that the database refuses spoils no other of its batch
   const store = openStore(database.url);
   const events = Array.from({ length: 20 }, (_, n) => eventOf(systemOrigin, 'login', { userId: `u${n}` }));
   // Written by statements of another kind, which fail as a consequence.
-  const remember = {
+  const keepOutcome = {
     keyDigest: digestOf('key'),
     requestDigest: digestOf('order'),
     expiresAt: Date.now() + 60_000,
@@ -162,7 +162,7 @@ testEachStore('a decision that the database refuses spoils no other of its batch
         outcome: n,
         effects: {
           events: [n % 7 === 3 ? ({ ...event, action: null } as never) : event],
-          ...(n === 1 && { remember }),
+          ...(n === 1 && { keepOutcome }),
         },
       })),
     ),

@@ -49,13 +49,10 @@ interface Plan {
  * force, as tokens keep the life allowed at issue; and purging keeps ended grants and sessions for issuers whose JWTs a
  * shared secret signs.
  */
-export async function rememberSettings(
-  store: Store,
-  { lifetimeDaysMax, signers }: PurgePolicy,
-): Promise<void> {
-  if (signers.length > 0) await store.upkeep.rememberSigners(signers);
-  const known = await store.upkeep.recall('lifetime_days_max');
-  if (lifetimeDaysMax > known) await store.upkeep.rememberLifetime(lifetimeDaysMax);
+export async function noteSettings(store: Store, { lifetimeDaysMax, signers }: PurgePolicy): Promise<void> {
+  if (signers.length > 0) await store.upkeep.noteSigners(signers);
+  const known = await store.upkeep.readNote('lifetime_days_max');
+  if (lifetimeDaysMax > known) await store.upkeep.noteLifetime(lifetimeDaysMax);
 }
 
 /** What a run at this moment would delete. */
@@ -74,10 +71,10 @@ export function purge(
   { onPurged = () => {}, signal, rest = async () => {} }: PurgeOptions = {},
 ): Promise<PurgeCounts | undefined> {
   return store.upkeep.exclusively('purge', async () => {
-    await rememberSettings(store, policy);
+    await noteSettings(store, policy);
     const plan = await planOf(store, policy);
     const due = await countAll(plan);
-    if ((due.revocations ?? 0) + (due.jwts ?? 0) > 0) await store.upkeep.rememberEnds(plan.endsUntil);
+    if ((due.revocations ?? 0) + (due.jwts ?? 0) > 0) await store.upkeep.noteEnds(plan.endsUntil);
     const told = (due.audit_events ?? 0) > 0 ? { audit_events_through: plan.through } : {};
     if (Object.values(due).some((rows) => rows > 0))
       await record(store, origin, { begins: true, due, ...told });
@@ -94,7 +91,7 @@ export function purge(
       }
     }
     await record(store, origin, { rows: counts, ...told });
-    if (!signal?.aborted) await store.upkeep.remember('purge_succeeded_at', await nowOf(store));
+    if (!signal?.aborted) await store.upkeep.writeNote('purge_succeeded_at', await nowOf(store));
     return counts;
   });
 }
@@ -108,7 +105,7 @@ async function countAll({ tasks }: Plan): Promise<Record<string, number>> {
 async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const { upkeep } = store;
   const now = await nowOf(store);
-  const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.recall('lifetime_days_max'));
+  const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.readNote('lifetime_days_max'));
   const byKind = allDueRows(now, lifetimeDaysMax).map(
     (due): Task => ({
       name: due.kind,

@@ -39,7 +39,7 @@ export function watchTrail(
       const head = await store.findEventHead();
       if (status.destinations.length === 0) this.set({ destination: 'none' }, head);
       for (const destination of status.destinations) {
-        const sent = await store.upkeep.recall(sentNames[destination]);
+        const sent = await store.upkeep.readNote(sentNames[destination]);
         const [seal] = sent === 0 ? [] : await store.upkeep.listSeals(sent - 1, 1);
         this.set({ destination }, head - (seal?.last ?? 0));
       }
@@ -59,7 +59,7 @@ export function watchTrail(
     help: 'When a purge last succeeded, in seconds since 1970; 0: never',
     registers,
     async collect() {
-      this.set((await store.upkeep.recall('purge_succeeded_at')) / 1000);
+      this.set((await store.upkeep.readNote('purge_succeeded_at')) / 1000);
     },
   });
   new Gauge({

@@ -89,7 +89,7 @@ export function handleRevocations(parts: RevocationsParts) {
 
 /** A repeated order was confirmed when it was first given. */
 async function wasGiven(store: Store, key: OnceKey | null): Promise<boolean> {
-  return key !== null && (await store.ask((facts) => facts.remembered(key.keyDigest))) !== undefined;
+  return key !== null && (await store.ask((facts) => facts.earlierOutcome(key.keyDigest))) !== undefined;
 }
 
 function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKind): void {

@@ -4,7 +4,7 @@ import type { NewRevocation, Revocation } from '../../domain/cutoffs.ts';
 import { type Client, type ClientChange, changeClient } from '../../domain/records/clients.ts';
 import { changeIssuer, type Issuer, type IssuerChange } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import type { Remembered } from '../../domain/store.ts';
+import type { EarlierOutcome } from '../../domain/store.ts';
 import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../../domain/targets.ts';
 import type { NumberedRevocation } from '../tables/revocations.ts';
 
@@ -23,7 +23,7 @@ export class Changes {
   readonly revokedKinds = new Set<TargetKind>();
   /** The kinds of target that were revoked in every issuer at once. */
   readonly kindsEverywhere = new Set<TargetKind>();
-  readonly remembered = new Map<Digest, Remembered>();
+  readonly outcomes = new Map<Digest, EarlierOutcome>();
   readonly #now: number;
   #seq: number;
 

@@ -5,7 +5,13 @@ import { decisive, forever, keysOf, type Revocation } from '../../domain/cutoffs
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import { type Effects, type Remembered, type Seqs, sessionsMax, unitTokensMax } from '../../domain/store.ts';
+import {
+  type EarlierOutcome,
+  type Effects,
+  type Seqs,
+  sessionsMax,
+  unitTokensMax,
+} from '../../domain/store.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey } from '../../domain/targets.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { DecisionHeads } from '../tables/heads.ts';
@@ -70,8 +76,8 @@ export class DecisionFacts extends LoadedFacts {
   }
 
   /** For repetitions of the order in the same batch. */
-  remember(keyDigest: Digest, remembered: Remembered): void {
-    this.#changes.remembered.set(keyDigest, remembered);
+  keepOutcome(keyDigest: Digest, kept: EarlierOutcome): void {
+    this.#changes.outcomes.set(keyDigest, kept);
   }
 
   /** The changes to `cutoffs` after which it holds the deciding rows again. */
@@ -100,8 +106,8 @@ export class DecisionFacts extends LoadedFacts {
     return this.#changes.jwts.get(tokenDigest) ?? super.jwt(tokenDigest);
   }
 
-  override remembered(keyDigest: Digest): Remembered | undefined {
-    return this.#changes.remembered.get(keyDigest) ?? super.remembered(keyDigest);
+  override earlierOutcome(keyDigest: Digest): EarlierOutcome | undefined {
+    return this.#changes.outcomes.get(keyDigest) ?? super.earlierOutcome(keyDigest);
   }
 
   override session(sessionId: string): Session | undefined {

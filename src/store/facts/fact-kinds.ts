@@ -4,11 +4,11 @@ import type { LoggedRevocation, Revocation } from '../../domain/cutoffs.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import { type Remembered, sessionsMax, unitTokensMax } from '../../domain/store.ts';
+import { type EarlierOutcome, sessionsMax, unitTokensMax } from '../../domain/store.ts';
 import type { TargetKey, TargetKind } from '../../domain/targets.ts';
 import { allOf } from '../all-of.ts';
 import { findClients } from '../tables/clients.ts';
-import { findRemembered } from '../tables/idempotency-keys.ts';
+import { findOutcomes } from '../tables/idempotency-keys.ts';
 import { findIssuers, listThumbprints } from '../tables/issuers.ts';
 import { listCoverage, listKindsEverywhere, listUnderKeys } from '../tables/revocations.ts';
 import { findSessions, listSessionsOf } from '../tables/sessions.ts';
@@ -75,8 +75,8 @@ export const usedIds: FactKind<boolean> = {
   absent: false,
 };
 
-export const remembered: FactKind<Remembered | undefined> = {
-  load: findRemembered,
+export const outcomes: FactKind<EarlierOutcome | undefined> = {
+  load: findOutcomes,
   absent: undefined,
 };
 

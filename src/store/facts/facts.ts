@@ -8,7 +8,7 @@ import { covers, forever, keysOf, type LoggedRevocation, type Revocation } from 
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import { type Facts, historyMax, type Remembered } from '../../domain/store.ts';
+import { type EarlierOutcome, type Facts, historyMax } from '../../domain/store.ts';
 import {
   type Target,
   type TargetKey,
@@ -137,8 +137,8 @@ export class LoadedFacts implements Facts {
     return (endedThen && issuedFrom <= endsKnownAt + aheadMsMax) || issuedFrom <= until;
   }
 
-  remembered(keyDigest: Digest): Remembered | undefined {
-    return this.shelf(factKinds.remembered).get(keyDigest);
+  earlierOutcome(keyDigest: Digest): EarlierOutcome | undefined {
+    return this.shelf(factKinds.outcomes).get(keyDigest);
   }
 
   session(sessionId: string): Session | undefined {

@@ -1,7 +1,7 @@
 // The table `idempotency_keys`: the outcomes of orders that may be repeated.
 import type { Knex } from 'knex';
 import type { Digest } from '../../domain/claims.ts';
-import type { Remember, Remembered } from '../../domain/store.ts';
+import type { EarlierOutcome, KeepOutcome } from '../../domain/store.ts';
 import { insertMany } from '../dialect.ts';
 
 interface KeyRow {
@@ -11,11 +11,11 @@ interface KeyRow {
   expires_at: number;
 }
 
-export async function findRemembered(
+export async function findOutcomes(
   db: Knex,
   keyDigests: readonly Digest[],
   now: number,
-): Promise<[Digest, Remembered][]> {
+): Promise<[Digest, EarlierOutcome][]> {
   const rows: KeyRow[] = await db('idempotency_keys')
     .whereIn(
       'key_digest',
@@ -32,10 +32,11 @@ export async function findRemembered(
 const replace = `on conflict (key_digest) do update
   set request_digest = excluded.request_digest, outcome = excluded.outcome, expires_at = excluded.expires_at`;
 
-export async function insertRemembered(
-  db: Knex,
-  kept: readonly (Remember & { readonly outcome: unknown })[],
-): Promise<void> {
+export interface KeptOutcome extends KeepOutcome {
+  readonly outcome: unknown;
+}
+
+export async function insertOutcomes(db: Knex, kept: readonly KeptOutcome[]): Promise<void> {
   const rows = kept.map(
     ({ keyDigest, requestDigest, outcome, expiresAt }): KeyRow => ({
       key_digest: Buffer.from(keyDigest, 'hex'),

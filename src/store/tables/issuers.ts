@@ -110,7 +110,7 @@ function toIssuer(row: IssuerRow): Issuer {
 }
 
 /** Namespaces whose JWTs a shared secret signs. */
-export async function rememberSigners(db: Knex, issuers: readonly string[]): Promise<void> {
+export async function noteSigners(db: Knex, issuers: readonly string[]): Promise<void> {
   await db('signers')
     .insert(issuers.map((issuer) => ({ issuer })))
     .onConflict('issuer')

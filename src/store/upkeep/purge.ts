@@ -23,7 +23,7 @@ export async function purgeDue(writer: Knex, due: DueRows, limit: number): Promi
       // A decision taken since the look-up may have made a row necessary, so check again.
       await holdDecisions(tx);
       keys = await selectDue(tx, due).whereIn(key, keys).pluck(key);
-      await rememberHorizon(tx, keys);
+      await noteHorizon(tx, keys);
     }
     const purged = keys.length === 0 ? 0 : await tx(table).whereIn(key, keys).delete();
     return { purged, isDone };
@@ -31,10 +31,10 @@ export async function purgeDue(writer: Knex, due: DueRows, limit: number): Promi
 }
 
 /**
- * Remembers how far the purged rows reached: an unknown token that was issued before that may have been covered by
+ * Notes how far the purged rows reached: an unknown token that was issued before that may have been covered by
  * one of them, however long tokens may live from now on. All processes read it again, as they do suspensions.
  */
-async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): Promise<void> {
+async function noteHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): Promise<void> {
   const rows = tx('revocations').whereIn('seq', seqs);
   const names = rows.clone().andWhereNot('kind', 'token');
   const written = await names.clone().max({ at: 'revoked_at' }).first();
@@ -45,8 +45,8 @@ async function rememberHorizon(tx: Knex.Transaction, seqs: readonly RowKey[]): P
   await moveHorizon(tx, { purged_until: horizon, ends_purged_at: single?.at ?? 0 });
 }
 
-/** The time of the last decision covers every one so far; rememberHorizon covers those taken while rows are deleted. */
-export async function rememberEnds(writer: Knex, until: number): Promise<void> {
+/** The time of the last decision covers every one so far; noteHorizon covers those taken while rows are deleted. */
+export async function noteEnds(writer: Knex, until: number): Promise<void> {
   await writer.transaction(async (tx) => {
     const lastDecision = await holdDecisions(tx);
     await moveHorizon(tx, { ends_purged_until: until, ends_purged_at: lastDecision });
@@ -54,7 +54,7 @@ export async function rememberEnds(writer: Knex, until: number): Promise<void> {
 }
 
 /** Only ever raised: verdicts and purges must agree on how far back tokens can reach. */
-export async function rememberLifetime(writer: Knex, daysMax: number): Promise<void> {
+export async function noteLifetime(writer: Knex, daysMax: number): Promise<void> {
   await writer.transaction(async (tx) => {
     await holdDecisions(tx);
     await moveHorizon(tx, { lifetime_days_max: daysMax });

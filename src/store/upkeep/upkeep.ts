@@ -14,7 +14,7 @@ import type {
 } from '../../domain/upkeep-store.ts';
 import type { Dialect } from '../dialect.ts';
 import { listLeaves, listStoredEvents } from '../tables/audit-events.ts';
-import { rememberSigners } from '../tables/issuers.ts';
+import { noteSigners } from '../tables/issuers.ts';
 import { readNote, writeNote } from '../tables/notes.ts';
 import * as seals from '../tables/seals.ts';
 import { listTokensOf } from '../tables/tokens.ts';
@@ -40,20 +40,20 @@ export class KnexUpkeep implements UpkeepStore {
     return done?.[0].value;
   }
 
-  recall(name: UpkeepNote): Promise<number> {
+  readNote(name: UpkeepNote): Promise<number> {
     return guarded(readNote(this.#reader, name));
   }
 
-  remember(name: UpkeepNote, value: number): Promise<void> {
+  writeNote(name: UpkeepNote, value: number): Promise<void> {
     return guarded(writeNote(this.#writer, name, value));
   }
 
-  rememberLifetime(daysMax: number): Promise<void> {
-    return guarded(purge.rememberLifetime(this.#writer, daysMax));
+  noteLifetime(daysMax: number): Promise<void> {
+    return guarded(purge.noteLifetime(this.#writer, daysMax));
   }
 
-  rememberSigners(issuers: readonly string[]): Promise<void> {
-    return guarded(rememberSigners(this.#writer, issuers));
+  noteSigners(issuers: readonly string[]): Promise<void> {
+    return guarded(noteSigners(this.#writer, issuers));
   }
 
   listLeaves(first: number, last: number): Promise<Buffer[]> {
@@ -80,8 +80,8 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(seals.listSeals(this.#reader, after, limit));
   }
 
-  rememberEnds(until: number): Promise<void> {
-    return guarded(purge.rememberEnds(this.#writer, until));
+  noteEnds(until: number): Promise<void> {
+    return guarded(purge.noteEnds(this.#writer, until));
   }
 
   countDue(due: DueRows): Promise<number> {

@@ -64,7 +64,7 @@ testEachDatabase(
       events.map(({ metadata }) => metadata),
       [{ begins: true, due }, { rows: due }, { rows: nothing }],
     );
-    t.is(await app.store.upkeep.recall('purge_succeeded_at'), app.clock.now);
+    t.is(await app.store.upkeep.readNote('purge_succeeded_at'), app.clock.now);
     t.deepEqual(await app.introspect(token), { active: false });
   },
 );
