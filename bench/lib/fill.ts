@@ -7,11 +7,8 @@ import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../../src/domain/claims.ts';
 import { type Cause, finalForToken } from '../../src/domain/cutoffs.ts';
 import { targetKey } from '../../src/domain/targets.ts';
-import {
-  appendRevocations,
-  findRevocation,
-  type NumberedRevocation,
-} from '../../src/store/tables/revocations.ts';
+import type { NumberedRevocation } from '../../src/store/tables/revocation-rows.ts';
+import { appendRevocations, findRevocation } from '../../src/store/tables/revocations.ts';
 import { findTokens, insertTokens } from '../../src/store/tables/tokens.ts';
 import { multiplyRow } from './multiply.ts';
 

@@ -6,7 +6,7 @@ import { changeIssuer, type Issuer, type IssuerChange } from '../../domain/recor
 import type { Grant, Session } from '../../domain/sessions.ts';
 import type { EarlierOutcome } from '../../domain/store.ts';
 import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../../domain/targets.ts';
-import type { NumberedRevocation } from '../tables/revocations.ts';
+import type { NumberedRevocation } from '../tables/revocation-rows.ts';
 
 export class Changes {
   readonly tokens = new Map<Digest, RegisteredToken>();

@@ -15,7 +15,7 @@ import {
 import { type Target, type TargetKey, type TargetKind, targetKey } from '../../domain/targets.ts';
 import type { Memory } from '../memory/memory.ts';
 import type { DecisionHeads } from '../tables/heads.ts';
-import type { NumberedRevocation } from '../tables/revocations.ts';
+import type { NumberedRevocation } from '../tables/revocation-rows.ts';
 import { Changes } from './changes.ts';
 import { LoadedFacts } from './facts.ts';
 import type { FactKind } from './shelf.ts';

@@ -10,7 +10,7 @@ import { LRUCache } from 'lru-cache';
 import type { Claims, Digest, RegisteredToken } from '../../domain/claims.ts';
 import type { TargetKey, TargetKind } from '../../domain/targets.ts';
 import type { Heads } from '../tables/heads.ts';
-import type { NumberedRevocation } from '../tables/revocations.ts';
+import type { NumberedRevocation } from '../tables/revocation-rows.ts';
 import { DigestFilter } from './digest-filter.ts';
 import { Records } from './records.ts';
 import { RegisteredDigests } from './registered-digests.ts';

@@ -5,7 +5,7 @@ import type { Knex } from 'knex';
 import { LRUCache } from 'lru-cache';
 import type { Client } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
-import { listSuspended } from '../tables/clients.ts';
+import { listSuspendedClients } from '../tables/clients.ts';
 import { listSuspendedIssuers } from '../tables/issuers.ts';
 import { readNote } from '../tables/notes.ts';
 
@@ -78,7 +78,7 @@ export class Records {
   /** Reads everything anew in `db`, which is at `seq` or later. */
   async readAnew(db: Knex, seq: number): Promise<void> {
     const announced = {
-      suspendedClients: new Set(await listSuspended(db)),
+      suspendedClients: new Set(await listSuspendedClients(db)),
       suspendedIssuers: new Set(await listSuspendedIssuers(db)),
       purged: {
         until: await readNote(db, 'purged_until'),

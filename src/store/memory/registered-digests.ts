@@ -4,7 +4,12 @@
 import type { Knex } from 'knex';
 import { type Digest, isJwt, type RegisteredToken } from '../../domain/claims.ts';
 import type { Heads } from '../tables/heads.ts';
-import { type Beginnings, findExtentOfTokens, gatherDigests, gatherNewDigests } from '../tables/tokens.ts';
+import {
+  type Beginnings,
+  findExtentOfTokens,
+  gatherDigests,
+  gatherNewDigests,
+} from '../tables/token-digests.ts';
 import { DigestFilter, digitsRead } from './digest-filter.ts';
 
 const tokensPerPage = 2_000;

@@ -11,7 +11,8 @@ import {
   targetKey,
   targetsEverywhere,
 } from '../../domain/targets.ts';
-import { gatherKeys, type NumberedRevocation } from '../tables/revocations.ts';
+import type { NumberedRevocation } from '../tables/revocation-rows.ts';
+import { gatherKeys } from '../tables/revocations.ts';
 import { bytesOfKey, type Prints, printsOf, printsOfHex, TargetKeySet } from './target-key-set.ts';
 
 /** A request waits for a tail of up to this many rows. */

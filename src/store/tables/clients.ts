@@ -40,7 +40,7 @@ export async function listClients(db: Knex, after: string, limit: number): Promi
 }
 
 /** All that are suspended. */
-export async function listSuspended(db: Knex): Promise<string[]> {
+export async function listSuspendedClients(db: Knex): Promise<string[]> {
   return db('clients').whereNotNull('disabled_at').pluck('client_id');
 }
 

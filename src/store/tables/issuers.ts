@@ -1,4 +1,4 @@
-// The tables `issuers` and `issuer_keys`, and of `signers` the issuers that were ever trusted.
+// The tables `issuers` and `issuer_keys`; and `signers`, the namespaces in which a shared secret has signed JWTs.
 import type { Knex } from 'knex';
 import type { Issuer, IssuerChange, IssuerKey } from '../../domain/records/issuers.ts';
 
@@ -109,7 +109,6 @@ function toIssuer(row: IssuerRow): Issuer {
   };
 }
 
-/** Namespaces whose JWTs a shared secret signs. */
 export async function noteSigners(db: Knex, issuers: readonly string[]): Promise<void> {
   await db('signers')
     .insert(issuers.map((issuer) => ({ issuer })))

@@ -1,45 +1,21 @@
 // The table `revocations`: append-only, in commit order. And `cutoffs`, what verdicts need of the rows that
-// are not final: however often a user was logged out everywhere, it holds a handful of rows for them.
+// are not final: however often a user was logged out everywhere, it holds a handful of rows for them. How rows are
+// written and read is in revocation-rows.ts.
 import type { Knex } from 'knex';
-import type { TokenUse } from '../../domain/claims.ts';
-import {
-  forever,
-  type LoggedRevocation,
-  type NewRevocation,
-  type Restriction,
-  type Revocation,
-} from '../../domain/cutoffs.ts';
+import { forever, type LoggedRevocation, type Revocation } from '../../domain/cutoffs.ts';
 import type { RevocationFilter } from '../../domain/listings.ts';
 import { everyIssuer, type TargetKey, type TargetKind, targetKinds } from '../../domain/targets.ts';
-import type { Channel, Reason } from '../../domain/vocabulary.ts';
 import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
-
-/** A row that has its place in the log. */
-export interface NumberedRevocation extends NewRevocation, Revocation {}
-
-interface CoverageRow {
-  seq: number;
-  key: Buffer;
-  cutoff: number;
-  except_key: Buffer | null;
-  only_client_id: string | null;
-  only_use: TokenUse | null;
-  only_online: number;
-  reason: Reason;
-  revoked_at: number;
-}
-
-interface LogRow extends CoverageRow {
-  kind: TargetKind;
-  issuer: string;
-  target_id: string;
-  reason_text: string | null;
-  actor_kind: LoggedRevocation['actor']['kind'];
-  actor_id: string | null;
-  channel: Channel;
-  request_id: string | null;
-  purge_after: number;
-}
+import {
+  type CoverageRow,
+  type LogRow,
+  type NumberedRevocation,
+  revocationToCutoffRow,
+  revocationToRow,
+  rowToLogged,
+  rowToRevocation,
+  toBytes,
+} from './revocation-rows.ts';
 
 const decisiveColumns: Table<CoverageRow>['columns'] = [
   'seq',
@@ -60,7 +36,7 @@ const cutoffsTable: Table<CoverageRow> = { name: 'cutoffs', columns: decisiveCol
  * final.
  */
 const isFinal = `cutoff = ${forever}`;
-const isCut = `cutoff <> ${forever}`;
+const isNotFinal = `cutoff <> ${forever}`;
 
 /** Rows under one of these keys. */
 function underKeys(db: Knex, keys: readonly TargetKey[]): Knex.QueryBuilder<LogRow> {
@@ -68,7 +44,7 @@ function underKeys(db: Knex, keys: readonly TargetKey[]): Knex.QueryBuilder<LogR
   return db<LogRow>('revocations').where((row) =>
     row
       .where((final) => final.whereIn('key', bytes).whereRaw(isFinal))
-      .orWhere((cut) => cut.whereIn('key', bytes).whereRaw(isCut)),
+      .orWhere((other) => other.whereIn('key', bytes).whereRaw(isNotFinal)),
   );
 }
 
@@ -79,7 +55,7 @@ export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promis
     findRowsByKey(db, revocationsTable, 'key', bytes, isFinal),
     findRowsByKey(db, cutoffsTable, 'key', bytes),
   ]);
-  return [...finals, ...cutoffs].map(toRevocation);
+  return [...finals, ...cutoffs].map(rowToRevocation);
 }
 
 /** Kinds of target that were revoked in every issuer at once: hardly ever any. */
@@ -132,7 +108,7 @@ export async function listUnderKeys(
     .andWhere('cutoff', '>=', issuedAt)
     .orderBy('seq')
     .limit(limit);
-  return rows.map(toLogged);
+  return rows.map(rowToLogged);
 }
 
 /** Newest first. */
@@ -150,31 +126,16 @@ export async function listRevocations(
   if (filter.from !== undefined) query.andWhere('revoked_at', '>=', filter.from);
   if (filter.to !== undefined) query.andWhere('revoked_at', '<', filter.to);
   const rows = (await query.orderBy('seq', 'desc').limit(limit)) as LogRow[];
-  return rows.map(toLogged);
+  return rows.map(rowToLogged);
 }
 
 export async function findRevocation(db: Knex, seq: number): Promise<LoggedRevocation | undefined> {
   const row: LogRow | undefined = await db('revocations').where('seq', seq).first();
-  return row && toLogged(row);
+  return row && rowToLogged(row);
 }
 
 export async function appendRevocations(db: Knex, revocations: readonly NumberedRevocation[]): Promise<void> {
-  const rows = revocations.map((revocation) => {
-    const { target, cause } = revocation;
-    return {
-      kind: target.kind,
-      issuer: target.issuer,
-      target_id: target.id,
-      reason_text: cause.reasonText,
-      actor_kind: cause.origin.actor.kind,
-      actor_id: cause.origin.actor.id,
-      channel: cause.origin.channel,
-      request_id: cause.origin.requestId,
-      purge_after: revocation.purgeAfter,
-      ...toCoverageRow(revocation),
-    };
-  });
-  await insertMany(db, 'revocations', rows);
+  await insertMany(db, 'revocations', revocations.map(revocationToRow));
 }
 
 /** `dropped` no longer decide anything, `added` now do. */
@@ -184,55 +145,5 @@ export async function replaceCutoffs(
   added: readonly NumberedRevocation[],
 ): Promise<void> {
   if (dropped.length > 0) await db('cutoffs').whereIn('seq', dropped).delete();
-  const rows = added.map((revocation) => ({
-    purge_after: revocation.purgeAfter,
-    ...toCoverageRow(revocation),
-  }));
-  await insertMany(db, 'cutoffs', rows);
-}
-
-function toCoverageRow(revocation: Revocation): CoverageRow {
-  return {
-    seq: revocation.seq,
-    key: toBytes(revocation.key),
-    cutoff: revocation.cutoff,
-    except_key: revocation.exceptKey === null ? null : toBytes(revocation.exceptKey),
-    only_client_id: revocation.only.clientId,
-    only_use: revocation.only.tokenUse,
-    only_online: revocation.only.keepsOffline ? 1 : 0,
-    reason: revocation.reason,
-    revoked_at: revocation.revokedAt,
-  };
-}
-
-function toRevocation(row: CoverageRow): Revocation {
-  const only: Restriction = {
-    clientId: row.only_client_id,
-    tokenUse: row.only_use,
-    keepsOffline: row.only_online === 1,
-  };
-  return {
-    seq: row.seq,
-    key: row.key.toString('hex'),
-    only,
-    cutoff: row.cutoff,
-    exceptKey: row.except_key?.toString('hex') ?? null,
-    reason: row.reason,
-    revokedAt: row.revoked_at,
-  };
-}
-
-function toLogged(row: LogRow): LoggedRevocation {
-  return {
-    target: { kind: row.kind, issuer: row.issuer, id: row.target_id },
-    reasonText: row.reason_text,
-    actor: { kind: row.actor_kind, id: row.actor_id },
-    channel: row.channel,
-    requestId: row.request_id,
-    ...toRevocation(row),
-  };
-}
-
-function toBytes(hex: string): Buffer {
-  return Buffer.from(hex, 'hex');
+  await insertMany(db, 'cutoffs', added.map(revocationToCutoffRow));
 }

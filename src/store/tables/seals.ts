@@ -46,14 +46,16 @@ export async function listSeals(db: Knex, after: number, limit: number): Promise
   return rows.map(toSeal);
 }
 
-/** The end of the oldest seals of which every event is from before `before`; 0 when there are none. */
+/** The last event of the oldest seals that hold only events from before `before`; 0 when there are none. */
 export async function findSealedBefore(db: Knex, before: number): Promise<number> {
-  const younger = await db('audit_seals').where('last_at', '>=', before).min({ number: 'number' }).first();
-  const query = db('audit_seals').max({ last: 'last_seq' });
-  const limit = (younger as { number: number | null } | undefined)?.number;
-  if (limit !== null && limit !== undefined) query.where('number', '<', limit);
-  const oldest = (await query.first()) as { last: number | null } | undefined;
-  return oldest?.last ?? 0;
+  const young: { first?: number | null } | undefined = await db('audit_seals')
+    .where('last_at', '>=', before)
+    .min({ first: 'number' })
+    .first();
+  const old = db('audit_seals').max({ last: 'last_seq' });
+  if (typeof young?.first === 'number') old.where('number', '<', young.first);
+  const found: { last?: number | null } | undefined = await old.first();
+  return found?.last ?? 0;
 }
 
 function toSeal(row: SealRow): StoredSeal {

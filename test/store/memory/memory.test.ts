@@ -9,7 +9,8 @@ import { everyIssuer, type Target, targetKey } from '../../../src/domain/targets
 import type { Standing } from '../../../src/domain/verdict.ts';
 import { dialectOf } from '../../../src/store/dialect.ts';
 import { openStore } from '../../../src/store/open.ts';
-import { appendRevocations, type NumberedRevocation } from '../../../src/store/tables/revocations.ts';
+import type { NumberedRevocation } from '../../../src/store/tables/revocation-rows.ts';
+import { appendRevocations } from '../../../src/store/tables/revocations.ts';
 import { TestApp } from '../../helpers/app.ts';
 import { migratedDatabase } from '../../helpers/databases.ts';
 import { testEachStore } from '../../helpers/each-database.ts';
