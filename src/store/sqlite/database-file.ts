@@ -1,6 +1,9 @@
-// Are a database's files still those that were opened? A deleted or replaced file goes on taking commits, which would
-// be lost. So does its log: a process that comes later makes a new one, and neither sees what the other writes.
-import { statSync } from 'node:fs';
+// The files of a database: making them, and whether they are still those that were opened. A deleted or replaced file
+// goes on taking commits, which would be lost. So does its log: a process that comes later makes a new one, and neither
+// sees what the other writes.
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf } from '../drivers.ts';
 
 /** The log, and the index of the log that all processes share. */
 const suffixes = ['', '-wal', '-shm'];
@@ -45,4 +48,28 @@ export class DatabaseFile {
 function identityOf(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat ? `${stat.dev} ${stat.ino}` : '';
+}
+
+/** True if the file may not be looked at: opening it will tell why. */
+export function isThere(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ENOENT';
+  }
+}
+
+/**
+ * Creates a database file that only its owner can read; SQLite then creates its log likewise. An existing file is
+ * left alone: opening and closing it would release the locks that this process holds on it.
+ */
+export function makeFile(path: string): string {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch {
+    // The file exists; or SQLite will say why it cannot.
+  }
+  return path;
 }

@@ -1,28 +1,26 @@
 // SQLite: a reader in the server's own thread, whose look-ups take microseconds and wait for no writer, and a
 // writer in another thread.
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
 import type { Dialect, Key, Rows, Table } from '../dialect.ts';
 import { codeOf, namesOf, rowHasChanged, selectionOf, silent, withConnection } from '../drivers.ts';
-import { DatabaseFile } from './database-file.ts';
+import { DatabaseFile, isThere, makeFile } from './database-file.ts';
+import { withMigrationLock, withTaskLock } from './locks.ts';
 import { Statements } from './statements.ts';
-import { ThreadClient, WithinClient } from './thread-client.ts';
+import { ThreadClient, TransactionClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
 
 const busyTimeoutMs = 5_000;
 const pragmas = [`busy_timeout = ${busyTimeoutMs}`, 'journal_mode = WAL'];
 /** Small for the reader, whose pages the OS caches too; larger for the writer, whose index pages are scattered. */
 const pageCaches = { readerKiB: 2_048, writerKiB: 20_480 };
-const migrationWaitMs = 60_000;
 
 export function dialect(path: string, pageCacheKiB?: number): Dialect {
   const { readerKiB, writerKiB } = pageCaches;
   const cacheOf = (usualKiB: number) => `cache_size = -${Math.min(usualKiB, pageCacheKiB ?? usualKiB)}`;
   const readerPragmas = [...pragmas, cacheOf(readerKiB), 'query_only = ON'];
   const writerPragmas = [...pragmas, cacheOf(writerKiB), 'synchronous = FULL', 'foreign_keys = ON'];
-  let read: DatabaseFile | undefined;
+  let opened: DatabaseFile | undefined;
   const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
   const openWriter = () => {
     makeFile(path);
@@ -31,11 +29,11 @@ export function dialect(path: string, pageCacheKiB?: number): Dialect {
   };
   return {
     isThere: () => isThere(path),
-    isInPlace: (ageMs) => read?.isInPlace(ageMs) ?? true,
+    isInPlace: (ageMs) => opened?.isInPlace(ageMs) ?? true,
     openReader: () => {
       makeFile(path);
       const afterCreate = (connection: Database.Database, done: (error: Error | null) => void) => {
-        read = new DatabaseFile(path);
+        opened = new DatabaseFile(path);
         prepareReader(connection, readerPragmas, done);
       };
       const pool = { min: 1, max: 1, afterCreate };
@@ -47,57 +45,9 @@ export function dialect(path: string, pageCacheKiB?: number): Dialect {
     clockSql: null,
     isTransient: (error) => codeOf(error) === rowHasChanged || /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
-    withMigrationLock: async (work) => {
-      // A lock file of its own: it must not stand in the way of the migrations that it guards, and the
-      // operating system lets go of it when its process dies.
-      const lock = new Database(makeFile(`${path}-migrate`), { timeout: migrationWaitMs });
-      try {
-        lock.exec('begin exclusive');
-        return await work();
-      } finally {
-        lock.close();
-      }
-    },
-    withTaskLock: async (task, work) => {
-      const lock = new Database(makeFile(`${path}-${task}`), { timeout: 0 });
-      try {
-        lock.exec('begin exclusive');
-      } catch (error) {
-        lock.close();
-        if (codeOf(error) === 'SQLITE_BUSY') return undefined;
-        throw error;
-      }
-      try {
-        return await work();
-      } finally {
-        lock.close();
-      }
-    },
+    withMigrationLock: (work) => withMigrationLock(path, work),
+    withTaskLock: (task, work) => withTaskLock(path, task, work),
   };
-}
-
-/** True if the file may not be looked at: opening it will tell why. */
-function isThere(path: string): boolean {
-  try {
-    statSync(path);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ENOENT';
-  }
-}
-
-/**
- * Creates a database file that only its owner can read; SQLite then creates its log likewise. An existing file is
- * left alone: opening and closing it would release the locks that this process holds on it.
- */
-function makeFile(path: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  try {
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch {
-    // The file exists; or SQLite will say why it cannot.
-  }
-  return path;
 }
 
 function prepareReader(
@@ -205,7 +155,8 @@ export function updateFixed(db: Knex, sql: string, values: readonly unknown[]): 
   return withConnection(db, (writer: WriterThread) => writer.update(sql, values));
 }
 
-const withins = new WeakMap<Knex, Knex>();
+/** What transactions work with, by writer. */
+const transactions = new WeakMap<Knex, Knex>();
 
 /**
  * With one instance of Knex for all transactions of a writer, which has a single connection. Knex itself makes a new
@@ -213,11 +164,12 @@ const withins = new WeakMap<Knex, Knex>();
  * heap.
  */
 export function inTransaction<T>(writer: Knex, work: (tx: Knex) => Promise<T>): Promise<T> {
-  const within =
-    withins.get(writer) ?? knexFactory({ client: WithinClient, log: silent, useNullAsDefault: true });
-  withins.set(writer, within);
-  const client = within.client as WithinClient;
-  return withConnection(writer, (thread: WriterThread) => client.runWithin(thread, () => work(within)));
+  const tx =
+    transactions.get(writer) ??
+    knexFactory({ client: TransactionClient, log: silent, useNullAsDefault: true });
+  transactions.set(writer, tx);
+  const client = tx.client as TransactionClient;
+  return withConnection(writer, (thread: WriterThread) => client.runTransaction(thread, () => work(tx)));
 }
 
 export function hexOf(bytes: string): string {

@@ -44,7 +44,7 @@ export class ThreadClient extends InProcessClient {
 }
 
 /** Has no connections, but is lent one for each transaction. */
-export class WithinClient extends ThreadClient {
+export class TransactionClient extends ThreadClient {
   #thread: WriterThread | null = null;
 
   override async acquireConnection(): Promise<WriterThread> {
@@ -55,7 +55,7 @@ export class WithinClient extends ThreadClient {
   override async releaseConnection(): Promise<void> {}
 
   /** Rejects with what `work` or the commit rejects with; the transaction is then rolled back. */
-  async runWithin<T>(thread: WriterThread, work: () => Promise<T>): Promise<T> {
+  async runTransaction<T>(thread: WriterThread, work: () => Promise<T>): Promise<T> {
     thread.begin();
     this.#thread = thread;
     let outcome: T;

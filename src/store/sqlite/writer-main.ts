@@ -16,7 +16,7 @@ class Writer {
   readonly #statements: Statements;
   readonly #checkpoints: Checkpoints;
   readonly #file: DatabaseFile;
-  #isWithin = false;
+  #isInTransaction = false;
   /** The first failure in the transaction. */
   #failure: { readonly error: unknown } | null = null;
 
@@ -34,7 +34,7 @@ class Writer {
       case 'begin':
         return this.#begin();
       case 'run':
-        return this.#within(() => this.#run(request.sql, request.bindings));
+        return this.#unlessFailed(() => this.#run(request.sql, request.bindings));
       case 'run_each':
         return this.#runEach(request);
       case 'update':
@@ -48,14 +48,14 @@ class Writer {
     }
   }
 
-  /** Runs after every answer. The answer has left already, so only the next writer waits for this. */
-  rest(): void {
+  /** To be called after every answer. That has left already, so only the next writer waits for this. */
+  considerCheckpoint(): void {
     this.#checkpoints.consider();
   }
 
   /** Immediate: a transaction that read first and then found another process writing could only fail. */
   #begin(): null {
-    this.#isWithin = true;
+    this.#isInTransaction = true;
     this.#failure = null;
     this.#try(() => this.#statements.of('begin immediate').run([]));
     return null;
@@ -79,7 +79,7 @@ class Writer {
       for (let from = 0; from < values.length; from += width) statement.run(values.slice(from, from + width));
       return done;
     };
-    if (isAnswered) return this.#within(runAll);
+    if (isAnswered) return this.#unlessFailed(runAll);
     this.#try(runAll);
     return null;
   }
@@ -99,14 +99,14 @@ class Writer {
   #end(commits: boolean): WriterReply {
     try {
       if (commits) {
-        this.#within(() => {
+        this.#unlessFailed(() => {
           this.#demandFile();
           this.#statements.of('commit').run([]);
         });
       }
       return done;
     } finally {
-      this.#isWithin = false;
+      this.#isInTransaction = false;
       this.#failure = null;
       if (this.#connection.inTransaction) this.#connection.exec('rollback');
     }
@@ -121,12 +121,12 @@ class Writer {
    * As on Postgres, after a failure every later statement of the transaction fails. Some errors, such as a full disk,
    * also end the transaction in SQLite, which would then commit each later statement by itself.
    */
-  #within<T>(work: () => T): T {
+  #unlessFailed<T>(work: () => T): T {
     if (this.#failure) throw this.#failure.error;
     try {
       return work();
     } catch (error) {
-      if (this.#isWithin) this.#failure = { error };
+      if (this.#isInTransaction) this.#failure = { error };
       throw error;
     }
   }
@@ -134,7 +134,7 @@ class Writer {
   /** For requests that are not answered: keeps the failure. */
   #try(work: () => unknown): void {
     try {
-      this.#within(work);
+      this.#unlessFailed(work);
     } catch {
       // The next answered request reports it.
     }
@@ -168,7 +168,7 @@ function serve(port: MessagePort): void {
     }
     if (reply) port.postMessage(reply);
     if (request.kind === 'close') port.close();
-    else if (reply) writer.rest();
+    else if (reply) writer.considerCheckpoint();
   };
   port.on('message', (requests: readonly WriterRequest[]) => requests.forEach(perform));
 }

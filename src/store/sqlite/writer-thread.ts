@@ -32,7 +32,7 @@ export class WriterThread {
   #held: WriterRequest[] = [];
   readonly #ended: Promise<void>;
   #isEnding = false;
-  #isWithin = false;
+  #isInTransaction = false;
 
   /** Resolves when the database is open; rejects with why it cannot be. */
   static async start(opening: WriterOpening): Promise<WriterThread> {
@@ -70,12 +70,12 @@ export class WriterThread {
   /** A failure to begin is reported by a later statement of the transaction. */
   begin(): void {
     this.#hold({ kind: 'begin' });
-    this.#isWithin = true;
+    this.#isInTransaction = true;
   }
 
   /** Rejects with the transaction's first failure; either way the transaction is over. */
   async end({ commits }: { commits: boolean }): Promise<void> {
-    this.#isWithin = false;
+    this.#isInTransaction = false;
     await this.#ask({ kind: 'end', commits });
   }
 
@@ -84,7 +84,7 @@ export class WriterThread {
    * transaction it resolves at once, and a later statement reports a failure.
    */
   async runEach(sql: string, values: readonly unknown[], width: number): Promise<void> {
-    const request = { kind: 'run_each', sql, values, width, isAnswered: !this.#isWithin } as const;
+    const request = { kind: 'run_each', sql, values, width, isAnswered: !this.#isInTransaction } as const;
     if (request.isAnswered) await this.#ask(request);
     else if (values.length < heldValuesMax) this.#hold(request);
     else this.#send(request);

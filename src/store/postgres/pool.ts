@@ -1,0 +1,84 @@
+// Connections to Postgres: how they are opened, alone or as a pool, and what is set in each.
+import knexFactory, { type Knex } from 'knex';
+import pg from 'pg';
+import { silent } from '../drivers.ts';
+import { PipelinedClient } from './pipelined-client.ts';
+
+const applicationName = 'revocation-server';
+const poolMax = 10;
+const acquireTimeoutMs = 5_000;
+const statementTimeoutMs = 10_000;
+/** After this the server at the other end counts as silent, and the connection is given up. */
+const silenceTimeoutMs = statementTimeoutMs + 2_000;
+const idleInTransactionTimeoutMs = 10_000;
+const int8 = 20;
+
+/** Milliseconds; 0: for as long as it takes. */
+interface Timeouts {
+  readonly statement: number;
+  readonly silence: number;
+}
+
+const usual: Timeouts = { statement: statementTimeoutMs, silence: silenceTimeoutMs };
+export const unlimited: Timeouts = { statement: 0, silence: 0 };
+
+export function connectionTo(url: string) {
+  return {
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: acquireTimeoutMs,
+    keepAlive: true,
+  };
+}
+
+export function openPool(url: string, timeouts = usual): Knex {
+  const connection = {
+    ...connectionTo(url),
+    query_timeout: timeouts.silence,
+    // Statements are sent without waiting for the answers to earlier ones.
+    pipeline: true,
+    types: {
+      // Sequence numbers and times stay far below 2^53.
+      getTypeParser: (oid: number, format?: string) =>
+        oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'),
+    },
+  };
+  return knexFactory({
+    client: PipelinedClient,
+    log: silent,
+    connection,
+    acquireConnectionTimeout: acquireTimeoutMs,
+    pool: {
+      min: 0,
+      max: poolMax,
+      afterCreate: (client: pg.Client, done: (error: Error | null) => void) => {
+        const giveUp = (error: Error) => {
+          // The pool does not know it yet, and would leave it open.
+          client.end().catch(() => {});
+          done(error);
+        };
+        prepare(client, timeouts).then(() => done(null), giveUp);
+      },
+    },
+  });
+}
+
+class ConnectedToStandby extends Error {
+  override readonly name = 'ConnectedToStandby';
+  readonly code = 'IS_STANDBY';
+}
+
+/**
+ * Rejects at a standby, which may not know the latest revocations. To look once is enough: no server becomes a standby
+ * without a restart, which ends its connections.
+ */
+async function prepare(client: pg.Client, { statement }: Timeouts): Promise<void> {
+  // The lock on the heads puts decisions in order: a stricter level would only make them repeat.
+  const statements = `set synchronous_commit = on;
+    set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement};
+    set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
+    select pg_is_in_recovery() as is_standby`;
+  const answers: unknown = await client.query(statements);
+  const last = (answers as pg.QueryResult<{ is_standby: boolean }>[]).at(-1);
+  if (last?.rows[0]?.is_standby !== false) throw new ConnectedToStandby('the server is a standby');
+}

@@ -1,0 +1,39 @@
+// Locks that one process at a time can have: files of their own beside the database, so that what is done under a lock
+// is not in its way. The operating system lets go of a lock when its process dies.
+import Database from 'better-sqlite3';
+import type { Exclusive } from '../../domain/upkeep-store.ts';
+import { codeOf } from '../drivers.ts';
+import { makeFile } from './database-file.ts';
+
+const migrationWaitMs = 60_000;
+
+export async function withMigrationLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const lock = new Database(makeFile(`${path}-migrate`), { timeout: migrationWaitMs });
+  try {
+    lock.exec('begin exclusive');
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
+
+/** Undefined when another process has the lock. */
+export async function withTaskLock<T>(
+  path: string,
+  task: Exclusive,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  const lock = new Database(makeFile(`${path}-${task}`), { timeout: 0 });
+  try {
+    lock.exec('begin exclusive');
+  } catch (error) {
+    lock.close();
+    if (codeOf(error) === 'SQLITE_BUSY') return undefined;
+    throw error;
+  }
+  try {
+    return await work();
+  } finally {
+    lock.close();
+  }
+}
