@@ -1,13 +1,11 @@
 // `client …`: who may call. Works on the database directly, also while the server runs, which sees the
 // change within a second.
 import { text } from 'node:stream/consumers';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import type { Client } from '../domain/records/clients.ts';
 import { createClient, rotateClientSecret, updateClient } from '../domain/records/manage-clients.ts';
-import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { check } from '../wire/check.ts';
 import {
-  cacheMaxAgeMax,
   clientKind,
   clientMembers,
   clientToWire,
@@ -20,8 +18,9 @@ import {
 } from '../wire/clients.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
-import { collect, patchOf, readJsonFile, withoutAbsent } from './options.ts';
-import { addRecordCommands, type Commanded, printer, throwUnknown } from './records.ts';
+import { type ClientOptions, clientMembersIn, toInteger, withClientOptions } from './client-options.ts';
+import { collect, patchOf, withoutAbsent } from './options.ts';
+import { addRecordCommands, printer, type RecordCommands, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 /** Members of which a client has one. */
@@ -33,28 +32,6 @@ const alternatives = [
 const noAudience =
   'It has no --audience, so it sees no tokens but its own: give it one, or the permission introspect:any.';
 
-interface ClientOptions {
-  name?: string;
-  authMethod?: string;
-  permission?: string[];
-  audience?: string[];
-  origin?: string[];
-  issuer?: string[];
-  cascade?: string;
-  logoutScope?: string;
-  cacheMaxAge?: number;
-  jwksFile?: string;
-  jwksUri?: string;
-  tlsSubjectDn?: string;
-  tlsSanDns?: string;
-  tlsSanUri?: string;
-  tlsSanIp?: string;
-  tlsSanEmail?: string;
-  scope?: string;
-  introspectionAlg?: string;
-  json?: boolean;
-}
-
 interface CreateOptions extends ClientOptions {
   id: string;
   secretStdin?: boolean;
@@ -64,7 +41,7 @@ interface UpdateOptions extends ClientOptions {
   unset?: string[];
 }
 
-const records: Commanded<Client> = {
+const records: RecordCommands<Client> = {
   ...clientKind,
   key: 'id',
   suspended: 'its credentials are refused, its tokens inactive',
@@ -98,44 +75,11 @@ function updateCommand(process: NodeJS.Process): Command {
     .action((id: string, options: UpdateOptions) => update(process, id, options));
 }
 
-function withClientOptions(command: Command): Command {
-  return command
-    .option('--name <name>', 'client_name')
-    .option('--auth-method <method>', `one of: ${authMethods.join(', ')} (default: client_secret_basic)`)
-    .option('--permission <permission...>', `any of: ${permissions.join(', ')}`, collect)
-    .option('--audience <audience...>', 'resource identifier whose tokens it may introspect', collect)
-    .option('--origin <origin...>', 'browser origin that may call /revoke and /logout', collect)
-    .option('--issuer <issuer...>', 'issuer it may register tokens for (default: PUBLIC_URL)', collect)
-    .option('--cascade <what>', 'grant: revoking an access token ends its grant (default: token)')
-    .option('--logout-scope <scope>', 'all: its tokens may log their user out everywhere (default: current)')
-    .option(
-      '--cache-max-age <seconds>',
-      `0 to ${cacheMaxAgeMax}: how long it may trust an introspection answer`,
-      toInteger,
-    )
-    .option(
-      '--jwks-file <file>',
-      'its public keys, as a JWK set (private_key_jwt, self_signed_tls_client_auth)',
-    )
-    .option('--jwks-uri <url>', 'fetch its public keys from here')
-    .option('--tls-subject-dn <dn>', 'subject of its certificate (tls_client_auth), as in RFC 4514')
-    .option('--tls-san-dns <name>', 'DNS name in its certificate (tls_client_auth)')
-    .option('--tls-san-uri <uri>', 'URI in its certificate (tls_client_auth)')
-    .option('--tls-san-ip <address>', 'IP address in its certificate (tls_client_auth)')
-    .option('--tls-san-email <address>', 'e-mail address in its certificate (tls_client_auth)')
-    .option(
-      '--scope <scopes>',
-      'signed introspection answers show it these scopes alone, separated by spaces',
-    )
-    .option('--introspection-alg <alg>', 'signs introspection answers for it: RS256 (default), ES256')
-    .option('--json', 'print one JSON object');
-}
-
 async function create(process: NodeJS.Process, options: CreateOptions): Promise<void> {
   const client_secret = await readSecret(process, options.secretStdin);
   const body = check(
     newClientBody,
-    withoutAbsent({ client_id: options.id, ...(await toMembers(options)), client_secret }),
+    withoutAbsent({ client_id: options.id, ...(await clientMembersIn(options)), client_secret }),
   );
   await withNewStore(process, async (store, config, origin) => {
     const fields = await toNewClient(body, !config.production);
@@ -147,31 +91,31 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
       );
     const { client, clientSecret } = created;
     const isGenerated = clientSecret !== null && client_secret === undefined;
-    const once = isGenerated ? { client_secret: clientSecret } : {};
-    showClient(process, client, once, options.json);
+    const newSecret = isGenerated ? { client_secret: clientSecret } : {};
+    showClient(process, client, newSecret, options.json);
   });
 }
 
 async function update(process: NodeJS.Process, id: string, options: UpdateOptions): Promise<void> {
-  const patch = patchOf(await toMembers(options), options.unset, alternatives);
+  const patch = patchOf(await clientMembersIn(options), options.unset, alternatives);
   await withStore(process, async (store, config, origin) => {
     const updated = await updateClient(store, origin, id, (client) =>
       patchClient(client, patch, !config.production),
     );
     if (updated.status === 'not_found') return throwUnknown(records);
     const { client, clientSecret } = updated;
-    const once = clientSecret === null ? {} : { client_secret: clientSecret };
-    showClient(process, client, once, options.json);
+    const newSecret = clientSecret === null ? {} : { client_secret: clientSecret };
+    showClient(process, client, newSecret, options.json);
   });
 }
 
 function showClient(
   process: NodeJS.Process,
   client: Client,
-  once: { readonly client_secret?: string },
+  newSecret: { readonly client_secret?: string },
   json: boolean | undefined,
 ): void {
-  printer(process).showOnce({ ...clientToWire(client), ...once }, json);
+  printer(process).showOnce({ ...clientToWire(client), ...newSecret }, json);
   if (client.permissions.includes('introspect') && client.audiences.length === 0)
     process.stderr.write(`${noAudience}\n`);
 }
@@ -199,9 +143,9 @@ function rotateSecretCommand(process: NodeJS.Process): Command {
             'invalid_request',
             'This client has no secret. `client show` tells how it authenticates.',
           );
-        const once = client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
+        const newSecret = client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
         const previous_expires_at = timeOf(rotated.previousExpireAt);
-        showOnce({ client_id: id, ...once, previous_expires_at }, options.json);
+        showOnce({ client_id: id, ...newSecret, previous_expires_at }, options.json);
       });
     });
 }
@@ -211,34 +155,6 @@ async function readSecret(
   isWanted: boolean | undefined,
 ): Promise<string | undefined> {
   return isWanted ? (await text(process.stdin)).replace(/\r?\n$/, '') : undefined;
-}
-
-async function toMembers(options: ClientOptions): Promise<Record<string, unknown>> {
-  return withoutAbsent({
-    client_name: options.name,
-    token_endpoint_auth_method: options.authMethod,
-    permissions: options.permission,
-    audiences: options.audience,
-    allowed_origins: options.origin,
-    issuers: options.issuer,
-    cascade: options.cascade,
-    logout_scope: options.logoutScope,
-    cache_max_age: options.cacheMaxAge,
-    jwks: options.jwksFile === undefined ? undefined : await readJsonFile('--jwks-file', options.jwksFile),
-    jwks_uri: options.jwksUri,
-    tls_client_auth_subject_dn: options.tlsSubjectDn,
-    tls_client_auth_san_dns: options.tlsSanDns,
-    tls_client_auth_san_uri: options.tlsSanUri,
-    tls_client_auth_san_ip: options.tlsSanIp,
-    tls_client_auth_san_email: options.tlsSanEmail,
-    scope: options.scope,
-    introspection_signed_response_alg: options.introspectionAlg,
-  });
-}
-
-function toInteger(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
-  return Number(text);
 }
 
 function summaryOf(client: Client): string {

@@ -6,6 +6,9 @@ import { policyOf } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
 import { openStore } from '../store/open.ts';
 
+const noClient =
+  'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
+
 /** Where the server is reached. */
 interface Urls {
   readonly url: string;
@@ -17,12 +20,10 @@ export async function welcome(urls: Urls, config: Config, log: Logger): Promise<
   const store = openStore(config.databaseUrl);
   try {
     const isEmpty = (await store.listClients('', 1)).length === 0;
-    if (!isEmpty) await warnOfNamespace(store, config, log);
-    if (config.seedDemo && isEmpty) return await seedDemo(store, policyOf(config), urls);
-    if (!isEmpty && config.seedDemo)
-      return `The API is described at ${urls.adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
-    if (!isEmpty) return '';
-    return 'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
+    if (isEmpty) return config.seedDemo ? await seedDemo(store, policyOf(config), urls) : noClient;
+    await warnOfNamespace(store, config, log);
+    if (!config.seedDemo) return '';
+    return `The API is described at ${urls.adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
   } finally {
     await store.close();
   }

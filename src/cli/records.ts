@@ -7,7 +7,7 @@ import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
 
-export interface Commanded<Item> extends RecordKind<Item> {
+export interface RecordCommands<Item> extends RecordKind<Item> {
   /** The argument that names a record. */
   readonly key: string;
   /** What a suspension does. */
@@ -38,7 +38,7 @@ export function printer(process: NodeJS.Process) {
 export function addRecordCommands<Item>(
   command: Command,
   process: NodeJS.Process,
-  records: Commanded<Item>,
+  records: RecordCommands<Item>,
 ): void {
   const { noun, key, toWire } = records;
   const { say, show } = printer(process);

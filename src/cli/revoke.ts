@@ -65,32 +65,34 @@ export function revokeCommand(process: NodeJS.Process): Command {
     )
     .option('--json', 'print one JSON object')
     .addHelpText('after', help())
-    .action(async (options: Options) => {
-      const presentedToken = options.tokenStdin ? (await text(process.stdin)).trim() : undefined;
-      const body = check(revocationBody, toBody(options, presentedToken));
-      await withStore(process, async (store, config, origin) => {
-        const policy = policyOf(config);
-        const parts = { store, policy, confirmSecret: config.confirmSecret, now: Date.now };
-        const read = await readOrder(store, policy, body, origin);
-        const say = (wire: object) => {
-          const told = { ...wire, notes: [...(wire as Noted).notes, ...remedyOf(read.order)] };
-          process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toLines(told)}\n`);
-        };
-        process.stderr.write(await hintOfNames(store, policy, read));
-        if (body.dry_run) return say(await previewOrder(parts, read.order));
-        await withNames(namedBy(read.order), async () => {
-          await demandConfirmation(parts, read, body.confirm).catch((error) => {
-            if (!(error instanceof Refusal) || error.code !== 'confirmation_required') throw error;
-            say(error.members.preview as object);
-            process.stderr.write(`To do it, add: --confirm ${quoted(read.typedIds[0] ?? '')}\n`);
-            throw error;
-          });
-          const outcome = await revokeTarget(store, policy, read.order);
-          if (outcome.status === 'refused') throw badParameter(outcome.parameter, outcome.problem);
-          if ('seq' in outcome) say(outcomeToWire(outcome));
-        });
+    .action((options: Options) => revoke(process, options));
+}
+
+async function revoke(process: NodeJS.Process, options: Options): Promise<void> {
+  const presentedToken = options.tokenStdin ? (await text(process.stdin)).trim() : undefined;
+  const body = check(revocationBody, toBody(options, presentedToken));
+  await withStore(process, async (store, config, origin) => {
+    const policy = policyOf(config);
+    const parts = { store, policy, confirmSecret: config.confirmSecret, now: Date.now };
+    const read = await readOrder(store, policy, body, origin);
+    const say = (wire: object) => {
+      const told = { ...wire, notes: [...(wire as Noted).notes, ...remedyOf(read.order)] };
+      process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toLines(told)}\n`);
+    };
+    process.stderr.write(await hintOfNames(store, policy, read));
+    if (body.dry_run) return say(await previewOrder(parts, read.order));
+    await withNames(namedBy(read.order), async () => {
+      await demandConfirmation(parts, read, body.confirm).catch((error) => {
+        if (!(error instanceof Refusal) || error.code !== 'confirmation_required') throw error;
+        say(error.members.preview as object);
+        process.stderr.write(`To do it, add: --confirm ${quoted(read.typedIds[0] ?? '')}\n`);
+        throw error;
       });
+      const outcome = await revokeTarget(store, policy, read.order);
+      if (outcome.status === 'refused') throw badParameter(outcome.parameter, outcome.problem);
+      if ('seq' in outcome) say(outcomeToWire(outcome));
     });
+  });
 }
 
 function help(): string {
