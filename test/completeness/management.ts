@@ -1,8 +1,9 @@
 // The outcomes of /v1/revocations, /v1/clients, /v1/issuers and of reading the trail.
 import { randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
-import type { TestApp, TestClient } from '../helpers/app.ts';
+import type { TestApp } from '../helpers/app.ts';
 import { newKey, TestIssuer } from '../helpers/issuer.ts';
+import type { TestClient } from '../helpers/requests.ts';
 import { type Case, client, type Outcomes, refused } from './outcomes.ts';
 
 export interface ManagementWorld {

@@ -3,9 +3,10 @@
 import type { ExecutionContext } from 'ava';
 import type { AuditEvent } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
-import type { Auth, Fields, Reply, TestApp, TestClient } from '../helpers/app.ts';
+import type { TestApp } from '../helpers/app.ts';
 import { dump } from '../helpers/dump.ts';
 import { eventually } from '../helpers/eventually.ts';
+import type { Auth, Fields, Reply, TestClient } from '../helpers/requests.ts';
 
 /** The server to ask; its requests bear what events tell of a request. */
 export class Caller {

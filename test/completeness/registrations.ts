@@ -1,5 +1,6 @@
 // The outcomes of /v1/tokens and /v1/sessions.
-import type { TestApp, TestClient } from '../helpers/app.ts';
+import type { TestApp } from '../helpers/app.ts';
+import type { TestClient } from '../helpers/requests.ts';
 import { client, type Expected, type Outcomes, refOf, refused } from './outcomes.ts';
 
 export interface RegistrationWorld {

@@ -1,5 +1,6 @@
 // The outcomes of /revoke, /introspect, alone and in batches, and /logout.
-import type { TestApp, TestClient } from '../helpers/app.ts';
+import type { TestApp } from '../helpers/app.ts';
+import type { TestClient } from '../helpers/requests.ts';
 import { client, nobody, type Outcomes, refOf, refused } from './outcomes.ts';
 
 export interface TokenWorld {

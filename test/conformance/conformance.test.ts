@@ -1,9 +1,10 @@
 // Runs the cases of cases.json against the server, on both databases, each with fixtures of its own.
 import type { ExecutionContext } from 'ava';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
-import { encodeForm, publicUrl, type Reply, type RequestParts, type TestApp } from '../helpers/app.ts';
+import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge } from '../helpers/issuer.ts';
+import { encodeForm, type Reply, type RequestParts } from '../helpers/requests.ts';
 import { temporaryKeysFile } from '../helpers/signing-keys.ts';
 import { type Case, type CaseRequest, cases, type Expected, findCase } from './cases.ts';
 import { type Fixtures, makeFixtures } from './fixtures.ts';

@@ -3,8 +3,9 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { createClient, type NewClient, plainClient } from '../../src/domain/records/manage-clients.ts';
-import { publicUrl, type TestApp, type TestClient } from '../helpers/app.ts';
+import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { newKey, TestIssuer } from '../helpers/issuer.ts';
+import type { TestClient } from '../helpers/requests.ts';
 
 export interface Fixtures {
   readonly app: TestApp;

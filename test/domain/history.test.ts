@@ -15,7 +15,7 @@ import { revokeToken } from '../../src/domain/revoke/revoke-token.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { testEachStore } from '../helpers/each-database.ts';
-import { opaque } from '../helpers/opaque.ts';
+import { presentOpaque } from '../helpers/present-opaque.ts';
 
 const policy = {
   publicUrl: 'https://tokens.example',
@@ -200,7 +200,7 @@ class Play {
     if (expected) token.dead = true;
     const { status } = await revokeToken(this.#store, policy, {
       caller: this.#client,
-      presented: opaque(token.name),
+      presented: presentOpaque(token.name),
       ...because,
     });
     return (status === 'revoked') === expected ? undefined : `${status}, expected revoked: ${expected}`;
@@ -213,7 +213,7 @@ class Play {
     if (expected && scope !== 'others') this.#model.killLogin(token.login);
     if (expected && scope !== 'current')
       this.#model.killUser(token.user, now, scope === 'others' ? token.login : null);
-    const proof = { refresh: opaque(token.name), bearer: null, claimedUserId: null };
+    const proof = { refresh: presentOpaque(token.name), bearer: null, claimedUserId: null };
     const outcome = await logOut(this.#store, policy, { ...proof, scope: asked, metadata: {}, ...because });
     const said = outcome.status === 'logged_out' ? outcome.scope : outcome.status;
     const wanted = expected ? scope : 'already_logged_out';
@@ -227,7 +227,9 @@ class Play {
 
   async #compare(): Promise<string | undefined> {
     const { tokens } = this.#model;
-    const asked = tokens.map((token) => introspectToken(this.#store, this.#client, opaque(token.name)));
+    const asked = tokens.map((token) =>
+      introspectToken(this.#store, this.#client, presentOpaque(token.name)),
+    );
     const answers = await Promise.all(asked);
     const wrong = tokens.find(
       (token, n) => answers[n]?.active !== this.#model.isAlive(token, this.#clock.now),

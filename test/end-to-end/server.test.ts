@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
-import { authorization, encodeForm, publicUrl, TestApp, type TestClient } from '../helpers/app.ts';
+import { publicUrl, TestApp } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { authorization, encodeForm, type TestClient } from '../helpers/requests.ts';
 import { cli, run } from '../helpers/run.ts';
 import { createClient, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
 

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
-import { authorization } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { authorization } from '../helpers/requests.ts';
 import { run } from '../helpers/run.ts';
 import { addClients, call, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
 

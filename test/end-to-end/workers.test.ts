@@ -2,10 +2,11 @@
 // are those of one server.
 import { setTimeout } from 'node:timers/promises';
 import { SignJWT } from 'jose';
-import { api, type TestClient } from '../helpers/app.ts';
+import { api } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { newKey } from '../helpers/issuer.ts';
+import type { TestClient } from '../helpers/requests.ts';
 import { addClients, call, launch, type ServerProcess } from '../helpers/server-process.ts';
 
 /** Starting four processes takes long on a machine that is busy with other tests. */

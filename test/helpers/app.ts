@@ -2,7 +2,6 @@
 // store that can be told to fail, and a captured log. Every response is held against openapi.yaml; when the
 // test ends, no log line and no column of any table may hold a token or secret that it used.
 import { randomBytes } from 'node:crypto';
-import supertest from 'supertest';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type AuditEvent, systemOrigin } from '../../src/domain/audit.ts';
 import type { Policy } from '../../src/domain/policy.ts';
@@ -15,36 +14,21 @@ import type { TestDatabase } from './databases.ts';
 import { dump, findSecrets } from './dump.ts';
 import { FaultyStore } from './faulty-store.ts';
 import { openTestStore } from './open-test-store.ts';
+import {
+  type Auth,
+  encodeForm,
+  type Fields,
+  type Reply,
+  type RequestParts,
+  send,
+  type TestClient,
+} from './requests.ts';
 import { problemsOf } from './response-contract.ts';
 
 export const publicUrl = 'https://tokens.example';
 /** The audience of tokens that `register` makes, unless told otherwise. */
 export const api = 'https://api.example';
 
-export interface TestClient {
-  readonly client_id: string;
-  readonly secret: string;
-}
-
-/** A client, `[client_id, secret]`, or the whole Authorization header. */
-export type Auth = TestClient | readonly [string, string] | string;
-
-export interface Reply {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly text: string;
-  // biome-ignore lint/suspicious/noExplicitAny: tests read bodies member by member, and assert what they read.
-  readonly body: any;
-}
-
-export interface RequestParts {
-  readonly auth?: Auth | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly type?: string | undefined;
-  readonly body?: string | Buffer | undefined;
-}
-
-export type Fields = Readonly<Record<string, string | number>>;
 /** Settings as environment variables, over those of a test. */
 export type TestSettings = Readonly<Record<string, string>>;
 
@@ -198,36 +182,11 @@ export class TestApp {
   }
 
   /** Sends a request; throws when the response is not one that openapi.yaml describes. */
-  async request(
-    method: string,
-    path: string,
-    { auth, headers = {}, type, body }: RequestParts = {},
-  ): Promise<Reply> {
+  async request(method: string, path: string, parts: RequestParts = {}): Promise<Reply> {
     const isAdmin = /^\/(v1|metrics|docs)(\/|$|\?)/.test(path);
-    const verb = method.toLowerCase() as 'post';
-    const sent = supertest(isAdmin ? this.adminUrl : this.url)
-      [verb](path)
-      .ok(() => true)
-      .redirects(0)
-      .buffer(true)
-      .parse(readText as never)
-      .serialize((text) => text);
-    if (auth !== undefined) sent.set('Authorization', authorization(auth));
-    if (type !== undefined) sent.set('Content-Type', type);
-    for (const [name, value] of Object.entries(headers)) sent.set(name, value);
-    const {
-      status,
-      headers: answered,
-      body: text,
-    } = await sent.send(body === undefined ? undefined : Buffer.from(body as string));
-    const reply = {
-      status,
-      headers: answered as Record<string, string>,
-      text: typeof text === 'string' ? text : '',
-    };
+    const reply = await send(isAdmin ? this.adminUrl : this.url, method, path, parts);
     this.#check(method, path, reply);
-    const isJson = /[/+]json\b/.test(reply.headers['content-type'] ?? '') && reply.text !== '';
-    return { ...reply, body: isJson ? JSON.parse(reply.text) : undefined };
+    return reply;
   }
 
   /** What introspection tells a caller that may see everything. */
@@ -257,13 +216,13 @@ export class TestApp {
     return [...leaks, ...(inLog ? ['the log'] : []), ...findSecrets(await dump(this.database), this.secrets)];
   }
 
-  #check(method: string, path: string, reply: Omit<Reply, 'body'>): void {
-    const problems = problemsOf({ method, path, ...reply }, this.config.logoutAliases);
-    const shown = [...this.secrets].some((secret) => secret.length >= 8 && reply.text.includes(secret));
+  #check(method: string, path: string, { status, headers, text }: Reply): void {
+    const problems = problemsOf({ method, path, status, headers, text }, this.config.logoutAliases);
+    const shown = [...this.secrets].some((secret) => secret.length >= 8 && text.includes(secret));
     if (shown) problems.push('the answer repeats a token or secret');
     if (problems.length === 0) return;
     throw new Error(
-      `${method} ${path} → ${reply.status} is not as openapi.yaml says: ${problems.join('; ')}\n${reply.text.slice(0, 2000)}`,
+      `${method} ${path} → ${status} is not as openapi.yaml says: ${problems.join('; ')}\n${text.slice(0, 2000)}`,
     );
   }
 
@@ -274,28 +233,4 @@ export class TestApp {
     this.#own.set(clientId, client);
     return client;
   }
-}
-
-export function authorization(auth: Auth): string {
-  if (typeof auth === 'string') return auth;
-  const [id, secret] = 'client_id' in auth ? [auth.client_id, auth.secret] : auth;
-  return `Basic ${Buffer.from(`${formEncode(id)}:${formEncode(secret)}`).toString('base64')}`;
-}
-
-export function encodeForm(fields: Fields): string {
-  return Object.entries(fields)
-    .map(([name, value]) => `${formEncode(name)}=${formEncode(String(value))}`)
-    .join('&');
-}
-
-/** `application/x-www-form-urlencoded`, RFC 6749 appendix B. */
-function formEncode(text: string): string {
-  return new URLSearchParams([['', text]]).toString().slice(1);
-}
-
-function readText(response: NodeJS.ReadableStream, done: (error: Error | null, text: string) => void): void {
-  const chunks: Buffer[] = [];
-  response.on('data', (chunk: Buffer) => chunks.push(chunk));
-  response.on('end', () => done(null, Buffer.concat(chunks).toString()));
-  response.on('error', (error) => done(error as Error, ''));
 }

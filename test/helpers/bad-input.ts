@@ -1,6 +1,7 @@
 // What tests of malformed requests share: a table of what is wrong, and a string that no answer may repeat.
 import type { ExecutionContext } from 'ava';
-import type { Reply, RequestParts, TestApp } from './app.ts';
+import type { TestApp } from './app.ts';
+import type { Reply, RequestParts } from './requests.ts';
 
 export const formType = 'application/x-www-form-urlencoded';
 /** Stands in every value that must not come back. */

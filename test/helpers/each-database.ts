@@ -12,7 +12,7 @@ const testsAtOnce = 4;
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function inTurn(work: () => Promise<void>): Promise<void> {
+async function atMostAFew(work: () => Promise<void>): Promise<void> {
   if (running >= testsAtOnce) await new Promise<void>((resolve) => waiting.push(resolve));
   else running += 1;
   try {
@@ -34,7 +34,7 @@ export function testEachDatabase(title: string, run: AppTest, settings: TestSett
 /** For what only one of the databases has, or does: a test that says nothing on the other one is not run there. */
 export function testOn(kind: DatabaseKind, title: string, run: AppTest, settings: TestSettings = {}): void {
   test(`${title} (${kind})`, (t) =>
-    inTurn(async () => {
+    atMostAFew(async () => {
       const database = await migratedDatabase(kind);
       t.teardown(database.drop);
       const app = await TestApp.start(database, settings);
@@ -59,7 +59,7 @@ export function testEachStore(
 ): void {
   for (const kind of kinds) {
     test(`${title} (${kind})`, (t) =>
-      inTurn(async () => {
+      atMostAFew(async () => {
         const database = await (empty ? freshDatabase(kind) : migratedDatabase(kind));
         t.teardown(database.drop);
         await run(t, database);

@@ -34,7 +34,7 @@ export class FaultyStore implements Store {
   }
 
   /** Resolves once so many are held: the first one under way, the others waiting. */
-  async holds(count: number): Promise<void> {
+  async untilHeld(count: number): Promise<void> {
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     while ((this.#held?.count ?? 0) < count) await turn();
     await turn();

@@ -1,6 +1,7 @@
 // What an issuer registers when a user logs in on a device: a refresh token and an access token that share a
 // grant and a session.
-import type { TestApp, TestClient } from './app.ts';
+import type { TestApp } from './app.ts';
+import type { TestClient } from './requests.ts';
 
 export interface Login {
   readonly refresh: string;

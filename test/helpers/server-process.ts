@@ -9,7 +9,7 @@ import { systemOrigin } from '../../src/domain/audit.ts';
 import { createClient as createClientRecord, plainClient } from '../../src/domain/records/manage-clients.ts';
 import type { Permission } from '../../src/domain/vocabulary.ts';
 import { openStore } from '../../src/store/open.ts';
-import { type Auth, authorization, encodeForm, type Reply, type TestClient } from './app.ts';
+import { type Auth, authorization, encodeForm, type Reply, type TestClient } from './requests.ts';
 import { problemsOf } from './response-contract.ts';
 import { cli, type Env, start } from './run.ts';
 

@@ -1,6 +1,7 @@
 // CORS at /revoke and /logout: the origins that enabled clients list, on success, error and preflight alike.
-import type { Reply } from '../helpers/app.ts';
+
 import { testEachDatabase } from '../helpers/each-database.ts';
+import type { Reply } from '../helpers/requests.ts';
 
 const origin = 'https://app.example';
 const stranger = 'https://evil.example';

@@ -1,8 +1,9 @@
 // What each event ends: every event against every kind of token. docs/revocations.md shows this table.
-import type { TestApp, TestClient } from '../helpers/app.ts';
+import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
+import type { TestClient } from '../helpers/requests.ts';
 
 /** A user with two devices, a phone and a laptop; their app `web`; another app on the phone; another user. */
 const kinds = [

@@ -8,9 +8,10 @@ import type { Logger } from 'pino';
 import type { WaitingLine } from '../../src/domain/store.ts';
 import type { Metrics } from '../../src/http/ops/metrics.ts';
 import { Overload } from '../../src/http/overload.ts';
-import { authorization, type Reply, type TestApp, type TestClient } from '../helpers/app.ts';
+import type { TestApp } from '../helpers/app.ts';
 import { formType } from '../helpers/bad-input.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { authorization, type Reply, type TestClient } from '../helpers/requests.ts';
 
 const room = { vouched: 10, bulk: 10, unvouched: 1 };
 
@@ -36,15 +37,15 @@ testEachDatabase(
       app.form('/revoke', { token: token ?? '', client_id: spa.client_id });
     app.store.hold([], ['vouched', 'unvouched'], room);
     const taken = [revoke(tokens[0])];
-    await app.store.holds(1);
+    await app.store.untilHeld(1);
     taken.push(revoke(tokens[1]));
-    await app.store.holds(2);
+    await app.store.untilHeld(2);
     const message = 'too many requests without client authentication wait, at most 1 may; try again';
     isRefused(t, await revoke(tokens[2]), message);
     isRefused(t, await app.json('/logout', { refresh_token: own }), message);
     isRefused(t, await app.json('/logout', { refresh_token: app.newToken() }), message);
     taken.push(app.form('/revoke', { token: own }, owner));
-    await app.store.holds(6);
+    await app.store.untilHeld(6);
     app.store.release();
     for (const { body } of await Promise.all(taken)) t.is(body.status, 'revoked');
     t.true(await app.isActive(tokens[2] as string), 'what was refused was not done');
@@ -66,7 +67,7 @@ testEachDatabase(
         : app.json(path, { tokens: [live] }, caller);
     app.store.hold(['bulk'], [], room);
     const taken = [ask(), ask('/introspect/batch')];
-    await app.store.holds(2);
+    await app.store.untilHeld(2);
     const message = 'too many introspections are under way, at most 2 may be; try again';
     const questions = app.store.asked.length;
     isRefused(t, await ask(), message);
@@ -125,7 +126,7 @@ testEachDatabase(
     await app.get('/health/alive');
     app.store.hold(['bulk'], [], room);
     const taken = app.form('/introspect', { token: 'x' }, caller);
-    await app.store.holds(1);
+    await app.store.untilHeld(1);
     const [reply] = await once(late.end('token=x'), 'response');
     t.is(reply.statusCode, 503);
     t.is(reply.headers['retry-after'], '1');
@@ -143,7 +144,7 @@ testEachDatabase(
     const tokens = [1, 2, 3].map(() => app.registration({ token: app.newToken(), client_id: 'c1' }));
     app.store.hold([], ['bulk'], { ...room, bulk: 2 });
     const reply = app.json('/v1/tokens', tokens, issuer);
-    await app.store.holds(3);
+    await app.store.untilHeld(3);
     app.store.release();
     const { items } = (await reply).body;
     t.deepEqual(
@@ -169,7 +170,7 @@ testEachDatabase(
     await batch(0);
     app.store.hold(['bulk'], [], room);
     const first = batch(100);
-    await app.store.holds(1);
+    await app.store.untilHeld(1);
     const message = 'too many introspections are under way, at most 5 may be; try again';
     isRefused(t, await app.form('/introspect', { token: 'x' }, caller), message);
     app.store.release();

@@ -1,6 +1,7 @@
 // No secret of a request is written down or sent back, whatever else in the request repeats it.
-import type { Auth } from '../helpers/app.ts';
+
 import { testEachDatabase } from '../helpers/each-database.ts';
+import type { Auth } from '../helpers/requests.ts';
 
 testEachDatabase('no request id writes down a token or a secret', async (t, app) => {
   const issuer = await app.issuer();

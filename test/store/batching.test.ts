@@ -13,7 +13,7 @@ import { openStore } from '../../src/store/open.ts';
 import { migratedDatabase, type TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
-import { opaque } from '../helpers/opaque.ts';
+import { presentOpaque } from '../helpers/present-opaque.ts';
 
 const start = 1_800_000_000_000;
 const policy = {
@@ -101,11 +101,11 @@ async function play(store: Store): Promise<unknown[]> {
   const revoke =
     (name: string): Operation =>
     (at) =>
-      revokeToken(at, policy, { ...request, caller, presented: opaque(name) });
+      revokeToken(at, policy, { ...request, caller, presented: presentOpaque(name) });
   const logOutWith =
     (name: string, scope: 'current' | 'others' | 'all'): Operation =>
     (at) => {
-      const proof = { refresh: opaque(name), bearer: null, claimedUserId: null };
+      const proof = { refresh: presentOpaque(name), bearer: null, claimedUserId: null };
       return logOut(at, policy, { ...request, ...proof, scope, metadata: {} });
     };
   const ended = await sideBySide(store, [
@@ -114,7 +114,7 @@ async function play(store: Store): Promise<unknown[]> {
     ...(['others', 'all', 'current'] as const).map((scope) => logOutWith('five', scope)),
   ]);
   const names = ['one', 'two', 'two, next', 'three', 'five', 'seven', 'nobody'];
-  const seen = await Promise.all(names.map((name) => introspectToken(store, caller, opaque(name))));
+  const seen = await Promise.all(names.map((name) => introspectToken(store, caller, presentOpaque(name))));
   return [registered, ended, seen];
 }
 
@@ -228,7 +228,7 @@ testEachStore(
       const now = Math.floor(Date.now() / 1000) - 10;
       const times = { iat: now, exp: now + 3600 };
       await registerToken(one, policy, 'app', systemOrigin, registration(`t${n}`, times));
-      const presented = opaque(`t${n}`);
+      const presented = presentOpaque(`t${n}`);
       t.true((await introspectToken(other, caller, presented)).active);
       const request = {
         caller,

@@ -12,10 +12,11 @@ import { openStore } from '../../src/store/open.ts';
 import type { SealKeys } from '../../src/upkeep/seal-keys.ts';
 import { type TrailWork, trailWorkOn } from '../../src/upkeep/trail-work.ts';
 import { startThread, UpkeepThread } from '../../src/upkeep/upkeep-thread.ts';
-import { authorization, TestApp } from '../helpers/app.ts';
+import { TestApp } from '../helpers/app.ts';
 import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { authorization } from '../helpers/requests.ts';
 import { launch } from '../helpers/server-process.ts';
 import { appendLogouts, issuer, newKeys, verify } from '../helpers/trail.ts';
 

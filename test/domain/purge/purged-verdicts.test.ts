@@ -6,11 +6,12 @@ import { countPurgeable } from '../../../src/domain/purge/purge.ts';
 import { dueRows } from '../../../src/domain/purge/purge-rules.ts';
 import { dialectOf } from '../../../src/store/dialect.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
-import type { TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase, testOn } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 import { purgeNow, trustForOneClient } from '../../helpers/purging.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 import { byHand } from '../../helpers/tamper.ts';
 
 const hour = 3600;

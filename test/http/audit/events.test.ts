@@ -1,7 +1,8 @@
 // GET /v1/audit/events: filters, and walks by cursor that neither skip nor repeat.
-import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { logIn } from '../../helpers/logins.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const path = '/v1/audit/events';
 

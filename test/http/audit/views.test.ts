@@ -2,8 +2,9 @@
 import test from 'ava';
 import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
 import { csvCell } from '../../../src/domain/trail/export-trail.ts';
-import type { TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 import { appendLogouts, newKeys, seal } from '../../helpers/trail.ts';
 
 const path = '/v1/audit/events';

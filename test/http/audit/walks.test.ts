@@ -3,8 +3,9 @@ import pg from 'pg';
 import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
 import { purge } from '../../../src/domain/purge/purge.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
-import type { TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase, testOn } from '../../helpers/each-database.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 import { appendLogouts, newKeys, seal } from '../../helpers/trail.ts';
 
 const path = '/v1/audit/events';

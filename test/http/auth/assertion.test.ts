@@ -1,9 +1,10 @@
 // Clients that authenticate by signed assertions (private_key_jwt, RFC 7523).
 import { SignJWT } from 'jose';
 import type { NewClient } from '../../../src/domain/records/manage-clients.ts';
-import { publicUrl, type Reply, type TestApp } from '../../helpers/app.ts';
+import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, type SigningKey, TestIssuer } from '../../helpers/issuer.ts';
+import type { Reply } from '../../helpers/requests.ts';
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 let ids = 0;

@@ -3,10 +3,11 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import * as certificates from '../../helpers/certificates.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import * as limited from '../../helpers/limited-certificates.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'revocation-ca-'));
 const authorityFile = join(folder, 'ca.pem');

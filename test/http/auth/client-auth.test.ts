@@ -7,8 +7,9 @@ import {
   rotateClientSecret,
   switchClient,
 } from '../../../src/domain/records/manage-clients.ts';
-import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const failed = { error: 'invalid_client', error_description: 'client authentication failed' };
 const basicChallenge = 'Basic realm="revocation-server", charset="UTF-8"';

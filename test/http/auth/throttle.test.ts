@@ -1,6 +1,7 @@
 // Failed authentications are throttled, without locking anyone out, and counted in the audit trail.
-import type { TestClient } from '../../helpers/app.ts';
+
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 
 const anyToken = { token: 'nobody-registered-this' };
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint } from 'jose';
-import type { Reply, RequestParts, TestApp } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import {
   inboxKinds,
@@ -14,6 +14,7 @@ import {
   verification,
 } from '../../helpers/inboxes.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import type { Reply, RequestParts } from '../../helpers/requests.ts';
 
 testEachDatabase('an inbox is off until the record of the issuer names it', async (t, app) => {
   const issuer = await trustWithInbox(app, { kinds: ['security_events'] });

@@ -1,9 +1,10 @@
 // POST /introspect/batch: many tokens in one round trip, each answered as /introspect would answer it alone.
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { api, type Reply, TestApp, type TestClient } from '../../helpers/app.ts';
+import { api, TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const path = '/introspect/batch';
 const inactive = '{"active":false}';

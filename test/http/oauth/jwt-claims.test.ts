@@ -1,8 +1,9 @@
 // What is read off a JWT of a trusted issuer, which JWTs are no tokens, and what stands in for claims that are
 // missing.
-import { api, type TestClient } from '../../helpers/app.ts';
+import { api } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 
 const invalid = { status: 'already_inactive', reason: 'token_not_found' };
 

@@ -2,9 +2,10 @@
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { addIssuer, switchIssuer } from '../../../src/domain/records/manage-issuers.ts';
 import { newIssuerBody, toNewIssuer } from '../../../src/wire/issuers.ts';
-import { api, publicUrl, type Reply } from '../../helpers/app.ts';
+import { api, publicUrl } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { forge, reencodeSignature, TestIssuer } from '../../helpers/issuer.ts';
+import type { Reply } from '../../helpers/requests.ts';
 
 const invalid = { status: 'already_inactive', reason: 'token_not_found' };
 

@@ -1,10 +1,11 @@
 // POST /logout: what each kind of proof ends, and that a dead token is never an error.
 import type { ExecutionContext } from 'ava';
 import { digestOf } from '../../../src/domain/claims.ts';
-import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 function loggedOut(app: TestApp, data: object = {}) {
   return {

@@ -6,9 +6,10 @@ import test, { type ExecutionContext } from 'ava';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { prefers } from '../../../src/http/oauth/accept.ts';
 import { rotateKeyFile } from '../../../src/jwt/signing-keys.ts';
-import { api, publicUrl, type TestApp, type TestClient } from '../../helpers/app.ts';
+import { api, publicUrl, type TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey } from '../../helpers/issuer.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 import { temporaryKeysFile } from '../../helpers/signing-keys.ts';
 
 const path = '/.well-known/oauth-authorization-server';

@@ -1,8 +1,9 @@
 // POST /revoke (RFC 7009): what is ended, what is answered, what is written down.
 import { digestOf } from '../../../src/domain/claims.ts';
-import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const alreadyRevoked = { status: 'already_inactive', reason: 'token_already_revoked' };
 const expired = { status: 'already_inactive', reason: 'token_expired' };

@@ -166,7 +166,7 @@ testEachDatabase(
     t.true(await app.isActive(token));
     app.store.hold([], ['vouched'], { vouched: 10, bulk: 10, unvouched: 10 });
     const ending = app.form('/revoke', { token }, caller);
-    await app.store.holds(1);
+    await app.store.untilHeld(1);
     const registration = app.registration({ client_id: owner.client_id, iss: issuer.name, token });
     t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
     app.store.release();
@@ -191,7 +191,7 @@ for (const [way, line] of [
       way === '/revoke'
         ? app.form('/revoke', { token }, client)
         : app.json('/logout', { refresh_token: token });
-    await app.store.holds(1);
+    await app.store.untilHeld(1);
     const grant = { ...of, grant_id: 'g1', token_use: 'refresh_token' };
     t.is((await register({ ...grant, token })).status, 201);
     const other = app.secret(randomBytes(32).toString('base64url'));

@@ -1,7 +1,8 @@
 // /v1/clients: making, showing, listing, rotating and suspending those who may call.
-import type { Reply, TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { canary } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 async function admin(app: TestApp): Promise<TestClient> {
   return app.addClient({ clientId: 'admin', permissions: ['admin'] });

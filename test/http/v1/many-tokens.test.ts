@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { authorization } from '../../helpers/app.ts';
 import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { activity } from '../../helpers/logins.ts';
+import { authorization } from '../../helpers/requests.ts';
 
 const path = '/v1/tokens';
 

@@ -1,6 +1,7 @@
 // GET /v1/revocations: the log of what was ended.
-import { publicUrl, type TestApp, type TestClient } from '../../helpers/app.ts';
+import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });

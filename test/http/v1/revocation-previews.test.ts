@@ -1,7 +1,8 @@
 // POST /v1/revocations: what it would hit, shown beforehand, and what must be confirmed.
-import { publicUrl, type TestApp, type TestClient } from '../../helpers/app.ts';
+import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });

@@ -1,9 +1,10 @@
 // POST /v1/revocations: every target, who may end it, and repeated orders. Previews are in
 // revocation-previews.test.ts, the log is in revocation-log.test.ts.
-import { publicUrl, type Reply, type TestApp, type TestClient } from '../../helpers/app.ts';
+import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });

@@ -3,10 +3,11 @@
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/records/manage-clients.ts';
-import type { Reply, TestApp } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { reencodeSignature, TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
+import type { Reply } from '../../helpers/requests.ts';
 
 function rotationConflict(parameter: string): Record<string, unknown> {
   const problem =

@@ -3,11 +3,12 @@
 import { gzipSync } from 'node:zlib';
 import { calculateJwkThumbprint } from 'jose';
 import { digestOf } from '../../../src/domain/claims.ts';
-import { publicUrl, type Reply, type TestApp } from '../../helpers/app.ts';
+import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { forge, TestIssuer } from '../../helpers/issuer.ts';
 import { activity } from '../../helpers/logins.ts';
+import type { Reply } from '../../helpers/requests.ts';
 
 const path = '/v1/tokens';
 const refOf = (token: string) => digestOf(token).slice(0, 16);

@@ -1,8 +1,9 @@
 // PATCH /v1/issuers/{issuer}: a merge patch (RFC 7396) of those whose JWTs are trusted. It brings no dead token back.
 import type { ExecutionContext } from 'ava';
-import type { TestApp, TestClient } from '../../helpers/app.ts';
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import type { TestClient } from '../../helpers/requests.ts';
 
 const path = `/v1/issuers/${encodeURIComponent('https://id.example')}`;
 

@@ -2,7 +2,7 @@
 import { digestOf } from '../../src/domain/claims.ts';
 import type { Presented } from '../../src/domain/tokens/token-verifier.ts';
 
-export function opaque(presentedToken: string): Presented {
+export function presentOpaque(presentedToken: string): Presented {
   const digest = digestOf(presentedToken);
   return { digest, tokenDigest: digest, verification: { kind: 'opaque' } };
 }
