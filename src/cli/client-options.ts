@@ -1,4 +1,4 @@
-// The options that `client create` and `client update` share, and the members of a client, as the API names them, that
+// The options that `client create` and `client update` share, and which members of a client, as the API names them,
 // they set.
 import { type Command, InvalidArgumentError } from 'commander';
 import { authMethods, permissions } from '../domain/vocabulary.ts';

@@ -1,4 +1,4 @@
-// The options that `issuer add` and `issuer update` share, and the members of an issuer, as the API names them, that they
+// The options that `issuer add` and `issuer update` share, and which members of an issuer, as the API names them, they
 // set.
 import type { Command } from 'commander';
 import { inboxKinds } from '../domain/records/issuers.ts';

@@ -1,4 +1,4 @@
-// What several commands do with their options.
+// What options of several commands have in common: lists, patches, and files of JSON.
 import { readFile } from 'node:fs/promises';
 import { Refusal } from '../wire/refusal.ts';
 

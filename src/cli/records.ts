@@ -40,9 +40,21 @@ export function addRecordCommands<Item>(
   process: NodeJS.Process,
   records: RecordCommands<Item>,
 ): void {
-  const { noun, key, toWire } = records;
-  const { say, show } = printer(process);
+  const { noun, suspended } = records;
+  addListCommand(command, process, records);
+  addShowCommand(command, process, records);
+  const add = (verb: string, enabled: boolean, description: string) =>
+    addSwitchCommand(command, process, records, { verb, enabled, description });
+  add('disable', false, `suspend the ${noun}: ${suspended}`);
+  add('enable', true, `lift the suspension of the ${noun}`);
+}
 
+function addListCommand<Item>(
+  command: Command,
+  process: NodeJS.Process,
+  { noun, toWire, listAfter, keyOf, summaryOf }: RecordCommands<Item>,
+): void {
+  const { say } = printer(process);
   command
     .command('list')
     .description(`list all ${noun}s`)
@@ -52,38 +64,48 @@ export function addRecordCommands<Item>(
         let page: Item[] = [];
         do {
           const last = page.at(-1);
-          page = await records.listAfter(store, last === undefined ? '' : records.keyOf(last), pageSize);
-          for (const item of page) say(json ? JSON.stringify(toWire(item)) : records.summaryOf(item));
+          page = await listAfter(store, last === undefined ? '' : keyOf(last), pageSize);
+          for (const item of page) say(json ? JSON.stringify(toWire(item)) : summaryOf(item));
         } while (page.length === pageSize);
       });
     });
+}
 
+function addShowCommand<Item>(
+  command: Command,
+  process: NodeJS.Process,
+  records: RecordCommands<Item>,
+): void {
+  const { show } = printer(process);
   command
-    .command(`show <${key}>`)
-    .description(`show one ${noun}`)
+    .command(`show <${records.key}>`)
+    .description(`show one ${records.noun}`)
     .option('--json', 'print one JSON object')
     .action(async (name: string, { json }: { json?: boolean }) => {
       await withStore(process, async (store) => {
         const item = await store.ask((facts) => records.find(facts, name));
-        show(toWire(item ?? throwUnknown(records)), json);
+        show(records.toWire(item ?? throwUnknown(records)), json);
       });
     });
+}
 
-  for (const [verb, enabled, description] of [
-    ['disable', false, `suspend the ${noun}: ${records.suspended}`],
-    ['enable', true, `lift the suspension of the ${noun}`],
-  ] as const) {
-    command
-      .command(`${verb} <${key}>`)
-      .description(description)
-      .option('--json', 'print one JSON object')
-      .action(async (name: string, { json }: { json?: boolean }) => {
-        await withStore(process, async (store, _config, origin) => {
-          const item = await records.setEnabled(store, origin, name, enabled);
-          show(toWire(item ?? throwUnknown(records)), json);
-        });
+function addSwitchCommand<Item>(
+  command: Command,
+  process: NodeJS.Process,
+  records: RecordCommands<Item>,
+  { verb, enabled, description }: { verb: string; enabled: boolean; description: string },
+): void {
+  const { show } = printer(process);
+  command
+    .command(`${verb} <${records.key}>`)
+    .description(description)
+    .option('--json', 'print one JSON object')
+    .action(async (name: string, { json }: { json?: boolean }) => {
+      await withStore(process, async (store, _config, origin) => {
+        const item = await records.setEnabled(store, origin, name, enabled);
+        show(records.toWire(item ?? throwUnknown(records)), json);
       });
-  }
+    });
 }
 
 /** @throws Refusal `not_found`. */

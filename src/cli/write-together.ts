@@ -1,4 +1,4 @@
-// What a server writes to its standard output.
+// The standard output of a server, whose lines are written many at a time.
 
 /** A pipe takes this many bytes in one piece, even if several processes write to it. */
 const pieceMax = 4_096;

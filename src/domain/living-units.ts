@@ -1,5 +1,5 @@
-// Units, which are the grants and sessions of tokens: is a registered token of one still alive, and which can a token still
-// end? Revocation and logout answer "revoked" only when they ended something.
+// Units, which are the grants and sessions of tokens: is a registered token of one still alive, and which can a token
+// still end? Revocation and logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
 import { isLimited } from './cutoffs.ts';
 import type { Session } from './sessions.ts';

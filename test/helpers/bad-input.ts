@@ -7,7 +7,7 @@ export const formType = 'application/x-www-form-urlencoded';
 /** Stands in every value that must not come back. */
 export const canary = 'canary-7f3a91d04c';
 
-/** Without a message its words are not the test's to say. */
+/** `message` is undefined where the test leaves open in which words it is refused. */
 export type Bad = readonly [what: string, parts: RequestParts, status: number, message: string | undefined];
 
 /** Sends it over `usual`; the answer has its status, and nothing of what was sent. */

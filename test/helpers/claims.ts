@@ -1,5 +1,5 @@
-// Claims for tests of the rules: those of an access token of u1, with whatever differs; and tokens and digests for the
-// API.
+// Claims for tests of the rules: those of an access token of u1, but for what a test changes. And digests and unsigned
+// JWTs, as callers of the API send them.
 import { randomUUID } from 'node:crypto';
 import { type Claims, digestOf } from '../../src/domain/claims.ts';
 

@@ -77,30 +77,7 @@ export class TestIssuer {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const issuer = new TestIssuer(app, url, await newKey('ES256', 'k1'), server);
-    server.on('request', (request, response) => {
-      const send = (body: unknown) => response.end(JSON.stringify(body));
-      if (request.url === '/.well-known/openid-configuration')
-        return send({ issuer: url, jwks_uri: `${url}/jwks` });
-      if (request.url === '/stolen') return send({ keys: issuer.published });
-      issuer.fetches += 1;
-      switch (issuer.answer) {
-        case 'keys':
-          return send({ keys: issuer.published });
-        case 'error':
-          response.statusCode = 500;
-          return send({ keys: issuer.published });
-        case 'html':
-          return response.end('<html>sign in</html>');
-        case 'redirect':
-          return response.writeHead(302, { location: `${url}/stolen` }).end();
-        case 'endless':
-          return void endless(response);
-        case 'silence':
-          return undefined;
-        default:
-          return issuer.answer satisfies never;
-      }
-    });
+    server.on('request', ({ url: path }, response) => issuer.#serve(path, response));
     await issuer.#trust({
       ...(way === 'discovery' ? { discovery: true } : { jwks_uri: `${url}/jwks` }),
       ...fields,
@@ -132,6 +109,31 @@ export class TestIssuer {
   async stop(): Promise<void> {
     this.#server?.closeAllConnections();
     await new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve(undefined)));
+  }
+
+  #serve(path: string | undefined, response: ServerResponse): unknown {
+    const send = (body: unknown) => response.end(JSON.stringify(body));
+    if (path === '/.well-known/openid-configuration')
+      return send({ issuer: this.name, jwks_uri: `${this.name}/jwks` });
+    if (path === '/stolen') return send({ keys: this.published });
+    this.fetches += 1;
+    switch (this.answer) {
+      case 'keys':
+        return send({ keys: this.published });
+      case 'error':
+        response.statusCode = 500;
+        return send({ keys: this.published });
+      case 'html':
+        return response.end('<html>sign in</html>');
+      case 'redirect':
+        return response.writeHead(302, { location: `${this.name}/stolen` }).end();
+      case 'endless':
+        return endless(response);
+      case 'silence':
+        return undefined;
+      default:
+        return this.answer satisfies never;
+    }
   }
 
   async #trust(fields: Record<string, unknown>): Promise<void> {

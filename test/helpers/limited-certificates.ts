@@ -1,5 +1,5 @@
-// More certificates for tests, made likewise: what limits their use. `CN` is the name here; the clients all are
-// DNS:edge.example, with the usage clientAuth.
+// More certificates for tests, made in the same way, of which something limits the use. Each is named here as its CN;
+// the clients all have the alternative name DNS:edge.example and the usage clientAuth.
 
 /** An authority. */
 export const authority = `-----BEGIN CERTIFICATE-----

@@ -1,4 +1,5 @@
-// Requests to a server under test, and its answers; app.ts and server-process.ts see whether these are as they should be.
+// Requests to a server under test, and its answers; app.ts and server-process.ts see whether these are as they should
+// be.
 import supertest from 'supertest';
 
 export interface TestClient {

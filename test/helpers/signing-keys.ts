@@ -1,4 +1,4 @@
-// Where the server under test keeps its signing keys: a file of this test process.
+// Where the server under test keeps its signing keys: a file that goes when this test process ends.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -4,8 +4,8 @@
 const itemsAtOnce = 200;
 
 /**
- * Takes constant memory for any number of items. While one group is committed the next is prepared; but no answer waits for
- * what comes after its group, as the caller may send that only when it has the answer.
+ * Takes constant memory for any number of items. While one group is committed the next is prepared; but no answer waits
+ * for what comes after its group, as the caller may send that only when it has the answer.
  */
 export async function* inGroups<Item, Answer>(
   chunks: AsyncGenerator<readonly Item[]>,

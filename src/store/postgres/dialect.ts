@@ -1,4 +1,4 @@
-// Postgres: what it does in its own way.
+// What Postgres does in its own way. How connections are opened is in pool.ts, how work is locked in locks.ts.
 import { hash } from 'node:crypto';
 import type { Knex } from 'knex';
 import type pg from 'pg';

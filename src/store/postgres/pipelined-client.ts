@@ -1,5 +1,6 @@
-// Knex's client for this database, waiting for fewer answers: BEGIN and the inserts of dialect.ts are only sent. If
-// one fails, the next statement of the transaction that is awaited reports it, at the latest COMMIT.
+// Knex's client for this database, which waits for fewer answers: BEGIN and the inserts of dialect.ts are only sent.
+// If one of them fails, the next statement of the transaction whose answer is awaited reports it, COMMIT at the
+// latest.
 import PgClient from 'knex/lib/dialects/postgres/index.js';
 import type pg from 'pg';
 import { allOf } from '../all-of.ts';

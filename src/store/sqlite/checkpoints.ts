@@ -1,7 +1,7 @@
-// When the write-ahead log is copied into the database file, so that it stays short: only between two transactions,
-// and after the answer to the first has left. Only the next request that writes waits for it.
+// Copies the write-ahead log into the database file, so that it stays short: only between two transactions, and when the
+// answer to the first has left. Only the next request that writes waits for it.
 //
-// In the writer's thread and not in one of its own: measured side by side, commits were no faster with a third
+// It is done in the writer's thread and not in one of its own: measured side by side, commits were no faster with a third
 // thread. A checkpoint's cost is the disk, which both threads would share, and the writer must let the copying catch
 // up anyway before the log can begin anew. Copying less often helps: at 1,000 pages, SQLite's default, a busy writer
 // spent a quarter of its time on checkpoints, at 4,000 an eighth, as pages that were written several times are copied

@@ -1,5 +1,5 @@
 // SQLite: a reader in the server's own thread, whose look-ups take microseconds and wait for no writer, and a
-// writer in another thread.
+// writer in another thread. How work is locked is in locks.ts.
 import type Database from 'better-sqlite3';
 import knexFactory, { type Knex } from 'knex';
 import type { Dialect, Key, Rows, Table } from '../dialect.ts';

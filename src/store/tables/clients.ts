@@ -1,4 +1,4 @@
-// The tables `clients` and `client_secrets`.
+// The tables `clients` and `client_secrets`: who may call, and the digests of their secrets.
 import type { Knex } from 'knex';
 import type { Client, ClientChange, ClientSecret, SigningAlgorithm } from '../../domain/records/clients.ts';
 import type { AuthMethod, Permission } from '../../domain/vocabulary.ts';

@@ -1,6 +1,6 @@
-// The table `heads`, whose one row says how far everything has come. Whoever decides locks it or, having read it, moves
-// it on only if it still stands there: so decisions are taken one after another. Its counters tell each process what it
-// must read anew.
+// The table `heads`, whose one row says how far everything has come. Whoever decides either locks the row first, or
+// reads it and later moves it on only if nobody else has meanwhile: so decisions are taken one after another. Its
+// counters tell each process what it must read anew.
 import type { Knex } from 'knex';
 import { findRow, incarnationOf, updateFixed } from '../dialect.ts';
 import { timeAfter } from '../time.ts';

@@ -1,4 +1,5 @@
-// The table `upkeep`: numbers by name, which sealing, purging and erasing note for the next time and for the servers.
+// The table `upkeep`: notes, which are numbers by name. Sealing, purging and erasing leave them for their next run and
+// for the servers.
 import type { Knex } from 'knex';
 import type { UpkeepNote } from '../../domain/upkeep-store.ts';
 

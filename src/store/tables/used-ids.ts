@@ -1,4 +1,4 @@
-// The table `used_ids`: ids that count once, by digest.
+// The table `used_ids`: the digests of ids that count once, as those of client assertions and of signals do.
 import type { Knex } from 'knex';
 import type { Digest } from '../../domain/claims.ts';
 import type { UsedId } from '../../domain/store.ts';
