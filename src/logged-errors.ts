@@ -27,10 +27,20 @@ export function loggedFieldsOf(error: unknown): Record<string, unknown> {
   };
 }
 
+/** What drivers say of connections, which have no code and quote nothing. */
+const harmlessMessages: ReadonlySet<unknown> = new Set([
+  'Connection terminated unexpectedly',
+  'Client has encountered a connection error and is not queryable',
+  'Query read timeout',
+  'timeout expired',
+  'The server does not support SSL connections',
+]);
+
 function withoutMessage(cause: unknown): unknown {
   if (!isObject(cause)) return typeof cause;
-  const { name, code, routine, constraint } = cause;
-  return { name, code, routine, constraint };
+  const { name, code, routine, constraint, message } = cause;
+  const said = harmlessMessages.has(message) ? { message } : {};
+  return { name, code, routine, constraint, ...said };
 }
 
 /**

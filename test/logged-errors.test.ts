@@ -16,6 +16,11 @@ test('an error is described by its name, code and place, without what a database
   });
 });
 
+test('what a driver says of a connection is logged, as it has no code', (t) => {
+  const { cause } = loggedFieldsOf(new StoreUnavailable('x', { cause: new Error('Query read timeout') }));
+  t.like(cause, { name: 'Error', message: 'Query read timeout' });
+});
+
 test('what is no error, or has none for its cause, is described all the same', (t) => {
   t.deepEqual(loggedFieldsOf(undefined), { error: 'undefined' });
   t.deepEqual(loggedFieldsOf(null), { error: 'object' });
