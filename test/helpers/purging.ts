@@ -13,7 +13,7 @@ export async function purgeNow(app: TestApp): Promise<PurgeCounts> {
 
 /** One subject, session and client for all JWTs that a test signs. */
 export async function trustForOneClient(app: TestApp, fields: Record<string, unknown> = {}) {
-  const client = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+  const client = await app.addClient({ permissions: ['revoke:any', 'audit'], logoutScope: 'all' });
   const issuer = await TestIssuer.inline(app, { default_client: client.client_id, ...fields });
   const end = (target: Record<string, unknown>) =>
     app.json('/v1/revocations', { target: { issuer: issuer.name, ...target }, reason: 'admin' }, client);
