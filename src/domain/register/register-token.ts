@@ -1,7 +1,7 @@
 // Registration: an issuer tells us of a token it is about to hand out, and of the refresh token that the new one
 // replaces (rotation, RFC 9700 §4.14.2). An issuer hands a token out only after this succeeded.
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
-import { isJwt, type RegisteredToken, tokenRef } from '../claims.ts';
+import { type Claims, isJwt, type RegisteredToken, tokenRef } from '../claims.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { knownAs, registrationOf } from '../tokens/known-token.ts';
@@ -61,8 +61,8 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
     refuseRevival(facts, registration, token);
   if (objection) return refuse(objection);
 
-  // A JWT is as dead as introspection says, by what its signature names as well.
-  const old = replaced && (knownAs(replaced, registration.replacesVerification) ?? replaced);
+  const old = replaced && asJudged(replaced, registration.replacesVerification);
+  if (replaced && !old) return refuse(conflict('refresh_token_dead'));
   const [active, standing] = facts.together(
     () => isActive(facts, now, token, verification),
     () => (old ? facts.standing(old) : undefined),
@@ -154,6 +154,15 @@ function accept(
 function isActive(facts: Facts, now: number, token: RegisteredToken, verification: Verification): boolean {
   const known = knownAs(token, verification);
   return known !== undefined && verdict(known, facts.standing(known), now).active;
+}
+
+/**
+ * The token to be replaced is as dead as introspection says: a JWT by what its signature names as well, and by both if they
+ * contradict each other (undefined). By its registration alone where the signature no longer counts, as when its key
+ * left the set.
+ */
+function asJudged(replaced: RegisteredToken, verification: Verification): Claims | undefined {
+  return verification.kind === 'refused' ? replaced : knownAs(replaced, verification);
 }
 
 /** The same registration again is no conflict: issuers retry, and expect the same answer. */

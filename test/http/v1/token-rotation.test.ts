@@ -4,6 +4,7 @@ import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import type { TestApp } from '../../helpers/app.ts';
+import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { reencodeSignature, TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
@@ -180,6 +181,17 @@ testEachDatabase('POST /v1/tokens: a JWT that is dead as signed is not replaced'
     t.deepEqual([status, body.code], [409, 'refresh_token_dead']);
   }
   t.is((await register({ token: app.newToken(), replaces: living })).status, 201);
+
+  const contradicted = await issuer.sign({ token_use: 'refresh', jti: 'j3' });
+  const digests = {
+    token: undefined,
+    token_digest: wireDigestOf(contradicted),
+    signing_input_digest: wireDigestOf(contradicted.slice(0, contradicted.lastIndexOf('.'))),
+  };
+  t.is((await register({ ...digests, jti: 'another' })).status, 201);
+  t.false(await app.isActive(contradicted));
+  const { status, body } = await register({ token: app.newToken(), replaces: contradicted });
+  t.deepEqual([status, body.code], [409, 'refresh_token_dead']);
 });
 
 testEachDatabase(
