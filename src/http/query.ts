@@ -1,6 +1,6 @@
 // Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
 import { hash } from 'node:crypto';
-import { isPrintable } from '../domain/values/printable.ts';
+import { isLongerThan, isPrintable } from '../domain/values/printable.ts';
 import { badParameter, safeName } from '../wire/refusal.ts';
 import { parseTime } from '../wire/time.ts';
 import type { Context } from './context.ts';
@@ -23,9 +23,10 @@ export function readQuery(ctx: Context, known: readonly string[]): Query {
 }
 
 /** An id of any kind, where it is given. */
-export function readId(query: Query, name: string): string | undefined {
+export function readId(query: Query, name: string, charactersMax: number): string | undefined {
   const id = query.get(name);
   if (id === '') throw badParameter(name, 'is empty');
+  if (isLongerThan(id ?? '', charactersMax)) throw badParameter(name, `is over ${charactersMax} characters`);
   if (!isPrintable(id ?? '')) throw badParameter(name, 'has control characters');
   return id;
 }

@@ -8,7 +8,7 @@ import { everyIssuer } from '../domain/targets.ts';
 import { hasExactNumbers, isShallow } from '../domain/values/json-values.ts';
 import { printable } from '../domain/values/printable.ts';
 
-const uriLengthMax = 512;
+export const uriLengthMax = 512;
 const listItemsMax = 100;
 
 export function line(lengthMax: number) {

@@ -13,6 +13,7 @@ import { type Target, type TargetKind, targetKey, targetKinds } from '../../doma
 import { permissions } from '../../domain/vocabulary.ts';
 import { check } from '../../wire/check.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from '../../wire/confirmation.ts';
+import { uriLengthMax } from '../../wire/members.ts';
 import { badParameter, Refusal, withNames } from '../../wire/refusal.ts';
 import { readOrder } from '../../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revocations.ts';
@@ -121,8 +122,8 @@ function readPosition(query: Query): number {
 }
 
 function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFilter {
-  const issuer = readId(query, 'issuer') ?? caller.onlyIssuer ?? undefined;
-  const id = readId(query, 'id');
+  const issuer = readId(query, 'issuer', uriLengthMax) ?? caller.onlyIssuer ?? undefined;
+  const id = readId(query, 'id', uriLengthMax);
   const [kind, reason] = [query.get('kind'), query.get('reason')];
   if (kind !== undefined && !isKind(kind))
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);

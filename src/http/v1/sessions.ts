@@ -1,10 +1,11 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
-import { isId } from '../../domain/claims.ts';
+import { idLengthMax, isId } from '../../domain/claims.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { type Caller, holds, issuersOf } from '../../domain/records/clients.ts';
 import { type Device, describeDevices, endSession } from '../../domain/revoke/end-session.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
+import { uriLengthMax } from '../../wire/members.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
@@ -34,9 +35,9 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
     async listSessions(ctx: Context): Promise<void> {
       const caller = await auth.permitWithin(ctx, 'sessions', 'audit', 'revoke:any');
       const query = readQuery(ctx, ['user_id', 'issuer', 'current', 'limit', 'cursor']);
-      const userId = readId(query, 'user_id');
+      const userId = readId(query, 'user_id', idLengthMax);
       if (userId === undefined) throw missingParameter('user_id');
-      const issuer = readId(query, 'issuer') ?? caller.onlyIssuer ?? policy.publicUrl;
+      const issuer = readId(query, 'issuer', uriLengthMax) ?? caller.onlyIssuer ?? policy.publicUrl;
       const allowed = reach(caller, policy, ['revoke:any', 'audit']);
       if (allowed !== null && !allowed.includes(issuer))
         throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
@@ -44,7 +45,7 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const walk = fingerprintOf(query, ['user_id', 'issuer']);
       const sessions = await store.listSessions(issuer, userId, readPosition(query, walk), limit + 1);
       const devices = await describeDevices(store, sessions);
-      const current = readId(query, 'current');
+      const current = readId(query, 'current', idLengthMax);
       const positionOf = ({ session }: Device) => [session.createdAt, session.sessionId, walk];
       respondPage(ctx, devices, limit, positionOf, (device) => toWire(device, current));
     },

@@ -63,6 +63,16 @@ testEachDatabase(
     const client = await manager(app);
     t.is((await app.get('/v1/sessions', client)).body.errors[0].parameter, 'user_id');
     t.is((await app.get('/v1/sessions?user_id=u1&token=x', client)).status, 400);
+    for (const [name, length] of [
+      ['user_id', 255],
+      ['current', 255],
+      ['issuer', 512],
+    ] as const) {
+      const of = (count: number) => ({ user_id: 'u1', [name]: 'x'.repeat(count) });
+      const query = (count: number) => `/v1/sessions?${new URLSearchParams(of(count))}`;
+      t.not((await app.get(query(length), client)).status, 400, name);
+      t.is((await app.get(query(length + 1), client)).body.detail, `${name} is over ${length} characters`);
+    }
     t.is((await app.get('/v1/sessions?user_id=u1&cursor=bm8', client)).status, 400);
     const foreign = await app.get('/v1/sessions?user_id=u1&issuer=https%3A%2F%2Fother.example', client);
     t.is(foreign.body.code, 'issuer_not_allowed');
