@@ -20,9 +20,14 @@ export class Committer {
     this.#database = database;
   }
 
-  /** Did the last attempt fail for good? */
+  /** Did an attempt fail for good since `noteSuccess`? */
   get hasFailed(): boolean {
     return this.#hasFailed;
+  }
+
+  /** Something was written. That a commit succeeded does not say so: where nothing changes, SQLite writes nothing. */
+  noteSuccess(): void {
+    this.#hasFailed = false;
   }
 
   /** Resolves, once everything is decided, to a function that gives every caller its result. */
@@ -43,9 +48,7 @@ export class Committer {
     const locksHeads = !dialect.readsBesideWriter || attempt > 1 || performance.now() < this.#locksUntil;
     try {
       const decisions = entries.map((entry) => entry.item);
-      const results = await commitBatch(this.#database, decisions, { locksHeads });
-      this.#hasFailed = false;
-      return results;
+      return await commitBatch(this.#database, decisions, { locksHeads });
     } catch (error) {
       if (codeOf(error) === rowHasChanged) this.#locksUntil = performance.now() + lockingMs;
       // Without the lock, a refusal may be due to what another process wrote and the heads do not count: used ids.

@@ -170,13 +170,18 @@ class KnexStore implements Store {
   /** Writers notice a full disk; when one has, this notices that there is room again, also while nobody writes. */
   async #canWrite(): Promise<boolean> {
     if (!this.#committer.hasFailed) return true;
-    // An id that nobody uses, purged with the others: where nothing changes, SQLite would write nothing.
+    // An id that nobody uses, purged with the others.
     const digest = randomBytes(32).toString('hex');
-    const written = this.write((_facts, now) => ({
-      outcome: true,
-      effects: { usedIds: [{ digest, kind: 'inbox', expiresAt: now }] },
-    }));
-    return written.catch(() => false);
+    try {
+      await this.write((_facts, now) => ({
+        outcome: undefined,
+        effects: { usedIds: [{ digest, kind: 'inbox', expiresAt: now }] },
+      }));
+    } catch {
+      return false;
+    }
+    this.#committer.noteSuccess();
+    return true;
   }
 
   async close(): Promise<void> {
