@@ -11,6 +11,7 @@ import {
   switchClient,
 } from '../domain/records/manage-clients.ts';
 import { isScope } from '../domain/tokens/shown-members.ts';
+import { differingMembers } from '../domain/values/json-values.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';
@@ -26,7 +27,7 @@ import {
   list,
   uri,
 } from './members.ts';
-import { changedMembers, patchMembers } from './merge-patch.ts';
+import { patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
 import { timeOf } from './time.ts';
@@ -147,7 +148,7 @@ export async function patchClient(
   if (name !== undefined && client.secrets.some(({ digest }) => digest === digestOf(name)))
     throw badParameter('client_name', 'is the secret, which is never stored');
   const fields = await toNewClient(body, allowHttp);
-  return { fields, changed: changedMembers(before, membersToWire(fields)) };
+  return { fields, changed: differingMembers(before, membersToWire(fields)) };
 }
 
 /** The refusal of a secret that is the client's id or name. */

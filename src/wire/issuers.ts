@@ -15,13 +15,14 @@ import {
 import type { IssuerEdit, NewIssuer, Revived } from '../domain/records/manage-issuers.ts';
 import { switchIssuer } from '../domain/records/manage-issuers.ts';
 import { plainType } from '../domain/tokens/jwt-shape.ts';
+import { differingMembers } from '../domain/values/json-values.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { isLoopback } from '../local-url.ts';
 import { check } from './check.ts';
 import { readJwks } from './jwks-member.ts';
 import { boundedJson, clientIdentifier, identifier, issuerName, line, list, uri } from './members.ts';
-import { changedMembers, patchMembers } from './merge-patch.ts';
+import { patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
 import { timeOf } from './time.ts';
@@ -148,7 +149,7 @@ export async function patchIssuer(issuer: Issuer, patch: unknown, allowHttp: boo
   const before = membersToWire(issuer);
   const body = check(newIssuerBody, { issuer: issuer.issuer, ...patchMembers(before, patch, changeable) });
   const fields = await toNewIssuer(body, allowHttp);
-  const changed = changedMembers(before, membersToWire(fields));
+  const changed = differingMembers(before, membersToWire(fields));
   return { fields, changed, keys: await namedInRecord(fields) };
 }
 

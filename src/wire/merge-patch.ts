@@ -1,5 +1,4 @@
 // JSON merge patch (RFC 7396): what PATCH takes for clients and issuers.
-import { isDeepStrictEqual } from 'node:util';
 import { isObject, isShallow } from '../domain/values/json-values.ts';
 import { badParameter, safeName } from './refusal.ts';
 
@@ -29,10 +28,4 @@ function merge(target: unknown, patch: unknown): unknown {
     else merged[name] = merge(merged[name], value);
   }
   return merged;
-}
-
-/** The names of the members in which two records differ. */
-export function changedMembers(before: Members, after: Members): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => !isDeepStrictEqual(before[name], after[name]));
 }

@@ -1,11 +1,11 @@
 // What is refused of a registration: times that are no token's, names that belong to others, another claim for a token
 // that is known. Each says what it objects to, and register-token.ts in which order they are asked.
-import { isDeepStrictEqual } from 'node:util';
 import { type Claims, isSameUser, type RegisteredToken } from '../claims.ts';
 import type { Policy } from '../policy.ts';
 import type { Facts } from '../store.ts';
 import { knownAs } from '../tokens/known-token.ts';
 import { dayMs } from '../values/durations.ts';
+import { differingMembers } from '../values/json-values.ts';
 import { conflict, type Objection, type Refused, type Registration } from './registration.ts';
 
 /**
@@ -13,9 +13,9 @@ import { conflict, type Objection, type Refused, type Registration } from './reg
  * the signature encoded differently.
  */
 export function refuseOtherClaims(known: RegisteredToken, token: RegisteredToken): Objection | undefined {
-  const [registered, said] = [membersOf(known), membersOf(token)];
-  if (isDeepStrictEqual(registered, said)) return undefined;
-  return conflict('claims_conflict', toldOf(registered, said), 'is not what the token was registered with');
+  const differing = differingMembers(membersOf(known), membersOf(token));
+  if (differing.length === 0) return undefined;
+  return conflict('claims_conflict', toldOf(differing), 'is not what the token was registered with');
 }
 
 export function refuseTimes(registration: Registration, policy: Policy, now: number): Refused | undefined {
@@ -75,10 +75,12 @@ export function refuseNames(
     () => (token.grantId === null ? undefined : facts.grant(token.grantId)),
     () => (token.sessionId === null ? undefined : facts.session(token.sessionId)),
   );
-  if (replacesDigest !== null && !(replaced && mayReplace(token, replaced)))
-    return conflictWithReplaced(token, replaced);
-  if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId))
-    return conflict('grant_conflict', toldOf(namesOf(grant), namesOf(token)), 'is not that of the grant');
+  const objection = replacesDigest === null ? undefined : refuseReplaced(token, replaced);
+  if (objection) return objection;
+  if (grant && !(isSameUser(grant, token) && grant.clientId === token.clientId)) {
+    const differing = differingMembers(namesOf(grant), namesOf(token));
+    return conflict('grant_conflict', toldOf(differing), 'is not that of the grant');
+  }
   if (session && !isSameUser(session, token)) {
     const told = session.issuer === token.issuer ? ['sub'] : [];
     return conflict('session_conflict', told, 'is not that of the session');
@@ -86,22 +88,19 @@ export function refuseNames(
   return undefined;
 }
 
-function mayReplace(token: Claims, replaced: Claims): boolean {
-  const bothRefresh = token.tokenUse === 'refresh_token' && replaced.tokenUse === 'refresh_token';
-  const sameClient = token.clientId === replaced.clientId && token.grantId === replaced.grantId;
-  const sameSession = replaced.sessionId === null || token.sessionId === replaced.sessionId;
-  return bothRefresh && sameClient && sameSession && isSameUser(token, replaced);
-}
-
-function conflictWithReplaced(token: Claims, replaced: Claims | undefined): Objection {
-  if (replaced?.tokenUse !== 'refresh_token' || replaced.issuer !== token.issuer) {
+/** One refresh token replaces another of the same user, client, grant and, if that has one, session. */
+function refuseReplaced(token: Claims, replaced: Claims | undefined): Objection | undefined {
+  const areRefreshTokens = token.tokenUse === 'refresh_token' && replaced?.tokenUse === 'refresh_token';
+  if (!areRefreshTokens || replaced.issuer !== token.issuer) {
     const problem = 'is no refresh token that is registered for this iss';
     return conflict('rotation_conflict', ['replaces'], problem);
   }
   const session_id = replaced.sessionId ?? token.sessionId;
-  const one = { ...namesOf(replaced), grant_id: replaced.grantId, session_id };
-  const other = { ...namesOf(token), grant_id: token.grantId, session_id: token.sessionId };
-  return conflict('rotation_conflict', toldOf(one, other), 'is not that of the token to be replaced');
+  const old = { ...namesOf(replaced), grant_id: replaced.grantId, session_id };
+  const said = { ...namesOf(token), grant_id: token.grantId, session_id: token.sessionId };
+  const differing = differingMembers(old, said);
+  if (differing.length === 0) return undefined;
+  return conflict('rotation_conflict', differing, 'is not that of the token to be replaced');
 }
 
 /** A registration's members, or some of them, by their names on the wire. */
@@ -127,13 +126,7 @@ function membersOf(token: RegisteredToken): Members {
   return JSON.parse(JSON.stringify(said));
 }
 
-function differing(one: Members, other: Members): string[] {
-  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return [...names].filter((name) => !isDeepStrictEqual(one[name], other[name]));
-}
-
-/** Which of them differ. Of what belongs to another issuer nobody learns more than that it is there. */
-function toldOf(registered: Members, said: Members): string[] {
-  const names = differing(registered, said);
-  return names.includes('iss') ? [] : names;
+/** Of what belongs to another issuer nobody learns more than that it is there. */
+function toldOf(differing: readonly string[]): readonly string[] {
+  return differing.includes('iss') ? [] : differing;
 }

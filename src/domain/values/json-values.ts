@@ -1,4 +1,5 @@
 // What a value that was read as JSON is.
+import { isDeepStrictEqual } from 'node:util';
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -14,4 +15,13 @@ export function isShallow(value: unknown, depth: number): boolean {
 export function hasExactNumbers(value: unknown): boolean {
   if (typeof value === 'number') return Number.isFinite(value) && Math.abs(value) <= Number.MAX_SAFE_INTEGER;
   return typeof value !== 'object' || value === null || Object.values(value).every(hasExactNumbers);
+}
+
+/** The names of the members in which two objects differ. */
+export function differingMembers(
+  one: Readonly<Record<string, unknown>>,
+  other: Readonly<Record<string, unknown>>,
+): string[] {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...names].filter((name) => !isDeepStrictEqual(one[name], other[name]));
 }
