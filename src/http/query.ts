@@ -25,10 +25,15 @@ export function readQuery(ctx: Context, known: readonly string[]): Query {
 /** An id of any kind, where it is given. */
 export function readId(query: Query, name: string, charactersMax: number): string | undefined {
   const id = query.get(name);
-  if (id === '') throw badParameter(name, 'is empty');
-  if (isLongerThan(id ?? '', charactersMax)) throw badParameter(name, `is over ${charactersMax} characters`);
-  if (!isPrintable(id ?? '')) throw badParameter(name, 'has control characters');
+  const problem = id === undefined ? undefined : problemOfId(id, charactersMax);
+  if (problem !== undefined) throw badParameter(name, problem);
   return id;
+}
+
+export function problemOfId(id: string, charactersMax: number): string | undefined {
+  if (id === '') return 'is empty';
+  if (!isPrintable(id)) return 'has control characters';
+  return isLongerThan(id, charactersMax) ? `is over ${charactersMax} characters` : undefined;
 }
 
 export function readLimit(query: Query): number {

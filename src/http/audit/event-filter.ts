@@ -4,10 +4,9 @@ import { plainAddress } from '../../addresses.ts';
 import { idLengthMax } from '../../domain/claims.ts';
 import type { EventFilter } from '../../domain/listings.ts';
 import { isReason } from '../../domain/reasons.ts';
-import { isLongerThan, isPrintable } from '../../domain/values/printable.ts';
 import { actorKinds, auditActions } from '../../domain/vocabulary.ts';
 import { badParameter } from '../../wire/refusal.ts';
-import { type Query, readInterval } from '../query.ts';
+import { problemOfId, type Query, readInterval } from '../query.ts';
 
 interface Filter {
   readonly member: keyof EventFilter;
@@ -18,13 +17,7 @@ interface Filter {
 }
 
 function idFilter(member: keyof EventFilter): Filter {
-  return {
-    member,
-    problemOf: (text) => {
-      if (!isPrintable(text)) return 'has control characters';
-      return isLongerThan(text, idLengthMax) ? `is over ${idLengthMax} characters` : undefined;
-    },
-  };
+  return { member, problemOf: (text) => problemOfId(text, idLengthMax) };
 }
 
 function patternFilter(
