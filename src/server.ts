@@ -66,7 +66,8 @@ export async function demandKeyFiles(config: Config): Promise<void> {
 /** Serves what `prepareServer` has prepared. */
 export function startServer(config: Config, log: Logger, options: ServerOptions): Promise<RunningServer> {
   const trailWork = new UpkeepThread(threadSettingsOf(config), log);
-  return serveStore(openStore(config.databaseUrl), config, log, options, trailWork);
+  const store = openStore(config.databaseUrl, { lifetimeDaysMax: config.tokenLifetimeDaysMax });
+  return serveStore(store, config, log, options, trailWork);
 }
 
 /** Serves a store that is already open; `stop` closes it. Seals and exports it here unless told otherwise. */

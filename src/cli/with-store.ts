@@ -26,7 +26,7 @@ export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): P
 export async function withStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const config = readConfig(process.env);
   await demandSchema(config.databaseUrl);
-  const store = openStore(config.databaseUrl);
+  const store = openStore(config.databaseUrl, { lifetimeDaysMax: config.tokenLifetimeDaysMax });
   const actor = { kind: 'operator', id: userInfo().username } as const;
   const origin: Origin = { actor, channel: 'cli', ip: null, userAgent: null, requestId: null };
   try {

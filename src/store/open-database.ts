@@ -12,11 +12,19 @@ export interface OpenDatabase {
   readonly memory: Memory;
 }
 
-/** `now`: milliseconds since the epoch; without it, the database's or the machine's own clock. */
-export function openDatabase(dialect: Dialect, now?: () => number): OpenDatabase {
+export interface DatabaseOptions {
+  /** Milliseconds since the epoch; without it, the database's or the machine's own clock. */
+  readonly now?: () => number;
+  readonly lifetimeDaysMax?: number;
+}
+
+export function openDatabase(
+  dialect: Dialect,
+  { now, lifetimeDaysMax = 0 }: DatabaseOptions = {},
+): OpenDatabase {
   const [reader, writer] = [dialect.openReader(), dialect.openWriter()];
   const clock = { now: now ?? Date.now, clockSql: now ? null : dialect.clockSql };
-  return { dialect, reader, writer, clock, memory: new Memory(reader) };
+  return { dialect, reader, writer, clock, memory: new Memory(reader, lifetimeDaysMax) };
 }
 
 /** The writer last: the last connection to close a database tidies it up. */

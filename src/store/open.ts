@@ -46,6 +46,8 @@ export interface StoreOptions {
   readonly pageCacheKiB?: number;
   /** An item that waited for more milliseconds is refused. */
   readonly waitMsMax?: number;
+  /** For how many days tokens may live; what was noted of other processes and earlier starts counts if it is longer. */
+  readonly lifetimeDaysMax?: number;
 }
 
 /** Queue lengths: about one second of work for `vouched`, and for `unvouched`. */
@@ -59,7 +61,7 @@ const lanesDefault = 4;
 
 /** `sqlite:PATH` or `postgres://…`. Connects with the first question or decision, which rejects where that fails. */
 export function openStore(databaseUrl: string, options: StoreOptions = {}): Store {
-  const database = openDatabase(dialectOf(databaseUrl, options.pageCacheKiB), options.now);
+  const database = openDatabase(dialectOf(databaseUrl, options.pageCacheKiB), options);
   return new KnexStore(database, options);
 }
 

@@ -3,13 +3,22 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { systemOrigin } from '../../src/domain/audit.ts';
-import { type Claims, digestOf } from '../../src/domain/claims.ts';
-import { covers, decisive, keysOf, type Restriction, type Revocation } from '../../src/domain/cutoffs.ts';
+import { beforeAllTime, type Claims, digestOf } from '../../src/domain/claims.ts';
+import {
+  covers,
+  cutoffForName,
+  decisive,
+  keysOf,
+  type Restriction,
+  type Revocation,
+} from '../../src/domain/cutoffs.ts';
 import { registerToken } from '../../src/domain/register/register-token.ts';
 import { revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
 import type { Decision, Facts } from '../../src/domain/store.ts';
 import { everyIssuer, type Target, targetKey } from '../../src/domain/targets.ts';
+import { dayMs } from '../../src/domain/values/durations.ts';
 import { openStore } from '../../src/store/open.ts';
+import { claimsOf } from '../helpers/claims.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
 const clients = ['app', 'tv'] as const;
@@ -209,5 +218,23 @@ testEachStore(
     const property = fc.asyncProperty(fc.array(someStep, { minLength: 2, maxLength: 14 }), perform);
     await fc.assert(property, { numRuns: database.kind === 'sqlite' ? 60 : 40, endOnFailure: true });
     t.pass();
+  },
+);
+
+testEachStore(
+  'a token without iat is as old as this server lets it be, also before that is noted',
+  async (t, database) => {
+    const now = 1_800_000_000_000;
+    const store = openStore(database.url, { now: () => now, lifetimeDaysMax: 800 });
+    t.teardown(() => store.close());
+    await store.upkeep.noteLifetime(400);
+    const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
+    const subject = { kind: 'subject', issuer: 'https://tokens.example', id: 'u1' } as const;
+    const revocations = [cutoffForName(subject, cause, now, { lifetimeDaysMax: 800 })];
+    await store.write(() => ({ outcome: undefined, effects: { revocations } }));
+    const endingIn = (days: number) => claimsOf({ issuedAt: beforeAllTime, expiresAt: now + days * dayMs });
+    const isCovered = (days: number) =>
+      store.ask((facts) => facts.standing(endingIn(days)).coveredBy.length > 0);
+    t.deepEqual(await Promise.all([399, 500, 801].map(isCovered)), [true, true, false]);
   },
 );

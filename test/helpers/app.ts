@@ -77,7 +77,9 @@ export class TestApp {
       write: (line) => lines.push(JSON.parse(line)),
     });
     const now = () => clock.now;
-    const store = new FaultyStore(openTestStore(database.url, { now }));
+    const store = new FaultyStore(
+      openTestStore(database.url, { now, lifetimeDaysMax: config.tokenLifetimeDaysMax }),
+    );
     const server = await serveStore(store, config, log, { nodeVersion: process.version, now }, work);
     return new TestApp({ database, config, store, clock, secrets, log: lines }, server);
   }

@@ -45,11 +45,11 @@ export class Memory {
   /** Identifies the database whose content is remembered; null before the first look. */
   #incarnation: string | null = null;
 
-  constructor(reader: Knex) {
+  constructor(reader: Knex, lifetimeDaysMax: number) {
     const forgetTokens = () => this.#tokens.clear();
     this.#registered = new RegisteredDigests(reader);
     this.#revoked = new RevokedKeys(reader, forgetTokens);
-    this.records = new Records(forgetTokens);
+    this.records = new Records(forgetTokens, lifetimeDaysMax);
   }
 
   /** Undefined when it is not remembered. */

@@ -40,6 +40,7 @@ export class Records {
   readonly clients = new LRUCache<string, Found<Client | undefined>>({ max: recordsMax });
   readonly issuers = new LRUCache<string, Found<Issuer | undefined>>({ max: recordsMax });
   readonly #forgetTokens: () => void;
+  readonly #ownLifetimeDaysMax: number;
   #announced: Announced = {
     suspendedClients: new Set(),
     suspendedIssuers: new Set(),
@@ -50,8 +51,9 @@ export class Records {
   #seq = unread;
 
   /** `forgetTokens` is called when registrations were erased. */
-  constructor(forgetTokens: () => void) {
+  constructor(forgetTokens: () => void, ownLifetimeDaysMax: number) {
     this.#forgetTokens = forgetTokens;
+    this.#ownLifetimeDaysMax = ownLifetimeDaysMax;
   }
 
   /** The `announced_seq` up to which everything is known; -1 before it was read. */
@@ -63,8 +65,9 @@ export class Records {
     return this.#announced.purged;
   }
 
+  /** Our own may not be noted yet. */
   get lifetimeDaysMax(): number {
-    return this.#announced.lifetimeDaysMax;
+    return Math.max(this.#announced.lifetimeDaysMax, this.#ownLifetimeDaysMax);
   }
 
   isClientSuspended(clientId: string): boolean {
