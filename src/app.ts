@@ -61,7 +61,8 @@ export function createApp(parts: AppParts): App {
     routes: [...forEveryone, ...forOperators],
     counts: () => services.metrics.counts(),
     close: async () => {
-      services.overload.logRefusals();
+      services.overload.flush();
+      services.failures.flush();
       await services.deadTokenRecorder.flush();
       await services.sessionActivity.close().catch(() => {});
       await services.floodRecorder.close();

@@ -12,6 +12,7 @@ import { mayVouch } from './http/auth/certificate.ts';
 import { ClientAuth } from './http/auth/client-auth.ts';
 import { ClientDirectory } from './http/auth/client-directory.ts';
 import { Throttle } from './http/auth/throttle.ts';
+import { Failures } from './http/failures.ts';
 import { FloodRecorder } from './http/flood-recorder.ts';
 import { DeadTokenRecorder } from './http/oauth/dead-token-recorder.ts';
 import { SessionActivity } from './http/oauth/session-activity.ts';
@@ -74,6 +75,7 @@ export function servicesOf(parts: AppParts) {
     countRefusal,
     isShared,
   });
+  const overload = new Overload({ ...parts, metrics });
   const clients = new ClientDirectory(store, isShared);
   const floodRecorder = new FloodRecorder(store);
   const auth = new ClientAuth({
@@ -99,7 +101,8 @@ export function servicesOf(parts: AppParts) {
     ...parts,
     publicUrl: policy.publicUrl,
     metrics,
-    overload: new Overload({ ...parts, metrics }),
+    overload,
+    failures: new Failures({ log: parts.log, overload }),
     floodRecorder,
     clients,
     auth,

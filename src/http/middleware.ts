@@ -4,14 +4,13 @@
 import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
-import { StoreOverloaded } from '../domain/store-errors.ts';
 import { Refusal, render } from '../wire/refusal.ts';
 import { discardRest } from './body-flow.ts';
 import { type Context, type Next, requestIdOf } from './context.ts';
-import { refusalOf } from './errors.ts';
+import type { Failures } from './failures.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './ops/metrics.ts';
-import { type Overload, retryAfterSeconds } from './overload.ts';
+import { retryAfterSeconds } from './overload.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond, setCommonHeaders } from './respond.ts';
 import { headerSecrets, protect, protectUnread } from './secrecy.ts';
@@ -21,19 +20,19 @@ export interface PassageParts {
   /** Proxies whose word about the caller's address counts. */
   readonly trustedProxies: BlockList;
   readonly metrics: Metrics;
-  readonly overload: Overload;
+  readonly failures: Failures;
   readonly floodRecorder: FloodRecorder;
 }
 
 /** In order: names the request, lets it be answered, answers what is thrown, completes the headers, counts. */
-export function passage({ log, trustedProxies, metrics, overload, floodRecorder }: PassageParts) {
+export function passage({ log, trustedProxies, metrics, failures, floodRecorder }: PassageParts) {
   return async function passage(ctx: Context, next: Next): Promise<void> {
     const began = performance.now();
     identify(ctx, log, trustedProxies);
     try {
       await next();
     } catch (error) {
-      answerError(ctx, overload, await recorded(ctx, floodRecorder, error));
+      answerError(ctx, failures, await recorded(ctx, floodRecorder, error));
     }
     if (!ctx.res.headersSent) setCommonHeaders(ctx);
     observe(ctx, metrics, performance.now() - began);
@@ -92,10 +91,9 @@ async function recorded(ctx: Context, floodRecorder: FloodRecorder, error: unkno
 }
 
 /** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
-function answerError(ctx: Context, overload: Overload, error: unknown): void {
-  if (error instanceof StoreOverloaded) overload.countRefusal(error.line);
+function answerError(ctx: Context, failures: Failures, error: unknown): void {
   protectUnread(ctx);
-  const refusal = refusalOf(error, ctx);
+  const refusal = failures.refusalOf(error, ctx);
   const { status, contentType, headers, body } = render(refusal, ctx.state.family);
   ctx.set({ ...headers, ...refusal.headers });
   if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);

@@ -9,6 +9,7 @@ import { requestIdOf } from './context.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
 import { headersOf, send } from './respond.ts';
+import { SummedLine } from './summed-line.ts';
 
 export type RefusedWork = WaitingLine | 'introspection';
 
@@ -20,7 +21,6 @@ export interface OverloadParts {
 
 /** Whole seconds. */
 export const retryAfterSeconds = '1';
-const logEveryMs = 10_000;
 
 export class Overload {
   readonly #parts: OverloadParts;
@@ -28,9 +28,7 @@ export class Overload {
   readonly #message: string;
   readonly #refusal: { readonly status: number; readonly text: string };
   readonly #unlogged = new Map<RefusedWork, number>();
-  #loggedAt = Number.NEGATIVE_INFINITY;
-  /** Set while refusals wait to be logged. */
-  #logTimer: NodeJS.Timeout | undefined;
+  readonly #line = new SummedLine<RefusedWork>(() => this.#logRefusals());
   #underWay = 0;
 
   constructor(parts: OverloadParts) {
@@ -76,22 +74,21 @@ export class Overload {
   countRefusal(work: RefusedWork): void {
     this.#parts.metrics.countOverloadRefusal(work);
     this.#unlogged.set(work, (this.#unlogged.get(work) ?? 0) + 1);
-    if (this.#logTimer) return;
-    const waits = this.#loggedAt + logEveryMs - performance.now();
-    if (waits > 0) this.#logTimer = setTimeout(() => this.logRefusals(), waits).unref();
-    else this.logRefusals();
+    this.#line.add(work);
   }
 
   /** Logs the refusals that are not in the log yet. */
-  logRefusals(): void {
-    const { log } = this.#parts;
-    clearTimeout(this.#logTimer);
-    this.#logTimer = undefined;
-    if (this.#unlogged.size === 0) return;
-    this.#loggedAt = performance.now();
+  flush(): void {
+    this.#line.flush();
+  }
+
+  #logRefusals(): void {
     const refused = Object.fromEntries(this.#unlogged);
     this.#unlogged.clear();
-    log.warn({ refused }, 'more requests came than can be answered in time; what was too much got 503');
+    this.#parts.log.warn(
+      { refused },
+      'more requests came than can be answered in time; what was too much got 503',
+    );
   }
 
   get #isFull(): boolean {

@@ -257,6 +257,6 @@ test('refusals are reported in sum, the last ones when the server ends', (t) => 
   for (const work of ['introspection', 'introspection', 'bulk', 'introspection'] as const)
     overload.countRefusal(work);
   t.deepEqual(told, [{ introspection: 1 }]);
-  for (let n = 0; n < 2; n++) overload.logRefusals();
+  for (let n = 0; n < 2; n++) overload.flush();
   t.deepEqual(told, [{ introspection: 1 }, { introspection: 2, bulk: 1 }]);
 });

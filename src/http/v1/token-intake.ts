@@ -6,7 +6,6 @@ import type { Caller } from '../../domain/records/clients.ts';
 import { registerToken } from '../../domain/register/register-token.ts';
 import type { Conflict, Registered, Registration } from '../../domain/register/registration.ts';
 import type { Store } from '../../domain/store.ts';
-import { StoreOverloaded } from '../../domain/store-errors.ts';
 import { isCompact } from '../../domain/tokens/jwt-shape.ts';
 import {
   KeysUnavailable,
@@ -16,9 +15,8 @@ import {
 } from '../../domain/tokens/token-verifier.ts';
 import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
-import { refusalOf } from '../errors.ts';
+import type { Failures } from '../failures.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
-import type { Overload } from '../overload.ts';
 import { recordRefusal } from '../refused-requests.ts';
 import { originOf } from '../secrecy.ts';
 import type { InTurn } from './in-turn.ts';
@@ -29,7 +27,7 @@ export interface IntakeParts {
   readonly policy: Policy;
   readonly tokenVerifier: TokenVerifier;
   readonly floodRecorder: FloodRecorder;
-  readonly overload: Overload;
+  readonly failures: Failures;
 }
 
 export interface ItemAnswer {
@@ -88,12 +86,11 @@ export class TokenIntake {
   }
 
   async #refuse(ctx: Context, error: unknown): Promise<ItemAnswer> {
-    const { floodRecorder, overload } = this.#parts;
-    if (error instanceof StoreOverloaded) overload.countRefusal(error.line);
-    const refusal = refusalOf(error, ctx);
+    const { floodRecorder, failures } = this.#parts;
+    const refusal = failures.refusalOf(error, ctx);
     const unrecorded = await recordRefusal(floodRecorder, ctx, refusal).then(
       () => undefined,
-      (failure) => refusalOf(failure, ctx),
+      (failure) => failures.refusalOf(failure, ctx),
     );
     const { status, body } = render(unrecorded ?? refusal, 'v1');
     return { http_status: status, ...body };
