@@ -19,6 +19,7 @@ export interface Config {
   readonly host: string;
   /** A listener of its own for /v1, /metrics and /docs; null: they share the main one. */
   readonly adminPort: number | null;
+  readonly adminHost: string;
   readonly databaseUrl: string;
   readonly publicUrl: string;
   readonly authorizationServerIssuer: string;
@@ -78,7 +79,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
   const production =
     reader.choice('NODE_ENV', ['development', 'test', 'production'], 'development') === 'production';
   const listeners = readListeners(reader, production);
-  const { host, port } = listeners;
+  const { host, port, adminHost } = listeners;
   const databaseUrl = reader.databaseUrl(production);
   // With a slash at its end it would be another namespace of tokens.
   const publicUrl = reader.url('PUBLIC_URL', production, localUrl(host, port)).replace(/\/+$/, '');
@@ -87,7 +88,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     ...listeners,
     databaseUrl,
     publicUrl,
-    ...readFirstStart(reader, production, databaseUrl, host),
+    ...readFirstStart(reader, production, databaseUrl, [host, adminHost]),
     ...readTrail(reader, production, databaseUrl),
     ...readTrust(reader, production),
     ...readUpstream(reader, production, publicUrl),
@@ -110,12 +111,16 @@ type Part<Name extends keyof Config> = Pick<Config, Name>;
 function readListeners(
   reader: SettingReader,
   production: boolean,
-): Part<'port' | 'host' | 'adminPort' | 'trustProxy' | 'logoutAliases'> {
+): Part<'port' | 'host' | 'adminPort' | 'adminHost' | 'trustProxy' | 'logoutAliases'> {
   const port = reader.integer('PORT', 3000, 0, 65535);
-  const host = reader.host(production);
+  const host = reader.host('HOST', production ? '0.0.0.0' : '127.0.0.1');
   const adminPort = reader.has('ADMIN_PORT') ? reader.integer('ADMIN_PORT', 0, 0, 65535) : null;
   if (adminPort !== null && adminPort !== 0 && adminPort === port) {
     reader.report('ADMIN_PORT', 'is the same as PORT', 'Give it a port of its own, or leave it out.');
+  }
+  const adminHost = reader.host('ADMIN_HOST', host);
+  if (adminPort === null && reader.has('ADMIN_HOST')) {
+    reader.report('ADMIN_HOST', 'has no port', 'Set ADMIN_PORT too, or leave it out.');
   }
   const trustProxy = reader.list('TRUST_PROXY', isCidr, cidrsWanted);
   const logoutAliases = reader.list(
@@ -123,17 +128,17 @@ function readListeners(
     isAlias,
     'Give absolute paths such as /api/auth/logout, and none that this server has already.',
   );
-  return { port, host, adminPort, trustProxy, logoutAliases };
+  return { port, host, adminPort, adminHost, trustProxy, logoutAliases };
 }
 
 function readFirstStart(
   reader: SettingReader,
   production: boolean,
   databaseUrl: string,
-  host: string,
+  hosts: readonly string[],
 ): Part<'migrateOnStart' | 'seedDemo'> {
   const isSqlite = sqlitePathOf(databaseUrl) !== undefined;
-  const seedDemo = reader.flag('SEED_DEMO', isSqlite && isLoopback(host) && !production);
+  const seedDemo = reader.flag('SEED_DEMO', isSqlite && hosts.every(isLoopback) && !production);
   if (seedDemo && production) {
     reader.report(
       'SEED_DEMO',

@@ -22,8 +22,7 @@ export class Listener {
   /** Rejects with a system error of `listen` where the port or the host cannot be had. */
   static async open(
     handle: RequestListener,
-    { host, workers }: { readonly host: string; readonly workers: number },
-    port: number,
+    { host, port, workers }: { readonly host: string; readonly port: number; readonly workers: number },
   ): Promise<Listener> {
     const listener = new Listener(handle, Math.ceil(connectionsMax / workers));
     const server = listener.#server;

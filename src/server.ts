@@ -138,8 +138,11 @@ function destinationsOf({ sealFile, sealWebhookUrl }: Config): AppParts['trailSt
 }
 
 async function openListeners(app: App, config: Config) {
-  const main = await Listener.open(app.main, config, config.port);
-  const admin = app.admin ? await Listener.open(app.admin, config, config.adminPort ?? 0) : null;
+  const { host, port, adminHost, adminPort, workers } = config;
+  const main = await Listener.open(app.main, { host, port, workers });
+  const admin = app.admin
+    ? await Listener.open(app.admin, { host: adminHost, port: adminPort ?? 0, workers })
+    : null;
   return {
     url: main.url,
     adminUrl: (admin ?? main).url,

@@ -91,7 +91,7 @@ export function describeFailure(error: unknown): string {
   return remedies[code] ?? remedies[familyOf(code)] ?? remedies[message] ?? `It failed: ${message}`;
 }
 
-const noSuchAddress = 'This machine has no address that HOST names. Correct HOST.';
+const noSuchAddress = 'This machine has no address that HOST (or ADMIN_HOST) names. Correct it.';
 
 /** For a command that could not write its output. */
 export function describeUnwritten({ message }: Error): string {

@@ -9,11 +9,10 @@ import { EnvReader, namesUser } from './env-reader.ts';
 
 /** Reads the kinds of values that only this server's settings have. */
 export class SettingReader extends EnvReader {
-  host(production: boolean): string {
-    const usual = production ? '0.0.0.0' : '127.0.0.1';
-    const host = this.text('HOST') ?? usual;
+  host(name: string, usual: string): string {
+    const host = this.text(name) ?? usual;
     if (isIP(host) !== 0 || /^[\w.-]+$/.test(host)) return host;
-    this.report('HOST', 'is no address and no host name', 'Give one such as 127.0.0.1 or ::.');
+    this.report(name, 'is no address and no host name', 'Give one such as 127.0.0.1 or ::.');
     return usual;
   }
 

@@ -27,6 +27,12 @@ export const settings: readonly Setting[] = [
     value: ({ adminPort }) => adminPort,
   },
   {
+    name: 'ADMIN_HOST',
+    default: 'HOST',
+    means: 'address to listen on for ADMIN_PORT',
+    value: ({ adminHost }) => adminHost,
+  },
+  {
     name: 'WORKERS',
     default: '1',
     means: 'processes, at most 64, that share the ports; see Operating it',

@@ -78,6 +78,8 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ PORT: '65536' }, 'PORT is not a whole number in range'],
     [{ PORT: '3000.5' }, 'PORT is not a whole number in range'],
     [{ PORT: '3000', ADMIN_PORT: '3000' }, 'ADMIN_PORT is the same as PORT'],
+    [{ ADMIN_HOST: '127.0.0.1' }, 'ADMIN_HOST has no port'],
+    [{ ADMIN_PORT: '9000', ADMIN_HOST: 'a b' }, 'ADMIN_HOST is no address and no host name'],
     ...['a b', 'http://x', '127.0.0.1:80', '*'].map((HOST): [{ HOST: string }, string] => [
       { HOST },
       'HOST is no address and no host name',

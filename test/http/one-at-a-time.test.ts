@@ -14,8 +14,7 @@ test('of a connection on which many requests wait no more is read, until they ar
       bytesRead = () => request.socket.bytesRead;
       waiting.push(response);
     },
-    { host: '127.0.0.1', workers: 1 },
-    0,
+    { host: '127.0.0.1', port: 0, workers: 1 },
   );
   t.teardown(() => listener.close(0));
   const socket = connect(Number(new URL(listener.url).port), '127.0.0.1');

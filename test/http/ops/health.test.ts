@@ -143,9 +143,10 @@ testEachDatabase('GET keeps a request id that is well-formed and makes one other
 });
 
 testEachDatabase(
-  'ADMIN_PORT moves /v1, /metrics and /docs to a listener of their own',
+  'ADMIN_PORT moves /v1, /metrics and /docs to a listener of their own, at ADMIN_HOST',
   async (t, app) => {
-    t.not(app.url, app.adminUrl);
+    t.is(new URL(app.url).hostname, '127.0.0.1');
+    t.is(new URL(app.adminUrl).hostname, '127.0.0.2');
     t.is((await fetch(`${app.url}/v1/clients`)).status, 404);
     t.is((await fetch(`${app.url}/metrics`)).status, 404);
     t.is((await fetch(`${app.url}/docs`)).status, 404);
@@ -154,7 +155,7 @@ testEachDatabase(
     const token = await app.register({ client_id: 'c1' });
     t.true(await app.isActive(token));
   },
-  { ADMIN_PORT: '0' },
+  { ADMIN_PORT: '0', ADMIN_HOST: '127.0.0.2' },
 );
 
 testEachDatabase('GET /health/ready is 503 once the server was told to stop', async (t, app) => {
