@@ -41,13 +41,12 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
   });
 }
 
-/** Refuses compressed bodies, whichever header announces them: Node does not decompress them. */
+/** Refuses compressed bodies, and says which are not (RFC 9110 §12.5.3): Node does not decompress them. */
 export function demandPlain(ctx: Context): void {
-  const { headers } = ctx.req;
-  if (!/^(?:chunked)?$/i.test(headers['transfer-encoding'] ?? ''))
-    throw new Refusal('unsupported_media_type', 'no transfer coding but chunked is accepted here');
-  if (!/^(?:identity)?$/i.test(headers['content-encoding'] ?? ''))
-    throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here');
+  if (/^(?:identity)?$/i.test(ctx.req.headers['content-encoding'] ?? '')) return;
+  throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here', {
+    headers: { 'Accept-Encoding': 'identity' },
+  });
 }
 
 function tooLarge(bytesMax: number): Refusal {

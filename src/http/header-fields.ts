@@ -14,11 +14,8 @@ const lengths: ReadonlySet<number> = new Set(singletons.map(({ length }) => leng
  * @throws Refusal `invalid_request`.
  */
 export function checkHeaderFields({ headers, rawHeaders, httpVersion }: IncomingMessage): void {
-  // RFC 9112 §6.1: whoever passed it on may have seen another end of the body.
-  if (httpVersion === '1.0' && headers['transfer-encoding'] !== undefined)
-    throw new Refusal('invalid_request', 'HTTP/1.0 has no transfer-encoding', {
-      headers: { Connection: 'close' },
-    });
+  const { 'transfer-encoding': codings } = headers;
+  if (codings !== undefined) checkTransferCodings(codings, httpVersion);
   const seen: string[] = [];
   for (let n = 0; n < rawHeaders.length; n += 2) {
     const written = rawHeaders[n] as string;
@@ -31,6 +28,17 @@ export function checkHeaderFields({ headers, rawHeaders, httpVersion }: Incoming
   }
   if (httpVersion !== '1.0' && !seen.includes('host'))
     throw new Refusal('invalid_request', 'the header host is missing');
+}
+
+const closing = { headers: { Connection: 'close' } };
+
+/** RFC 9112 §6.1: whoever passed it on may have seen another end of the body, so nothing after it is read. */
+function checkTransferCodings(codings: string, httpVersion: string): void {
+  if (httpVersion === '1.0')
+    throw new Refusal('invalid_request', 'HTTP/1.0 has no transfer-encoding', closing);
+  if (codings === '') throw new Refusal('invalid_request', 'the header transfer-encoding is empty', closing);
+  if (codings.toLowerCase() !== 'chunked')
+    throw new Refusal('unknown_transfer_coding', 'no transfer coding but chunked is known here', closing);
 }
 
 /** Nearly all requests name the same host. */

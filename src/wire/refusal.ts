@@ -88,6 +88,11 @@ export const refusalCodes = {
     oauth: 'temporarily_unavailable',
   },
   server_error: { status: 500, title: 'The server failed', oauth: 'server_error' },
+  unknown_transfer_coding: {
+    status: 501,
+    title: 'The transfer coding is not implemented',
+    oauth: 'invalid_request',
+  },
   temporarily_unavailable: {
     status: 503,
     title: 'The server cannot answer reliably now',

@@ -58,6 +58,32 @@ testEachDatabase('HTTP/1.0 with a transfer coding is refused, and its connection
 });
 
 testEachDatabase(
+  'a transfer coding but chunked is 501, whatever the method, and the connection ends',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    const second = 'GET /health/alive HTTP/1.1\r\nHost: a\r\n\r\n';
+    const say = async (line: string, ...headers: string[]) => {
+      const socket = connect(Number(port), hostname);
+      socket.write(`${line} HTTP/1.1\r\nHost: a\r\n${headers.join('\r\n')}\r\n\r\n0\r\n\r\n${second}`);
+      const said = await text(socket);
+      t.notRegex(said, /alive/, 'what follows is not read');
+      return said.split(' ')[1];
+    };
+    for (const line of [
+      'POST /revoke',
+      'POST /v1/tokens',
+      'GET /version',
+      'OPTIONS /logout',
+      'GET /nowhere',
+    ]) {
+      t.is(await say(line, 'Transfer-Encoding: gzip, chunked'), '501', line);
+      t.is(await say(line, 'Transfer-Encoding: gzip', 'Transfer-Encoding: chunked'), '501', line);
+      t.is(await say(line, 'Transfer-Encoding:'), '400', line);
+    }
+  },
+);
+
+testEachDatabase(
   'a header counts after thousands of others',
   async (t, app) => {
     const { hostname, port } = new URL(app.url);
