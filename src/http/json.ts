@@ -66,15 +66,48 @@ export function secretsIn(body: unknown): string[] {
   return secrets;
 }
 
-/** RFC 8259 §8.1: JSON is UTF-8. Repairing other bytes could make one user of two. */
+/**
+ * RFC 8259 §8.1: JSON is UTF-8. Repairing other bytes could make one user of two. §4: of a name that is there twice,
+ * another reader may have taken the other value, as may whoever looked at the body before us.
+ */
 export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
   try {
     const text = utf8.decode(bytes);
-    return JSON.parse(text, mayHoldProto.test(text) ? refuseProto : undefined);
+    const value: unknown = JSON.parse(text, mayHoldProto.test(text) ? refuseProto : undefined);
+    if (countMembers(value) === countNames(bytes)) return value;
+    throw new Refusal('invalid_request', `${what} names a member of an object twice`);
   } catch (error) {
     if (error instanceof Refusal) throw error;
     throw new Refusal('invalid_request', `${what} is not valid JSON in UTF-8`);
   }
+}
+
+const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
+
+/** Of valid JSON: outside of strings, a colon follows each name, and nothing else. */
+function countNames(bytes: Uint8Array): number {
+  let count = 0;
+  let isInString = false;
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at];
+    if (byte === quote) isInString = !isInString;
+    else if (isInString && byte === backslash) at += 1;
+    else if (!isInString && byte === colon) count += 1;
+  }
+  return count;
+}
+
+/** Without recursion, as arrays may be nested by the thousand. */
+function countMembers(value: unknown): number {
+  let count = 0;
+  const lists: unknown[][] = [[value]];
+  for (const list of lists)
+    for (const each of list) {
+      if (typeof each !== 'object' || each === null) continue;
+      if (!Array.isArray(each)) count += Object.keys(each).length;
+      lists.push(Array.isArray(each) ? each : Object.values(each));
+    }
+  return count;
 }
 
 const protoName = '__proto__';

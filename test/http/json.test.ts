@@ -48,6 +48,47 @@ testEachDatabase('JSON that is nested by the thousand is refused as any other, b
   t.is(JSON.parse(lines.text).http_status, 400);
 });
 
+testEachDatabase(
+  'JSON that names a member twice is refused, as a form is, wherever it is',
+  async (t, app) => {
+    const all = ['register', 'revoke:any', 'introspect:any'] as const;
+    const auth = await app.addClient({ permissions: [...all] });
+    const [one, other] = [
+      await app.register({ client_id: 'web', sub: 'u1' }),
+      await app.register({ client_id: 'web', sub: 'u2' }),
+    ];
+    const bodies: [path: string, body: string][] = [
+      ['/logout', `{"refresh_token":"${one}","refresh_token":"${other}"}`],
+      ['/logout', `{"refresh_token":"${one}","refr\\u0065sh_token":"${other}"}`],
+      ['/v1/revocations', '{"target":{"kind":"subject","sub":"u1","sub":"u2"},"reason":"admin"}'],
+      ['/introspect/batch', `{"tokens":["${one}"],"tokens":["${other}"]}`],
+      ['/v1/tokens', `[{"token":"${one}"},{"token":"x","cnf":{"jkt":"a:\\"}","jkt":"b"}}]`],
+    ];
+    for (const [path, body] of bodies) {
+      const parts = {
+        ...(path !== '/logout' && { auth }),
+        type: 'application/json',
+        body,
+        headers: { 'X-Request-Id': body.includes(one) ? one : 'mine' },
+      };
+      const { status, body: said, headers: sent } = await app.request('POST', path, parts);
+      const text = said.detail ?? said.error_description ?? said.message;
+      t.deepEqual([status, text], [400, 'the body names a member of an object twice'], body);
+      t.not(sent['x-request-id'], one);
+    }
+    const lines = await app.request('POST', '/v1/tokens', {
+      auth,
+      type: 'application/x-ndjson',
+      body: '{"token":"a","token":"b"}\n',
+    });
+    t.is(JSON.parse(lines.text).detail, 'the line names a member of an object twice');
+    t.true((await app.isActive(one)) && (await app.isActive(other)));
+    const same = '[{"a":":\\"","b":[{"a":1},{"a":{"a":" : "}}]}]';
+    const twice = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body: same });
+    t.is(twice.status, 200, 'each object has names of its own');
+  },
+);
+
 testEachDatabase('JSON with a member __proto__ is refused by its name, wherever it is', async (t, app) => {
   const auth = await app.addClient({ permissions: ['register', 'admin'] });
   const issuer = '"issuer":"https://id.example","jwks_uri":"https://id.example/jwks"';
