@@ -73,6 +73,7 @@ testEachDatabase(
       ['empty aud', assertion(app, key, { ...by, aud: [] })],
       ['typ of something else', assertion(app, key, by, { typ: 'at+jwt' })],
       ['crit', assertion(app, key, by, { crit: ['exp'], exp: 5 }).catch(() => 'e30.e30.AA')],
+      ['a nested JWT', assertion(app, key, by, { cty: 'JWT' })],
       ['client of another method', assertion(app, key, { iss: plain.client_id, sub: plain.client_id })],
       ['unknown client', assertion(app, key, { iss: 'nobody', sub: 'nobody' })],
       ['client with NUL', assertion(app, key, { iss: 'a\0b', sub: 'a\0b' })],

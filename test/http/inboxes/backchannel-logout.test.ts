@@ -88,6 +88,7 @@ testEachDatabase('POST /backchannel-logout refuses tokens that break the standar
     'no exp': await logoutToken(issuer, { sid: 's1', exp: undefined }),
     expired: await logoutToken(issuer, { sid: 's1', exp: app.seconds - 1 }),
     'an access token': await logoutToken(issuer, { sid: 's1' }, { typ: 'at+jwt' }),
+    nested: await logoutToken(issuer, { sid: 's1' }, { typ: 'logout+jwt', cty: 'JWT' }),
     forged: await issuer.signAs(base, { typ: 'logout+jwt' }, stranger),
     'unknown issuer': await logoutToken(issuer, { sid: 's1', iss: 'https://else.example' }),
     'no JWT': 'nonsense',

@@ -98,7 +98,10 @@ testEachDatabase('JWTs of other kinds, algorithms and audiences are no tokens', 
     ['kid that is long', issuer.sign(good, { kid: 'k'.repeat(9000) })],
     ['kid that is no string', issuer.sign(good, { kid: 7 })],
     ['compressed', issuer.sign(good, { zip: 'DEF' })],
+    ['nested', issuer.sign(good, { cty: 'JWT' })],
+    ['nested, as a media type', issuer.sign(good, { cty: 'application/jwt' })],
   ];
+  t.true(await app.isActive(await issuer.sign(good, { cty: 'json' })), 'of any other content');
   for (const [what, token] of refused) t.false(await app.isActive(await token), what);
 });
 
