@@ -1,9 +1,11 @@
 // JSON bodies: objects and arrays, in UTF-8.
+import { z } from 'zod';
 import { isObject } from '../domain/values/json-values.ts';
+import { check } from '../wire/check.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { bodyBytesMax, readBody, readingBody } from './body.ts';
 import { type Context, isOfType } from './context.ts';
-import { protect, secretNames } from './secrecy.ts';
+import { hasBody, protect, secretNames } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -15,6 +17,16 @@ export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): P
 /** The same, with the size of the body in bytes. */
 export function readJsonOfSize(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
   return readingBody(ctx, () => takeJson(ctx, bytesMax));
+}
+
+/** The same; a request without a body needs no content type either. */
+export async function readJsonIfAny(ctx: Context): Promise<unknown> {
+  return hasBody(ctx) ? readJson(ctx) : {};
+}
+
+/** For calls that take nothing from a body: who sends `dry_run` there must not find it done. */
+export async function demandNoMembers(ctx: Context): Promise<void> {
+  check(z.strictObject({}), await readJsonIfAny(ctx));
 }
 
 const patchTypes = ['application/merge-patch+json', 'application/json'];

@@ -1,6 +1,7 @@
 // Bodies that are no JSON, or JSON that no endpoint takes, wherever JSON is taken.
 import { type Bad, canary, formType, sendBad } from '../helpers/bad-input.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { TestIssuer } from '../helpers/issuer.ts';
 
 const wrongBodies: readonly Bad[] = [
   ['no JSON', { body: `{"token":"${canary}` }, 400, 'the body is not valid JSON in UTF-8'],
@@ -109,3 +110,33 @@ testEachDatabase('JSON with a member __proto__ is refused by its name, wherever 
     'a value of that name',
   );
 });
+
+testEachDatabase(
+  'calls that take nothing from a body refuse one that has members, by name',
+  async (t, app) => {
+    const auth = await app.addClient({ permissions: ['admin', 'sessions'] });
+    const { client_id } = await app.addClient();
+    const issuer = await TestIssuer.inline(app);
+    const token = await app.register({ client_id, session_id: 's1' });
+    const signed = await issuer.sign({ client_id });
+    const calls: [method: string, path: string][] = [
+      ['POST', `/v1/clients/${client_id}/disable`],
+      ['POST', `/v1/clients/${client_id}/enable`],
+      ['POST', `/v1/issuers/${encodeURIComponent(issuer.name)}/disable`],
+      ['POST', `/v1/issuers/${encodeURIComponent(issuer.name)}/enable`],
+      ['POST', `/v1/issuers/${encodeURIComponent(issuer.name)}/refresh-keys`],
+      ['DELETE', '/v1/sessions/s1'],
+    ];
+    const type = 'application/json';
+    for (const [method, path] of calls) {
+      const { status, body } = await app.request(method, path, { auth, type, body: '{"dry_run":true}' });
+      t.deepEqual([status, body.detail], [400, 'dry_run is not known here'], path);
+      t.is((await app.request(method, path, { auth, type: formType, body: 'a=b' })).status, 415, path);
+    }
+    t.true((await app.isActive(token)) && (await app.isActive(signed)), 'nothing was done');
+    t.is((await app.events('issuer_keys_refreshed')).length, 0);
+    for (const [method, path] of calls)
+      t.is((await app.request(method, path, { auth, type, body: '{}' })).status, 200, path);
+    t.false(await app.isActive(token));
+  },
+);

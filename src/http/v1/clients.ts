@@ -16,9 +16,9 @@ import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { ClientDirectory } from '../auth/client-directory.ts';
 import type { Context } from '../context.ts';
-import { readJson, readPatch } from '../json.ts';
+import { readJson, readJsonIfAny, readPatch } from '../json.ts';
 import { respond } from '../respond.ts';
-import { hasBody, originOf } from '../secrecy.ts';
+import { originOf } from '../secrecy.ts';
 import { handleRecords } from './records.ts';
 
 export interface ClientsParts {
@@ -74,7 +74,7 @@ export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsPa
     async rotateClientSecret(ctx: Context): Promise<void> {
       const caller = await auth.permit(ctx, 'admin');
       const clientId = records.keyIn(ctx);
-      const body = check(rotateBody, hasBody(ctx) ? await readJson(ctx) : {});
+      const body = check(rotateBody, await readJsonIfAny(ctx));
       const origin = originOf(ctx, caller.actor);
       const rotated = await rotateClientSecret(
         store,

@@ -16,7 +16,7 @@ import {
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import { readJson, readPatch } from '../json.ts';
+import { demandNoMembers, readJson, readPatch } from '../json.ts';
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
 import { handleRecords } from './records.ts';
@@ -78,6 +78,7 @@ export function handleIssuers({ store, auth, issuers, issuerKeyRing, allowHttpKe
     /** 200 with the keys now in force; 503 when they cannot be fetched, or the last attempt is under 10 seconds ago. */
     async refreshIssuerKeys(ctx: Context): Promise<void> {
       const { actor } = await auth.permit(ctx, 'admin');
+      await demandNoMembers(ctx);
       const marked = await markKeysStale(store, originOf(ctx, actor), records.keyIn(ctx));
       if (marked.status === 'not_found') return records.notFound();
       await issuers.forget(marked.issuer.issuer);

@@ -6,6 +6,7 @@ import type { RecordKind } from '../../wire/record-kind.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
+import { demandNoMembers } from '../json.ts';
 import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
 import { respond } from '../respond.ts';
 import { originOf } from '../secrecy.ts';
@@ -36,6 +37,7 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
 
   async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
     const { actor } = await auth.permit(ctx, 'admin');
+    await demandNoMembers(ctx);
     const origin = originOf(ctx, actor);
     const key = keyIn(ctx);
     const item = await kind.setEnabled(store, origin, key, enabled);

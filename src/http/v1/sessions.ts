@@ -10,6 +10,7 @@ import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
+import { demandNoMembers } from '../json.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -53,6 +54,7 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
     async deleteSession(ctx: Context): Promise<void> {
       const caller = await auth.permitWithin(ctx, 'sessions', 'revoke:any', 'revoke:session');
       const query = readQuery(ctx, ['reason']);
+      await demandNoMembers(ctx);
       const { reason, reasonText } = readReason(
         query.get('reason'),
         'user_logout',
