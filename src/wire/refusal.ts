@@ -75,6 +75,11 @@ export const refusalCodes = {
   },
   issuer_exists: { status: 409, title: 'The issuer is on record', oauth: 'invalid_request' },
   client_exists: { status: 409, title: 'A client with this client_id exists', oauth: 'invalid_request' },
+  precondition_failed: {
+    status: 412,
+    title: 'A condition of the request is not met',
+    oauth: 'invalid_request',
+  },
   too_large: { status: 413, title: 'The body is too large', oauth: 'invalid_request' },
   too_many_items: { status: 413, title: 'The array has too many items', oauth: 'invalid_request' },
   unsupported_media_type: {

@@ -6,6 +6,7 @@ import { type Digest, digestOf } from '../../domain/claims.ts';
 import { type Caller, type Client, callerOf, holds } from '../../domain/records/clients.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
+import { demandMatch } from '../conditions.ts';
 import { bearerOf, type Context } from '../context.ts';
 import type { Form } from '../form.ts';
 import { protect } from '../secrecy.ts';
@@ -30,6 +31,9 @@ export interface AuthParts extends AuthFailureParts {
 const nobody: Form = new Map();
 
 const provedMax = 1_000;
+
+/** Methods of what has an entity tag; their handlers compare it. */
+const comparing: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH']);
 
 export class ClientAuth {
   readonly #parts: AuthParts;
@@ -97,7 +101,9 @@ export class ClientAuth {
     const caller = await this.authenticateAny(ctx);
     if (!caller)
       throw new Refusal('invalid_client', 'client authentication is missing', { headers: basicChallenge });
-    return demandPermission(caller, ...permissions);
+    demandPermission(caller, ...permissions);
+    if (!comparing.has(ctx.method)) demandMatch(ctx, null);
+    return caller;
   }
 
   /** Looks, in this order, for an Authorization header, an assertion, a secret in the body, a certificate. */

@@ -62,11 +62,13 @@ export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsPa
       const clientId = records.keyIn(ctx);
       const patch = await readPatch(ctx);
       const origin = originOf(ctx, actor);
-      const updated = await updateClient(store, origin, clientId, (client) =>
-        patchClient(client, patch, allowHttpKeys),
-      );
+      const updated = await updateClient(store, origin, clientId, async (client) => {
+        records.demandConditions(ctx, client);
+        return patchClient(client, patch, allowHttpKeys);
+      });
       await clients.forget(clientId);
       if (updated.status === 'not_found') return records.notFound();
+      records.setTag(ctx, updated.client);
       const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
       respond(ctx, 200, { ...clientToWire(updated.client), ...secret });
     },

@@ -59,12 +59,14 @@ export function handleIssuers({ store, auth, issuers, issuerKeyRing, allowHttpKe
       const name = records.keyIn(ctx);
       const patch = await readPatch(ctx);
       const origin = originOf(ctx, actor);
-      const updated = await updateIssuer(store, origin, name, (issuer) =>
-        patchIssuer(issuer, patch, allowHttpKeys),
-      );
+      const updated = await updateIssuer(store, origin, name, async (issuer) => {
+        records.demandConditions(ctx, issuer);
+        return patchIssuer(issuer, patch, allowHttpKeys);
+      });
       await issuers.forget(name);
       switch (updated.status) {
         case 'updated':
+          records.setTag(ctx, updated.issuer);
           return respond(ctx, 200, issuerToWire(updated.issuer));
         case 'would_revive':
           throw wouldRevive(updated.member, name);

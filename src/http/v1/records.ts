@@ -5,6 +5,7 @@ import { isPrintable } from '../../domain/values/printable.ts';
 import type { RecordKind } from '../../wire/record-kind.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
+import { demandMatch, demandNoneMatch, isHeld, tagOf } from '../conditions.ts';
 import type { Context } from '../context.ts';
 import { demandNoMembers } from '../json.ts';
 import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
@@ -35,6 +36,8 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
     return isPrintable(key) ? key : notFound();
   };
 
+  const setTag = (ctx: Context, item: Item): void => ctx.set('ETag', tagOf(toWire(item)));
+
   async function setEnabled(ctx: Context, enabled: boolean): Promise<void> {
     const { actor } = await auth.permit(ctx, 'admin');
     await demandNoMembers(ctx);
@@ -50,9 +53,18 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
     /** The record that the path names. */
     keyIn,
 
-    /** Says where a record that was made can be read (RFC 9110 §9.3.3). */
+    /** Says where a record that was made can be read (RFC 9110 §9.3.3), and its tag. */
     locate(ctx: Context, item: Item): void {
       ctx.set('Location', `/v1/${list}/${encodeURIComponent(kind.keyOf(item))}`);
+      setTag(ctx, item);
+    },
+
+    setTag,
+
+    /** Of a change: the conditions on the record as it is now. */
+    demandConditions(ctx: Context, item: Item): void {
+      demandMatch(ctx, tagOf(toWire(item)));
+      demandNoneMatch(ctx, tagOf(toWire(item)));
     },
 
     async list(ctx: Context): Promise<void> {
@@ -69,8 +81,12 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
       await auth.permit(ctx, 'admin');
       readQuery(ctx, []);
       const key = keyIn(ctx);
-      const item = await store.ask((facts) => kind.find(facts, key));
-      respond(ctx, 200, toWire(item ?? notFound()));
+      const item = (await store.ask((facts) => kind.find(facts, key))) ?? notFound();
+      const tag = tagOf(toWire(item));
+      demandMatch(ctx, tag);
+      setTag(ctx, item);
+      if (isHeld(ctx, tag)) ctx.status = 304;
+      else respond(ctx, 200, toWire(item));
     },
 
     disable: (ctx: Context) => setEnabled(ctx, false),
