@@ -4,6 +4,8 @@
 const realm = 'realm="revocation-server"';
 
 export const basicChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8"` };
+/** Where both are taken and nothing came (RFC 6750 §3). */
+export const eitherChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8", Bearer ${realm}` };
 export const bearerChallenge = { 'WWW-Authenticate': `Bearer ${realm}` };
 export const invalidTokenChallenge = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
 export const insufficientScopeChallenge = {

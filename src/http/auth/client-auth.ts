@@ -14,7 +14,7 @@ import { type AssertionParts, provesAssertion, readAssertion } from './assertion
 import { type AuthFailureParts, AuthFailures } from './auth-failures.ts';
 import { type BearerParts, findBearer } from './bearer.ts';
 import { type CertificateParts, provesByAuthority, provesByOwnKey, readCertificate } from './certificate.ts';
-import { basicChallenge, insufficientScopeChallenge } from './challenges.ts';
+import { eitherChallenge, insufficientScopeChallenge } from './challenges.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { type Credentials, type PresentedCertificate, twoMethods } from './credentials.ts';
 import { credentialNames } from './json-credentials.ts';
@@ -100,7 +100,7 @@ export class ClientAuth {
   async permitWithin(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
     const caller = await this.authenticateAny(ctx);
     if (!caller)
-      throw new Refusal('invalid_client', 'client authentication is missing', { headers: basicChallenge });
+      throw new Refusal('invalid_client', 'client authentication is missing', { headers: eitherChallenge });
     demandPermission(caller, ...permissions);
     if (!comparing.has(ctx.method)) demandMatch(ctx, null);
     return caller;

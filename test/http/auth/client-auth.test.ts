@@ -280,7 +280,8 @@ testEachDatabase('GET /v1/clients asks for authentication, then for the permissi
     detail: 'client authentication is missing',
     code: 'invalid_client',
   });
-  t.is(none.headers['www-authenticate'], basicChallenge);
+  const either = `${basicChallenge}, Bearer realm="revocation-server"`;
+  t.is(none.headers['www-authenticate'], either, 'both are taken (RFC 6750 §3)');
   const wrong = await app.get('/v1/clients', [weak.client_id, 'wrong']);
   t.deepEqual([wrong.status, wrong.body.code], [401, 'invalid_client']);
   const without = await app.get('/v1/clients', weak);
