@@ -82,7 +82,8 @@ function answerReceived(ctx: Context, counts: boolean): void {
     ctx.body = null;
     ctx.status = 202;
   } else {
-    answerError(ctx, errOf.bad_signature, notAccepted);
+    // Its key was revoked.
+    answerError(ctx, 'invalid_key', notAccepted);
   }
 }
 

@@ -53,7 +53,7 @@ for (const namespace of ['its issuer', '*']) {
     t.deepEqual([revoked.status, revoked.body.error], [401, 'invalid_token']);
     const type = 'application/secevent+jwt';
     const received = await app.request('POST', '/security-events', { type, body: event });
-    t.deepEqual([received.status, received.body.err], [400, 'authentication_failed']);
+    t.deepEqual([received.status, received.body.err], [400, 'invalid_key']);
 
     t.true(await app.isActive(victim));
     const refusals = (await app.events('inbox_refused')).map(({ metadata }) => metadata);
