@@ -43,20 +43,26 @@ interface Tally {
 export async function previewRevocation(store: Store, policy: Policy, order: RevokeOrder): Promise<Preview> {
   const byLastActivity = { hour: 0, day: 0, week: 0, month: 0, older: 0 };
   const tally: Tally = { tokens: 0, byClient: new Map(), byAudience: new Map(), byLastActivity };
-  let after: readonly number[] | null = [];
   let looked = 0;
-  for (let page = 0; after !== null && page < pagesMax && looked < tokensMax; page++) {
-    const { tokens, next } = await store.listTokensUnder(order.target, after, tokensPerPage);
-    for (let from = 0; from < tokens.length; from += tokensPerPage) {
-      const part = tokens.slice(from, from + tokensPerPage);
-      const ended = await store.ask((facts, now) => endedBy(facts, now, policy, order, part));
-      for (const each of ended) count(tally, each);
+  let complete = true;
+  for (const target of [order.target, ...order.further]) {
+    let after: readonly number[] | null = [];
+    for (let page = 0; after !== null && page < pagesMax && looked < tokensMax; page++) {
+      const { tokens, next } = await store.listTokensUnder(target, after, tokensPerPage);
+      for (let from = 0; from < tokens.length; from += tokensPerPage) {
+        const part = tokens.slice(from, from + tokensPerPage);
+        const ended = await store.ask((facts, now) =>
+          endedBy(facts, now, policy, { ...order, target }, part),
+        );
+        for (const each of ended) count(tally, each);
+      }
+      looked += tokens.length;
+      after = next;
     }
-    looked += tokens.length;
-    after = next;
+    complete &&= after === null;
   }
   const final = await store.ask((facts) => isFinalOrder(facts, order));
-  return { ...tally, final, complete: after === null };
+  return { ...tally, final, complete };
 }
 
 interface Ended {

@@ -165,19 +165,24 @@ function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): Ne
   });
 }
 
+function nameInEvent({ kind, id }: Target): string {
+  return kind === 'token' ? tokenRef({ tokenDigest: id }) : id;
+}
+
 /** Who and what an order is about, for the audit trail. */
-export function namedBy({ target, only }: Pick<RevokeOrder, 'target' | 'only'>): NamedInEvent {
+export function namedBy({ target, further, only }: Ordered): NamedInEvent {
   const { kind, issuer, id } = target;
   const named = (which: Target['kind']) => (kind === which ? id : null);
   return {
     userId: named('subject'),
     clientId: named('client') ?? only.clientId,
     sessionId: named('session'),
-    tokenRef: kind === 'token' ? tokenRef({ tokenDigest: id }) : null,
+    tokenRef: kind === 'token' ? nameInEvent(target) : null,
     metadata: {
       kind,
       ...(kind === 'token' ? {} : { issuer }),
       ...(kind === 'jti' || kind === 'grant' || kind === 'key' ? { id } : {}),
+      ...(further.length === 0 ? {} : { also: further.map(nameInEvent) }),
       ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
     },
   };

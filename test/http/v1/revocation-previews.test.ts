@@ -25,6 +25,30 @@ testEachDatabase('a preview of one token counts it, by whichever of its names', 
 });
 
 testEachDatabase(
+  'a preview of a JWT counts what was registered by the digest of its string',
+  async (t, app) => {
+    const ops = await operator(app);
+    const token = unsignedJwt('https://elsewhere.example');
+    const registrar = await app.addClient({
+      permissions: ['register'],
+      issuers: ['https://elsewhere.example'],
+    });
+    const said = { client_id: 'web', iss: 'https://elsewhere.example', token_digest: wireDigestOf(token) };
+    const registered = await app.json('/v1/tokens', app.registration(said), registrar);
+    t.is(registered.status, 201);
+    const order = { target: { kind: 'token', token }, reason: 'admin' };
+    const preview = await app.json('/v1/revocations', { ...order, dry_run: true }, ops);
+    t.is(preview.body.would_end.tokens, 1);
+    t.true(await app.isActive(token));
+    const { headers } = await app.json('/v1/revocations', order, ops);
+    t.is(headers['revocation-seq'], '2', 'by its string, and by what its signature covers');
+    t.false(await app.isActive(token));
+    const [event] = await app.events('bulk_revoke');
+    t.deepEqual(event?.metadata.also, [registered.body.token_ref]);
+  },
+);
+
+testEachDatabase(
   'POST /v1/revocations with dry_run counts what would end and changes nothing',
   async (t, app) => {
     const ops = await operator(app);

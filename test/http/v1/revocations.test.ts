@@ -1,5 +1,6 @@
 // POST /v1/revocations: every target, who may end it, and repeated orders. Previews are in
 // revocation-previews.test.ts, the log is in revocation-log.test.ts.
+import { calculateJwkThumbprint } from 'jose';
 import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
@@ -359,6 +360,10 @@ testEachDatabase(
       t.deepEqual([row.seq, row.target], [reply.body.seq, reply.body.target]);
       t.is(reply.headers['revocation-seq'], '3', 'all of them');
     }
+    const [event] = await app.events('bulk_revoke');
+    const named = [event?.metadata.id, event?.metadata.also].flat();
+    const thumbprints = await Promise.all(keys.map((key) => calculateJwkThumbprint(key)));
+    t.deepEqual(named.toSorted(), thumbprints.toSorted(), 'the event names every key');
   },
 );
 
