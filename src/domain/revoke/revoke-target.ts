@@ -93,10 +93,9 @@ export function decideRevocation(
   const wasThere = earlier.every((row) => row !== undefined);
   const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
   const { target, further, only } = order;
-  const { reason, reasonText } = order.cause;
-  const told = { ordered: { target, further, only }, cause: { reason, reasonText } };
+  const ordered = { target, further, only };
   if (wasThere) {
-    const { seq, revokedAt, cutoff } = earlier[0] as Revocation;
+    const { seq, revokedAt, cutoff, reason } = earlier[0] as Revocation;
     const lastSeq = Math.max(...earlier.map((row) => row.seq));
     const outcome = {
       status: 'already_revoked',
@@ -105,10 +104,14 @@ export function decideRevocation(
       revokedAt,
       cutoff,
       safeIatAfter: null,
+      ordered,
+      // The text is in the log alone, and may be purged before a repetition asks for it.
+      cause: { reason, reasonText: null },
     } as const;
-    return { outcome: { ...outcome, ...told }, effects: { events } };
+    return { outcome, effects: { events } };
   }
   const { cutoff } = rows[0] as NewRevocation;
+  const { reason, reasonText } = order.cause;
   return {
     outcome: (seqs) => ({
       status: 'revoked',
@@ -117,7 +120,8 @@ export function decideRevocation(
       revokedAt: now,
       cutoff,
       safeIatAfter: safeIatAfterAll(rows),
-      ...told,
+      ordered,
+      cause: { reason, reasonText },
     }),
     effects: { revocations: rows, events },
   };

@@ -5,6 +5,7 @@ import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import { purgeNow } from '../../helpers/purging.ts';
 import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
@@ -364,6 +365,23 @@ testEachDatabase(
     const named = [event?.metadata.id, event?.metadata.also].flat();
     const thumbprints = await Promise.all(keys.map((key) => calculateJwkThumbprint(key)));
     t.deepEqual(named.toSorted(), thumbprints.toSorted(), 'the event names every key');
+  },
+);
+
+testEachDatabase(
+  'a repeated order gives no reason of its own for an earlier revocation that was purged since',
+  async (t, app) => {
+    const ops = await operator(app);
+    const token = await app.register({ client_id: 'web', exp: app.seconds + 5 });
+    const send = (reason: string) =>
+      app.json('/v1/revocations', { target: { kind: 'token', token }, reason }, ops, {
+        headers: { 'Idempotency-Key': reason },
+      });
+    await send('policy');
+    t.like((await send('offboarding')).body, { status: 'already_revoked', seq: 1, reason: 'policy' });
+    app.advance(2 * 3600);
+    t.is((await purgeNow(app)).revocations, 1);
+    t.like((await send('offboarding')).body, { status: 'already_revoked', seq: 1, reason: 'policy' });
   },
 );
 
