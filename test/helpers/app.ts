@@ -12,7 +12,7 @@ import { type RunningServer, serveStore } from '../../src/server.ts';
 import type { TrailWork } from '../../src/upkeep/trail-work.ts';
 import type { TestDatabase } from './databases.ts';
 import { dump, findSecrets } from './dump.ts';
-import { FaultyStore } from './faulty-store.ts';
+import { type FaultyStore, faultyStore } from './faulty-store.ts';
 import { openTestStore } from './open-test-store.ts';
 import {
   type Auth,
@@ -77,7 +77,7 @@ export class TestApp {
       write: (line) => lines.push(JSON.parse(line)),
     });
     const now = () => clock.now;
-    const store = new FaultyStore(
+    const store = faultyStore(
       openTestStore(database.url, { now, lifetimeDaysMax: config.tokenLifetimeDaysMax }),
     );
     const server = await serveStore(store, config, log, { nodeVersion: process.version, now }, work);

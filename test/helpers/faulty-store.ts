@@ -6,9 +6,27 @@ import type { Decide, Question, Store, WaitingLine } from '../../src/domain/stor
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { BatchQueue, type QueueLimits } from '../../src/store/batch-queue.ts';
 
-export type Fault = 'none' | 'reads' | 'writes' | 'everything' | 'events';
+type Fault = 'none' | 'reads' | 'writes' | 'everything' | 'events';
+type WaitingMax = QueueLimits['waitingMax'];
 
-export class FaultyStore implements Store {
+export type FaultyStore = Store & Faults;
+
+/** The methods of the port that only read: they fail with the questions. All others are the store's own. */
+const reads = /^(list|find|count)/;
+
+export function faultyStore(store: Store): FaultyStore {
+  const faults = new Faults(store);
+  const get = (_: Faults, name: string) => {
+    const isOwn = name in faults;
+    const member = Reflect.get(isOwn ? faults : store, name);
+    if (typeof member !== 'function') return member;
+    if (isOwn || !reads.test(name)) return member.bind(isOwn ? faults : store);
+    return (...of: readonly unknown[]) => faults.reading(() => member.apply(store, of));
+  };
+  return new Proxy(faults, { get }) as FaultyStore;
+}
+
+class Faults {
   /** `events`: the database refuses every audit event, and with it the transaction that appends it. */
   fault: Fault = 'none';
   /** The lines of all questions, and of all decisions. */
@@ -25,11 +43,7 @@ export class FaultyStore implements Store {
    * Holds questions and decisions of these lines until `release`: they wait in a queue of the store's own kind, and
    * are done one by one.
    */
-  hold(
-    questions: readonly WaitingLine[],
-    decisions: readonly WaitingLine[],
-    waitingMax: QueueLimits['waitingMax'],
-  ): void {
+  hold(questions: readonly WaitingLine[], decisions: readonly WaitingLine[], waitingMax: WaitingMax): void {
     this.#held = new Held(questions, decisions, waitingMax);
   }
 
@@ -48,95 +62,32 @@ export class FaultyStore implements Store {
 
   ask<T>(question: Question<T>, line: WaitingLine = 'vouched'): Promise<T> {
     this.asked.push(line);
-    const ask = () => this.#reading(() => this.#store.ask(question, line));
+    const ask = () => this.reading(() => this.#store.ask(question, line));
     return this.#held?.questions.includes(line) ? this.#held.add(ask, line) : ask();
   }
 
   write<T>(decide: Decide<T>, line: WaitingLine = 'vouched'): Promise<T> {
     this.written.push(line);
-    if (this.fault === 'writes' || this.fault === 'everything') return Promise.reject(failure());
+    if (this.#fails('writes')) return Promise.reject(failure());
     const write = () => this.#store.write(this.fault === 'events' ? withRefusedEvents(decide) : decide, line);
     return this.#held?.decisions.includes(line) ? this.#held.add(write, line) : write();
   }
 
-  warmUp(...of: Parameters<Store['warmUp']>): Promise<void> {
-    return this.#store.warmUp(...of);
-  }
-
-  listEvents(...of: Parameters<Store['listEvents']>): ReturnType<Store['listEvents']> {
-    return this.#reading(() => this.#store.listEvents(...of));
-  }
-
-  listEventsAfter(...of: Parameters<Store['listEventsAfter']>): ReturnType<Store['listEventsAfter']> {
-    return this.#reading(() => this.#store.listEventsAfter(...of));
-  }
-
-  findEvent(...of: Parameters<Store['findEvent']>): ReturnType<Store['findEvent']> {
-    return this.#reading(() => this.#store.findEvent(...of));
-  }
-
-  countEvents(...of: Parameters<Store['countEvents']>): ReturnType<Store['countEvents']> {
-    return this.#reading(() => this.#store.countEvents(...of));
-  }
-
-  get upkeep(): Store['upkeep'] {
-    return this.#store.upkeep;
-  }
-
-  findEventHead(): Promise<number> {
-    return this.#reading(() => this.#store.findEventHead());
-  }
-
-  listClients(...of: Parameters<Store['listClients']>): ReturnType<Store['listClients']> {
-    return this.#reading(() => this.#store.listClients(...of));
-  }
-
-  listRevocations(...of: Parameters<Store['listRevocations']>): ReturnType<Store['listRevocations']> {
-    return this.#reading(() => this.#store.listRevocations(...of));
-  }
-
-  findRevocation(...of: Parameters<Store['findRevocation']>): ReturnType<Store['findRevocation']> {
-    return this.#reading(() => this.#store.findRevocation(...of));
-  }
-
-  listTokensUnder(...of: Parameters<Store['listTokensUnder']>): ReturnType<Store['listTokensUnder']> {
-    return this.#reading(() => this.#store.listTokensUnder(...of));
-  }
-
-  listSessions(...of: Parameters<Store['listSessions']>): ReturnType<Store['listSessions']> {
-    return this.#reading(() => this.#store.listSessions(...of));
-  }
-
   touchSessions(...of: Parameters<Store['touchSessions']>): Promise<void> {
-    const fails = this.fault === 'writes' || this.fault === 'everything';
-    return fails ? Promise.reject(failure()) : this.#store.touchSessions(...of);
+    return this.#fails('writes') ? Promise.reject(failure()) : this.#store.touchSessions(...of);
   }
 
-  listLatestIssuers(): ReturnType<Store['listLatestIssuers']> {
-    return this.#reading(() => this.#store.listLatestIssuers());
+  async findFaults(): Promise<Record<string, string>> {
+    if (this.#fails('reads')) return { database: 'unreachable', migrations: 'unknown' };
+    return this.#store.findFaults();
   }
 
-  listIssuers(...of: Parameters<Store['listIssuers']>): ReturnType<Store['listIssuers']> {
-    return this.#reading(() => this.#store.listIssuers(...of));
+  reading<T>(read: () => Promise<T>): Promise<T> {
+    return this.#fails('reads') ? Promise.reject(failure()) : read();
   }
 
-  listOrigins(): Promise<ReadonlySet<string>> {
-    return this.#reading(() => this.#store.listOrigins());
-  }
-
-  findFaults(): Promise<Record<string, string>> {
-    const fails = this.fault === 'reads' || this.fault === 'everything';
-    return fails
-      ? Promise.resolve({ database: 'unreachable', migrations: 'unknown' })
-      : this.#store.findFaults();
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
-  }
-
-  #reading<T>(read: () => Promise<T>): Promise<T> {
-    return this.fault === 'reads' || this.fault === 'everything' ? Promise.reject(failure()) : read();
+  #fails(what: Fault): boolean {
+    return this.fault === what || this.fault === 'everything';
   }
 }
 
@@ -146,17 +97,13 @@ class Held {
   /** How many items came, refused ones included. */
   count = 0;
   readonly #queue: BatchQueue<() => Promise<unknown>>;
-  #release: () => void = () => {};
+  release: () => void = () => {};
 
-  constructor(
-    questions: readonly WaitingLine[],
-    decisions: readonly WaitingLine[],
-    waitingMax: QueueLimits['waitingMax'],
-  ) {
+  constructor(questions: readonly WaitingLine[], decisions: readonly WaitingLine[], waitingMax: WaitingMax) {
     this.questions = questions;
     this.decisions = decisions;
     const released = new Promise<void>((resolve) => {
-      this.#release = resolve;
+      this.release = resolve;
     });
     this.#queue = new BatchQueue(
       async (entries) => {
@@ -170,10 +117,6 @@ class Held {
   add<T>(work: () => Promise<T>, line: WaitingLine): Promise<T> {
     this.count += 1;
     return this.#queue.add<T>(work, line);
-  }
-
-  release(): void {
-    this.#release();
   }
 }
 
