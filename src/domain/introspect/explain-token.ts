@@ -1,5 +1,4 @@
 // Why is this token dead, or alive? For auditors only: everybody else is told no more than active or not.
-
 import type { LoggedRevocation } from '../cutoffs.ts';
 import { type Client, holds } from '../records/clients.ts';
 import type { Store } from '../store.ts';
@@ -10,6 +9,8 @@ import { isSuperseded, verdict } from '../verdict.ts';
 import { maySee } from './introspect-token.ts';
 
 export type Explained =
+  /** There is no such client as was asked about. */
+  | { readonly cause: 'unknown_caller' }
   | { readonly cause: 'unknown' }
   | {
       /** The reason that decides, for the client that was asked about. */
@@ -30,22 +31,26 @@ export type Explained =
       readonly first: LoggedRevocation | null;
     };
 
-/** `callerId`: the client that was told the token is inactive; null: no particular client. */
+/**
+ * `presented`: null for text that could not be a token. `callerId`: the client that was told the token is inactive;
+ * undefined: no particular client.
+ */
 export function explainToken(
   store: Store,
-  presented: Presented,
-  callerId: string | null,
+  presented: Presented | null,
+  callerId: string | undefined,
 ): Promise<Explained> {
   return store.ask((facts, now): Explained => {
-    const claims = findKnownToken(facts, presented);
+    const caller = callerId === undefined ? undefined : facts.client(callerId);
+    if (callerId !== undefined && !caller) return { cause: 'unknown_caller' };
+    const claims = presented && findKnownToken(facts, presented);
     if (!claims) return { cause: 'unknown' };
-    const [standing, rows, caller] = facts.together(
+    const [standing, rows] = facts.together(
       () => facts.standing(claims),
       () => facts.history(claims),
-      () => (callerId === null ? undefined : facts.client(callerId)),
     );
     const judged = verdict(claims, standing, now);
-    const isHidden = callerId !== null && !(caller && mayIntrospect(caller) && maySee(facts, caller, claims));
+    const isHidden = caller !== undefined && !(mayIntrospect(caller) && maySee(facts, caller, claims));
     const judgement = judged.active ? 'alive' : judged.why;
     const cause = judgement === 'revoked' && isSuperseded(standing) ? 'superseded' : judgement;
     const bears = (row: LoggedRevocation, { kind, issuer, id }: Target) =>

@@ -32,12 +32,8 @@ export function handleExplain({ store, tokenVerifier, auth }: ExplainParts) {
     const { token, token_digest, caller } = check(body, await readJson(ctx));
     if (token !== undefined && token_digest !== undefined)
       throw badParameter('token_digest', 'is given, and so is token');
-    if (caller !== undefined && !(await store.ask((facts) => facts.client(caller))))
-      throw badParameter('caller', 'is no client of this server');
     const presented = token === undefined ? byDigest(token_digest) : await tokenVerifier.present(token);
-    const explained: Explained =
-      presented === null ? { cause: 'unknown' } : await explainToken(store, presented, caller ?? null);
-    respond(ctx, 200, toWire(explained));
+    respond(ctx, 200, toWire(await explainToken(store, presented, caller)));
   };
 }
 
@@ -49,6 +45,7 @@ function byDigest(tokenDigest: string | undefined): Presented {
 
 function toWire(explained: Explained): object {
   const { cause } = explained;
+  if (cause === 'unknown_caller') throw badParameter('caller', 'is no client of this server');
   if (cause === 'unknown') return { active: false, cause, token: null, targets: [], first_cause: null };
   const { claims, registeredAt, suspended, targets, first } = explained;
   return {
