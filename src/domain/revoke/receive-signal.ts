@@ -1,10 +1,10 @@
 // Signals from other systems (inboxes): a message of any standard becomes revocations under the names it gives. It
 // counts once, and ends nothing that was issued after the event it reports.
 import { eventOf, type NewEvent, type Origin } from '../audit.ts';
-import { digestOf, isId } from '../claims.ts';
+import { digestOf } from '../claims.ts';
 import type { Cause, Restriction } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
-import type { Inbox, InboxKind, Issuer } from '../records/issuers.ts';
+import type { InboxKind, Issuer } from '../records/issuers.ts';
 import type { Decision, Effects, Store } from '../store.ts';
 import { everyIssuer, type Target } from '../targets.ts';
 import { dayMs } from '../values/durations.ts';
@@ -85,39 +85,6 @@ function cutoffOfEvent(happenedAt: number, now: number, { clockSkewMs }: Policy)
   const at = Math.max(0, Math.ceil(happenedAt));
   const through = at % 1000 === 0 ? Math.max(at, Math.min(at + 999, now)) : at;
   return Math.min(through, now + clockSkewMs);
-}
-
-/** A subject identifier (RFC 9493), as far as it is acted on. */
-export interface SubjectIdentifier {
-  readonly format: string;
-  readonly [member: string]: unknown;
-}
-
-export type SubjectNamed =
-  | { readonly status: 'named'; readonly targets: readonly Target[] }
-  | { readonly status: 'not_governed' | 'not_mapped' | 'malformed' };
-
-/** The users whom a message of this inbox names. */
-export function nameSubject({ governs, subjectFormats }: Inbox, id: SubjectIdentifier): SubjectNamed {
-  const inEach = (value: unknown, kind: Target['kind'] = 'subject'): SubjectNamed =>
-    isId(value)
-      ? { status: 'named', targets: governs.map((issuer) => ({ kind, issuer, id: value })) }
-      : { status: 'malformed' };
-  switch (id.format) {
-    case 'iss_sub': {
-      if (!isId(id.iss) || !isId(id.sub)) return { status: 'malformed' };
-      if (!governs.includes(id.iss)) return { status: 'not_governed' };
-      return { status: 'named', targets: [{ kind: 'subject', issuer: id.iss, id: id.sub }] };
-    }
-    case 'opaque':
-      return inEach(id.id);
-    case 'email':
-      return subjectFormats.includes('email') ? inEach(id.email) : { status: 'not_mapped' };
-    case 'account':
-      return subjectFormats.includes('account') ? inEach(id.uri) : { status: 'not_mapped' };
-    default:
-      return { status: 'malformed' };
-  }
 }
 
 export function refusedSignal(origin: Origin, kind: InboxKind, why: string): NewEvent {

@@ -1,4 +1,5 @@
 // POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, or 401 to an unknown caller.
+import { nameSubject } from '../../domain/revoke/subject-identifier.ts';
 import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
@@ -6,7 +7,7 @@ import { bearerChallenge, invalidTokenChallenge } from '../auth/challenges.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { readJson } from '../json.ts';
 import { protect } from '../secrecy.ts';
-import { type InboxParts, readSubject, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
+import { type InboxParts, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
 
 /** Without a type of its own, an ID or access token for this audience would be accepted, too (RFC 8725 §3.11). */
 const types = ['global-token-revocation+jwt'];
@@ -29,7 +30,7 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
       throw error;
     });
     const id = isObject(body) ? (body.sub_id ?? body.subject) : undefined;
-    const named = readSubject(read, id);
+    const named = nameSubject(read.inbox, id);
     if (named.status !== 'named') await receiver.refuse(ctx, named.status, from);
     switch (named.status) {
       case 'named':

@@ -1,5 +1,6 @@
 // POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
 
+import { nameSubject } from '../../domain/revoke/subject-identifier.ts';
 import type { Target } from '../../domain/targets.ts';
 import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
@@ -8,7 +9,7 @@ import { readBody, readingBody } from '../body.ts';
 import { type Context, isOfType } from '../context.ts';
 import { respond } from '../respond.ts';
 import { protect } from '../secrecy.ts';
-import { type InboxParts, readSubject, SignalReceiver } from './signal-receiver.ts';
+import { type InboxParts, SignalReceiver } from './signal-receiver.ts';
 
 const eventType = 'application/secevent+jwt';
 const types = ['secevent+jwt'];
@@ -36,7 +37,7 @@ export function handleSecurityEvents(parts: InboxParts) {
     // The verification event, or events that we do not act on.
     if (!isObject(event)) return answerReceived(ctx, await receiver.act(ctx, read, []));
     const subject = sub_id ?? event.subject;
-    const named = readSubject(read, subject);
+    const named = nameSubject(read.inbox, subject);
     if (named.status !== 'named') {
       await receiver.refuse(ctx, named.status, from);
       const err = named.status === 'not_governed' ? 'access_denied' : 'invalid_request';

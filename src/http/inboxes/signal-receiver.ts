@@ -1,20 +1,11 @@
 // What the inboxes have in common: standard signals from other systems become revocations. Off until an issuer's
 // record turns one on.
-import { isId } from '../../domain/claims.ts';
 import { type Restriction, unrestricted } from '../../domain/cutoffs.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { InboxKind } from '../../domain/records/issuers.ts';
-import {
-  ignoredSignal,
-  nameSubject,
-  receiveSignal,
-  refusedSignal,
-  type SubjectIdentifier,
-  type SubjectNamed,
-} from '../../domain/revoke/receive-signal.ts';
+import { ignoredSignal, receiveSignal, refusedSignal } from '../../domain/revoke/receive-signal.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Target } from '../../domain/targets.ts';
-import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalRead, SignalVerifier } from '../../jwt/signal-verifier.ts';
 import type { Context } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
@@ -88,29 +79,4 @@ export class SignalReceiver {
     log.info({ request_id: requestId, inbox: this.#kind, issuer: issuer.issuer, status }, 'inbox');
     return true;
   }
-}
-
-/**
- * A complex subject of CAEP names a session or else a user. All its members must match (RFC 9493 §3.3): if the
- * session or its user names an issuer, no session of another issuer is ended.
- */
-export function readSubject({ inbox }: SignedMessage, id: unknown): SubjectNamed {
-  if (!isObject(id)) return { status: 'malformed' };
-  const { session, user } = id;
-  if (isObject(session)) {
-    const sessionId = session.id;
-    if (!isId(sessionId)) return { status: 'malformed' };
-    const named = [session.iss, isObject(user) ? user.iss : undefined].filter((iss) => iss !== undefined);
-    const issuers = inbox.governs.filter((issuer) => named.every((iss) => iss === issuer));
-    if (issuers.length === 0) return { status: 'not_governed' };
-    return {
-      status: 'named',
-      targets: issuers.map((issuer) => ({ kind: 'session', issuer, id: sessionId })),
-    };
-  }
-  const simple = isObject(user) ? user : id;
-  const format = simple.format ?? simple.subject_type;
-  return typeof format === 'string'
-    ? nameSubject(inbox, { ...simple, format: format.replace('-', '_') } as SubjectIdentifier)
-    : { status: 'malformed' };
 }
