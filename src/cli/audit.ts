@@ -13,9 +13,8 @@ import { SealKeys } from '../upkeep/seal-keys.ts';
 import { sealAndSend } from '../upkeep/trail-work.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { verifyCommand } from './audit-verify.ts';
-import { toLines } from './lines.ts';
+import { printer } from './printer.ts';
 import { Progress } from './progress.ts';
-import { printer } from './records.ts';
 import { withStore } from './with-store.ts';
 
 export function auditCommand(process: NodeJS.Process): Command {
@@ -138,7 +137,7 @@ function rotateKeyCommand(process: NodeJS.Process): Command {
 }
 
 function eraseCommand(process: NodeJS.Process): Command {
-  const { say } = printer(process);
+  const { say, show } = printer(process);
   return new Command('erase')
     .description('erase a person: values and salts in events, dead sessions and tokens, names in revocations')
     .requiredOption('--subject <user>', 'the user id')
@@ -149,7 +148,7 @@ function eraseCommand(process: NodeJS.Process): Command {
         const keys = new SealKeys(config.sealKeyFile);
         if (!config.production && !keys.exists) await keys.rotate();
         const erased = await eraseSubject(store, origin, subject, keys.pseudonymKey());
-        say(toLines(toWire(erased)));
+        show(toWire(erased));
         if (Object.values(erased).every((count) => count === 0))
           say('Nothing bears this name. Is it spelt as in the tokens (their sub), and not erased before?');
         if (erased.tokensLeft > 0)

@@ -20,7 +20,8 @@ import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
 import { type ClientOptions, clientMembersIn, toInteger, withClientOptions } from './client-options.ts';
 import { collect, patchOf, withoutAbsent } from './options.ts';
-import { addRecordCommands, printer, type RecordCommands, throwUnknown } from './records.ts';
+import { printer } from './printer.ts';
+import { addRecordCommands, type RecordCommands, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 /** Members of which a client has one. */

@@ -19,7 +19,8 @@ import {
 import { Refusal } from '../wire/refusal.ts';
 import { type IssuerOptions, issuerMembersIn, withIssuerOptions } from './issuer-options.ts';
 import { collect, patchOf } from './options.ts';
-import { addRecordCommands, printer, type RecordCommands, throwUnknown } from './records.ts';
+import { printer } from './printer.ts';
+import { addRecordCommands, type RecordCommands, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
 interface AddOptions extends IssuerOptions {

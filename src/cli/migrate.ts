@@ -2,9 +2,10 @@
 import { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../store/migrate.ts';
+import { printer } from './printer.ts';
 
 export function migrateCommand(process: NodeJS.Process): Command {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const { say } = printer(process);
   const databaseUrl = () => readConfig(process.env).databaseUrl;
   const command = new Command('migrate').description("the database's schema: up, down, status");
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { RecordKind } from '../wire/record-kind.ts';
 import { Refusal } from '../wire/refusal.ts';
-import { toLines } from './lines.ts';
+import { printer } from './printer.ts';
 import { withStore } from './with-store.ts';
 
 const pageSize = 1000;
@@ -14,24 +14,6 @@ export interface RecordCommands<Item> extends RecordKind<Item> {
   readonly suspended: string;
   /** One line. */
   readonly summaryOf: (item: Item) => string;
-}
-
-/** Output: one object as lines, or as JSON. */
-export function printer(process: NodeJS.Process) {
-  const say = (line: string) => process.stdout.write(`${line}\n`);
-  return {
-    say,
-    show: (wire: Record<string, unknown>, json: boolean | undefined) =>
-      say(json ? JSON.stringify(wire) : toText(wire)),
-    /** Shows a new secret, which is never shown again. */
-    showOnce: (wire: Record<string, unknown>, json: boolean | undefined) =>
-      process.stdout.write(`${json ? JSON.stringify(wire) : toText(wire)}\n`, (error) => {
-        if (error && 'client_secret' in wire)
-          process.stderr.write(
-            `The secret is lost, and the client exists; \`client rotate-secret ${wire.client_id}\` gives it another.\n`,
-          );
-      }),
-  };
 }
 
 /** Adds `list`, `show`, `disable` and `enable` to the command. */
@@ -112,10 +94,4 @@ function addSwitchCommand<Item>(
 export function throwUnknown({ noun, key }: { readonly noun: string; readonly key: string }): never {
   const called = key === noun ? 'with this name' : `with this ${key}`;
   throw new Refusal('not_found', `There is no ${noun} ${called}. \`${noun} list\` shows them all.`);
-}
-
-const shownOnce = 'The secret is shown this once; keep it where secrets are kept.';
-
-function toText(wire: Record<string, unknown>): string {
-  return 'client_secret' in wire ? `${toLines(wire)}\n\n${shownOnce}` : toLines(wire);
 }

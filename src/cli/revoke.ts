@@ -13,8 +13,8 @@ import { sha256 } from '../wire/members.ts';
 import { badParameter, Refusal, withNames } from '../wire/refusal.ts';
 import { type ReadOrder, readOrder } from '../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../wire/revocations.ts';
-import { toLines } from './lines.ts';
 import { withoutAbsent } from './options.ts';
+import { printer } from './printer.ts';
 import { withStore } from './with-store.ts';
 
 interface Options {
@@ -76,8 +76,8 @@ async function revoke(process: NodeJS.Process, options: Options): Promise<void> 
     const parts = { store, policy, confirmSecret: config.confirmSecret, now: Date.now };
     const read = await readOrder(store, policy, body, origin);
     const say = (wire: object) => {
-      const told = { ...wire, notes: [...(wire as Noted).notes, ...remedyOf(read.order)] };
-      process.stdout.write(options.json ? `${JSON.stringify(told)}\n` : `${toLines(told)}\n`);
+      const notes = [...(wire as Noted).notes, ...remedyOf(read.order)];
+      printer(process).show({ ...wire, notes }, options.json);
     };
     process.stderr.write(await hintOfNames(store, policy, read));
     if (body.dry_run) return say(await previewOrder(parts, read.order));

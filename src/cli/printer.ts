@@ -1,11 +1,33 @@
-// An object of the API as text for people: a line per member, members of a nested object as `name.member`.
+// What commands print: an object of the API as JSON for programs, or as text for people, a line per member and members of
+// a nested object as `name.member`.
 import { isObject } from '../domain/values/json-values.ts';
+
+export function printer(process: NodeJS.Process) {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  return {
+    say,
+    show: (wire: object, json?: boolean) => say(json ? JSON.stringify(wire) : toLines(wire)),
+    /** Shows a client with its new secret, if it has one, which is never shown again. */
+    showOnce: (wire: Record<string, unknown>, json?: boolean) => {
+      const isSecret = 'client_secret' in wire;
+      const text = isSecret ? `${toLines(wire)}\n\n${shownOnce}` : toLines(wire);
+      process.stdout.write(`${json ? JSON.stringify(wire) : text}\n`, (error) => {
+        if (error && isSecret)
+          process.stderr.write(
+            `The secret is lost, and the client exists; \`client rotate-secret ${wire.client_id}\` gives it another.\n`,
+          );
+      });
+    },
+  };
+}
+
+const shownOnce = 'The secret is shown this once; keep it where secrets are kept.';
 
 /**
  * Lines of `name value`, names padded to the longest. A list of single words takes one line, any other a line per
  * item.
  */
-export function toLines(object: object): string {
+function toLines(object: object): string {
   const lines = linesOf(object, '');
   const width = Math.max(...lines.map(([name]) => name.length));
   return lines.map(([name, text]) => `${name.padEnd(width)}  ${text}`).join('\n');
