@@ -71,16 +71,24 @@ function encodeCursor(position: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
-export function readCursor(query: Query): unknown[] | undefined {
+/**
+ * The position that the cursor holds. If `list` is given, the cursor must be of that list: its position ends with the
+ * list's name.
+ */
+export function readCursor(query: Query, list?: string): unknown[] | undefined {
   const text = query.get('cursor');
   if (text === undefined) return undefined;
+  const position = decodeCursor(text);
+  if (!Array.isArray(position) || (list !== undefined && position.at(-1) !== list)) throw badCursor();
+  return position;
+}
+
+function decodeCursor(text: string): unknown {
   try {
-    const position: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    if (Array.isArray(position)) return position;
+    return JSON.parse(Buffer.from(text, 'base64url').toString());
   } catch {
-    // Falls through to the refusal.
+    return undefined;
   }
-  throw badCursor();
 }
 
 export function badCursor() {

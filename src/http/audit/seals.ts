@@ -18,8 +18,8 @@ export function handleSeals({ store, auth, publicSealKeys }: SealParts) {
       await auth.permit(ctx, 'audit');
       const query = readQuery(ctx, ['limit', 'cursor']);
       const limit = readLimit(query);
-      const [after, list] = readCursor(query) ?? [0, 'seals'];
-      if (!Number.isSafeInteger(after) || (after as number) < 0 || list !== 'seals') throw badCursor();
+      const [after] = readCursor(query, 'seals') ?? [0];
+      if (!Number.isSafeInteger(after) || (after as number) < 0) throw badCursor();
       const seals = await store.upkeep.listSeals(after as number, limit + 1);
       respondPage(
         ctx,

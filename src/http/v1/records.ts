@@ -71,8 +71,8 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
       await auth.permit(ctx, 'admin');
       const query = readQuery(ctx, ['limit', 'cursor']);
       const limit = readLimit(query);
-      const [after, ofList] = readCursor(query) ?? ['', list];
-      if (typeof after !== 'string' || after.includes('\0') || ofList !== list) throw badCursor();
+      const [after] = readCursor(query, list) ?? [''];
+      if (typeof after !== 'string' || after.includes('\0')) throw badCursor();
       const items = await kind.listAfter(store, after, limit + 1);
       respondPage(ctx, items, limit, (item) => [kind.keyOf(item), list], toWire);
     },

@@ -70,10 +70,12 @@ export function handleRevocations(parts: RevocationsParts) {
       const caller = await auth.permitWithin(ctx, 'audit');
       const query = readQuery(ctx, [...filters, 'limit', 'cursor']);
       const limit = readLimit(query);
-      const before = readPosition(query);
-      const rows = await store.listRevocations(readFilter(query, policy, caller), before, limit + 1);
-      const walk = fingerprintOf(query, filters);
-      respondPage(ctx, rows, limit, ({ seq }) => [seq, walk], revocationToWire);
+      const list = fingerprintOf(query, filters);
+      const [before] = readCursor(query, list) ?? [Number.MAX_SAFE_INTEGER];
+      if (!Number.isSafeInteger(before)) throw badCursor();
+      const filter = readFilter(query, policy, caller);
+      const rows = await store.listRevocations(filter, before as number, limit + 1);
+      respondPage(ctx, rows, limit, ({ seq }) => [seq, list], revocationToWire);
     },
 
     async showRevocation(ctx: Context): Promise<void> {
@@ -111,14 +113,6 @@ function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKin
     default:
       outcome satisfies never;
   }
-}
-
-function readPosition(query: Query): number {
-  const position = readCursor(query);
-  if (!position) return Number.MAX_SAFE_INTEGER;
-  const [before, ofQuery] = position;
-  if (!Number.isSafeInteger(before) || ofQuery !== fingerprintOf(query, filters)) throw badCursor();
-  return before as number;
 }
 
 function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFilter {

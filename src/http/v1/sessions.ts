@@ -1,5 +1,6 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
 import { idLengthMax, isId } from '../../domain/claims.ts';
+import type { SessionPosition } from '../../domain/listings.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { type Caller, holds, issuersOf } from '../../domain/records/clients.ts';
 import { type Device, describeDevices, endSession } from '../../domain/revoke/end-session.ts';
@@ -43,11 +44,12 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       if (allowed !== null && !allowed.includes(issuer))
         throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
       const limit = readLimit(query);
-      const walk = fingerprintOf(query, ['user_id', 'issuer']);
-      const sessions = await store.listSessions(issuer, userId, readPosition(query, walk), limit + 1);
+      // A cursor is valid for no other user.
+      const list = fingerprintOf(query, ['user_id', 'issuer']);
+      const sessions = await store.listSessions(issuer, userId, readPosition(query, list), limit + 1);
       const devices = await describeDevices(store, sessions);
       const current = readId(query, 'current', idLengthMax);
-      const positionOf = ({ session }: Device) => [session.createdAt, session.sessionId, walk];
+      const positionOf = ({ session }: Device) => [session.createdAt, session.sessionId, list];
       respondPage(ctx, devices, limit, positionOf, (device) => toWire(device, current));
     },
 
@@ -82,13 +84,12 @@ function reach(caller: Caller, policy: Policy, everywhere: readonly Permission[]
   return everywhere.some((permission) => holds(caller, permission)) ? null : issuersOf(caller, policy);
 }
 
-/** `walk` names the user whose sessions are listed; a cursor is valid for no other user. */
-function readPosition(query: Query, walk: string): { createdAt: number; sessionId: string } | null {
-  const position = readCursor(query);
+function readPosition(query: Query, list: string): SessionPosition | null {
+  const position = readCursor(query, list);
   if (!position) return null;
-  const [createdAt, sessionId, of] = position;
+  const [createdAt, sessionId] = position;
   const isPosition = Number.isSafeInteger(createdAt) && typeof sessionId === 'string';
-  if (!isPosition || sessionId.includes('\0') || of !== walk) throw badCursor();
+  if (!isPosition || sessionId.includes('\0')) throw badCursor();
   return { createdAt: createdAt as number, sessionId };
 }
 
