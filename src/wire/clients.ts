@@ -15,18 +15,8 @@ import { differingMembers } from '../domain/values/json-values.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';
-import { checkKeyUrl } from './issuers.ts';
-import { readJwks } from './jwks-member.ts';
-import {
-  boundedJson,
-  clientIdentifier,
-  identifier,
-  ipAddress,
-  issuerName,
-  line,
-  list,
-  uri,
-} from './members.ts';
+import { jwksMember, keySourceToWire, toKeySource } from './key-source.ts';
+import { clientIdentifier, identifier, ipAddress, issuerName, line, list, uri } from './members.ts';
 import { patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
@@ -59,7 +49,7 @@ export const newClientBody = z.strictObject({
   logout_scope: z.enum(['current', 'all']).default('current'),
   cache_max_age: z.int().min(0).max(cacheMaxAgeMax).default(0),
   client_secret: clientSecret.optional(),
-  jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
+  jwks: jwksMember.optional(),
   jwks_uri: uri.optional(),
   tls_client_auth_subject_dn: line(1024)
     .refine(isDistinguishedName, 'is not a distinguished name as RFC 4514 writes it: CN=app,O=Example')
@@ -74,7 +64,7 @@ export const newClientBody = z.strictObject({
 
 type Body = z.output<typeof newClientBody>;
 
-/** A client that proves nothing may hold no permission. `allowHttp`: as for issuers. */
+/** A client that proves nothing may hold no permission. `allowHttp`: as for key sources. */
 export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewClient> {
   const method = body.token_endpoint_auth_method;
   if (method === 'none' && body.permissions.length > 0)
@@ -107,10 +97,9 @@ async function toKeys(body: Body, allowHttp: boolean): Promise<KeySource | null>
   const { jwks, jwks_uri: uri, token_endpoint_auth_method: method } = body;
   const needsKeys = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
   if (jwks !== undefined && uri !== undefined) throw badParameter('jwks_uri', 'is given, and so is jwks');
-  if (jwks !== undefined) return { kind: 'jwks', keys: await readJwks('jwks', jwks) };
-  if (uri !== undefined) return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', uri, allowHttp) };
-  if (needsKeys) throw badParameter('jwks', `or jwks_uri goes with ${method}`);
-  return null;
+  const source = await toKeySource(body, allowHttp);
+  if (!source && needsKeys) throw badParameter('jwks', `or jwks_uri goes with ${method}`);
+  return source ?? null;
 }
 
 const certificateNames = ['subject_dn', 'san_dns', 'san_uri', 'san_ip', 'san_email'] as const;
@@ -182,7 +171,7 @@ function membersToWire(client: NewClient): Record<string, unknown> {
     cascade: client.cascade,
     logout_scope: client.logoutScope,
     cache_max_age: client.cacheMaxAge,
-    ...keysToWire(client.keys),
+    ...(client.keys === null ? {} : keySourceToWire(client.keys)),
     ...(client.certificateName === null
       ? {}
       : { [`tls_client_auth_${client.certificateName.kind}`]: client.certificateName.value }),
@@ -191,11 +180,6 @@ function membersToWire(client: NewClient): Record<string, unknown> {
       : { introspection_signed_response_alg: client.introspectionAlgorithm }),
     ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
   };
-}
-
-function keysToWire(keys: KeySource | null): Record<string, unknown> {
-  if (keys === null || keys.kind === 'discovery') return {};
-  return keys.kind === 'jwks' ? { jwks: { keys: keys.keys } } : { jwks_uri: keys.uri };
 }
 
 const overlapSecondsMax = 2_592_000;
@@ -209,10 +193,7 @@ export const clientKind: RecordKind<Client> = {
   noun: 'client',
   listAfter: (store, after, limit) => store.listClients(after, limit),
   find: (facts, clientId) => facts.client(clientId),
-  async setEnabled(store, origin, clientId, enabled) {
-    const switched = await switchClient(store, origin, clientId, enabled);
-    return switched.status === 'not_found' ? undefined : switched.client;
-  },
+  setEnabled: switchClient,
   keyOf: ({ clientId }) => clientId,
   toWire: clientToWire,
 };

@@ -8,7 +8,6 @@ import {
   type Issuer,
   inboxKinds,
   type KeySource,
-  type PublicJwk,
   usualClaimNames,
   usualTypes,
 } from '../domain/records/issuers.ts';
@@ -18,10 +17,9 @@ import { plainType } from '../domain/tokens/jwt-shape.ts';
 import { differingMembers } from '../domain/values/json-values.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
-import { isLoopback } from '../local-url.ts';
 import { check } from './check.ts';
-import { readJwks } from './jwks-member.ts';
-import { boundedJson, clientIdentifier, identifier, issuerName, line, list, uri } from './members.ts';
+import { checkKeyUrl, jwksMember, keySourceToWire, toKeySource } from './key-source.ts';
+import { clientIdentifier, identifier, issuerName, line, list, uri } from './members.ts';
 import { patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
@@ -39,7 +37,7 @@ export const newIssuerBody = z.strictObject({
   issuer: issuerName(idLengthMax),
   discovery: z.literal(true).optional(),
   jwks_uri: uri.optional(),
-  jwks: boundedJson(z.unknown(), 65_536, 8).optional(),
+  jwks: jwksMember.optional(),
   algorithms: list(z.string()).min(1).optional(),
   types: list(tokenType).min(1).optional(),
   audiences: list(uri).default([]),
@@ -70,12 +68,12 @@ export const newIssuerBody = z.strictObject({
 
 type Body = z.output<typeof newIssuerBody>;
 
-/** `allowHttp`: keys may be fetched without TLS from anywhere, not from this machine alone. */
+/** `allowHttp`: as for key sources. */
 export async function toNewIssuer(body: Body, allowHttp: boolean): Promise<NewIssuer> {
   const { user, client, session, grant } = body.claims;
   return {
     issuer: body.issuer,
-    keySource: await toKeySource(body, allowHttp),
+    keySource: await demandKeySource(body, allowHttp),
     algorithms: toAlgorithms(body.algorithms),
     types: body.types ?? usualTypes,
     audiences: [...new Set(body.audiences)],
@@ -107,27 +105,16 @@ function toInbox({ issuer, inbox }: Body): Inbox | null {
   };
 }
 
-async function toKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
+async function demandKeySource(body: Body, allowHttp: boolean): Promise<KeySource> {
   const given = [body.discovery, body.jwks_uri, body.jwks].filter((way) => way !== undefined);
   if (given.length === 0) throw badParameter('jwks', 'or discovery or jwks_uri must say where its keys are');
   if (given.length > 1)
     throw badParameter('jwks', 'is one of three: give discovery, jwks_uri or jwks, and only one');
-  if (body.jwks !== undefined) return { kind: 'jwks', keys: await readJwks('jwks', body.jwks) };
-  if (body.jwks_uri !== undefined) {
-    return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', body.jwks_uri, allowHttp) };
-  }
+  const source = await toKeySource(body, allowHttp);
+  if (source) return source;
   if (/[?#]/.test(body.issuer)) throw badParameter('issuer', 'has a query or fragment, so has no metadata');
   checkKeyUrl('issuer', body.issuer, allowHttp);
   return { kind: 'discovery' };
-}
-
-export function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
-  const parsed = URL.canParse(url) && url.trim() === url ? new URL(url) : undefined;
-  const { protocol = '', hostname = '', username, password } = parsed ?? {};
-  const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLoopback(hostname)));
-  if (!isSafe || username !== '' || password !== '')
-    throw badParameter(name, 'must be an https URL without a user name');
-  return url;
 }
 
 /** Anyone who can check a shared secret's signature can also make one: such trust is a setting, not a record. */
@@ -197,27 +184,11 @@ function inboxToWire({ kinds, audience, governs, keepsOffline, subjectFormats }:
   return { kinds, audience, governs, keep_offline: keepsOffline, subject_formats: subjectFormats };
 }
 
-function keySourceToWire(source: KeySource): Record<string, unknown> {
-  switch (source.kind) {
-    case 'discovery':
-      return { discovery: true };
-    case 'jwks_uri':
-      return { jwks_uri: source.uri };
-    case 'jwks':
-      return { jwks: { keys: source.keys satisfies readonly PublicJwk[] } };
-    default:
-      return source satisfies never;
-  }
-}
-
 export const issuerKind: RecordKind<Issuer> = {
   noun: 'issuer',
   listAfter: (store, after, limit) => store.listIssuers(after, limit),
   find: (facts, name) => facts.issuer(name),
-  async setEnabled(store, origin, name, enabled) {
-    const switched = await switchIssuer(store, origin, name, enabled);
-    return switched.status === 'not_found' ? undefined : switched.issuer;
-  },
+  setEnabled: switchIssuer,
   keyOf: ({ issuer }) => issuer,
   toWire: issuerToWire,
 };

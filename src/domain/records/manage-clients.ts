@@ -140,25 +140,22 @@ export async function rotateClientSecret(
   });
 }
 
-export type ClientSwitched =
-  | { readonly status: 'switched' | 'already_so'; readonly client: Client }
-  | { readonly status: 'not_found' };
-
-/** Suspends a client or lifts its suspension: its credentials are refused, its tokens are inactive meanwhile. */
+/**
+ * Suspends a client or lifts its suspension: its credentials are refused, its tokens are inactive meanwhile. Resolves to
+ * the client as it is then; undefined if there is none.
+ */
 export async function switchClient(
   store: Store,
   origin: Origin,
   clientId: string,
   enabled: boolean,
-): Promise<ClientSwitched> {
-  return store.write((facts, now): Decision<ClientSwitched> => {
+): Promise<Client | undefined> {
+  return store.write((facts, now): Decision<Client | undefined> => {
     const client = facts.client(clientId);
-    if (!client) return { outcome: { status: 'not_found' }, effects: {} };
+    if (!client || enabled === (client.disabledAt === null)) return { outcome: client, effects: {} };
     const at = enabled ? null : now;
-    if (enabled === (client.disabledAt === null))
-      return { outcome: { status: 'already_so', client }, effects: {} };
     return {
-      outcome: { status: 'switched', client: { ...client, disabledAt: at } },
+      outcome: { ...client, disabledAt: at },
       effects: {
         clients: [{ kind: 'set_disabled', clientId, at }],
         events: [eventOf(origin, enabled ? 'client_enabled' : 'client_disabled', { clientId })],

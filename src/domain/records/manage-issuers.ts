@@ -97,29 +97,26 @@ function revivesBy(before: Issuer, after: NewIssuer): Revived | null {
   return isDeepStrictEqual(after.refreshMarker, refreshMarker) ? null : 'refresh_marker';
 }
 
-export type IssuerSwitched =
-  | { readonly status: 'switched' | 'already_so'; readonly issuer: Issuer }
-  | { readonly status: 'not_found' };
-
-/** Suspends an issuer or lifts its suspension: its tokens are inactive meanwhile, and can still be revoked. */
+/**
+ * Suspends an issuer or lifts its suspension: its tokens are inactive meanwhile, and can still be revoked. Resolves to the
+ * issuer as it is then; undefined if there is none.
+ */
 export async function switchIssuer(
   store: Store,
   origin: Origin,
   name: string,
   enabled: boolean,
-): Promise<IssuerSwitched> {
-  return store.write((facts, now): Decision<IssuerSwitched> => {
+): Promise<Issuer | undefined> {
+  return store.write((facts, now): Decision<Issuer | undefined> => {
     const issuer = facts.issuer(name);
-    if (!issuer) return { outcome: { status: 'not_found' }, effects: {} };
-    if (enabled === (issuer.disabledAt === null))
-      return { outcome: { status: 'already_so', issuer }, effects: {} };
+    if (!issuer || enabled === (issuer.disabledAt === null)) return { outcome: issuer, effects: {} };
     const at = enabled ? null : now;
-    const action = enabled ? 'issuer_enabled' : 'issuer_disabled';
+    const metadata = { issuer: name };
     return {
-      outcome: { status: 'switched', issuer: { ...issuer, disabledAt: at } },
+      outcome: { ...issuer, disabledAt: at },
       effects: {
         issuers: [{ kind: 'set_disabled', issuer: name, at }],
-        events: [eventOf(origin, action, { metadata: { issuer: name } })],
+        events: [eventOf(origin, enabled ? 'issuer_enabled' : 'issuer_disabled', { metadata })],
       },
     };
   });
