@@ -1,5 +1,6 @@
 // The key sources of all issuers and clients, one each, made when they are first needed.
 import { LRUCache } from 'lru-cache';
+import type { Client } from '../domain/records/clients.ts';
 import type { Issuer } from '../domain/records/issuers.ts';
 import { type IssuerKeys, type IssuerKeysParts, issuerKeysOf } from './issuer-keys.ts';
 import type { VerifyingKey } from './verifying-keys.ts';
@@ -8,6 +9,11 @@ const sourcesMax = 1_000;
 
 /** The owner of keys: an issuer or a client. */
 export type KeyOwner = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
+
+/** Undefined if the client has no keys. */
+export function ownerOf({ clientId, keys }: Client): KeyOwner | undefined {
+  return keys ? { issuer: `client ${clientId}`, keySource: keys, keysStaleBefore: 0 } : undefined;
+}
 
 export class KeyRing {
   readonly #parts: IssuerKeysParts;

@@ -7,7 +7,7 @@ import type { Store } from '../../domain/store.ts';
 import { parseJwt, typeOf, type UntrustedJwt } from '../../domain/tokens/jwt-shape.ts';
 import { couldBeToken } from '../../domain/tokens/presented-token.ts';
 import { useId } from '../../domain/use-id.ts';
-import type { KeyRing } from '../../jwt/key-ring.ts';
+import { type KeyRing, ownerOf } from '../../jwt/key-ring.ts';
 import { findSigner } from '../../jwt/signer.ts';
 import { hasBadMembers } from '../../jwt/verify-signature.ts';
 import { badParameter, missingParameter } from '../../wire/refusal.ts';
@@ -54,9 +54,9 @@ export async function provesAssertion(
 ): Promise<boolean> {
   const jwt = parseJwt(assertion);
   const { alg } = jwt?.header ?? {};
-  if (!jwt || typeof alg !== 'string' || !client.keys || !isFor(jwt, client, parts, now)) return false;
-  const source = { issuer: `client ${client.clientId}`, keySource: client.keys, keysStaleBefore: 0 };
-  if (!(await findSigner(assertion, jwt, alg, keyRing, source))) return false;
+  const owner = ownerOf(client);
+  if (!jwt || typeof alg !== 'string' || !owner || !isFor(jwt, client, parts, now)) return false;
+  if (!(await findSigner(assertion, jwt, alg, keyRing, owner))) return false;
   const { jti, exp } = jwt.payload as { jti: string; exp: number };
   // Last of all, so that an assertion that fails for another reason does not use up the id of a good one.
   const digest = digestOf(`assertion\0${client.clientId}\0${jti}`);

@@ -6,8 +6,8 @@ import type { BlockList } from 'node:net';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isTrusted, plainAddress } from '../../addresses.ts';
 import type { Client } from '../../domain/records/clients.ts';
-import type { KeyRing } from '../../jwt/key-ring.ts';
-import { isFitKey } from '../../jwt/verifying-keys.ts';
+import { type KeyRing, ownerOf } from '../../jwt/key-ring.ts';
+import { isFitKey, type VerifyingKey } from '../../jwt/verifying-keys.ts';
 import { isIdentifiedBy } from '../../wire/certificate-identity.ts';
 import type { Context } from '../context.ts';
 import { limitsOf, maySign } from './certificate-limits.ts';
@@ -149,14 +149,14 @@ export async function provesByOwnKey(
   { leaf }: PresentedCertificate,
   now: number,
 ): Promise<boolean> {
-  if (!client.keys || !isInForce(leaf, now)) return false;
+  const owner = ownerOf(client);
+  if (!owner || !isInForce(leaf, now)) return false;
   const thumbprint = await thumbprintOf(leaf);
   if (thumbprint === undefined) return false;
-  const source = { issuer: `client ${client.clientId}`, keySource: client.keys, keysStaleBefore: 0 };
-  const matches = (keys: Awaited<ReturnType<KeyRing['current']>>) =>
+  const matches = (keys: readonly VerifyingKey[]) =>
     keys.some((key) => {
       const own = key.jwk.x5c?.[0];
       return key.thumbprint === thumbprint && (own === undefined || own === leaf.raw.toString('base64'));
     });
-  return matches(await keyRing.current(source)) || matches(await keyRing.certain(source));
+  return matches(await keyRing.current(owner)) || matches(await keyRing.certain(owner));
 }
