@@ -27,7 +27,7 @@ export interface Restriction {
 
 export const unrestricted: Restriction = { clientId: null, tokenUse: null, keepsOffline: false };
 
-export function isLimited({ clientId, tokenUse, keepsOffline }: Restriction): boolean {
+export function isRestricted({ clientId, tokenUse, keepsOffline }: Restriction): boolean {
   return clientId !== null || tokenUse !== null || keepsOffline;
 }
 

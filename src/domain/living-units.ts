@@ -1,7 +1,7 @@
 // Units, which are the grants and sessions of tokens: is a registered token of one still alive, and which can a token
 // still end? Revocation and logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
-import { isLimited } from './cutoffs.ts';
+import { isRestricted } from './cutoffs.ts';
 import type { Session } from './sessions.ts';
 import type { Facts } from './store.ts';
 import { unitTokensMax } from './store.ts';
@@ -44,7 +44,7 @@ export function unitsLeft(
   units: readonly Target[],
 ): readonly Target[] {
   if (coveredBy.length === 0) return units;
-  const ended = new Set(coveredBy.filter(({ only }) => !isLimited(only)).map(({ key }) => key));
+  const ended = new Set(coveredBy.filter(({ only }) => !isRestricted(only)).map(({ key }) => key));
   const key = targetOf(claims, 'key');
   const isForged =
     key && [key, { ...key, issuer: everyIssuer }].some((target) => ended.has(targetKey(target)));

@@ -1,10 +1,10 @@
 // From the body of a revocation to an order of the domain: which target it names, and to whom that belongs.
 import type { Origin } from '../domain/audit.ts';
 import { digestOf, type RegisteredToken } from '../domain/claims.ts';
-import { type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import { type Cause, type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import type { Policy } from '../domain/policy.ts';
 import { isCallerReason, isReason } from '../domain/reasons.ts';
-import type { RevokeOrder } from '../domain/revoke/revoke-target.ts';
+import { orderOf, type RevokeOrder } from '../domain/revoke/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import { endByRegistration } from '../domain/token-life.ts';
@@ -12,7 +12,7 @@ import { parseJwt, type UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
 import { claimedEndOf } from '../domain/tokens/verified-jwt.ts';
 import { plainText, reasonTextMax } from '../domain/values/plain-text.ts';
 import { badParameter, missingParameter } from './refusal.ts';
-import { type RevocationBody, type TargetBody, targetOfBody } from './revocations.ts';
+import type { RevocationBody, TargetBody } from './revocations.ts';
 
 export interface ReadOrder {
   readonly order: RevokeOrder;
@@ -34,45 +34,24 @@ export async function readOrder(
   secrets: readonly string[] = [],
 ): Promise<ReadOrder> {
   const presented = body.target.kind === 'token' ? [body.target.token ?? '', ...secrets] : secrets;
-  const {
-    target,
-    further = [],
-    only,
-    end = null,
-    signedEnd,
-    owners = [target.issuer],
-    typedIds,
-  } = await resolveTarget(store, policy, body.target);
+  const resolved = await resolveTarget(store, policy, body.target);
+  const { target, owners = [target.issuer], typedIds, ...found } = resolved;
   const isCode = isReason(body.reason);
   if (isCode && !isCallerReason(body.reason, 'operators'))
     throw badParameter('reason', 'is one that only the server gives');
   const texts = [isCode ? '' : body.reason, body.reason_text ?? ''].filter((text) => text !== '');
-  return {
-    order: {
-      target,
-      further,
-      only,
-      cutoff: body.cutoff ?? null,
-      end,
-      ...(signedEnd !== undefined && { signedEnd }),
-      cause: {
-        reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
-        reasonText: plainText(texts.join('; '), reasonTextMax, presented),
-        origin,
-      },
-      action: 'bulk_revoke',
-    },
-    owners,
-    typedIds,
+  const cause: Cause = {
+    reason: isCallerReason(body.reason, 'operators') ? body.reason : 'admin',
+    reasonText: plainText(texts.join('; '), reasonTextMax, presented),
+    origin,
   };
+  const order = orderOf(target, cause, 'bulk_revoke', { cutoff: body.cutoff ?? null, ...found });
+  return { order, owners, typedIds };
 }
 
-interface Resolved {
+interface Resolved extends Partial<Pick<RevokeOrder, 'further' | 'only' | 'end' | 'signedEnd'>> {
   readonly target: Target;
-  readonly further?: readonly Target[];
-  readonly only: Restriction;
-  readonly end?: number;
-  readonly signedEnd?: number;
+  /** By default the issuer of the target. */
   readonly owners?: readonly string[];
   readonly typedIds: readonly string[];
 }
@@ -84,10 +63,36 @@ async function resolveTarget(store: Store, policy: Policy, body: TargetBody): Pr
     case 'key':
       return resolveKey(store, body, body.issuer ?? policy.publicUrl);
     default: {
-      const { target, only } = targetOfBody(body, policy.publicUrl);
-      return { target, only, typedIds: [target.kind === 'issuer' ? target.issuer : target.id] };
+      const target = { kind: body.kind, issuer: body.issuer ?? policy.publicUrl, id: idIn(body) };
+      const typedIds = [target.kind === 'issuer' ? target.issuer : target.id];
+      return { target, only: restrictionIn(body), typedIds };
     }
   }
+}
+
+/** The id in a target that its body names in full; tokens and keys must be looked up first. */
+function idIn(body: Exclude<TargetBody, { kind: 'token' | 'key' }>): string {
+  switch (body.kind) {
+    case 'jti':
+      return body.jti;
+    case 'grant':
+      return body.grant_id;
+    case 'session':
+      return body.session_id;
+    case 'subject':
+      return body.sub;
+    case 'client':
+      return body.client_id;
+    case 'issuer':
+      return '';
+    default:
+      return body satisfies never;
+  }
+}
+
+function restrictionIn(body: TargetBody): Restriction {
+  if (body.kind !== 'subject') return unrestricted;
+  return { clientId: body.client_id ?? null, tokenUse: body.token_use ?? null, keepsOffline: false };
 }
 
 /** A kid stands for every key that its issuer has ever named so, as it is unknown which of them leaked. */
@@ -103,7 +108,7 @@ async function resolveKey(
   const named = kid === undefined ? [given] : await store.ask((facts) => facts.thumbprints(issuer, kid));
   const [target, ...further] = named.map((id): Target => ({ kind: 'key', issuer, id }));
   if (!target) throw badParameter('target', 'names a kid that this issuer has never used; give a thumbprint');
-  return { target, further, only: unrestricted, typedIds: [given] };
+  return { target, further, typedIds: [given] };
 }
 
 /** A JWT is named by what its signature covers, and also by its registration if that differs. */
@@ -129,15 +134,13 @@ async function resolveToken(
   // A digest alone may be a JWT's, whatever was registered: its end is then unknown.
   const registered = [byString, bySignature].filter((found) => found !== undefined);
   const ends = token === undefined ? [] : registered.map(endByRegistration);
-  const signedEnd = jwt && claimedEndOf(jwt, policy);
   return {
     target: target as Target,
     further,
-    only: unrestricted,
+    end: ends.length > 0 ? Math.max(...ends) : null,
+    signedEnd: jwt ? claimedEndOf(jwt, policy) : null,
     owners: ownersOf(registered, jwt),
     typedIds: [],
-    ...(ends.length > 0 && { end: Math.max(...ends) }),
-    ...(typeof signedEnd === 'number' && { signedEnd }),
   };
 }
 

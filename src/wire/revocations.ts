@@ -53,36 +53,6 @@ export const revocationBody = z.strictObject({
 });
 export type RevocationBody = z.output<typeof revocationBody>;
 
-/** A target that its body names in full; tokens and keys must be looked up first. */
-export function targetOfBody(
-  body: Exclude<TargetBody, { kind: 'token' | 'key' }>,
-  ownIssuer: string,
-): { target: Target; only: Restriction } {
-  const of = (id: string): Target => ({ kind: body.kind, issuer: body.issuer ?? ownIssuer, id });
-  switch (body.kind) {
-    case 'jti':
-      return { target: of(body.jti), only: unrestricted };
-    case 'grant':
-      return { target: of(body.grant_id), only: unrestricted };
-    case 'session':
-      return { target: of(body.session_id), only: unrestricted };
-    case 'subject': {
-      const only = {
-        clientId: body.client_id ?? null,
-        tokenUse: body.token_use ?? null,
-        keepsOffline: false,
-      };
-      return { target: of(body.sub), only };
-    }
-    case 'client':
-      return { target: of(body.client_id), only: unrestricted };
-    case 'issuer':
-      return { target: of(''), only: unrestricted };
-    default:
-      return body satisfies never;
-  }
-}
-
 const idMembers = {
   jti: 'jti',
   grant: 'grant_id',

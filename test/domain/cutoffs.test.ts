@@ -13,7 +13,7 @@ import {
   type Revocation,
 } from '../../src/domain/cutoffs.ts';
 import { registerToken } from '../../src/domain/register/register-token.ts';
-import { revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
+import { orderOf, revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
 import type { Decision, Facts } from '../../src/domain/store.ts';
 import { everyIssuer, type Target, targetKey } from '../../src/domain/targets.ts';
 import { dayMs } from '../../src/domain/values/durations.ts';
@@ -183,16 +183,7 @@ testEachStore(
           const cutoff = clock.now - step.back;
           orders.push({ step: { ...step, only }, cutoff });
           const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
-          const order = {
-            target,
-            further: [],
-            only,
-            cutoff,
-            end: null,
-            cause,
-            action: 'bulk_revoke',
-          } as const;
-          await revokeTarget(store, policy, order);
+          await revokeTarget(store, policy, orderOf(target, cause, 'bulk_revoke', { only, cutoff }));
         }
       }
       for (const { digest, step, issuedAt } of tokens) {

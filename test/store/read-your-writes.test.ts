@@ -2,7 +2,7 @@
 // never contradicts.
 import { systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
-import { type RevokeOrder, revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
+import { orderOf, revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
 import type { Facts } from '../../src/domain/store.ts';
 import { everyIssuer, type Target } from '../../src/domain/targets.ts';
 import { openStore } from '../../src/store/open.ts';
@@ -41,7 +41,6 @@ testEachStore(
       members: {},
     });
     const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
-    const only = { clientId: null, tokenUse: null, keepsOffline: false };
     const targetOf = (n: number): Target => {
       const issuer = n % 50 === 0 ? everyIssuer : policy.publicUrl;
       const kinds = ['token', 'jti', 'grant', 'session', 'subject'] as const;
@@ -60,16 +59,7 @@ testEachStore(
         const n = next++;
         const isDead = (facts: Facts) => facts.standing(claims(n)).coveredBy.length > 0;
         if (await reader.ask(isDead)) throw new Error('dead before it was revoked');
-        const order: RevokeOrder = {
-          target: targetOf(n),
-          further: [],
-          only,
-          cutoff: null,
-          end: null,
-          cause,
-          action: 'bulk_revoke',
-        };
-        await revokeTarget(writer, policy, order);
+        await revokeTarget(writer, policy, orderOf(targetOf(n), cause, 'bulk_revoke'));
         if (!(await reader.ask(isDead))) stale += 1;
       }
     };

@@ -1,13 +1,13 @@
 // A user's sessions, as a page that lists their devices needs them: which are alive, and ending one of them.
 import { eventOf, type NewEvent } from '../audit.ts';
-import { type Cause, unrestricted } from '../cutoffs.ts';
+import type { Cause } from '../cutoffs.ts';
 import { isSessionLiving } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Session } from '../sessions.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { sessionTarget } from '../targets.ts';
 import { plainText } from '../values/plain-text.ts';
-import { decideRevocation } from './revoke-target.ts';
+import { decideRevocation, orderOf } from './revoke-target.ts';
 
 export type SessionEnded =
   | {
@@ -31,15 +31,7 @@ export async function endSession(
     if (!session || (issuers !== null && !issuers.includes(session.issuer)))
       return { outcome: { status: 'not_found' }, effects: { events: [unknownSession(sessionId, cause)] } };
     const wasLiving = isSessionLiving(facts, session, now);
-    const order = {
-      target: sessionTarget(session),
-      further: [],
-      only: unrestricted,
-      cutoff: null,
-      end: null,
-      cause,
-      action: 'session_end',
-    } as const;
+    const order = orderOf(sessionTarget(session), cause, 'session_end');
     const { outcome, effects } = decideRevocation(facts, now, policy, order);
     // The event names the session's user.
     const events = effects.events?.map((event) => ({

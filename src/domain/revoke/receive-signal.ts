@@ -8,7 +8,7 @@ import type { InboxKind, Issuer } from '../records/issuers.ts';
 import type { Decision, Effects, Store } from '../store.ts';
 import { everyIssuer, type Target } from '../targets.ts';
 import { dayMs } from '../values/durations.ts';
-import { decideRevocation, isFinalOrder, type RevokeOrder } from './revoke-target.ts';
+import { decideRevocation, isFinalOrder, orderOf } from './revoke-target.ts';
 
 export interface Signal {
   readonly kind: InboxKind;
@@ -50,16 +50,8 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
     const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
     const cutoff = cutoffOfEvent(signal.happenedAt, now, policy);
     const done = signal.targets.map((target): Effects => {
-      const order: RevokeOrder = {
-        target,
-        further: [],
-        only: signal.only,
-        cutoff: null,
-        end: null,
-        cause,
-        action: 'bulk_revoke',
-        metadata: { inbox: signal.kind, from: signal.issuer.issuer },
-      };
+      const metadata = { inbox: signal.kind, from: signal.issuer.issuer };
+      const order = orderOf(target, cause, 'bulk_revoke', { only: signal.only, metadata });
       const ordered = isFinalOrder(facts, order) ? order : { ...order, cutoff };
       return decideRevocation(facts, now, policy, ordered).effects;
     });

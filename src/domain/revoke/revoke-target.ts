@@ -8,11 +8,12 @@ import {
   finalForName,
   finalForToken,
   forever,
-  isLimited,
+  isRestricted,
   type NewRevocation,
   type Restriction,
   type Revocation,
   safeIatAfterAll,
+  unrestricted,
 } from '../cutoffs.ts';
 import { type OnceKey, once, type Repeated } from '../once.ts';
 import type { Policy } from '../policy.ts';
@@ -31,11 +32,22 @@ export interface RevokeOrder {
   /** When a registered token ends: its row is kept no longer than that. */
   readonly end: number | null;
   /** When the JWT would end by its signature: its row is kept until then at least. */
-  readonly signedEnd?: number;
+  readonly signedEnd: number | null;
   readonly cause: Cause;
   readonly action: AuditAction;
   /** What the audit event says beside the target. */
-  readonly metadata?: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** An order that ends all that bears this name, now or for good, overridden by `fields`. */
+export function orderOf(
+  target: Target,
+  cause: Cause,
+  action: AuditAction,
+  fields: Partial<RevokeOrder> = {},
+): RevokeOrder {
+  const plain = { further: [], only: unrestricted, cutoff: null, end: null, signedEnd: null, metadata: {} };
+  return { target, cause, action, ...plain, ...fields };
 }
 
 /** The parts of an order that its answer repeats, as a repeated order may resolve to something else by then. */
@@ -129,7 +141,7 @@ export function decideRevocation(
 
 /** Is what this order writes final? */
 export function isFinalOrder(facts: Facts, { target, only }: RevokeOrder): boolean {
-  return !isLimited(only) && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+  return !isRestricted(only) && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
 }
 
 /** What is wrong with the time of an order, if anything is. */
