@@ -22,7 +22,6 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads single variables and collects what is wrong with them. */
 export class EnvReader {
   readonly problems: ConfigProblem[] = [];
   readonly warnings: string[] = [];

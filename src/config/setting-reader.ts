@@ -7,7 +7,6 @@ import { dirname } from 'node:path';
 import { isPostgresUrl, isTlsUnderstood, sqlitePathOf } from './database-url.ts';
 import { EnvReader, namesUser } from './env-reader.ts';
 
-/** Reads the kinds of values that only this server's settings have. */
 export class SettingReader extends EnvReader {
   host(name: string, usual: string): string {
     const host = this.text(name) ?? usual;

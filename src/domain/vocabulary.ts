@@ -62,7 +62,7 @@ export const auditActions = [
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
 
-/** What a client may be allowed to do; a closed list, none by default. */
+/** What a client may be allowed to do; a closed list, none by default. `feed` is reserved: nothing asks for it yet. */
 export const permissions = [
   'introspect',
   'introspect:any',

@@ -1,5 +1,5 @@
-// What a request carries through the middleware: who asks, from where, and what may be written down of it; and how its
-// headers are read.
+// What a request carries through the middleware: who asks, from where, and what may be written down of it; how its
+// headers are read, and how its outcome is logged.
 import { randomUUID } from 'node:crypto';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
@@ -30,6 +30,12 @@ export interface State {
 
 export type Context = ParameterizedContext<State, DefaultContext>;
 export type Next = () => Promise<unknown>;
+
+/** A line in the log for what became of a request, by its id and client as they may be written down by then. */
+export function logOutcome(ctx: Context, what: string, fields: Readonly<Record<string, unknown>>): void {
+  const { requestId, clientId, log } = ctx.state;
+  log.info({ request_id: requestId, client_id: clientId, ...fields }, what);
+}
 
 const acceptableRequestId = /^[A-Za-z0-9._-]{1,64}$/;
 

@@ -18,7 +18,7 @@ import { bearerChallenge } from '../auth/challenges.ts';
 import { type ClientAuth, demandPermission } from '../auth/client-auth.ts';
 import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
 import { readBody, readingBody } from '../body.ts';
-import { type Context, isOfType } from '../context.ts';
+import { type Context, isOfType, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { formType, readForm } from '../form.ts';
 import { isJson, readJson, secretsIn } from '../json.ts';
@@ -89,10 +89,8 @@ export function handleLogout(parts: LogoutParts) {
         : await logOutByClient(parts, ctx, body, claimedUserId, given, metadata);
     const [reason, code] =
       outcome.status === 'logged_out' ? [given.shown, given.reason] : [outcome.reason, outcome.reason];
-    const { requestId, clientId, log } = ctx.state;
     // Only the code: free text stays in the audit trail, where it can be erased.
-    const fields = { request_id: requestId, client_id: clientId, status: outcome.status, reason: code };
-    log.info(fields, 'logout');
+    logOutcome(ctx, 'logout', { status: outcome.status, reason: code });
     if (outcome.status === 'logged_out') ctx.set('Revocation-Seq', String(outcome.seq));
     respond(ctx, 200, envelope(outcome, reason));
   };

@@ -11,7 +11,7 @@ import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import { basicChallenge } from '../auth/challenges.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
-import type { Context } from '../context.ts';
+import { type Context, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { readForm } from '../form.ts';
 import { secretsIn } from '../json.ts';
@@ -65,7 +65,8 @@ export function handleRevoke({ store, policy, tokenVerifier, auth, floodRecorder
     }
     if (outcome.status === 'already_inactive' && outcome.reason === 'token_not_found')
       await record('revoke_invalid_token');
-    logOutcome(ctx, outcome, ref);
+    const why = outcome.status === 'already_inactive' ? outcome.reason : undefined;
+    logOutcome(ctx, 'revoke', { status: outcome.status, reason: why, token_ref: ref });
     answer(ctx, caller, outcome, given.shown);
   };
 }
@@ -93,13 +94,4 @@ function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string):
     default:
       outcome satisfies never;
   }
-}
-
-function logOutcome(ctx: Context, outcome: Revoked, ref: string | null): void {
-  const reason = outcome.status === 'already_inactive' ? outcome.reason : undefined;
-  const { requestId, clientId, log } = ctx.state;
-  log.info(
-    { request_id: requestId, client_id: clientId, status: outcome.status, reason, token_ref: ref },
-    'revoke',
-  );
 }

@@ -18,7 +18,7 @@ import { badParameter, Refusal, withNames } from '../../wire/refusal.ts';
 import { readOrder } from '../../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revocations.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
-import type { Context } from '../context.ts';
+import { type Context, logOutcome } from '../context.ts';
 import { readJson } from '../json.ts';
 import {
   badCursor,
@@ -96,9 +96,7 @@ async function wasGiven(store: Store, key: OnceKey | null): Promise<boolean> {
 }
 
 function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKind): void {
-  const { requestId, clientId, log } = ctx.state;
-  const fields = { request_id: requestId, client_id: clientId, kind };
-  log.info({ ...fields, status: outcome.status }, 'bulk revocation');
+  logOutcome(ctx, 'bulk revocation', { kind, status: outcome.status });
   switch (outcome.status) {
     case 'revoked':
     case 'already_revoked':

@@ -10,7 +10,7 @@ import { uriLengthMax } from '../../wire/members.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
-import type { Context } from '../context.ts';
+import { type Context, logOutcome } from '../context.ts';
 import { demandNoMembers } from '../json.ts';
 import {
   badCursor,
@@ -70,8 +70,7 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
         ? await endSession(store, policy, id, reach(caller, policy, ['revoke:any']), cause)
         : ({ status: 'not_found' } as const);
       if (ended.status !== 'not_found') ctx.set('Revocation-Seq', String(ended.seq));
-      const { requestId, clientId, log } = ctx.state;
-      log.info({ request_id: requestId, client_id: clientId, status: ended.status }, 'session end');
+      logOutcome(ctx, 'session end', { status: ended.status });
       const safeIatAfter = ended.status === 'not_found' ? null : ended.safeIatAfter;
       respond(ctx, 200, { status: ended.status, safe_iat_after: safeIatAfter ?? undefined });
     },
