@@ -73,7 +73,7 @@ const names = settings.flatMap(({ name, secret, file }) =>
   secret || file ? [name, `${name}_FILE`] : [name],
 );
 
-/** Throws one ConfigError that lists every problem. */
+/** Throws one ConfigError that lists every problem. The functions below each read what belongs together. */
 export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Config {
   const reader = new SettingReader(env);
   const production =
@@ -106,12 +106,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
   return config;
 }
 
-type Part<Name extends keyof Config> = Pick<Config, Name>;
-
-function readListeners(
-  reader: SettingReader,
-  production: boolean,
-): Part<'port' | 'host' | 'adminPort' | 'adminHost' | 'trustProxy' | 'logoutAliases'> {
+function readListeners(reader: SettingReader, production: boolean) {
   const port = reader.integer('PORT', 3000, 0, 65535);
   const host = reader.host('HOST', production ? '0.0.0.0' : '127.0.0.1');
   const adminPort = reader.has('ADMIN_PORT') ? reader.integer('ADMIN_PORT', 0, 0, 65535) : null;
@@ -136,7 +131,7 @@ function readFirstStart(
   production: boolean,
   databaseUrl: string,
   hosts: readonly string[],
-): Part<'migrateOnStart' | 'seedDemo'> {
+) {
   const isSqlite = sqlitePathOf(databaseUrl) !== undefined;
   const seedDemo = reader.flag('SEED_DEMO', isSqlite && hosts.every(isLoopback) && !production);
   if (seedDemo && production) {
@@ -149,13 +144,7 @@ function readFirstStart(
   return { migrateOnStart: reader.flag('MIGRATE_ON_START', isSqlite || !production), seedDemo };
 }
 
-function readTrail(
-  reader: SettingReader,
-  production: boolean,
-  databaseUrl: string,
-): Part<
-  'sealIntervalMs' | 'sealKeyFile' | 'sealFile' | 'sealWebhookUrl' | 'auditRetentionDays' | 'purgeIntervalMs'
-> {
+function readTrail(reader: SettingReader, production: boolean, databaseUrl: string) {
   return {
     sealIntervalMs: reader.sealIntervalMs(production),
     sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
@@ -168,10 +157,7 @@ function readTrail(
   };
 }
 
-function readTrust(
-  reader: SettingReader,
-  production: boolean,
-): Part<'sharedSecret' | 'assertionAudiences' | 'clientCertProxies' | 'tlsClientAuthorities'> {
+function readTrust(reader: SettingReader, production: boolean) {
   return {
     sharedSecret: readSharedSecret(reader, production),
     assertionAudiences: reader.list('ASSERTION_AUDIENCES', () => true, ''),
@@ -189,7 +175,7 @@ function readSharedSecret(reader: SettingReader, production: boolean): SharedSec
     .filter((secret) => secret !== '');
   const problem = secrets.map(weaknessOf).find((weakness) => weakness !== undefined);
   reader.judgeSecret('JWT_SECRET', problem && `has a secret that ${problem}`, production);
-  const settings: SharedSecretSettings = {
+  const trust = {
     secrets,
     issuers: reader.list('JWT_SECRET_ISSUERS', isIssuerName, 'Give `iss` values; `*` is none.'),
     audience: reader.text('JWT_SECRET_AUDIENCE') ?? null,
@@ -199,14 +185,10 @@ function readSharedSecret(reader: SettingReader, production: boolean): SharedSec
     if (secrets.length === 0 && reader.has(name))
       reader.report(name, 'is given without JWT_SECRET', 'Give JWT_SECRET too, or leave this out.');
   }
-  return settings;
+  return trust;
 }
 
-function readUpstream(
-  reader: SettingReader,
-  production: boolean,
-  publicUrl: string,
-): Part<'authorizationServerIssuer' | 'upstreamMetadata' | 'upstreamMetadataUrl'> {
+function readUpstream(reader: SettingReader, production: boolean, publicUrl: string) {
   return {
     authorizationServerIssuer: reader.url('AUTHORIZATION_SERVER_ISSUER', false, publicUrl),
     upstreamMetadata: reader.metadata('AUTHORIZATION_SERVER_METADATA'),
@@ -214,11 +196,7 @@ function readUpstream(
   };
 }
 
-function readProcess(
-  reader: SettingReader,
-  production: boolean,
-  isTerminal: boolean,
-): Part<'workers' | 'logLevel' | 'logFormat' | 'shutdownGraceMs'> {
+function readProcess(reader: SettingReader, production: boolean, isTerminal: boolean) {
   const logFormat = isTerminal && !production ? 'pretty' : 'json';
   return {
     workers: reader.integer('WORKERS', 1, 1, workersMax),
@@ -228,9 +206,7 @@ function readProcess(
   };
 }
 
-function readTokens(
-  reader: SettingReader,
-): Part<'clockSkewSeconds' | 'tokenLifetimeDaysMax' | 'refreshTokenGraceSeconds'> {
+function readTokens(reader: SettingReader) {
   return {
     clockSkewSeconds: reader.integer('CLOCK_SKEW_SECONDS', 60, 0, 600),
     tokenLifetimeDaysMax: reader.integer('TOKEN_LIFETIME_DAYS_MAX', 400, 1, 36500),
@@ -238,7 +214,7 @@ function readTokens(
   };
 }
 
-function readLimits(reader: SettingReader): Part<'authFailuresPerMinuteMax' | 'introspectionsAtOnceMax'> {
+function readLimits(reader: SettingReader) {
   return {
     authFailuresPerMinuteMax: reader.integer('AUTH_FAILURES_PER_MINUTE_MAX', 30, 1, 100_000),
     introspectionsAtOnceMax: reader.integer('INTROSPECTIONS_AT_ONCE_MAX', 1000, 1, 100_000),
