@@ -108,7 +108,7 @@ export async function serveStore(
 }
 
 /** What the application takes from the settings alone. */
-async function partsOf(config: Config, log: Logger, now: () => number) {
+export async function partsOf(config: Config, log: Logger, now: () => number) {
   return {
     policy: policyOf(config),
     log,
