@@ -8,6 +8,7 @@ import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import type { ExportTrail } from './domain/trail/export-trail.ts';
 import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
+import type { AssertionAudiences } from './http/auth/assertion.ts';
 import { mayVouch } from './http/auth/certificate.ts';
 import { ClientAuth } from './http/auth/client-auth.ts';
 import { ClientDirectory } from './http/auth/client-directory.ts';
@@ -43,7 +44,7 @@ export interface AppParts {
   readonly authorizationServerIssuer: string;
   readonly upstream: Upstream | null;
   readonly signingKeys: SigningKeys | null;
-  readonly assertionAudiences: { readonly own: readonly string[]; readonly legacy: readonly string[] };
+  readonly assertionAudiences: AssertionAudiences;
   /** Peers whose Client-Cert is believed. */
   readonly clientCertProxies: BlockList;
   readonly tlsClientAuthorities: readonly string[];
@@ -86,8 +87,7 @@ export function servicesOf(parts: AppParts) {
     assertions: {
       store,
       keyRing: clientKeyRing,
-      audiences: parts.assertionAudiences.own,
-      legacyAudiences: parts.assertionAudiences.legacy,
+      audiences: parts.assertionAudiences,
       clockSkewMs: policy.clockSkewMs,
     },
     certificates: {

@@ -23,11 +23,15 @@ const types = ['', 'jwt', 'client-authentication+jwt'];
 export interface AssertionParts {
   readonly store: Store;
   readonly keyRing: KeyRing;
-  /** One of these, as the only audience. */
-  readonly audiences: readonly string[];
-  /** Also accepted, even several of them and of the above: older clients were told to send these. */
-  readonly legacyAudiences: readonly string[];
+  readonly audiences: AssertionAudiences;
   readonly clockSkewMs: number;
+}
+
+export interface AssertionAudiences {
+  /** One of these, as the only audience. */
+  readonly own: readonly string[];
+  /** Also accepted, even several of them and of the above: older clients were told to send these. */
+  readonly legacy: readonly string[];
 }
 
 /** The client that an assertion says it is from; nothing is verified yet. */
@@ -63,7 +67,7 @@ export async function provesAssertion(
   return (await useId(store, { digest, kind: 'assertion', expiresAt: Math.ceil(exp * 1000) })) === 'used_now';
 }
 
-type Rules = Pick<AssertionParts, 'audiences' | 'legacyAudiences' | 'clockSkewMs'>;
+type Rules = Pick<AssertionParts, 'audiences' | 'clockSkewMs'>;
 
 function isFor({ header, payload }: UntrustedJwt, client: Client, rules: Rules, now: number): boolean {
   const { iss, sub, exp, nbf, iat, jti } = payload;
@@ -82,7 +86,7 @@ function isFor({ header, payload }: UntrustedJwt, client: Client, rules: Rules, 
       (time) => time === undefined || (isTime(time) && time * 1000 <= now + rules.clockSkewMs),
     );
   const isNamed = typeof jti === 'string' && jti !== '' && jti.length <= jtiLengthMax;
-  return isWellFormed && isOfClient && isTimely && isNamed && isForUs(payload.aud, rules);
+  return isWellFormed && isOfClient && isTimely && isNamed && isForUs(payload.aud, rules.audiences);
 }
 
 function isTime(value: unknown): value is number {
@@ -90,9 +94,9 @@ function isTime(value: unknown): value is number {
 }
 
 /** An assertion for several audiences could be replayed by one of them at another. */
-function isForUs(aud: unknown, { audiences, legacyAudiences }: Rules): boolean {
+function isForUs(aud: unknown, { own, legacy }: AssertionAudiences): boolean {
   const names = Array.isArray(aud) ? aud : [aud];
-  if (names.length === 1 && audiences.includes(names[0])) return true;
-  const all = [...audiences, ...legacyAudiences];
-  return legacyAudiences.length > 0 && names.length > 0 && names.every((name) => all.includes(name));
+  if (names.length === 1 && own.includes(names[0])) return true;
+  const all = [...own, ...legacy];
+  return legacy.length > 0 && names.length > 0 && names.every((name) => all.includes(name));
 }
