@@ -142,7 +142,7 @@ async function insertExpired(dialect: Dialect, round: number, count: number): Pr
     const tokens = Array.from({ length: Math.min(step, count - from) }, (_, n) => {
       const digest = digestOf(`expired token ${round} ${from + n}`);
       const token = benchToken(from + n, publicUrl, now - 3 * hourMs);
-      return { ...token, digest, tokenDigest: digest, expiresAt: now - 2 * hourMs };
+      return { ...token, digest, targetDigest: digest, expiresAt: now - 2 * hourMs };
     });
     await db.transaction((tx) => insertTokens(tx, tokens));
   }

@@ -43,7 +43,7 @@ async function fill(databaseUrl: string): Promise<void> {
         return {
           ...benchToken(from + n, publicUrl, now),
           digest,
-          tokenDigest: digest,
+          targetDigest: digest,
           subject: `user-of-${count}`,
         };
       });

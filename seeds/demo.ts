@@ -123,7 +123,7 @@ async function addToken(store: Store, policy: Policy, { sessionId, use, iat, lif
   const digest = digestOf(token);
   await registerToken(store, policy, 'demo-issuer', systemOrigin, {
     digest,
-    tokenDigest: digest,
+    targetDigest: digest,
     tokenUse: use,
     issuer: policy.publicUrl,
     clientId: 'demo-app',
@@ -150,7 +150,7 @@ async function revoke(store: Store, policy: Policy, token: string): Promise<void
   const caller = await store.ask((facts) => facts.client('demo-app'));
   if (!caller) throw new Error('the demo clients come first');
   const digest = digestOf(token);
-  const presented = { digest, tokenDigest: digest, verification: { kind: 'opaque' } } as const;
+  const presented = { digest, targetDigest: digest, verification: { kind: 'opaque' } } as const;
   const request = { caller, presented, reason: 'client_request', reasonText: null } as const;
   await revokeToken(store, policy, { ...request, origin: systemOrigin });
 }

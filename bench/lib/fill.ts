@@ -62,7 +62,7 @@ export function benchToken(n: number, issuer: string, now: number): RegisteredTo
   const digest = digestOf(tokenOf(n));
   return {
     digest,
-    tokenDigest: digest,
+    targetDigest: digest,
     tokenUse: 'access_token',
     issuer,
     clientId: 'bench-app',

@@ -17,7 +17,7 @@ export interface Claims {
    * Names the token as a target. For a JWT the digest of what its signature covers, which the API calls
    * `signing_input_digest`; for any other token the same as `digest`.
    */
-  readonly tokenDigest: Digest;
+  readonly targetDigest: Digest;
   readonly tokenUse: TokenUse;
   readonly clientId: string | null;
   readonly subject: string | null;
@@ -59,8 +59,8 @@ export interface RegisteredToken extends Claims {
 }
 
 /** Was the token registered as a JWT? Only then do its two digests differ. */
-export function isJwt({ digest, tokenDigest }: Pick<Claims, 'digest' | 'tokenDigest'>): boolean {
-  return digest !== tokenDigest;
+export function isJwt({ digest, targetDigest }: Pick<Claims, 'digest' | 'targetDigest'>): boolean {
+  return digest !== targetDigest;
 }
 
 export const idLengthMax = 255;
@@ -86,8 +86,8 @@ export function digestOf(presentedToken: string): Digest {
 }
 
 /** How logs, answers and the audit trail name a token: the first 16 hex digits of its digest. */
-export function tokenRef({ tokenDigest }: Pick<Claims, 'tokenDigest'>): string {
-  return tokenDigest.slice(0, 16);
+export function tokenRef({ targetDigest }: Pick<Claims, 'targetDigest'>): string {
+  return targetDigest.slice(0, 16);
 }
 
 /**

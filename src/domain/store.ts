@@ -68,7 +68,7 @@ export interface Facts {
   /** The registered token with this digest of its whole string. */
   token(digest: Digest): RegisteredToken | undefined;
   /** The registered JWT with this digest of its signing input. */
-  jwt(tokenDigest: Digest): RegisteredToken | undefined;
+  jwt(signingInputDigest: Digest): RegisteredToken | undefined;
   /** What stands against a token: revocations that cover it, suspension. */
   standing(claims: Claims): Standing;
   /** The final revocation of a target. */

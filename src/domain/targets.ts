@@ -46,7 +46,7 @@ export function targetKey(target: Target): TargetKey {
 }
 
 export function tokenTarget(claims: Claims): Target {
-  return { kind: 'token', issuer: '', id: claims.tokenDigest };
+  return { kind: 'token', issuer: '', id: claims.targetDigest };
 }
 
 export function sessionTarget({ issuer, sessionId }: { issuer: string; sessionId: string }): Target {

@@ -57,7 +57,7 @@ export class JwtVerifier implements TokenVerifier {
     if (!couldBeToken(presentedToken)) return undefined;
     const digest = digestOf(presentedToken);
     const known = this.#remembered.get(digest);
-    if (!known && !isCompact(presentedToken)) return { digest, tokenDigest: digest, verification: opaque };
+    if (!known && !isCompact(presentedToken)) return { digest, targetDigest: digest, verification: opaque };
     const issuer = known && this.#parts.issuers.recall(known.issuer.issuer);
     const keys = issuer && this.#parts.keyRing.held(issuer);
     return known && issuer && keys && stillVerified(digest, known, issuer, keys);
@@ -70,9 +70,9 @@ export class JwtVerifier implements TokenVerifier {
     const recalled = known && (await this.#recall(digest, known));
     if (recalled) return recalled;
     const jwt = parseJwt(presentedToken);
-    if (!jwt) return { digest, tokenDigest: digest, verification: opaque };
+    if (!jwt) return { digest, targetDigest: digest, verification: opaque };
     const verification = await this.#verify(presentedToken, digest, jwt, sureness);
-    return { digest, tokenDigest: jwt.signingInputDigest, verification };
+    return { digest, targetDigest: jwt.signingInputDigest, verification };
   }
 
   /** The earlier verification, if its issuer's record would give the same now. */
@@ -162,10 +162,10 @@ function stillVerified(
   issuer: Issuer,
   keys: readonly VerifyingKey[],
 ): Presented | undefined {
-  const { tokenDigest, keyThumbprint } = verified.claims;
+  const { targetDigest, keyThumbprint } = verified.claims;
   if (!readsTheSame(before, issuer) || !keys.some((key) => key.thumbprint === keyThumbprint))
     return undefined;
-  return { digest, tokenDigest, verification: verified };
+  return { digest, targetDigest, verification: verified };
 }
 
 /** Suspension, permissions and requests for fresh keys do not change how a token is read. */

@@ -128,8 +128,8 @@ async function resolveToken(
       () => jwt && facts.jwt(jwt.signingInputDigest),
     ),
   );
-  const id = jwt?.signingInputDigest ?? byString?.tokenDigest ?? digest;
-  const ids = new Set([id, byString?.tokenDigest ?? id]);
+  const id = jwt?.signingInputDigest ?? byString?.targetDigest ?? digest;
+  const ids = new Set([id, byString?.targetDigest ?? id]);
   const [target, ...further] = [...ids].map((each): Target => ({ kind: 'token', issuer: '', id: each }));
   // A digest alone may be a JWT's, whatever was registered: its end is then unknown.
   const registered = [byString, bySignature].filter((found) => found !== undefined);

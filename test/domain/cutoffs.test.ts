@@ -37,7 +37,7 @@ const someClaims = fc
     (claims): Claims => ({
       issuer: 'i',
       digest: digestOf(JSON.stringify(claims)),
-      tokenDigest: digestOf(JSON.stringify(claims)),
+      targetDigest: digestOf(JSON.stringify(claims)),
       subject: 'u1',
       jti: null,
       keyThumbprint: null,
@@ -54,7 +54,7 @@ const someExceptions = fc.option(
   fc.oneof(
     ids.map((id) => targetKey({ kind: 'session', issuer: 'i', id })),
     ids.map((id) => targetKey({ kind: 'grant', issuer: 'i', id })),
-    someClaims.map((claims) => targetKey({ kind: 'token', issuer: '', id: claims.tokenDigest })),
+    someClaims.map((claims) => targetKey({ kind: 'token', issuer: '', id: claims.targetDigest })),
   ),
 );
 const someRestriction: fc.Arbitrary<Restriction> = fc.record({
@@ -153,7 +153,7 @@ testEachStore(
           tokens.push({ digest, step, issuedAt });
           await registerToken(store, policy, 'issuer', systemOrigin, {
             digest,
-            tokenDigest: digest,
+            targetDigest: digest,
             tokenUse: step.tokenUse,
             issuer,
             clientId: step.clientId,

@@ -241,7 +241,7 @@ class Play {
     const digest = digestOf(token.name);
     return registerToken(this.#store, policy, this.#client.clientId, systemOrigin, {
       digest,
-      tokenDigest: digest,
+      targetDigest: digest,
       tokenUse: use,
       issuer: policy.publicUrl,
       clientId: this.#client.clientId,

@@ -65,7 +65,7 @@ test('a token has a target for each name it bears, its own first', (t) => {
   t.deepEqual(
     targetsOf(all).map(({ kind, id }) => [kind, id]),
     [
-      ['token', all.tokenDigest],
+      ['token', all.targetDigest],
       ['jti', 'j1'],
       ['grant', 'g1'],
       ['session', 's1'],

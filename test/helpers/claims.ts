@@ -7,7 +7,7 @@ export function claimsOf(fields: Partial<Claims> = {}): Claims {
   return {
     issuer: 'https://tokens.example',
     digest: digestOf('a token'),
-    tokenDigest: digestOf('a token'),
+    targetDigest: digestOf('a token'),
     tokenUse: 'access_token',
     clientId: 'c1',
     subject: 'u1',

@@ -4,5 +4,5 @@ import type { Presented } from '../../src/domain/tokens/token-verifier.ts';
 
 export function presentOpaque(presentedToken: string): Presented {
   const digest = digestOf(presentedToken);
-  return { digest, tokenDigest: digest, verification: { kind: 'opaque' } };
+  return { digest, targetDigest: digest, verification: { kind: 'opaque' } };
 }

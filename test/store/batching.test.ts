@@ -28,7 +28,7 @@ function registration(name: string, fields: Partial<Registration> = {}): Registr
   const digest = digestOf(name);
   return {
     digest,
-    tokenDigest: digest,
+    targetDigest: digest,
     tokenUse: 'refresh_token',
     issuer: policy.publicUrl,
     clientId: 'app',

@@ -26,7 +26,7 @@ testEachStore(
     const claims = (n: number) => ({
       issuer: policy.publicUrl,
       digest: digestOf(`token ${n}`),
-      tokenDigest: digestOf(`token ${n}`),
+      targetDigest: digestOf(`token ${n}`),
       tokenUse: 'access_token' as const,
       clientId: 'app',
       subject: `user ${n}`,

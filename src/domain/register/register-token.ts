@@ -82,10 +82,10 @@ interface Found {
 }
 
 function find(facts: Facts, registration: Registration): Found {
-  const { digest, tokenDigest, grantId, sessionId } = registration;
+  const { digest, targetDigest, grantId, sessionId } = registration;
   const [existing, sameJwt, replaced] = facts.together(
     () => facts.token(digest),
-    () => (isJwt(registration) ? facts.jwt(tokenDigest) : undefined),
+    () => (isJwt(registration) ? facts.jwt(targetDigest) : undefined),
     () => findReplaced(facts, registration),
     // Looked at later, by nearly all: asked for now, they are loaded together with the tokens.
     () => (grantId === null ? undefined : facts.grant(grantId)),
@@ -183,6 +183,6 @@ function findReplaced(
   { replacesDigest, replacesVerification: verification }: Registration,
 ): RegisteredToken | undefined {
   if (replacesDigest === null) return undefined;
-  const tokenDigest = verification.kind === 'verified' ? verification.claims.tokenDigest : replacesDigest;
-  return registrationOf(facts, { digest: replacesDigest, tokenDigest, verification });
+  const targetDigest = verification.kind === 'verified' ? verification.claims.targetDigest : replacesDigest;
+  return registrationOf(facts, { digest: replacesDigest, targetDigest, verification });
 }

@@ -119,7 +119,7 @@ function membersOf(token: RegisteredToken): Members {
     grant_id: token.grantId,
     session_id: token.sessionId,
     jti: token.jti,
-    signing_input_digest: token.tokenDigest,
+    signing_input_digest: token.targetDigest,
     replaces: token.replacesDigest,
     ...token.members,
   };

@@ -6,7 +6,7 @@ import type { Verification } from '../tokens/token-verifier.ts';
 export interface Registration {
   readonly digest: Digest;
   /** For a JWT: digest of its signing input; otherwise the same as `digest`. */
-  readonly tokenDigest: Digest;
+  readonly targetDigest: Digest;
   readonly tokenUse: TokenUse;
   readonly issuer: string;
   readonly clientId: string;

@@ -15,12 +15,12 @@ export function toToken(
   registrar: string,
   now: number,
 ): RegisteredToken {
-  const { digest, tokenDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } =
+  const { digest, targetDigest, tokenUse, issuer, clientId, jti, audience, members, replacesDigest } =
     registration;
-  const ownGrant = tokenUse === 'refresh_token' ? `grant-${tokenDigest.slice(0, 32)}` : null;
+  const ownGrant = tokenUse === 'refresh_token' ? `grant-${targetDigest.slice(0, 32)}` : null;
   return {
     digest,
-    tokenDigest,
+    targetDigest,
     tokenUse,
     issuer,
     clientId,

@@ -182,7 +182,7 @@ function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): Ne
 }
 
 function nameInEvent({ kind, id }: Target): string {
-  return kind === 'token' ? tokenRef({ tokenDigest: id }) : id;
+  return kind === 'token' ? tokenRef({ targetDigest: id }) : id;
 }
 
 /** Who and what an order is about, for the audit trail. */

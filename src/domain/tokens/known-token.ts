@@ -111,11 +111,11 @@ export function findAgain(facts: Facts, presented: Presented, known: KnownToken)
  */
 export function registrationOf(
   facts: Facts,
-  { digest, tokenDigest, verification }: Presented,
+  { digest, targetDigest, verification }: Presented,
 ): RegisteredToken | undefined {
   if (verification.kind !== 'verified') return facts.token(digest);
   const [jwt, token] = facts.together(
-    () => facts.jwt(tokenDigest),
+    () => facts.jwt(targetDigest),
     () => facts.token(digest),
   );
   return jwt ?? token;
@@ -149,7 +149,7 @@ const ids = ['clientId', 'subject', 'grantId', 'sessionId', 'jti'] as const;
  */
 function agrees(registered: RegisteredToken, signed: Claims): boolean {
   const sameToken =
-    registered.tokenDigest === signed.tokenDigest &&
+    registered.targetDigest === signed.targetDigest &&
     registered.issuer === signed.issuer &&
     registered.tokenUse === signed.tokenUse;
   return sameToken && ids.every((id) => signed[id] === null || isOneOf(registered[id], signed[id]));

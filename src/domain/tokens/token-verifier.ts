@@ -28,7 +28,7 @@ export interface Presented {
   /** Digest of the whole string. */
   readonly digest: Digest;
   /** Names the token: for a JWT the digest of its signing input. */
-  readonly tokenDigest: Digest;
+  readonly targetDigest: Digest;
   readonly verification: Verification;
 }
 

@@ -107,7 +107,7 @@ function toClaims(
   return {
     issuer,
     digest,
-    tokenDigest: signingInputDigest,
+    targetDigest: signingInputDigest,
     tokenUse,
     clientId: firstId(payload, client),
     subject: firstId(payload, user),

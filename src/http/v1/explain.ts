@@ -38,9 +38,9 @@ export function handleExplain({ store, tokenVerifier, auth }: ExplainParts) {
 }
 
 /** With a digest alone, registrations are found but no signature can be checked. */
-function byDigest(tokenDigest: string | undefined): Presented {
-  if (tokenDigest === undefined) throw missingParameter('token');
-  return { digest: tokenDigest, tokenDigest, verification: opaque };
+function byDigest(given: string | undefined): Presented {
+  if (given === undefined) throw missingParameter('token');
+  return { digest: given, targetDigest: given, verification: opaque };
 }
 
 function toWire(explained: Explained): object {

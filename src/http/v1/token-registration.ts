@@ -144,7 +144,7 @@ function toRegistration(
   const presented = [said.token ?? '', said.replaces ?? ''];
   return {
     digest: ownDigest,
-    tokenDigest: signingInputDigestOf(said, jwt) ?? ownDigest,
+    targetDigest: signingInputDigestOf(said, jwt) ?? ownDigest,
     tokenUse: said.token_use,
     issuer,
     clientId: said.client_id,

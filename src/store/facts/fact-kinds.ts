@@ -33,7 +33,7 @@ export const jwts: FactKind<RegisteredToken | undefined> = {
     const newestFirst = (await findJwts(db, tokenDigests)).sort(
       (one, other) => other.registeredAt - one.registeredAt,
     );
-    return byKey(newestFirst, (token) => token.tokenDigest);
+    return byKey(newestFirst, (token) => token.targetDigest);
   },
   absent: undefined,
 };

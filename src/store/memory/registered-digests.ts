@@ -53,7 +53,7 @@ export class RegisteredDigests {
   learn(tokens: readonly RegisteredToken[], seq: number): void {
     for (const token of tokens) {
       this.#filter.add(token.digest);
-      if (isJwt(token)) this.#filter.add(token.tokenDigest);
+      if (isJwt(token)) this.#filter.add(token.targetDigest);
     }
     if (this.#seq === seq) this.#seq += tokens.length;
     this.#giveUpIfTooMany();

@@ -5,6 +5,7 @@ import type { Digest, RegisteredToken, TokenUse } from '../../domain/claims.ts';
 export interface TokenRow {
   id?: number;
   digest: Buffer | Digest;
+  /** What the rules call `targetDigest`. */
   token_digest: Buffer | Digest | null;
   token_use: TokenUse;
   issuer: string;
@@ -27,7 +28,7 @@ export interface TokenRow {
 export function tokenToRow(token: RegisteredToken): TokenRow {
   return {
     digest: Buffer.from(token.digest, 'hex'),
-    token_digest: Buffer.from(token.tokenDigest, 'hex'),
+    token_digest: Buffer.from(token.targetDigest, 'hex'),
     token_use: token.tokenUse,
     issuer: token.issuer,
     client_id: token.clientId,
@@ -48,11 +49,11 @@ export function tokenToRow(token: RegisteredToken): TokenRow {
 }
 
 export function rowToToken(row: TokenRow): RegisteredToken {
-  const [digest, tokenDigest] = [toDigest(row.digest), row.token_digest && toDigest(row.token_digest)];
+  const [digest, targetDigest] = [toDigest(row.digest), row.token_digest && toDigest(row.token_digest)];
   return {
     digest,
     // One string object where both are equal; the column is then read as null or empty.
-    tokenDigest: tokenDigest && tokenDigest !== digest ? tokenDigest : digest,
+    targetDigest: targetDigest && targetDigest !== digest ? targetDigest : digest,
     tokenUse: row.token_use,
     issuer: shared(row.issuer),
     clientId: row.client_id && shared(row.client_id),

@@ -172,7 +172,7 @@ testEachDatabase('a question that an erasure overtakes sees what stands in its p
   await app.json('/v1/revocations', { target, reason: 'admin' }, operator);
   const digest = digestOf(token);
   // What the token would be by a signature that names no session.
-  const signed = claimsOf({ digest, tokenDigest: digest, sessionId: null, grantId: null });
+  const signed = claimsOf({ digest, targetDigest: digest, sessionId: null, grantId: null });
   let hasErased = false;
   const coverage = await app.store.ask((facts) => {
     // Another process erases after the question has begun, and before it has looked the token up.
