@@ -9,6 +9,7 @@ import { digestOf, type TokenUse } from '../src/domain/claims.ts';
 import { type Policy, policyOf } from '../src/domain/policy.ts';
 import { createClient, type NewClient, plainClient } from '../src/domain/records/manage-clients.ts';
 import { registerToken } from '../src/domain/register/register-token.ts';
+import { opaqueRegistration } from '../src/domain/register/registration.ts';
 import { revokeToken } from '../src/domain/revoke/revoke-token.ts';
 import type { Store } from '../src/domain/store.ts';
 import { openStore } from '../src/store/open.ts';
@@ -120,29 +121,21 @@ interface DemoToken {
 async function addToken(store: Store, policy: Policy, { sessionId, use, iat, life, userAgent }: DemoToken) {
   const token = newTokenOf(use === 'refresh_token' ? 'rt' : 'at');
   const issued = Math.floor(Date.now() / 1000) + iat;
-  const digest = digestOf(token);
-  await registerToken(store, policy, 'demo-issuer', systemOrigin, {
-    digest,
-    targetDigest: digest,
+  const registration = opaqueRegistration(digestOf(token), {
     tokenUse: use,
     issuer: policy.publicUrl,
     clientId: 'demo-app',
     subject: 'alice',
     grantId: `${sessionId}-grant`,
     sessionId,
-    jti: null,
     iat: issued,
     exp: issued + life,
-    nbf: null,
-    verification: { kind: 'opaque' },
-    signedEnd: null,
-    replacesVerification: { kind: 'opaque' },
     audience: use === 'access_token' ? [api] : [],
     members: use === 'access_token' ? { scope: 'profile orders', aud: api } : { scope: 'profile orders' },
-    replacesDigest: null,
     userAgent: userAgent ?? null,
     ip: '192.0.2.7',
   });
+  await registerToken(store, policy, 'demo-issuer', systemOrigin, registration);
   return token;
 }
 

@@ -13,6 +13,7 @@ import {
   type Revocation,
 } from '../../src/domain/cutoffs.ts';
 import { registerToken } from '../../src/domain/register/register-token.ts';
+import { opaqueRegistration } from '../../src/domain/register/registration.ts';
 import { orderOf, revokeTarget } from '../../src/domain/revoke/revoke-target.ts';
 import type { Decision, Facts } from '../../src/domain/store.ts';
 import { everyIssuer, type Target, targetKey } from '../../src/domain/targets.ts';
@@ -151,28 +152,15 @@ testEachStore(
           const issuedAt = clock.now - step.age;
           const digest = digestOf(`${run} ${tokens.length}`);
           tokens.push({ digest, step, issuedAt });
-          await registerToken(store, policy, 'issuer', systemOrigin, {
-            digest,
-            targetDigest: digest,
+          const registration = opaqueRegistration(digest, {
             tokenUse: step.tokenUse,
             issuer,
             clientId: step.clientId,
             subject: `${run} ${step.sub}`,
-            grantId: null,
-            sessionId: null,
-            jti: null,
             iat: issuedAt / 1000,
             exp: clock.now / 1000 + 3600,
-            nbf: null,
-            verification: { kind: 'opaque' },
-            signedEnd: null,
-            replacesVerification: { kind: 'opaque' },
-            audience: [],
-            members: {},
-            replacesDigest: null,
-            userAgent: null,
-            ip: null,
           });
+          await registerToken(store, policy, 'issuer', systemOrigin, registration);
         } else {
           // In every issuer only where the id is of this run alone: a client of every run would end them all.
           const everywhere = step.everywhere && step.kind === 'subject';

@@ -7,7 +7,7 @@ import { introspectToken } from '../../src/domain/introspect/introspect-token.ts
 import type { Client } from '../../src/domain/records/clients.ts';
 import { createClient, plainClient } from '../../src/domain/records/manage-clients.ts';
 import { registerToken } from '../../src/domain/register/register-token.ts';
-import type { Registered } from '../../src/domain/register/registration.ts';
+import { opaqueRegistration, type Registered } from '../../src/domain/register/registration.ts';
 import { logOut } from '../../src/domain/revoke/log-out.ts';
 import { logOutUser } from '../../src/domain/revoke/log-out-user.ts';
 import type { LogoutScope } from '../../src/domain/revoke/logout-scope.ts';
@@ -238,29 +238,19 @@ class Play {
   }
 
   #send(token: Token, use: 'access_token' | 'refresh_token', replaces: string | null): Promise<Registered> {
-    const digest = digestOf(token.name);
-    return registerToken(this.#store, policy, this.#client.clientId, systemOrigin, {
-      digest,
-      targetDigest: digest,
+    const { clientId } = this.#client;
+    const registration = opaqueRegistration(digestOf(token.name), {
       tokenUse: use,
       issuer: policy.publicUrl,
-      clientId: this.#client.clientId,
+      clientId,
       subject: token.user,
       grantId: `grant of ${token.login}`,
       sessionId: `session of ${token.login}`,
-      jti: null,
       iat: token.issuedAt / 1000,
       exp: token.expiresAt / 1000,
-      nbf: null,
-      verification: { kind: 'opaque' },
-      signedEnd: null,
-      replacesVerification: { kind: 'opaque' },
-      audience: [],
-      members: {},
       replacesDigest: replaces === null ? null : digestOf(replaces),
-      userAgent: null,
-      ip: null,
     });
+    return registerToken(this.#store, policy, clientId, systemOrigin, registration);
   }
 
   #newToken(user: string, login: string, use: 'access_token' | 'refresh_token', agoMs: number): Token {

@@ -5,7 +5,7 @@ import { digestOf } from '../../src/domain/claims.ts';
 import { introspectToken } from '../../src/domain/introspect/introspect-token.ts';
 import { createClient, plainClient } from '../../src/domain/records/manage-clients.ts';
 import { registerToken } from '../../src/domain/register/register-token.ts';
-import type { Registration } from '../../src/domain/register/registration.ts';
+import { opaqueRegistration, type Registration } from '../../src/domain/register/registration.ts';
 import { logOut } from '../../src/domain/revoke/log-out.ts';
 import { revokeToken } from '../../src/domain/revoke/revoke-token.ts';
 import type { Store } from '../../src/domain/store.ts';
@@ -25,30 +25,17 @@ const policy = {
 const batchSizes = [200, 1, 3];
 
 function registration(name: string, fields: Partial<Registration> = {}): Registration {
-  const digest = digestOf(name);
-  return {
-    digest,
-    targetDigest: digest,
+  return opaqueRegistration(digestOf(name), {
     tokenUse: 'refresh_token',
     issuer: policy.publicUrl,
     clientId: 'app',
     subject: 'u1',
     grantId: `grant of ${name}`,
     sessionId: `session of ${name}`,
-    jti: null,
     iat: start / 1000,
     exp: start / 1000 + 3600,
-    nbf: null,
-    verification: { kind: 'opaque' },
-    signedEnd: null,
-    replacesVerification: { kind: 'opaque' },
-    audience: [],
-    members: {},
-    replacesDigest: null,
-    userAgent: null,
-    ip: null,
     ...fields,
-  };
+  });
 }
 
 async function addCallers(store: Store) {

@@ -1,6 +1,6 @@
 // What an issuer says of a token that it is about to hand out, and what may come of it.
 import type { Digest, RegisteredToken, TokenUse } from '../claims.ts';
-import type { Verification } from '../tokens/token-verifier.ts';
+import { opaque, type Verification } from '../tokens/token-verifier.ts';
 
 /** What the issuer said, checked for shape. Times in seconds, as on the wire. */
 export interface Registration {
@@ -29,6 +29,33 @@ export interface Registration {
   /** Where the login came from: kept for the session if this token is its first. */
   readonly userAgent: string | null;
   readonly ip: string | null;
+}
+
+type Named = 'tokenUse' | 'issuer' | 'clientId' | 'iat' | 'exp';
+
+/** An opaque token of which no more is said than `fields`. */
+export function opaqueRegistration(
+  digest: Digest,
+  fields: Pick<Registration, Named> & Partial<Registration>,
+): Registration {
+  return {
+    digest,
+    targetDigest: digest,
+    subject: null,
+    grantId: null,
+    sessionId: null,
+    jti: null,
+    nbf: null,
+    verification: opaque,
+    signedEnd: null,
+    audience: [],
+    members: {},
+    replacesDigest: null,
+    replacesVerification: opaque,
+    userAgent: null,
+    ip: null,
+    ...fields,
+  };
 }
 
 type RegistrationConflict =

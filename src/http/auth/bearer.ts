@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 import type { Claims } from '../../domain/claims.ts';
 import type { Caller } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
+import { plainClient } from '../../domain/records/manage-clients.ts';
 import type { Store } from '../../domain/store.ts';
 import { findKnownToken, type KnownToken } from '../../domain/tokens/known-token.ts';
 import type { TokenVerifier } from '../../domain/tokens/token-verifier.ts';
@@ -57,21 +58,6 @@ function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Calle
   );
   const name = hash('sha256', `${issuer.issuer}\0${subject ?? clientId ?? ''}`, 'hex');
   return {
-    // Not a registered client: the name must be one that no issuer can choose.
-    clientId: `bearer:${name.slice(0, 32)}`,
-    clientName: null,
-    authMethod: 'none',
-    permissions: [...new Set(granted)],
-    audiences: [],
-    allowedOrigins: [],
-    issuers: [issuer.issuer],
-    cascade: 'token',
-    logoutScope: 'current',
-    cacheMaxAge: 0,
-    keys: null,
-    certificateName: null,
-    introspectionAlgorithm: 'RS256',
-    scopes: null,
     createdAt: 0,
     disabledAt: null,
     secrets: [],
@@ -79,5 +65,12 @@ function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Calle
     isBearer: true,
     onlyIssuer: reach === 'own' ? issuer.issuer : null,
     signedAs: clientId === null ? null : { issuer: issuer.issuer, clientId },
+    // Not a registered client: the name must be one that no issuer can choose.
+    ...plainClient({
+      clientId: `bearer:${name.slice(0, 32)}`,
+      authMethod: 'none',
+      permissions: [...new Set(granted)],
+      issuers: [issuer.issuer],
+    }),
   };
 }
