@@ -1,9 +1,10 @@
 // The options that `client create` and `client update` share, and which members of a client, as the API names them,
 // they set.
 import { type Command, InvalidArgumentError } from 'commander';
+import { withoutAbsent } from '../domain/values/json-values.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { cacheMaxAgeMax } from '../wire/clients.ts';
-import { collect, readJsonFile, withoutAbsent } from './options.ts';
+import { collect, readJsonFile } from './options.ts';
 
 export interface ClientOptions {
   name?: string;

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import type { Client } from '../domain/records/clients.ts';
 import { createClient, rotateClientSecret, updateClient } from '../domain/records/manage-clients.ts';
+import { withoutAbsent } from '../domain/values/json-values.ts';
 import { check } from '../wire/check.ts';
 import {
   clientKind,
@@ -19,7 +20,7 @@ import {
 import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
 import { type ClientOptions, clientMembersIn, toInteger, withClientOptions } from './client-options.ts';
-import { collect, patchOf, withoutAbsent } from './options.ts';
+import { collect, patchOf } from './options.ts';
 import { printer } from './printer.ts';
 import { addRecordCommands, type RecordCommands, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';

@@ -2,8 +2,9 @@
 // set.
 import type { Command } from 'commander';
 import { inboxKinds } from '../domain/records/issuers.ts';
+import { withoutAbsent } from '../domain/values/json-values.ts';
 import { badParameter } from '../wire/refusal.ts';
-import { collect, readJsonFile, withoutAbsent } from './options.ts';
+import { collect, readJsonFile } from './options.ts';
 
 export interface IssuerOptions {
   discover?: true;

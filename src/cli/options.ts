@@ -7,10 +7,6 @@ export function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, ...value.split(',')];
 }
 
-export function withoutAbsent(members: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
-}
-
 /**
  * A merge patch (RFC 7396) of what the options say. A member that is given takes the place of its `alternatives`, and
  * the members to `unset` are taken away.

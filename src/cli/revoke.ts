@@ -7,13 +7,13 @@ import { reasonRules } from '../domain/reasons.ts';
 import { namedBy, type RevokeOrder, revokeTarget } from '../domain/revoke/revoke-target.ts';
 import type { Store } from '../domain/store.ts';
 import { everyIssuer } from '../domain/targets.ts';
+import { withoutAbsent } from '../domain/values/json-values.ts';
 import { check } from '../wire/check.ts';
 import { demandConfirmation, previewOrder } from '../wire/confirmation.ts';
 import { sha256 } from '../wire/members.ts';
 import { badParameter, Refusal, withNames } from '../wire/refusal.ts';
 import { type ReadOrder, readOrder } from '../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody } from '../wire/revocations.ts';
-import { withoutAbsent } from './options.ts';
 import { printer } from './printer.ts';
 import { withStore } from './with-store.ts';
 

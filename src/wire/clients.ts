@@ -11,7 +11,7 @@ import {
   switchClient,
 } from '../domain/records/manage-clients.ts';
 import { isScope } from '../domain/tokens/shown-members.ts';
-import { differingMembers } from '../domain/values/json-values.ts';
+import { differingMembers, withoutAbsent } from '../domain/values/json-values.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';
@@ -161,8 +161,9 @@ export function clientToWire(client: Client): Record<string, unknown> {
 
 /** What an administrator gave, or could have given. */
 function membersToWire(client: NewClient): Record<string, unknown> {
-  return {
-    ...(client.clientName === null ? {} : { client_name: client.clientName }),
+  const { keys, certificateName, introspectionAlgorithm, scopes } = client;
+  return withoutAbsent({
+    client_name: client.clientName,
     token_endpoint_auth_method: client.authMethod,
     permissions: client.permissions,
     audiences: client.audiences,
@@ -171,15 +172,11 @@ function membersToWire(client: NewClient): Record<string, unknown> {
     cascade: client.cascade,
     logout_scope: client.logoutScope,
     cache_max_age: client.cacheMaxAge,
-    ...(client.keys === null ? {} : keySourceToWire(client.keys)),
-    ...(client.certificateName === null
-      ? {}
-      : { [`tls_client_auth_${client.certificateName.kind}`]: client.certificateName.value }),
-    ...(client.introspectionAlgorithm === 'RS256'
-      ? {}
-      : { introspection_signed_response_alg: client.introspectionAlgorithm }),
-    ...(client.scopes === null ? {} : { scope: client.scopes.join(' ') }),
-  };
+    ...(keys && keySourceToWire(keys)),
+    ...(certificateName && { [`tls_client_auth_${certificateName.kind}`]: certificateName.value }),
+    introspection_signed_response_alg: introspectionAlgorithm === 'RS256' ? null : introspectionAlgorithm,
+    scope: scopes?.join(' '),
+  });
 }
 
 const overlapSecondsMax = 2_592_000;

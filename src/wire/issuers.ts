@@ -14,7 +14,7 @@ import {
 import type { IssuerEdit, NewIssuer, Revived } from '../domain/records/manage-issuers.ts';
 import { switchIssuer } from '../domain/records/manage-issuers.ts';
 import { plainType } from '../domain/tokens/jwt-shape.ts';
-import { differingMembers } from '../domain/values/json-values.ts';
+import { differingMembers, withoutAbsent } from '../domain/values/json-values.ts';
 import { permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { check } from './check.ts';
@@ -164,20 +164,20 @@ export function issuerToWire(issuer: Issuer): Record<string, unknown> {
 
 /** What an administrator gave, or could have given. */
 function membersToWire(issuer: NewIssuer): Record<string, unknown> {
-  return {
+  return withoutAbsent({
     ...keySourceToWire(issuer.keySource),
     algorithms: issuer.algorithms,
     types: issuer.types,
     audiences: issuer.audiences,
     claims: issuer.claims,
-    ...(issuer.defaultClient === null ? {} : { default_client: issuer.defaultClient }),
-    ...(issuer.defaultAudience === null ? {} : { default_audience: issuer.defaultAudience }),
-    ...(issuer.refreshMarker === null ? {} : { refresh_marker: issuer.refreshMarker }),
+    default_client: issuer.defaultClient,
+    default_audience: issuer.defaultAudience,
+    refresh_marker: issuer.refreshMarker,
     reuses_ids: issuer.reusesIds,
     scope_permissions: issuer.scopePermissions,
     reach: issuer.reach,
-    ...(issuer.inbox === null ? {} : { inbox: inboxToWire(issuer.inbox) }),
-  };
+    inbox: issuer.inbox && inboxToWire(issuer.inbox),
+  });
 }
 
 function inboxToWire({ kinds, audience, governs, keepsOffline, subjectFormats }: Inbox): object {

@@ -1,5 +1,6 @@
 // An audit event as JSON: what the API answers, what an export holds, and how the verifier reads it back.
 import type { AuditEvent } from '../audit.ts';
+import { isObject } from '../values/json-values.ts';
 import { type ByField, type PersonalField, personalFields, type RecordedEvent } from './audit-leaf.ts';
 
 /** The event as the API shows it; `erased` names the members whose values were deleted. */
@@ -66,9 +67,8 @@ export function eventFromRecord(value: unknown): RecordedEvent {
 }
 
 function asObject(value: unknown): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new UnreadableRecord('it is not an event with its proof, as an NDJSON export has them');
-  return value as Record<string, unknown>;
+  if (isObject(value)) return value;
+  throw new UnreadableRecord('it is not an event with its proof, as an NDJSON export has them');
 }
 
 function textOf(value: unknown): string | null {
