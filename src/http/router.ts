@@ -29,40 +29,15 @@ const mayHaveQuery: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE']);
 
 type Middleware = (ctx: Context, next: Next) => Promise<void>;
 
-/**
- * Each path answers its methods and, for all others, 405 with `Allow`. Browsers may call /revoke and /logout. A path
- * without parameters is looked up, while a router would try one path after another.
- */
+/** A path without parameters is looked up, while a router would try one path after another. */
 export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middleware<State> {
   const fixed = new Map<string, Middleware>();
   const router = new Router<State>({ strict: true, sensitive: true });
   for (const path of new Set(routes.map((route) => route.path))) {
-    const here = routes.filter((route) => route.path === path);
-    const family = (here[0] as Route).family;
-    const isForBrowsers = family === 'logout' || path === '/revoke';
-    const byMethod = new Map(here.map((route) => [route.method, route.handle]));
-    const methods = [...byMethod.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
-    const allowed = [...methods, ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
-    const handle = (ctx: Context): Promise<void> => {
-      checkHeaderFields(ctx.req);
-      const { method = '' } = ctx.req;
-      const handleMethod = byMethod.get(method === 'HEAD' ? 'GET' : method);
-      if (handleMethod) {
-        if (family === 'v1' && !mayHaveQuery.has(method)) readQuery(ctx, []);
-        return handleMethod(ctx);
-      }
-      throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, {
-        headers: { Allow: allowed },
-      });
-    };
-    const answer = (ctx: Context): Promise<void> => {
-      ctx.state.family = family;
-      ctx.state.route = path;
-      if (!isForBrowsers) return handle(ctx);
-      // RFC 9110 §9.3.7.
-      if (ctx.method === 'OPTIONS') ctx.set('Allow', allowed);
-      return cors(ctx, async () => handle(ctx));
-    };
+    const answer = answererOf(
+      routes.filter((route) => route.path === path),
+      cors,
+    );
     if (path.includes(':')) router.all(path, answer);
     else fixed.set(path, answer);
   }
@@ -72,5 +47,36 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
     if (!isWellEncoded(ctx.req))
       throw new Refusal('invalid_request', 'the request target is not properly encoded UTF-8');
     return (fixed.get(pathOf(ctx.req)) ?? parametric)(ctx as Context, next);
+  };
+}
+
+/**
+ * Answers the routes of one path and, for all other methods, 405 with `Allow`. Browsers may call /revoke and /logout.
+ */
+function answererOf(routes: readonly Route[], cors: Middleware): Handle {
+  const { family, path } = routes[0] as Route;
+  const isForBrowsers = family === 'logout' || path === '/revoke';
+  const byMethod = new Map(routes.map((route) => [route.method, route.handle]));
+  const methods = [...byMethod.keys()].flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method));
+  const allowed = [...methods, ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
+  const handle: Handle = (ctx) => {
+    checkHeaderFields(ctx.req);
+    const { method = '' } = ctx.req;
+    const handleMethod = byMethod.get(method === 'HEAD' ? 'GET' : method);
+    if (handleMethod) {
+      if (family === 'v1' && !mayHaveQuery.has(method)) readQuery(ctx, []);
+      return handleMethod(ctx);
+    }
+    throw new Refusal('method_not_allowed', `only ${allowed} is offered here`, {
+      headers: { Allow: allowed },
+    });
+  };
+  return (ctx) => {
+    ctx.state.family = family;
+    ctx.state.route = path;
+    if (!isForBrowsers) return handle(ctx);
+    // RFC 9110 §9.3.7.
+    if (ctx.method === 'OPTIONS') ctx.set('Allow', allowed);
+    return cors(ctx, async () => handle(ctx));
   };
 }
