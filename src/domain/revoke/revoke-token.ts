@@ -1,6 +1,6 @@
 // RFC 7009: a client revokes one of its own tokens. A refresh token takes its grant with it; an access
 // token dies alone unless its client cascades.
-import { about, eventOf, type Origin } from '../audit.ts';
+import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import type { Claims } from '../claims.ts';
 import {
   cutoffOnProof,
@@ -17,7 +17,7 @@ import { targetOf, tokenTarget } from '../targets.ts';
 import { endOfKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable } from '../verdict.ts';
-import type { InactiveReason, Reason } from '../vocabulary.ts';
+import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
 
 export type Revoked =
   | {
@@ -73,17 +73,12 @@ function decide(
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
   const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
   const units = unitsLeft(claims, standing, grant ? [grant] : []);
-  const ended = isRevocable(claims, standing, now) || hasLivingToken(facts, units, now);
-  const details = { reason, reasonText, ...about(claims) };
-
-  if (!ended) {
-    const dead = standing.coveredBy.length > 0;
-    const action = dead ? 'revoke_already_revoked' : 'revoke_expired_token';
-    const outcome = dead ? 'token_already_revoked' : 'token_expired';
-    return {
-      outcome: { status: 'already_inactive', reason: outcome },
-      effects: { events: [eventOf(origin, action, details)] },
-    };
+  const isAnythingLeft = isRevocable(claims, standing, now) || hasLivingToken(facts, units, now);
+  const event = (action: AuditAction) => eventOf(origin, action, { reason, reasonText, ...about(claims) });
+  if (!isAnythingLeft) {
+    return standing.coveredBy.length > 0
+      ? nothingLeft('token_already_revoked', event('revoke_already_revoked'))
+      : nothingLeft('token_expired', event('revoke_expired_token'));
   }
   const end = endOfKnownToken(claims, policy);
   const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, end)];
@@ -98,6 +93,10 @@ function decide(
       seq: Math.max(...seqs),
       safeIatAfter: safeIatAfterAll(revocations),
     }),
-    effects: { revocations, events: [eventOf(origin, 'revoke', details)] },
+    effects: { revocations, events: [event('revoke')] },
   };
+}
+
+function nothingLeft(reason: InactiveReason, event: NewEvent): Decision<Revoked> {
+  return { outcome: { status: 'already_inactive', reason }, effects: { events: [event] } };
 }
