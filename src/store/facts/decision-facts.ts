@@ -102,8 +102,8 @@ export class DecisionFacts extends LoadedFacts {
     return this.#changes.tokens.get(digest) ?? super.token(digest);
   }
 
-  override jwt(tokenDigest: Digest): RegisteredToken | undefined {
-    return this.#changes.jwts.get(tokenDigest) ?? super.jwt(tokenDigest);
+  override jwt(targetDigest: Digest): RegisteredToken | undefined {
+    return this.#changes.jwts.get(targetDigest) ?? super.jwt(targetDigest);
   }
 
   override earlierOutcome(keyDigest: Digest): EarlierOutcome | undefined {

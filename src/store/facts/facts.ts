@@ -59,8 +59,8 @@ export class LoadedFacts implements Facts {
     return this.registered(factKinds.tokens, digest, digest);
   }
 
-  jwt(tokenDigest: Digest): RegisteredToken | undefined {
-    return this.registered(factKinds.jwts, tokenDigest, jwtName(tokenDigest));
+  jwt(targetDigest: Digest): RegisteredToken | undefined {
+    return this.registered(factKinds.jwts, targetDigest, jwtName(targetDigest));
   }
 
   standing(claims: Claims): Standing {
