@@ -16,7 +16,7 @@ import {
   readingOutcomes,
   revocationOutcomes,
 } from './management.ts';
-import { type Outcomes, quiet, walk } from './outcomes.ts';
+import { type Outcomes, walk } from './outcomes.ts';
 import { registrationOutcomes, registrationWorld, sessionOutcomes } from './registrations.ts';
 import { introspectOutcomes, logoutOutcomes, revokeOutcomes, tokenWorld } from './tokens.ts';
 
@@ -26,10 +26,8 @@ function testOutcomes<World>(
   begin: (app: TestApp) => Promise<World>,
   ...outcomes: readonly Outcomes<World>[]
 ): void {
-  testEachDatabase(
-    `every outcome of ${of} is an event`,
-    async (t, app) => walk(t, app, channel, Object.assign({}, ...outcomes), await begin(app)),
-    quiet,
+  testEachDatabase(`every outcome of ${of} is an event`, async (t, app) =>
+    walk(t, app, channel, Object.assign({}, ...outcomes), await begin(app)),
   );
 }
 

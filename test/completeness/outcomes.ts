@@ -85,9 +85,6 @@ export function refused(
   return { action: 'request_refused', actor: client(by), ...more, metadata };
 }
 
-/** Settings of the servers that are walked: nothing is written but by requests. */
-export const quiet = { SEAL_INTERVAL_SECONDS: '0', PURGE_INTERVAL_SECONDS: '0' };
-
 export async function walk<World>(
   t: ExecutionContext,
   app: TestApp,
@@ -96,7 +93,7 @@ export async function walk<World>(
   world: World,
 ): Promise<void> {
   t.timeout(180_000);
-  const proxied = await app.another({ ...quiet, TRUST_PROXY: '127.0.0.1/32,::1/128,198.51.100.0/24' });
+  const proxied = await app.another({ TRUST_PROXY: '127.0.0.1/32,::1/128,198.51.100.0/24' });
   for (const [number, [name, make]] of Object.entries(outcomes).entries()) {
     const server = number % 2 === 0 ? app : proxied;
     const caller = new Caller(server, `walk-${number}`);

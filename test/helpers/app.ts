@@ -29,6 +29,10 @@ export const publicUrl = 'https://tokens.example';
 /** The audience of tokens that `register` makes, unless told otherwise. */
 export const api = 'https://api.example';
 
+/** Nothing is written but by what a test does, however long it takes. */
+const quiet = { SEAL_INTERVAL_SECONDS: '0', PURGE_INTERVAL_SECONDS: '0' };
+const defaults = { PORT: '0', PUBLIC_URL: publicUrl, LOG_LEVEL: 'debug', LOG_FORMAT: 'json', ...quiet };
+
 /** Settings as environment variables, over those of a test. */
 export type TestSettings = Readonly<Record<string, string>>;
 
@@ -68,7 +72,6 @@ export class TestApp {
     secrets: Set<string> = new Set(),
     work?: TrailWork,
   ): Promise<TestApp> {
-    const defaults = { PORT: '0', PUBLIC_URL: publicUrl, LOG_LEVEL: 'debug', LOG_FORMAT: 'json' };
     const config = readConfig({ ...defaults, DATABASE_URL: database.url, ...settings });
     const lines: Record<string, unknown>[] = [];
     const log = createLog({
