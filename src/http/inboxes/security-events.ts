@@ -44,7 +44,8 @@ export function handleSecurityEvents(parts: InboxParts) {
       return answerError(ctx, err, 'the subject is not accepted');
     }
     const at = event.event_timestamp;
-    const happenedAt = typeof at === 'number' ? at * 1000 : read.issuedAt;
+    // What a message tells of happened before it was issued. Some senders count milliseconds.
+    const happenedAt = typeof at === 'number' ? Math.min(at * 1000, read.issuedAt) : read.issuedAt;
     const targets = isOpaque(subject) ? named.targets.flatMap(withSession) : named.targets;
     answerReceived(ctx, await receiver.act(ctx, read, targets, { happenedAt }));
   };

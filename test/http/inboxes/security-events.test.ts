@@ -106,3 +106,27 @@ testEachDatabase(
     t.deepEqual(alive, [false, false, true, true]);
   },
 );
+
+testEachDatabase(
+  'POST /security-events ends no login that is newer than the event token, whatever time it gives the event',
+  async (t, app) => {
+    const issuer = await trustWithInbox(app);
+    const iat = app.seconds - 3600;
+    const [before, after] = [await issuer.sign({ iat: iat - 10 }), await issuer.sign({ iat: iat + 600 })];
+    const events = { [sessionRevoked]: { event_timestamp: iat * 1000 } };
+    const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+    const claims = {
+      aud: 'web',
+      jti: app.newToken('jti'),
+      sub: undefined,
+      exp: undefined,
+      iat,
+      events,
+      sub_id,
+    };
+    const body = await issuer.sign(claims, { typ: 'secevent+jwt' });
+    const type = 'application/secevent+jwt';
+    t.is((await app.request('POST', '/security-events', { type, body })).status, 202);
+    t.deepEqual([await app.isActive(before), await app.isActive(after)], [false, true]);
+  },
+);
