@@ -232,6 +232,7 @@ export const registrationOutcomes: Outcomes<RegistrationWorld> = {
 };
 
 const sessionPath = '/v1/sessions/:id';
+const already = { kind: 'session', already_ended: true };
 
 export const sessionOutcomes: Outcomes<RegistrationWorld> = {
   'DELETE /v1/sessions/:id: ended': async (world) => {
@@ -266,7 +267,26 @@ export const sessionOutcomes: Outcomes<RegistrationWorld> = {
           actor: client('support'),
           ...names,
           reason: 'user_logout',
-          metadata: { kind: 'session', issuer: world.app.policy.publicUrl, already_revoked: true },
+          metadata: { ...already, issuer: world.app.policy.publicUrl, already_revoked: true },
+        },
+      ],
+    };
+  },
+  'DELETE /v1/sessions/:id: none of its tokens is alive': async (world) => {
+    const of = claims(world);
+    const token = await world.app.register(of);
+    await world.app.form('/revoke', { token }, world.owner);
+    const { tokenRef: _, ...names } = named(of);
+    return {
+      act: (caller) => caller.delete(`/v1/sessions/${of.session_id}`, world.support),
+      status: 200,
+      events: [
+        {
+          action: 'session_end',
+          actor: client('support'),
+          ...names,
+          reason: 'user_logout',
+          metadata: { ...already, issuer: world.app.policy.publicUrl },
         },
       ],
     };

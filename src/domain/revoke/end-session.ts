@@ -31,7 +31,8 @@ export async function endSession(
     if (!session || (issuers !== null && !issuers.includes(session.issuer)))
       return { outcome: { status: 'not_found' }, effects: { events: [unknownSession(sessionId, cause)] } };
     const wasLiving = isSessionLiving(facts, session, now);
-    const order = orderOf(sessionTarget(session), cause, 'session_end');
+    const metadata = wasLiving ? {} : { already_ended: true };
+    const order = orderOf(sessionTarget(session), cause, 'session_end', { metadata });
     const { outcome, effects } = decideRevocation(facts, now, policy, order);
     // The event names the session's user.
     const events = effects.events?.map((event) => ({
