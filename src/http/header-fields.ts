@@ -1,5 +1,6 @@
-// Header fields that a request may have only once. If there are several, Node takes the first, but a proxy in front
-// of us may have used the last.
+// What the head of a request must be like before anything is made of it: the version of HTTP, how the body is framed,
+// and header fields that there may be only once. If there are several, Node takes the first, but a proxy in front of us
+// may have used the last.
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../wire/refusal.ts';
 
@@ -9,11 +10,17 @@ const singletons = ['host', 'authorization', 'content-type'];
 /** Most field names can be skipped by their length. */
 const lengths: ReadonlySet<number> = new Set(singletons.map(({ length }) => length));
 
+/** Node reads requests of 0.9 and 2.0 as well, as if they were of 1.1. */
+const versions: readonly string[] = ['1.0', '1.1'];
+const closing = { headers: { Connection: 'close' } };
+
 /**
- * RFC 9112 §3.2 for Host, RFC 9110 §5.3 for the rest.
- * @throws Refusal `invalid_request`.
+ * RFC 9110 §15.6.6 for the version, RFC 9112 §6.1 for the framing, §3.2 for Host, RFC 9110 §5.3 for the rest.
+ * @throws Refusal
  */
 export function checkHeaderFields({ headers, rawHeaders, httpVersion }: IncomingMessage): void {
+  if (!versions.includes(httpVersion))
+    throw new Refusal('unsupported_version', 'of the versions of HTTP, 1.0 and 1.1 are spoken here', closing);
   const { 'transfer-encoding': codings } = headers;
   if (codings !== undefined) checkTransferCodings(codings, httpVersion);
   const seen: string[] = [];
@@ -29,8 +36,6 @@ export function checkHeaderFields({ headers, rawHeaders, httpVersion }: Incoming
   if (httpVersion !== '1.0' && !seen.includes('host'))
     throw new Refusal('invalid_request', 'the header host is missing');
 }
-
-const closing = { headers: { Connection: 'close' } };
 
 /** RFC 9112 §6.1: whoever passed it on may have seen another end of the body, so nothing after it is read. */
 function checkTransferCodings(codings: string, httpVersion: string): void {

@@ -98,6 +98,11 @@ export const refusalCodes = {
     title: 'The transfer coding is not implemented',
     oauth: 'invalid_request',
   },
+  unsupported_version: {
+    status: 505,
+    title: 'The version of HTTP is not supported',
+    oauth: 'invalid_request',
+  },
   temporarily_unavailable: {
     status: 503,
     title: 'The server cannot answer reliably now',

@@ -83,6 +83,18 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('a version of HTTP that is not spoken is 505, and the connection ends', async (t, app) => {
+  const { hostname, port } = new URL(app.url);
+  const fields = 'Host: a\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked';
+  for (const version of ['0.9', '2.0'])
+    for (const line of ['POST /revoke', 'GET /health/alive', 'GET /nowhere', 'OPTIONS /logout']) {
+      const socket = connect(Number(port), hostname);
+      socket.write(`${line} HTTP/${version}\r\n${fields}\r\n\r\n0\r\n\r\n`);
+      const said = await text(socket);
+      t.regex(said, /^HTTP\/1.1 505 [\s\S]*1.0 and 1.1 are spoken here/, `${line} ${version}`);
+    }
+});
+
 testEachDatabase(
   'a header counts after thousands of others',
   async (t, app) => {
