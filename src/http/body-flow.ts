@@ -8,10 +8,13 @@ import { requestTimeoutMs } from './request-limits.ts';
 /** A refused sender that goes on for this many bytes is cut off. */
 const restBytesMax = 4 * 2 ** 20;
 
+/** Among other expectations, which are unknown here. */
+const asksToContinue = /(?:^|,)[ \t]*100-continue[ \t]*(?:,|$)/i;
+
 /** Tells a waiting sender to send the body (RFC 9110 §10.1.1), as nothing in the header speaks against it. */
 export function inviteBody(request: IncomingMessage, response: ServerResponse): void {
   const { headers, httpVersion } = request;
-  if (headers.expect?.toLowerCase() === '100-continue' && httpVersion === '1.1') response.writeContinue();
+  if (asksToContinue.test(headers.expect ?? '') && httpVersion === '1.1') response.writeContinue();
 }
 
 /** Connections whose request is answered while it is still being read. */

@@ -84,6 +84,8 @@ testEachDatabase(
       });
     const form = { 'content-type': formType };
     t.deepEqual(await post('/revoke', { ...form, 'content-length': 7 }, 'token=x'), [true, 200]);
+    const more = { ...form, 'content-length': 7, expect: 'more=than that, 100-Continue' };
+    t.deepEqual(await post('/revoke', more, 'token=x'), [true, 200], 'among other expectations');
     t.deepEqual(await post('/revoke', { ...form, 'content-length': 7_000_000 }, ''), [false, 413]);
     t.deepEqual(await post('/revoke', { 'content-length': 7 }, ''), [false, 400]);
     t.deepEqual(await post('/nowhere', { ...form, 'content-length': 7 }, ''), [false, 404]);
