@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Connection, makeLast } from './http/connection.ts';
 import { oneAtATime } from './http/one-at-a-time.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './http/request-limits.ts';
-import { answerUnreadable, type Connection, makeLast, refuseConnect } from './http/unreadable.ts';
+import { answerUnreadable, refuseConnect } from './http/unreadable.ts';
 import { localUrl } from './local-url.ts';
 
 /** How often overdue requests are looked for. */

@@ -10,9 +10,8 @@ import { type Context, type Next, requestIdOf } from './context.ts';
 import type { Failures } from './failures.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './ops/metrics.ts';
-import { retryAfterSeconds } from './overload.ts';
 import { recordRefusal } from './refused-requests.ts';
-import { respond, setCommonHeaders } from './respond.ts';
+import { respond, retryAfterSeconds, setCommonHeaders } from './respond.ts';
 import { headerSecrets, protect, protectUnread } from './secrecy.ts';
 
 export interface PassageParts {

@@ -2,7 +2,7 @@
 // read than a few.
 import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Connection } from './unreadable.ts';
+import type { Connection } from './connection.ts';
 
 /** How many requests may wait on one connection for earlier answers; beyond it, reading from the connection pauses. */
 const waitingMax = 32;

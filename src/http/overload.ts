@@ -8,7 +8,7 @@ import { Refusal, render } from '../wire/refusal.ts';
 import { requestIdOf } from './context.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
-import { headersOf, send } from './respond.ts';
+import { headersOf, retryAfterSeconds, send } from './respond.ts';
 import { SummedLine } from './summed-line.ts';
 
 export type RefusedWork = WaitingLine | 'introspection';
@@ -18,9 +18,6 @@ export interface OverloadParts {
   readonly log: Logger;
   readonly introspectionsAtOnceMax: number;
 }
-
-/** Whole seconds. */
-export const retryAfterSeconds = '1';
 
 export class Overload {
   readonly #parts: OverloadParts;

@@ -3,6 +3,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Context } from './context.ts';
 
+/** With a 503 that says nothing else; whole seconds. */
+export const retryAfterSeconds = '1';
+
 /** Answers at once, as `respondText` does: what a handler does after this cannot change the answer. */
 export function respond(ctx: Context, status: number, body: object, contentType = 'application/json'): void {
   respondText(ctx, status, JSON.stringify(body), contentType);

@@ -1,10 +1,11 @@
 // Input that never becomes a whole request: no HTTP, headers that are too long, or a request that comes too slowly. Koa
 // does not see it; it is answered here, on the bare connection, by name of the limit.
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { isStreaming } from './body-flow.ts';
+import { type Connection, makeLast } from './connection.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
 import { headersOf } from './respond.ts';
 
@@ -14,9 +15,6 @@ const chunkExtensionBytesMax = 16_384;
 const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
 /** So long may a client take to read why its connection ends; one that keeps its own direction open is cut off. */
 const readingMs = 2_000;
-
-/** Node has no public name for the answer that is under way on a connection. */
-export type Connection = Socket & { readonly _httpMessage?: ServerResponse | null };
 
 /** Node's error, with the bytes it read last. */
 type Unreadable = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
@@ -35,11 +33,6 @@ export function answerUnreadable(error: Unreadable, socket: Socket): void {
   if (answer?.headersSent) return void socket.destroy();
   const [status, text] = whyUnreadable(error);
   endWith(socket, status, text);
-}
-
-/** Adds `Connection: close` to the answer, unless that has begun. */
-export function makeLast(answer: ServerResponse): void {
-  answer.shouldKeepAlive = false;
 }
 
 /** CONNECT (RFC 9110 §9.3.6) is for proxies. */

@@ -1,8 +1,7 @@
 // For operators: is the server alive, is it ready, which version is it?
 import type { Store } from '../../domain/store.ts';
 import type { Context } from '../context.ts';
-import { retryAfterSeconds } from '../overload.ts';
-import { respond } from '../respond.ts';
+import { respond, retryAfterSeconds } from '../respond.ts';
 
 export interface HealthParts {
   readonly store: Store;
