@@ -29,7 +29,7 @@ testEachDatabase('what was not read is written down nowhere, though headers repe
   const admin = await app.addClient({ permissions: ['admin'] });
   const asks: [string, string, number][] = [
     ['POST', '/v1/tokens', 403],
-    ['POST', '/v1/clients/nobody/disable', 404],
+    ['POST', '/v1/clients/nobody/disable', 400],
     ['GET', '/v1/clients/nobody', 404],
     ['POST', '/nowhere', 404],
     ['PUT', '/v1/tokens', 405],
