@@ -1,5 +1,6 @@
 // Commits batches of decisions in spite of failures: what passes by itself is tried again, and when the database
 // refuses something of a batch, each decision gets a transaction of its own, so that one does not fail the others.
+import { randomBytes } from 'node:crypto';
 import type { Decide } from '../domain/store.ts';
 import type { QueueEntry } from './batch-queue.ts';
 import { type CommitResult, commitBatch } from './commit.ts';
@@ -13,21 +14,12 @@ const lockingMs = 1_000;
 
 export class Committer {
   readonly #database: OpenDatabase;
+  /** Did an attempt fail for good since the last one that surely wrote something? */
   #hasFailed = false;
   #locksUntil = 0;
 
   constructor(database: OpenDatabase) {
     this.#database = database;
-  }
-
-  /** Did an attempt fail for good since `noteSuccess`? */
-  get hasFailed(): boolean {
-    return this.#hasFailed;
-  }
-
-  /** Something was written. That a commit succeeded does not say so: where nothing changes, SQLite writes nothing. */
-  noteSuccess(): void {
-    this.#hasFailed = false;
   }
 
   /** Resolves, once everything is decided, to a function that gives every caller its result. */
@@ -41,6 +33,26 @@ export class Committer {
       for (const entry of entries) results.push(...(await this.#attempt([entry]).catch(refused)));
       return () => settle(entries, results);
     }
+  }
+
+  /**
+   * Commits notice a full disk; when one has, this finds out by `write` whether there is room again, also while nobody
+   * writes. That a commit succeeded does not say so: where nothing changes, SQLite writes nothing.
+   */
+  async canWrite(write: (decide: Decide<undefined>) => Promise<undefined>): Promise<boolean> {
+    if (!this.#hasFailed) return true;
+    // An id that nobody uses, purged with the others.
+    const digest = randomBytes(32).toString('hex');
+    try {
+      await write((_facts, now) => ({
+        outcome: undefined,
+        effects: { usedIds: [{ digest, kind: 'inbox', expiresAt: now }] },
+      }));
+    } catch {
+      return false;
+    }
+    this.#hasFailed = false;
+    return true;
   }
 
   async #attempt(entries: readonly QueueEntry<Decide>[], attempt = 1): Promise<readonly CommitResult[]> {

@@ -1,7 +1,6 @@
 // Opens the store: the port of domain/store.ts over Knex. Questions are answered together (answer.ts), decisions are
 // made durable together (committer.ts, commit.ts); see facts/ for how they get what they ask. Every other method is
 // a query of its own, in tables/.
-import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
@@ -166,24 +165,7 @@ class KnexStore implements Store {
   }
 
   findFaults(): Promise<Record<string, string>> {
-    return findFaults(this.#database, () => this.#canWrite());
-  }
-
-  /** Writers notice a full disk; when one has, this notices that there is room again, also while nobody writes. */
-  async #canWrite(): Promise<boolean> {
-    if (!this.#committer.hasFailed) return true;
-    // An id that nobody uses, purged with the others.
-    const digest = randomBytes(32).toString('hex');
-    try {
-      await this.write((_facts, now) => ({
-        outcome: undefined,
-        effects: { usedIds: [{ digest, kind: 'inbox', expiresAt: now }] },
-      }));
-    } catch {
-      return false;
-    }
-    this.#committer.noteSuccess();
-    return true;
+    return findFaults(this.#database, () => this.#committer.canWrite((decide) => this.write(decide)));
   }
 
   async close(): Promise<void> {
