@@ -18,6 +18,14 @@ export function demandMatch(ctx: Context, tag: string | null): void {
   if (wanted !== undefined && !isAmong(wanted, tag)) throw preconditionFailed('If-Match');
 }
 
+/** Methods by which what has a tag is read and changed; their handlers compare it. */
+const comparing: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH']);
+
+/** By all other methods something changes that has no tag: under one, it does not. */
+export function demandNoTag(ctx: Context): void {
+  if (!comparing.has(ctx.method)) demandMatch(ctx, null);
+}
+
 /** If-None-Match, to a change. */
 export function demandNoneMatch(ctx: Context, tag: string): void {
   if (isHeld(ctx, tag)) throw preconditionFailed('If-None-Match');

@@ -6,7 +6,7 @@ import { type Digest, digestOf } from '../../domain/claims.ts';
 import { type Caller, type Client, callerOf, holds } from '../../domain/records/clients.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
-import { demandMatch } from '../conditions.ts';
+import { demandNoTag } from '../conditions.ts';
 import { bearerOf, type Context } from '../context.ts';
 import type { Form } from '../form.ts';
 import { protect } from '../secrecy.ts';
@@ -31,9 +31,6 @@ export interface AuthParts extends AuthFailureParts {
 const nobody: Form = new Map();
 
 const provedMax = 1_000;
-
-/** Methods of what has an entity tag; their handlers compare it. */
-const comparing: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH']);
 
 export class ClientAuth {
   readonly #parts: AuthParts;
@@ -89,21 +86,27 @@ export class ClientAuth {
    * issuer are refused.
    */
   async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
-    const caller = await this.permitWithin(ctx, ...permissions);
-    if (caller.onlyIssuer === null) return caller;
-    throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only", {
-      headers: insufficientScopeChallenge,
-    });
+    const caller = await this.#permit(ctx, permissions);
+    if (caller.onlyIssuer !== null)
+      throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only", {
+        headers: insufficientScopeChallenge,
+      });
+    demandNoTag(ctx);
+    return caller;
   }
 
   /** The same for handlers that confine the request to `onlyIssuer` themselves. */
   async permitWithin(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
+    const caller = await this.#permit(ctx, permissions);
+    demandNoTag(ctx);
+    return caller;
+  }
+
+  async #permit(ctx: Context, permissions: readonly Permission[]): Promise<Caller> {
     const caller = await this.authenticateAny(ctx);
     if (!caller)
       throw new Refusal('invalid_client', 'client authentication is missing', { headers: eitherChallenge });
-    demandPermission(caller, ...permissions);
-    if (!comparing.has(ctx.method)) demandMatch(ctx, null);
-    return caller;
+    return demandPermission(caller, ...permissions);
   }
 
   /** Looks, in this order, for an Authorization header, an assertion, a secret in the body, a certificate. */
