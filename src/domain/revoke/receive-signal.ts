@@ -34,9 +34,10 @@ const rememberedMs = 7 * dayMs;
 
 /** Acts on a message, once per issuer, `jti` and targets within seven days. Rejects with `StoreUnavailable`. */
 export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
-  // One bearer token of a global token revocation may name several users, each in a request body of its own.
-  const names = JSON.stringify(signal.targets);
-  const digest = digestOf(`inbox\0${signal.issuer.issuer}\0${signal.jti}\0${names}`);
+  // By its jti alone, a later message of an issuer that repeats them would end nothing. And one bearer token of a global
+  // token revocation may name several users, each in a request body of its own.
+  const { kind, jti, happenedAt, targets } = signal;
+  const digest = digestOf(`inbox\0${JSON.stringify([signal.issuer.issuer, kind, jti, happenedAt, targets])}`);
   const cause: Cause = { reason: 'identity_provider', reasonText: null, origin: signal.origin };
   return store.write((facts, now): Decision<SignalReceived> => {
     const [isUsed, ...ends] = facts.together(

@@ -40,6 +40,30 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'a later message counts although its issuer gives the same jti again, as does one of another kind',
+  async (t, app) => {
+    const issuer = await trustWithInbox(app);
+    const login = (iat: number) => issuer.sign({ client_id: 'web', iat });
+    const send = async (iat: number) =>
+      sendLogoutToken(app, await logoutToken(issuer, { sub: 'u1', jti: 'j1', iat }));
+    const first = await login(app.seconds - 60);
+    t.is((await send(app.seconds - 50)).status, 200);
+    const second = await login(app.seconds - 40);
+    t.deepEqual([await app.isActive(first), await app.isActive(second)], [false, true]);
+    t.is((await send(app.seconds - 30)).status, 200);
+    t.false(await app.isActive(second));
+
+    const offline = await issuer.sign({ client_id: 'web', scope: 'offline_access', iat: app.seconds - 60 });
+    t.true(await app.isActive(offline));
+    const claims = { aud: 'web', jti: 'j1', iat: app.seconds - 30 };
+    const bearer = await issuer.sign(claims, { typ: 'global-token-revocation+jwt' });
+    const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+    t.is((await app.json('/global-token-revocation', { sub_id }, `Bearer ${bearer}`)).status, 204);
+    t.false(await app.isActive(offline));
+  },
+);
+
+testEachDatabase(
   'POST /backchannel-logout without sid ends the user; keep_offline can be turned off',
   async (t, app) => {
     const issuer = await trustWithInbox(app, { keep_offline: false });
