@@ -26,8 +26,9 @@ export function demandNoTag(ctx: Context): void {
   if (!comparing.has(ctx.method)) demandMatch(ctx, null);
 }
 
-/** If-None-Match, to a change. */
-export function demandNoneMatch(ctx: Context, tag: string): void {
+/** Both conditions, to a change of what has this tag now. */
+export function demandConditions(ctx: Context, tag: string): void {
+  demandMatch(ctx, tag);
   if (isHeld(ctx, tag)) throw preconditionFailed('If-None-Match');
 }
 

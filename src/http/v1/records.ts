@@ -5,7 +5,7 @@ import { isPrintable } from '../../domain/values/printable.ts';
 import type { RecordKind } from '../../wire/record-kind.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
-import { demandMatch, demandNoneMatch, isHeld, tagOf } from '../conditions.ts';
+import { demandConditions, demandMatch, isHeld, tagOf } from '../conditions.ts';
 import type { Context } from '../context.ts';
 import { demandNoMembers } from '../json.ts';
 import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
@@ -62,10 +62,7 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
     setTag,
 
     /** Of a change: the conditions on the record as it is now. */
-    demandConditions(ctx: Context, item: Item): void {
-      demandMatch(ctx, tagOf(toWire(item)));
-      demandNoneMatch(ctx, tagOf(toWire(item)));
-    },
+    demandConditions: (ctx: Context, item: Item): void => demandConditions(ctx, tagOf(toWire(item))),
 
     async list(ctx: Context): Promise<void> {
       await auth.permit(ctx, 'admin');
@@ -81,12 +78,13 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
       await auth.permit(ctx, 'admin');
       readQuery(ctx, []);
       const key = keyIn(ctx);
-      const item = (await store.ask((facts) => kind.find(facts, key))) ?? notFound();
-      const tag = tagOf(toWire(item));
+      const item = await store.ask((facts) => kind.find(facts, key));
+      const wire = toWire(item ?? notFound());
+      const tag = tagOf(wire);
       demandMatch(ctx, tag);
-      setTag(ctx, item);
+      ctx.set('ETag', tag);
       if (isHeld(ctx, tag)) ctx.status = 304;
-      else respond(ctx, 200, toWire(item));
+      else respond(ctx, 200, wire);
     },
 
     disable: (ctx: Context) => setEnabled(ctx, false),
