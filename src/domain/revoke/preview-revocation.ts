@@ -43,26 +43,32 @@ interface Tally {
 export async function previewRevocation(store: Store, policy: Policy, order: RevokeOrder): Promise<Preview> {
   const byLastActivity = { hour: 0, day: 0, week: 0, month: 0, older: 0 };
   const tally: Tally = { tokens: 0, byClient: new Map(), byAudience: new Map(), byLastActivity };
-  let looked = 0;
+  let room = tokensMax;
   let complete = true;
   for (const target of [order.target, ...order.further]) {
-    let after: readonly number[] | null = [];
-    for (let page = 0; after !== null && page < pagesMax && looked < tokensMax; page++) {
-      const { tokens, next } = await store.listTokensUnder(target, after, tokensPerPage);
-      for (let from = 0; from < tokens.length; from += tokensPerPage) {
-        const part = tokens.slice(from, from + tokensPerPage);
-        const ended = await store.ask((facts, now) =>
-          endedBy(facts, now, policy, { ...order, target }, part),
-        );
-        for (const each of ended) count(tally, each);
-      }
-      looked += tokens.length;
-      after = next;
-    }
-    complete &&= after === null;
+    const { looked, isWhole } = await countUnder(store, policy, { ...order, target }, room, tally);
+    room -= looked;
+    complete &&= isWhole;
   }
   const final = await store.ask((facts) => isFinalOrder(facts, order));
   return { ...tally, final, complete };
+}
+
+/** Counts what the order ends under its first target, unless that takes looking at more than `room` tokens. */
+async function countUnder(store: Store, policy: Policy, order: RevokeOrder, room: number, tally: Tally) {
+  let after: readonly number[] | null = [];
+  let looked = 0;
+  for (let page = 0; after !== null && page < pagesMax && looked < room; page++) {
+    const { tokens, next } = await store.listTokensUnder(order.target, after, tokensPerPage);
+    for (let from = 0; from < tokens.length; from += tokensPerPage) {
+      const part = tokens.slice(from, from + tokensPerPage);
+      const ended = await store.ask((facts, now) => endedBy(facts, now, policy, order, part));
+      for (const each of ended) count(tally, each);
+    }
+    looked += tokens.length;
+    after = next;
+  }
+  return { looked, isWhole: after === null };
 }
 
 interface Ended {

@@ -32,7 +32,7 @@ export type SignalReceived = { readonly status: 'done' | 'repeated' | 'key_revok
 
 const rememberedMs = 7 * dayMs;
 
-/** Acts on a message, once per issuer, `jti` and targets within seven days. Rejects with `StoreUnavailable`. */
+/** Acts on a message, and not again when it is repeated within seven days. Rejects with `StoreUnavailable`. */
 export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
   // By its jti alone, a later message of an issuer that repeats them would end nothing. And one bearer token of a global
   // token revocation may name several users, each in a request body of its own.
