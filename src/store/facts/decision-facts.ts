@@ -102,8 +102,8 @@ export class DecisionFacts extends LoadedFacts {
     return this.#changes.tokens.get(digest) ?? super.token(digest);
   }
 
-  override jwt(targetDigest: Digest): RegisteredToken | undefined {
-    return this.#changes.jwts.get(targetDigest) ?? super.jwt(targetDigest);
+  override jwt(signingInputDigest: Digest): RegisteredToken | undefined {
+    return this.#changes.jwts.get(signingInputDigest) ?? super.jwt(signingInputDigest);
   }
 
   override earlierOutcome(keyDigest: Digest): EarlierOutcome | undefined {

@@ -29,8 +29,8 @@ export const tokens: FactKind<RegisteredToken | undefined> = {
 /** By digest of the signing input. */
 export const jwts: FactKind<RegisteredToken | undefined> = {
   // If a JWT was registered by several strings, the first registration counts.
-  load: async (db, targetDigests) => {
-    const newestFirst = (await findJwts(db, targetDigests)).sort(
+  load: async (db, signingInputDigests) => {
+    const newestFirst = (await findJwts(db, signingInputDigests)).sort(
       (one, other) => other.registeredAt - one.registeredAt,
     );
     return byKey(newestFirst, (token) => token.targetDigest);

@@ -59,8 +59,8 @@ export class LoadedFacts implements Facts {
     return this.registered(factKinds.tokens, digest, digest);
   }
 
-  jwt(targetDigest: Digest): RegisteredToken | undefined {
-    return this.registered(factKinds.jwts, targetDigest, jwtName(targetDigest));
+  jwt(signingInputDigest: Digest): RegisteredToken | undefined {
+    return this.registered(factKinds.jwts, signingInputDigest, jwtName(signingInputDigest));
   }
 
   standing(claims: Claims): Standing {

@@ -24,8 +24,8 @@ const seenMax = 500_000;
 export type TokenName = string;
 
 /** Differs from every digest, as the signing input of a JWT may itself be registered as a string. */
-export function jwtName(tokenDigest: Digest): TokenName {
-  return `${tokenDigest}.`;
+export function jwtName(signingInputDigest: Digest): TokenName {
+  return `${signingInputDigest}.`;
 }
 
 /** What a batch of decisions added. */

@@ -39,8 +39,8 @@ export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<
 }
 
 /** JWTs by the digests of their signing inputs: the same token however its signature is written. */
-export async function findJwts(db: Knex, targetDigests: readonly Digest[]): Promise<RegisteredToken[]> {
-  const keys = targetDigests.map((digest) => Buffer.from(digest, 'hex'));
+export async function findJwts(db: Knex, signingInputDigests: readonly Digest[]): Promise<RegisteredToken[]> {
+  const keys = signingInputDigests.map((digest) => Buffer.from(digest, 'hex'));
   const rows = findRowsByKey(db, table, 'token_digest', keys, 'token_digest <> digest');
   return (await rows).map(rowToToken);
 }
