@@ -22,16 +22,16 @@ export async function toKeySource(
 ): Promise<KeySource | undefined> {
   if (jwks !== undefined) return { kind: 'jwks', keys: await readJwks(jwks) };
   if (uri === undefined) return undefined;
-  checkKeyUrl('jwks_uri', uri, allowHttp);
-  return { kind: 'jwks_uri', uri };
+  return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', uri, allowHttp) };
 }
 
-export function checkKeyUrl(name: string, url: string, allowHttp: boolean): void {
+export function checkKeyUrl(name: string, url: string, allowHttp: boolean): string {
   const parsed = URL.canParse(url) && url.trim() === url ? new URL(url) : undefined;
   const { protocol = '', hostname = '', username, password } = parsed ?? {};
   const isSafe = protocol === 'https:' || (protocol === 'http:' && (allowHttp || isLoopback(hostname)));
   if (!isSafe || username !== '' || password !== '')
     throw badParameter(name, 'must be an https URL without a user name');
+  return url;
 }
 
 async function readJwks(jwks: unknown): Promise<readonly PublicJwk[]> {

@@ -118,11 +118,11 @@ testEachDatabase(
 test('keys are fetched without TLS from this machine alone, unless that is allowed', (t) => {
   const check = (url: string, allowHttp = false) => checkKeyUrl('jwks_uri', url, allowHttp);
   for (const host of ['127.0.0.1:3000', '127.1.2.3', 'localhost', '[::1]:80'])
-    t.notThrows(() => check(`http://${host}/jwks`), host);
+    t.is(check(`http://${host}/jwks`), `http://${host}/jwks`);
   for (const host of ['127.id.example', '127.0.0.1.id.example', 'localhost.id.example', '10.0.0.1']) {
     const message = 'jwks_uri must be an https URL without a user name';
     t.throws(() => check(`http://${host}/jwks`), { message }, host);
-    t.notThrows(() => check(`http://${host}/jwks`, true), host);
+    t.is(check(`http://${host}/jwks`, true), `http://${host}/jwks`);
     for (const url of [`https://a@${host}/`, `https://:b@${host}/`, ` https://${host}/`])
       t.throws(() => check(url), { message }, url);
   }
