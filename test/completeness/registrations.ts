@@ -1,7 +1,8 @@
 // The outcomes of /v1/tokens and /v1/sessions.
+import type { Reason } from '../../src/domain/vocabulary.ts';
 import type { TestApp } from '../helpers/app.ts';
 import type { TestClient } from '../helpers/requests.ts';
-import { client, type Expected, type Outcomes, refOf, refused } from './outcomes.ts';
+import { type Case, client, type Expected, type Outcomes, refOf, refused } from './outcomes.ts';
 
 export interface RegistrationWorld {
   readonly app: TestApp;
@@ -232,63 +233,47 @@ export const registrationOutcomes: Outcomes<RegistrationWorld> = {
 };
 
 const sessionPath = '/v1/sessions/:id';
-const already = { kind: 'session', already_ended: true };
+
+/** What the end of a session that `of` was registered with is to be. */
+function sessionEnd(
+  world: RegistrationWorld,
+  of: ReturnType<typeof claims>,
+  reason: Reason,
+  said: object,
+): Omit<Case, 'act'> {
+  const { tokenRef: _, ...names } = named(of);
+  const metadata = { kind: 'session', issuer: world.app.policy.publicUrl, ...said };
+  return {
+    status: 200,
+    events: [{ action: 'session_end', actor: client('support'), ...names, reason, metadata }],
+  };
+}
 
 export const sessionOutcomes: Outcomes<RegistrationWorld> = {
   'DELETE /v1/sessions/:id: ended': async (world) => {
     const of = claims(world);
     await world.app.register(of);
-    const { tokenRef: _, ...names } = named(of);
     return {
       act: (caller) => caller.delete(`/v1/sessions/${of.session_id}?reason=offboarding`, world.support),
-      status: 200,
-      events: [
-        {
-          action: 'session_end',
-          actor: client('support'),
-          ...names,
-          reason: 'offboarding',
-          metadata: { kind: 'session', issuer: world.app.policy.publicUrl },
-        },
-      ],
+      ...sessionEnd(world, of, 'offboarding', {}),
     };
   },
   'DELETE /v1/sessions/:id: ended before': async (world) => {
     const of = claims(world);
     await world.app.register(of);
     await world.app.delete(`/v1/sessions/${of.session_id}`, world.support);
-    const { tokenRef: _, ...names } = named(of);
     return {
       act: (caller) => caller.delete(`/v1/sessions/${of.session_id}`, world.support),
-      status: 200,
-      events: [
-        {
-          action: 'session_end',
-          actor: client('support'),
-          ...names,
-          reason: 'user_logout',
-          metadata: { ...already, issuer: world.app.policy.publicUrl, already_revoked: true },
-        },
-      ],
+      ...sessionEnd(world, of, 'user_logout', { already_ended: true, already_revoked: true }),
     };
   },
   'DELETE /v1/sessions/:id: none of its tokens is alive': async (world) => {
     const of = claims(world);
     const token = await world.app.register(of);
     await world.app.form('/revoke', { token }, world.owner);
-    const { tokenRef: _, ...names } = named(of);
     return {
       act: (caller) => caller.delete(`/v1/sessions/${of.session_id}`, world.support),
-      status: 200,
-      events: [
-        {
-          action: 'session_end',
-          actor: client('support'),
-          ...names,
-          reason: 'user_logout',
-          metadata: { ...already, issuer: world.app.policy.publicUrl },
-        },
-      ],
+      ...sessionEnd(world, of, 'user_logout', { already_ended: true }),
     };
   },
   'DELETE /v1/sessions/:id: unknown': async ({ support }) => ({
