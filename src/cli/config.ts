@@ -1,7 +1,6 @@
 // `config check`: the settings in effect, or everything that is wrong with them.
 import { Command } from 'commander';
 import { readConfig, settings } from '../config.ts';
-import { demandKeyFiles } from '../server.ts';
 import { describeFailure } from './failure.ts';
 
 const nameWidth = Math.max(...settings.map(({ name }) => name.length));
@@ -18,6 +17,7 @@ export function configCommand(process: NodeJS.Process): Command {
       for (const warning of config.warnings) process.stderr.write(`${warning}\n`);
       // In development the first start makes them.
       if (!config.production) return;
+      const { demandKeyFiles } = await import('../server.ts');
       await demandKeyFiles(config).catch((error) => {
         process.stderr.write(`${describeFailure(error)}\n`);
         process.exitCode = 78;

@@ -16,7 +16,6 @@ import { migrateCommand } from './migrate.ts';
 import { inOptions } from './option-names.ts';
 import { purgeCommand } from './purge.ts';
 import { revokeCommand } from './revoke.ts';
-import { serve } from './serve.ts';
 
 const plain = new Help();
 const program = new Command('revocation-server')
@@ -49,7 +48,8 @@ program.hook('preAction', (_, command) => {
 program
   .command('serve')
   .description('run the server; so do `npm start` and no command at all')
-  .action(() => serve(process));
+  // Loaded when wanted: the server is most of the program, and no other command needs it.
+  .action(async () => (await import('./serve.ts')).serve(process));
 program.addCommand(migrateCommand(process));
 program.addCommand(clientCommand(process));
 program.addCommand(auditCommand(process));
