@@ -2,11 +2,11 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Connection, makeLast } from './http/connection.ts';
-import { oneAtATime } from './http/one-at-a-time.ts';
-import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './http/request-limits.ts';
-import { answerUnreadable, refuseConnect } from './http/unreadable.ts';
-import { localUrl } from './local-url.ts';
+import { localUrl } from '../local-url.ts';
+import { type Connection, makeLast } from './connection.ts';
+import { oneAtATime } from './one-at-a-time.ts';
+import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
+import { answerUnreadable, refuseConnect } from './unreadable.ts';
 
 /** How often overdue requests are looked for. */
 const checkingIntervalMs = 2_000;
