@@ -3,12 +3,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { storedEvents, storedSeals } from '../src/cli/read-trail.ts';
 import type { Store } from '../src/domain/store.ts';
 import { sealEvents } from '../src/domain/trail/seal-events.ts';
 import { sealReader } from '../src/domain/trail/seals.ts';
 import { verifyTrail } from '../src/domain/trail/verify-trail.ts';
 import { openStore } from '../src/store/open.ts';
-import { storedEvents, storedSeals } from '../src/upkeep/read-trail.ts';
 import { SealKeys } from '../src/upkeep/seal-keys.ts';
 import { exporting } from './audit-export.ts';
 import { sealing } from './audit-sealing.ts';

@@ -7,11 +7,11 @@ import { type ReadSeal, sealReader } from '../domain/trail/seals.ts';
 import { checkProof, type InclusionProof } from '../domain/trail/trail-proof.ts';
 import { type TrailReport, verifyTrail } from '../domain/trail/verify-trail.ts';
 import { isObject } from '../domain/values/json-values.ts';
-import { exportedEvents, readSealLines, storedEvents, storedSeals } from '../upkeep/read-trail.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { readJsonFile } from './options.ts';
 import { Progress } from './progress.ts';
+import { exportedEvents, readSealLines, storedEvents, storedSeals } from './read-trail.ts';
 import { withStore } from './with-store.ts';
 
 interface VerifyOptions {

@@ -8,13 +8,13 @@ import { type Erasure, eraseSubject } from '../domain/trail/erase-subject.ts';
 import { csvHeader, exportEvents } from '../domain/trail/export-trail.ts';
 import { recordReading } from '../domain/trail/record-reading.ts';
 import { proveEvent } from '../domain/trail/trail-proof.ts';
-import { storedSeals } from '../upkeep/read-trail.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
 import { sealAndSend } from '../upkeep/trail-work.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { verifyCommand } from './audit-verify.ts';
 import { printer } from './printer.ts';
 import { Progress } from './progress.ts';
+import { storedSeals } from './read-trail.ts';
 import { withStore } from './with-store.ts';
 
 export function auditCommand(process: NodeJS.Process): Command {

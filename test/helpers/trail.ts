@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { storedEvents, storedSeals } from '../../src/cli/read-trail.ts';
 import { eventOf, type NewEvent, systemOrigin } from '../../src/domain/audit.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { sealEvents } from '../../src/domain/trail/seal-events.ts';
 import { sealReader } from '../../src/domain/trail/seals.ts';
 import { type TrailReport, verifyTrail } from '../../src/domain/trail/verify-trail.ts';
 import type { StoredSeal } from '../../src/domain/upkeep-store.ts';
-import { storedEvents, storedSeals } from '../../src/upkeep/read-trail.ts';
 import { SealKeys } from '../../src/upkeep/seal-keys.ts';
 
 export const issuer = 'https://tokens.example';
