@@ -1,11 +1,10 @@
 // JSON bodies: objects and arrays, in UTF-8.
 import { z } from 'zod';
-import { isObject } from '../domain/values/json-values.ts';
 import { check } from '../wire/check.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { bodyBytesMax, readBody, readingBody } from './body.ts';
 import { type Context, isOfType } from './context.ts';
-import { hasBody, protect, secretNames } from './secrecy.ts';
+import { hasBody, protect, secretsIn } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -53,29 +52,6 @@ async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknow
 
 export function isJson(ctx: Context): boolean {
   return ctx.is('json', '+json') !== false;
-}
-
-const namesOfSecrets = [...secretNames, 'tokens'];
-
-/**
- * The secrets in a body, in the items of an array, in a list of tokens, and in the target of a revocation. Deeper
- * levels are not searched: no valid body has secrets there, and arrays may be nested by the thousand.
- */
-export function secretsIn(body: unknown): string[] {
-  const secrets: string[] = [];
-  const take = (value: unknown) => {
-    if (typeof value === 'string') secrets.push(value);
-  };
-  for (const item of Array.isArray(body) ? body : [body])
-    for (const holder of [item, item?.target]) {
-      if (!isObject(holder)) continue;
-      for (const name of namesOfSecrets) {
-        const value = holder[name];
-        if (Array.isArray(value)) value.forEach(take);
-        else take(value);
-      }
-    }
-  return secrets;
 }
 
 /**

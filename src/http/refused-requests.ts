@@ -5,7 +5,7 @@ import { eventOf } from '../domain/audit.ts';
 import { type Refusal, refusalCodes } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
-import { originOf } from './secrecy.ts';
+import { originOf } from './origin.ts';
 
 /** Resolves when it is durable, or at once when there is nothing to write or it is only counted. */
 export async function recordRefusal(

@@ -1,24 +1,9 @@
-// What may be written down of a request: never the secrets of its header and body, wherever its sender repeats them.
+// The secrets of a request, in its header and body: where they are, and that none of them is written down, wherever its
+// sender repeats it.
 import { randomUUID } from 'node:crypto';
-import type { Actor, Origin } from '../domain/audit.ts';
-import { plainText, userAgentMax } from '../domain/values/plain-text.ts';
+import { isObject } from '../domain/values/json-values.ts';
 import { parseBasic } from './auth/secret.ts';
 import type { Context } from './context.ts';
-
-const channelOf = { oauth: 'oauth', logout: 'logout', events: 'inbox', v1: 'api' } as const;
-
-/** The origin that events of this request bear. An unread body is treated as in `protectUnread`. */
-export function originOf(ctx: Context, actor: Actor): Origin {
-  protectUnread(ctx);
-  const { requestId, ip, secrets } = ctx.state;
-  if (ctx.state.userAgent === undefined) {
-    const given = ctx.get('user-agent');
-    const known = given === '' ? [] : [...secrets, ...headerSecrets(ctx)];
-    ctx.state.userAgent = plainText(given, userAgentMax, known);
-  }
-  const { userAgent } = ctx.state;
-  return { actor, channel: channelOf[ctx.state.family], ip, userAgent, requestId };
-}
 
 /** Members of bodies that must never be written down. */
 export const secretNames = [
@@ -29,6 +14,29 @@ export const secretNames = [
   'client_secret',
   'client_assertion',
 ] as const;
+
+const namesInBodies = [...secretNames, 'tokens'];
+
+/**
+ * The secrets in a body, in the items of an array, in a list of tokens, and in the target of a revocation. Deeper
+ * levels are not searched: no valid body has secrets there, and arrays may be nested by the thousand.
+ */
+export function secretsIn(body: unknown): string[] {
+  const secrets: string[] = [];
+  const take = (value: unknown) => {
+    if (typeof value === 'string') secrets.push(value);
+  };
+  for (const item of Array.isArray(body) ? body : [body])
+    for (const holder of [item, item?.target]) {
+      if (!isObject(holder)) continue;
+      for (const name of namesInBodies) {
+        const value = holder[name];
+        if (Array.isArray(value)) value.forEach(take);
+        else take(value);
+      }
+    }
+  return secrets;
+}
 
 /** A User-Agent that repeats more secrets is dropped: to look for each of thousands would take too long. */
 const repeatedSecretsMax = 4;

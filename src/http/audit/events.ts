@@ -8,9 +8,9 @@ import { isReadingOf, recordReading, recordWalk } from '../../domain/trail/recor
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
+import { originOf } from '../origin.ts';
 import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 
 export interface AuditParts {

@@ -5,8 +5,8 @@ import type { ExportFormat, ExportTrail } from '../../domain/trail/export-trail.
 import { recordReading } from '../../domain/trail/record-reading.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
+import { originOf } from '../origin.ts';
 import { type Query, readQuery } from '../query.ts';
-import { originOf } from '../secrecy.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
 

@@ -5,9 +5,9 @@ import { dayMs, hourMs } from '../../domain/values/durations.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import { timeOf, yearZero } from '../../wire/time.ts';
 import type { Context } from '../context.ts';
+import { originOf } from '../origin.ts';
 import { readQuery } from '../query.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
 

@@ -9,7 +9,7 @@ import type { Target } from '../../domain/targets.ts';
 import type { SignalRead, SignalVerifier } from '../../jwt/signal-verifier.ts';
 import type { Context } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
-import { originOf } from '../secrecy.ts';
+import { originOf } from '../origin.ts';
 
 export interface InboxParts {
   readonly store: Store;

@@ -11,9 +11,9 @@ import type { ClientAuth } from '../auth/client-auth.ts';
 import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
 import type { Context } from '../context.ts';
 import { readJson } from '../json.ts';
+import { originOf } from '../origin.ts';
 import type { Overload } from '../overload.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 import { answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
 
 export interface IntrospectBatchParts extends TraceParts {

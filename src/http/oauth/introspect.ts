@@ -11,9 +11,9 @@ import { missingParameter } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
 import { readForm } from '../form.ts';
+import { originOf } from '../origin.ts';
 import type { Overload } from '../overload.ts';
 import { respond, respondText } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 import { prefers } from './accept.ts';
 import {
   answerOf,

@@ -21,10 +21,11 @@ import { readBody, readingBody } from '../body.ts';
 import { type Context, isOfType, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { formType, readForm } from '../form.ts';
-import { isJson, readJson, secretsIn } from '../json.ts';
+import { isJson, readJson } from '../json.ts';
+import { originOf } from '../origin.ts';
 import { type GivenReason, readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
-import { hasBody, headerSecrets, originOf, protect } from '../secrecy.ts';
+import { hasBody, headerSecrets, protect, secretsIn } from '../secrecy.ts';
 
 export interface LogoutParts {
   readonly store: Store;

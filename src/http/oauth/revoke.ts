@@ -14,10 +14,10 @@ import type { ClientAuth } from '../auth/client-auth.ts';
 import { type Context, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { readForm } from '../form.ts';
-import { secretsIn } from '../json.ts';
+import { originOf } from '../origin.ts';
 import { readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
-import { headerSecrets, originOf } from '../secrecy.ts';
+import { headerSecrets, secretsIn } from '../secrecy.ts';
 
 export interface RevokeParts {
   readonly store: Store;

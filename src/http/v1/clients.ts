@@ -17,8 +17,8 @@ import type { ClientAuth } from '../auth/client-auth.ts';
 import type { ClientDirectory } from '../auth/client-directory.ts';
 import type { Context } from '../context.ts';
 import { readJson, readJsonIfAny, readPatch } from '../json.ts';
+import { originOf } from '../origin.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 import { handleRecords } from './records.ts';
 
 export interface ClientsParts {

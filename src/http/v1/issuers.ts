@@ -17,8 +17,8 @@ import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
 import { demandNoMembers, readJson, readPatch } from '../json.ts';
+import { originOf } from '../origin.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 import { handleRecords } from './records.ts';
 
 export interface IssuersParts {

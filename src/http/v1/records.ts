@@ -8,9 +8,9 @@ import type { ClientAuth } from '../auth/client-auth.ts';
 import { demandConditions, demandMatch, isHeld, tagOf } from '../conditions.ts';
 import type { Context } from '../context.ts';
 import { demandNoMembers } from '../json.ts';
+import { originOf } from '../origin.ts';
 import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
 import { respond } from '../respond.ts';
-import { originOf } from '../secrecy.ts';
 
 export interface RecordsParts<Item> {
   readonly store: Store;

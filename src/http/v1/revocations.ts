@@ -20,6 +20,7 @@ import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revo
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { type Context, logOutcome } from '../context.ts';
 import { readJson } from '../json.ts';
+import { originOf } from '../origin.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -32,7 +33,7 @@ import {
   respondPage,
 } from '../query.ts';
 import { respond } from '../respond.ts';
-import { headerSecrets, originOf } from '../secrecy.ts';
+import { headerSecrets } from '../secrecy.ts';
 
 export interface RevocationsParts extends PreviewParts {
   readonly auth: ClientAuth;

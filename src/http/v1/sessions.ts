@@ -12,6 +12,7 @@ import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { type Context, logOutcome } from '../context.ts';
 import { demandNoMembers } from '../json.ts';
+import { originOf } from '../origin.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -24,7 +25,7 @@ import {
 } from '../query.ts';
 import { readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
-import { headerSecrets, originOf } from '../secrecy.ts';
+import { headerSecrets } from '../secrecy.ts';
 
 export interface SessionsParts {
   readonly store: Store;

@@ -17,8 +17,8 @@ import { badParameter, Refusal, refusalCodes, render } from '../../wire/refusal.
 import type { Context } from '../context.ts';
 import type { Failures } from '../failures.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
+import { originOf } from '../origin.ts';
 import { recordRefusal } from '../refused-requests.ts';
-import { originOf } from '../secrecy.ts';
 import type { InTurn } from './in-turn.ts';
 import { readRegistration } from './token-registration.ts';
 
