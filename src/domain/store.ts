@@ -122,6 +122,11 @@ export interface Decision<Outcome> {
   readonly effects: Effects;
 }
 
+/** The outcome of a decision whose revocations have these numbers. */
+export function outcomeOf<Outcome>({ outcome }: Decision<Outcome>, seqs: Seqs): Outcome {
+  return typeof outcome === 'function' ? (outcome as (seqs: Seqs) => Outcome)(seqs) : outcome;
+}
+
 /**
  * Sequence numbers of the decision's revocations, in its order; for a final one that existed before, that row's
  * number.

@@ -2,21 +2,17 @@
 // sequences they number have no gaps and no disorder: the lock on `heads` is taken first; or, where hardly anybody else
 // writes, the transaction fails if the heads are no longer where the decisions were taken.
 import type { Knex } from 'knex';
-import type { NewEvent } from '../domain/audit.ts';
-import type { ClientChange } from '../domain/records/clients.ts';
-import type { IssuerChange, IssuerKey } from '../domain/records/issuers.ts';
-import type { Session } from '../domain/sessions.ts';
-import type { Decide, Decision, UsedId } from '../domain/store.ts';
+import type { Decide } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
 import { inTransaction } from './dialect.ts';
-import { type AppliedEffects, type CutoffChanges, DecisionFacts } from './facts/decision-facts.ts';
+import { type BatchRows, DecisionFacts } from './facts/decision-facts.ts';
 import { NotLoaded } from './facts/shelf.ts';
-import type { Learnt, Memory } from './memory/memory.ts';
+import type { Memory } from './memory/memory.ts';
 import type { OpenDatabase } from './open-database.ts';
 import { appendEvents } from './tables/audit-events.ts';
 import { applyClientChange } from './tables/clients.ts';
 import { type DecisionHeads, glanceAtHeads, lockHeads, moveHeads } from './tables/heads.ts';
-import { insertOutcomes, type KeptOutcome } from './tables/idempotency-keys.ts';
+import { insertOutcomes } from './tables/idempotency-keys.ts';
 import { applyIssuerChange, insertIssuerKeys } from './tables/issuers.ts';
 import { appendRevocations, replaceCutoffs } from './tables/revocations.ts';
 import { insertOrTouchSessions } from './tables/sessions.ts';
@@ -71,19 +67,7 @@ interface Decided {
   /** From which it was decided. */
   readonly heads: DecisionHeads;
   readonly results: readonly CommitResult[];
-  readonly rows: Rows;
-}
-
-/** What a batch writes. */
-interface Rows extends Learnt {
-  readonly clients: readonly ClientChange[];
-  readonly issuers: readonly IssuerChange[];
-  readonly issuerKeys: readonly IssuerKey[];
-  readonly usedIds: readonly UsedId[];
-  readonly sessions: readonly Session[];
-  readonly cutoffs: CutoffChanges;
-  readonly outcomes: readonly KeptOutcome[];
-  readonly events: readonly NewEvent[];
+  readonly rows: BatchRows;
 }
 
 async function decideAll(
@@ -95,60 +79,19 @@ async function decideAll(
   const facts = new DecisionFacts(memory, heads);
   for (;;) {
     const results: CommitResult[] = [];
-    const [effects, outcomes]: [AppliedEffects[], KeptOutcome[]] = [[], []];
     let isComplete = true;
     for (const decide of decisions) {
       try {
-        results.push({ ok: true, outcome: take(decide(facts, heads.now), facts, effects, outcomes) });
+        results.push({ ok: true, outcome: facts.take(decide(facts, heads.now)) });
       } catch (error) {
         if (error instanceof NotLoaded) isComplete = false;
         else results.push({ ok: false, error });
       }
     }
-    if (isComplete) return { heads, results, rows: rowsOf(effects, outcomes, facts) };
+    if (isComplete) return { heads, results, rows: facts.rows() };
     await facts.load(db);
     facts.rewind();
   }
-}
-
-/** Takes a decision into the batch; returns its outcome. */
-function take(
-  decision: Decision<unknown>,
-  facts: DecisionFacts,
-  effects: AppliedEffects[],
-  outcomes: KeptOutcome[],
-): unknown {
-  const applied = facts.apply(decision.effects);
-  effects.push(applied);
-  const outcome = typeof decision.outcome === 'function' ? decision.outcome(applied.seqs) : decision.outcome;
-  const { keepOutcome } = applied;
-  if (keepOutcome) {
-    const { keyDigest, requestDigest } = keepOutcome;
-    outcomes.push({ outcome, ...keepOutcome });
-    facts.keepOutcome(keyDigest, { requestDigest, outcome });
-  }
-  return outcome;
-}
-
-function rowsOf(
-  effects: readonly AppliedEffects[],
-  outcomes: readonly KeptOutcome[],
-  facts: DecisionFacts,
-): Rows {
-  const sessions = effects.flatMap((effect) => effect.sessions ?? []);
-  return {
-    clients: effects.flatMap((effect) => effect.clients ?? []),
-    issuers: effects.flatMap((effect) => effect.issuers ?? []),
-    issuerKeys: effects.flatMap((effect) => effect.issuerKeys ?? []),
-    usedIds: effects.flatMap((effect) => effect.usedIds ?? []),
-    tokens: effects.flatMap((effect) => effect.tokens ?? []),
-    // The last of each.
-    sessions: [...new Map(sessions.map((session) => [session.sessionId, session])).values()],
-    revocations: effects.flatMap((effect) => effect.revocations),
-    cutoffs: facts.cutoffChanges(),
-    outcomes,
-    events: effects.flatMap((effect) => effect.events ?? []),
-  };
 }
 
 async function persist(tx: Knex, { heads, rows }: Decided): Promise<void> {
@@ -175,7 +118,7 @@ async function persist(tx: Knex, { heads, rows }: Decided): Promise<void> {
 }
 
 /** Issuers first: keys may belong to new ones. */
-async function applyIssuers(tx: Knex, { issuers, issuerKeys }: Rows, now: number): Promise<void> {
+async function applyIssuers(tx: Knex, { issuers, issuerKeys }: BatchRows, now: number): Promise<void> {
   await applyAll(issuers, (change) => applyIssuerChange(tx, change));
   await insertIssuerKeys(tx, issuerKeys, now);
 }

@@ -1,11 +1,19 @@
-// What the decisions of one batch have changed so far, as decision-facts.ts lays it over what is loaded.
+// What the decisions of one batch have changed so far: decision-facts.ts lays it over what is loaded, and commit.ts
+// writes it.
+import type { NewEvent } from '../../domain/audit.ts';
 import { type Digest, isJwt, type RegisteredToken } from '../../domain/claims.ts';
 import type { NewRevocation, Revocation } from '../../domain/cutoffs.ts';
 import { type Client, type ClientChange, changeClient } from '../../domain/records/clients.ts';
-import { changeIssuer, type Issuer, type IssuerChange } from '../../domain/records/issuers.ts';
+import {
+  changeIssuer,
+  type Issuer,
+  type IssuerChange,
+  type IssuerKey,
+} from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
-import type { EarlierOutcome } from '../../domain/store.ts';
+import type { Effects, UsedId } from '../../domain/store.ts';
 import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../../domain/targets.ts';
+import type { KeptOutcome } from '../tables/idempotency-keys.ts';
 import type { NumberedRevocation } from '../tables/revocation-rows.ts';
 
 export class Changes {
@@ -17,13 +25,16 @@ export class Changes {
   readonly revocations = new Map<TargetKey, Revocation[]>();
   readonly clients: ClientChange[] = [];
   readonly issuers: IssuerChange[] = [];
-  readonly usedIds = new Set<Digest>();
+  readonly issuerKeys: IssuerKey[] = [];
+  readonly usedIds = new Map<Digest, UsedId>();
+  readonly events: NewEvent[] = [];
+  /** All of `revocations` in their order, by sequence number. */
   readonly numbered = new Map<number, NumberedRevocation>();
   /** The kinds of target of `revocations`. */
   readonly revokedKinds = new Set<TargetKind>();
   /** The kinds of target that were revoked in every issuer at once. */
   readonly kindsEverywhere = new Set<TargetKind>();
-  readonly outcomes = new Map<Digest, EarlierOutcome>();
+  readonly outcomes = new Map<Digest, KeptOutcome>();
   readonly #now: number;
   #seq: number;
 
@@ -32,7 +43,18 @@ export class Changes {
     this.#now = now;
   }
 
-  addToken(token: RegisteredToken): void {
+  /** Adds what one decision changes, but its revocations. `sessions` are its sessions, merged with what is known of them. */
+  add(effects: Effects, sessions: readonly Session[]): void {
+    for (const token of effects.tokens ?? []) this.#addToken(token);
+    for (const session of sessions) this.sessions.set(session.sessionId, session);
+    this.clients.push(...(effects.clients ?? []));
+    this.issuers.push(...(effects.issuers ?? []));
+    this.issuerKeys.push(...(effects.issuerKeys ?? []));
+    for (const id of effects.usedIds ?? []) this.usedIds.set(id.digest, id);
+    this.events.push(...(effects.events ?? []));
+  }
+
+  #addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
     if (isJwt(token)) this.jwts.set(token.targetDigest, token);
     const { grantId, issuer, subject, clientId } = token;

@@ -1,35 +1,44 @@
 // Facts for the decisions of one batch: what is loaded, overlaid with what the decisions before have changed, so that
 // each sees their effects.
+import type { NewEvent } from '../../domain/audit.ts';
 import type { Claims, Digest, RegisteredToken } from '../../domain/claims.ts';
-import { decisive, forever, keysOf, type Revocation } from '../../domain/cutoffs.ts';
-import type { Client } from '../../domain/records/clients.ts';
-import type { Issuer } from '../../domain/records/issuers.ts';
+import { decisive, forever, keysOf, type NewRevocation, type Revocation } from '../../domain/cutoffs.ts';
+import type { Client, ClientChange } from '../../domain/records/clients.ts';
+import type { Issuer, IssuerChange, IssuerKey } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
 import {
+  type Decision,
   type EarlierOutcome,
-  type Effects,
-  type Seqs,
+  outcomeOf,
   sessionsMax,
+  type UsedId,
   unitTokensMax,
 } from '../../domain/store.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey } from '../../domain/targets.ts';
-import type { Memory } from '../memory/memory.ts';
+import type { Learnt, Memory } from '../memory/memory.ts';
 import type { DecisionHeads } from '../tables/heads.ts';
+import type { KeptOutcome } from '../tables/idempotency-keys.ts';
 import type { NumberedRevocation } from '../tables/revocation-rows.ts';
 import { Changes } from './changes.ts';
 import { LoadedFacts } from './facts.ts';
 import type { FactKind } from './shelf.ts';
 
-/** Effects as they will be written. */
-export interface AppliedEffects extends Effects {
-  readonly revocations: readonly NumberedRevocation[];
-  readonly seqs: Seqs;
-}
-
 /** By their sequence numbers, and new ones. */
 export interface CutoffChanges {
   readonly dropped: readonly number[];
   readonly added: readonly NumberedRevocation[];
+}
+
+/** What a batch writes. */
+export interface BatchRows extends Learnt {
+  readonly clients: readonly ClientChange[];
+  readonly issuers: readonly IssuerChange[];
+  readonly issuerKeys: readonly IssuerKey[];
+  readonly usedIds: readonly UsedId[];
+  readonly sessions: readonly Session[];
+  readonly cutoffs: CutoffChanges;
+  readonly outcomes: readonly KeptOutcome[];
+  readonly events: readonly NewEvent[];
 }
 
 export class DecisionFacts extends LoadedFacts {
@@ -46,48 +55,55 @@ export class DecisionFacts extends LoadedFacts {
     this.#changes = new Changes(this.heads.revocation_seq, this.now);
   }
 
-  /**
-   * Lays the effects of a decision over the facts; returns them as they are to be written: sessions merged
-   * with what is known of them, revocations numbered, without the final ones that are already there.
-   */
-  apply(effects: Effects): AppliedEffects {
-    const wanted = effects.revocations ?? [];
-    const keys = wanted.map(({ target }) => targetKey(target));
+  /** Takes a decision into the batch: those after it see its effects. Returns its outcome. */
+  take(decision: Decision<unknown>): unknown {
+    const { effects } = decision;
+    const revocations = effects.revocations ?? [];
+    const keys = revocations.map(({ target }) => targetKey(target));
     this.each(keys, (key) => this.coverageOf(key));
     const sessions = (effects.sessions ?? []).map((session) =>
       touched(this.session(session.sessionId), session),
     );
-    const revocations: NumberedRevocation[] = [];
-    const seqs = wanted.map((revocation, n) => {
-      const key = keys[n] as TargetKey;
-      const rows = this.coverageOf(key);
-      const earlier = revocation.cutoff === forever ? rows.find((row) => row.cutoff === forever) : undefined;
-      if (earlier) return earlier.seq;
-      const numbered = this.#changes.addRevocation(revocation, key);
-      revocations.push(numbered);
-      return numbered.seq;
-    });
-    for (const token of effects.tokens ?? []) this.#changes.addToken(token);
-    for (const session of sessions) this.#changes.sessions.set(session.sessionId, session);
-    this.#changes.clients.push(...(effects.clients ?? []));
-    this.#changes.issuers.push(...(effects.issuers ?? []));
-    for (const { digest } of effects.usedIds ?? []) this.#changes.usedIds.add(digest);
-    return { seqs, ...effects, sessions, revocations };
+    // No fact is missing from here on, so the effects are added whole.
+    const seqs = revocations.map((revocation, n) => this.#addRevocation(revocation, keys[n] as TargetKey));
+    this.#changes.add(effects, sessions);
+    const outcome = outcomeOf(decision, seqs);
+    const { keepOutcome } = effects;
+    if (keepOutcome) this.#changes.outcomes.set(keepOutcome.keyDigest, { outcome, ...keepOutcome });
+    return outcome;
   }
 
-  /** For repetitions of the order in the same batch. */
-  keepOutcome(keyDigest: Digest, kept: EarlierOutcome): void {
-    this.#changes.outcomes.set(keyDigest, kept);
+  /** Returns its number or, if it is final and there is a final one already, the number of that. */
+  #addRevocation(revocation: NewRevocation, key: TargetKey): number {
+    const earlier = isForGood(revocation) ? this.coverageOf(key).find(isForGood) : undefined;
+    return earlier?.seq ?? this.#changes.addRevocation(revocation, key).seq;
+  }
+
+  /** All that the decisions have changed. */
+  rows(): BatchRows {
+    const changes = this.#changes;
+    return {
+      clients: changes.clients,
+      issuers: changes.issuers,
+      issuerKeys: changes.issuerKeys,
+      usedIds: [...changes.usedIds.values()],
+      tokens: [...changes.tokens.values()],
+      sessions: [...changes.sessions.values()],
+      revocations: [...changes.numbered.values()],
+      cutoffs: this.#cutoffChanges(),
+      outcomes: [...changes.outcomes.values()],
+      events: changes.events,
+    };
   }
 
   /** The changes to `cutoffs` after which it holds the deciding rows again. */
-  cutoffChanges(): CutoffChanges {
+  #cutoffChanges(): CutoffChanges {
     const dropped: number[] = [];
     const added: NumberedRevocation[] = [];
     for (const [key, rows] of this.#changes.revocations) {
-      const cutoffs = rows.filter((row) => row.cutoff !== forever);
+      const cutoffs = rows.filter((row) => !isForGood(row));
       if (cutoffs.length === 0) continue;
-      const known = super.coverageOf(key).filter((row) => row.cutoff !== forever);
+      const known = super.coverageOf(key).filter((row) => !isForGood(row));
       const kept = decisive([...known, ...cutoffs]);
       dropped.push(...known.filter((row) => !kept.includes(row)).map((row) => row.seq));
       for (const row of kept) {
@@ -179,6 +195,10 @@ export class DecisionFacts extends LoadedFacts {
     const last = this.#changes.switchOfIssuer(name);
     return last ? last.at !== null : super.isIssuerSuspended(name);
   }
+}
+
+function isForGood({ cutoff }: Pick<NewRevocation, 'cutoff'>): boolean {
+  return cutoff === forever;
 }
 
 function touched(known: Session | undefined, session: Session): Session {
