@@ -13,8 +13,27 @@ import {
 import type { Grant, Session } from '../../domain/sessions.ts';
 import type { Effects, UsedId } from '../../domain/store.ts';
 import { everyIssuer, type Target, type TargetKey, type TargetKind } from '../../domain/targets.ts';
+import type { Learnt } from '../memory/memory.ts';
 import type { KeptOutcome } from '../tables/idempotency-keys.ts';
 import type { NumberedRevocation } from '../tables/revocation-rows.ts';
+
+/** By their sequence numbers, and new ones. */
+export interface CutoffChanges {
+  readonly dropped: readonly number[];
+  readonly added: readonly NumberedRevocation[];
+}
+
+/** What a batch writes. */
+export interface BatchRows extends Learnt {
+  readonly clients: readonly ClientChange[];
+  readonly issuers: readonly IssuerChange[];
+  readonly issuerKeys: readonly IssuerKey[];
+  readonly usedIds: readonly UsedId[];
+  readonly sessions: readonly Session[];
+  readonly cutoffs: CutoffChanges;
+  readonly outcomes: readonly KeptOutcome[];
+  readonly events: readonly NewEvent[];
+}
 
 export class Changes {
   readonly tokens = new Map<Digest, RegisteredToken>();

@@ -1,45 +1,24 @@
 // Facts for the decisions of one batch: what is loaded, overlaid with what the decisions before have changed, so that
 // each sees their effects.
-import type { NewEvent } from '../../domain/audit.ts';
 import type { Claims, Digest, RegisteredToken } from '../../domain/claims.ts';
 import { decisive, forever, keysOf, type NewRevocation, type Revocation } from '../../domain/cutoffs.ts';
-import type { Client, ClientChange } from '../../domain/records/clients.ts';
-import type { Issuer, IssuerChange, IssuerKey } from '../../domain/records/issuers.ts';
+import type { Client } from '../../domain/records/clients.ts';
+import type { Issuer } from '../../domain/records/issuers.ts';
 import type { Grant, Session } from '../../domain/sessions.ts';
 import {
   type Decision,
   type EarlierOutcome,
   outcomeOf,
   sessionsMax,
-  type UsedId,
   unitTokensMax,
 } from '../../domain/store.ts';
 import { type Target, type TargetKey, type TargetKind, targetKey } from '../../domain/targets.ts';
-import type { Learnt, Memory } from '../memory/memory.ts';
+import type { Memory } from '../memory/memory.ts';
 import type { DecisionHeads } from '../tables/heads.ts';
-import type { KeptOutcome } from '../tables/idempotency-keys.ts';
 import type { NumberedRevocation } from '../tables/revocation-rows.ts';
-import { Changes } from './changes.ts';
+import { type BatchRows, Changes, type CutoffChanges } from './changes.ts';
 import { LoadedFacts } from './facts.ts';
 import type { FactKind } from './shelf.ts';
-
-/** By their sequence numbers, and new ones. */
-export interface CutoffChanges {
-  readonly dropped: readonly number[];
-  readonly added: readonly NumberedRevocation[];
-}
-
-/** What a batch writes. */
-export interface BatchRows extends Learnt {
-  readonly clients: readonly ClientChange[];
-  readonly issuers: readonly IssuerChange[];
-  readonly issuerKeys: readonly IssuerKey[];
-  readonly usedIds: readonly UsedId[];
-  readonly sessions: readonly Session[];
-  readonly cutoffs: CutoffChanges;
-  readonly outcomes: readonly KeptOutcome[];
-  readonly events: readonly NewEvent[];
-}
 
 export class DecisionFacts extends LoadedFacts {
   #changes: Changes;
