@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Actor } from '../domain/audit.ts';
 import { forever, type LoggedRevocation, type Restriction, unrestricted } from '../domain/cutoffs.ts';
 import type { Preview } from '../domain/revoke/preview-revocation.ts';
-import type { Ordered, RevokeOrder, TargetRevoked } from '../domain/revoke/revoke-target.ts';
+import type { Ordered, RevokeOrder, TargetEnded } from '../domain/revoke/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
 import { tokenBytesMax } from '../domain/tokens/presented-token.ts';
 import { digest, identifier, line, sha256, uri, userIdentifier } from './members.ts';
@@ -97,9 +97,7 @@ function also({ further }: Ordered): object {
   return further.length === 0 ? {} : { also: further.map((target) => targetToWire(target)) };
 }
 
-type Done = Extract<TargetRevoked, { seq: number }>;
-
-export function outcomeToWire(outcome: Done): object {
+export function outcomeToWire(outcome: TargetEnded): object {
   const isFinal = outcome.cutoff === forever;
   const { ordered } = outcome;
   const { reason, reasonText } = outcome.cause;

@@ -1,13 +1,12 @@
-// A user's sessions, as a page that lists their devices needs them: which are alive, and ending one of them.
+// Ending one session of a user, as a page that lists their devices does.
 import { eventOf, type NewEvent } from '../audit.ts';
 import type { Cause } from '../cutoffs.ts';
 import { isSessionLiving } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
-import type { Session } from '../sessions.ts';
-import type { Decision, Facts, Store } from '../store.ts';
+import { type Decision, outcomeOf, type Store } from '../store.ts';
 import { sessionTarget } from '../targets.ts';
 import { plainText } from '../values/plain-text.ts';
-import { decideRevocation, orderOf } from './revoke-target.ts';
+import { decideRevocation, orderOf, type TargetEnded } from './revoke-target.ts';
 
 export type SessionEnded =
   | {
@@ -33,9 +32,9 @@ export async function endSession(
     const wasLiving = isSessionLiving(facts, session, now);
     const metadata = wasLiving ? {} : { already_ended: true };
     const order = orderOf(sessionTarget(session), cause, 'session_end', { metadata });
-    const { outcome, effects } = decideRevocation(facts, now, policy, order);
+    const decided = decideRevocation(facts, now, policy, order);
     // The event names the session's user.
-    const events = effects.events?.map((event) => ({
+    const events = decided.effects.events?.map((event) => ({
       ...event,
       userId: session.subject,
       clientId: session.clientId,
@@ -43,33 +42,13 @@ export async function endSession(
     const status = wasLiving ? 'ended' : 'already_ended';
     return {
       outcome: (seqs) => {
-        const made = typeof outcome === 'function' ? outcome(seqs) : outcome;
-        const { seq = 0, safeIatAfter = null } = 'seq' in made ? made : {};
+        // Never refused, as the order names no time.
+        const { seq, safeIatAfter } = outcomeOf(decided, seqs) as TargetEnded;
         return { status, seq, safeIatAfter };
       },
-      effects: { ...effects, ...(events && { events }) },
+      effects: { ...decided.effects, ...(events && { events }) },
     };
   });
-}
-
-/** Sessions per question: a page of 1000 takes ten places in the queue, not 1000. */
-const devicesPerQuestion = 100;
-
-export interface Device {
-  readonly session: Session;
-  readonly active: boolean;
-}
-
-/** Which of these sessions still have a token that is alive? */
-export async function describeDevices(store: Store, sessions: readonly Session[]): Promise<Device[]> {
-  const devices: Device[] = [];
-  for (let from = 0; from < sessions.length; from += devicesPerQuestion) {
-    const some = sessions.slice(from, from + devicesPerQuestion);
-    const asked = (facts: Facts, now: number) =>
-      facts.each(some, (session) => ({ session, active: isSessionLiving(facts, session, now) }));
-    devices.push(...(await store.ask(asked, 'bulk')));
-  }
-  return devices;
 }
 
 /** The unknown id is recorded only if it does not look like a token pasted into the wrong field. */

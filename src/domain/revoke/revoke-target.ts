@@ -55,23 +55,25 @@ export type Ordered = Pick<RevokeOrder, 'target' | 'further' | 'only'>;
 
 /** Plain JSON, so that it can be kept for a repetition of the order. */
 export type TargetRevoked =
-  | {
-      /** `already_revoked`: a final revocation of this target was there before. */
-      readonly status: 'revoked' | 'already_revoked';
-      /** Of the row of the target that the order names. */
-      readonly seq: number;
-      /** Whoever has read the log to here knows of all its rows. */
-      readonly lastSeq: number;
-      readonly revokedAt: number;
-      /** `forever` when final. */
-      readonly cutoff: number;
-      /** The first whole-second `iat` that survives; null when none does. */
-      readonly safeIatAfter: number | null;
-      readonly ordered: Ordered;
-      /** That of the earlier row, if there was one. */
-      readonly cause: Pick<Cause, 'reason' | 'reasonText'>;
-    }
+  | TargetEnded
   | { readonly status: 'refused'; readonly parameter: 'cutoff'; readonly problem: string };
+
+export interface TargetEnded {
+  /** `already_revoked`: a final revocation of this target was there before. */
+  readonly status: 'revoked' | 'already_revoked';
+  /** Of the row of the target that the order names. */
+  readonly seq: number;
+  /** Whoever has read the log to here knows of all its rows. */
+  readonly lastSeq: number;
+  readonly revokedAt: number;
+  /** `forever` when final. */
+  readonly cutoff: number;
+  /** The first whole-second `iat` that survives; null when none does. */
+  readonly safeIatAfter: number | null;
+  readonly ordered: Ordered;
+  /** That of the earlier row, if there was one. */
+  readonly cause: Pick<Cause, 'reason' | 'reasonText'>;
+}
 
 /**
  * Ends everything that bears a target's name, with one row per target. A repeated order with the same idempotency key
@@ -106,22 +108,7 @@ export function decideRevocation(
   const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
   const { target, further, only } = order;
   const ordered = { target, further, only };
-  if (wasThere) {
-    const { seq, revokedAt, cutoff, reason } = earlier[0] as Revocation;
-    const lastSeq = Math.max(...earlier.map((row) => row.seq));
-    const outcome = {
-      status: 'already_revoked',
-      seq,
-      lastSeq,
-      revokedAt,
-      cutoff,
-      safeIatAfter: null,
-      ordered,
-      // The text is in the log alone, and may be purged before a repetition asks for it.
-      cause: { reason, reasonText: null },
-    } as const;
-    return { outcome, effects: { events } };
-  }
+  if (wasThere) return { outcome: endedBefore(ordered, earlier), effects: { events } };
   const { cutoff } = rows[0] as NewRevocation;
   const { reason, reasonText } = order.cause;
   return {
@@ -136,6 +123,22 @@ export function decideRevocation(
       cause: { reason, reasonText },
     }),
     effects: { revocations: rows, events },
+  };
+}
+
+/** `earlier`: the final rows of its targets. */
+function endedBefore(ordered: Ordered, earlier: readonly Revocation[]): TargetEnded {
+  const { seq, revokedAt, cutoff, reason } = earlier[0] as Revocation;
+  return {
+    status: 'already_revoked',
+    seq,
+    lastSeq: Math.max(...earlier.map((row) => row.seq)),
+    revokedAt,
+    cutoff,
+    safeIatAfter: null,
+    ordered,
+    // The text is in the log alone, and may be purged before a repetition asks for it.
+    cause: { reason, reasonText: null },
   };
 }
 

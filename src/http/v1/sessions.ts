@@ -1,9 +1,10 @@
 // /v1/sessions: what a page that lists a user's devices needs, and ending one of them.
 import { idLengthMax, isId } from '../../domain/claims.ts';
+import { type Device, describeDevices } from '../../domain/introspect/describe-devices.ts';
 import type { SessionPosition } from '../../domain/listings.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { type Caller, holds, issuersOf } from '../../domain/records/clients.ts';
-import { type Device, describeDevices, endSession } from '../../domain/revoke/end-session.ts';
+import { endSession } from '../../domain/revoke/end-session.ts';
 import type { Store } from '../../domain/store.ts';
 import type { Permission } from '../../domain/vocabulary.ts';
 import { uriLengthMax } from '../../wire/members.ts';
