@@ -1,13 +1,10 @@
 // Revoking by name: one row ends everything under a target, whatever the number of tokens and whether we
 // ever saw them. The management API, the command line, the end of a session and the inboxes all come here.
-import { eventOf, type NamedInEvent, type NewEvent } from '../audit.ts';
-import { tokenRef } from '../claims.ts';
 import {
   type Cause,
   cutoffForName,
   finalForName,
   finalForToken,
-  forever,
   isRestricted,
   type NewRevocation,
   type Restriction,
@@ -21,6 +18,7 @@ import type { Decision, Facts, Store } from '../store.ts';
 import { isFinal, type Target } from '../targets.ts';
 import { laterEnd, openEnd } from '../token-life.ts';
 import type { AuditAction } from '../vocabulary.ts';
+import { eventFor } from './order-event.ts';
 
 export interface RevokeOrder {
   readonly target: Target;
@@ -166,43 +164,4 @@ export function rowOf(order: RevokeOrder, policy: Policy, now: number, isForGood
   if (target.kind !== 'token') return finalForName(target, cause, now, policy);
   const known = end ?? openEnd(now);
   return finalForToken(target, cause, laterEnd(known, signedEnd ?? known, policy));
-}
-
-function eventFor(order: RevokeOrder, row: NewRevocation, wasThere: boolean): NewEvent {
-  const { cause } = order;
-  const { metadata, ...named } = namedBy(order);
-  return eventOf(cause.origin, order.action, {
-    reason: cause.reason,
-    reasonText: cause.reasonText,
-    ...named,
-    metadata: {
-      ...order.metadata,
-      ...metadata,
-      ...(row.cutoff === forever ? {} : { cutoff: new Date(row.cutoff).toISOString() }),
-      ...(wasThere ? { already_revoked: true } : {}),
-    },
-  });
-}
-
-function nameInEvent({ kind, id }: Target): string {
-  return kind === 'token' ? tokenRef({ targetDigest: id }) : id;
-}
-
-/** Who and what an order is about, for the audit trail. */
-export function namedBy({ target, further, only }: Ordered): NamedInEvent {
-  const { kind, issuer, id } = target;
-  const named = (which: Target['kind']) => (kind === which ? id : null);
-  return {
-    userId: named('subject'),
-    clientId: named('client') ?? only.clientId,
-    sessionId: named('session'),
-    tokenRef: kind === 'token' ? nameInEvent(target) : null,
-    metadata: {
-      kind,
-      ...(kind === 'token' ? {} : { issuer }),
-      ...(kind === 'jti' || kind === 'grant' || kind === 'key' ? { id } : {}),
-      ...(further.length === 0 ? {} : { also: further.map(nameInEvent) }),
-      ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
-    },
-  };
 }
