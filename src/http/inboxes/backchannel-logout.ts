@@ -16,12 +16,8 @@ export function handleBackchannelLogout(parts: InboxParts) {
   return async function backchannelLogout(ctx: Context): Promise<void> {
     const logoutToken = (await readForm(ctx)).get('logout_token');
     if (logoutToken === undefined) throw missingParameter('logout_token');
-    const read = await receiver.read(logoutToken, types);
-    const why = read.ok ? faultOf(read, receiver) : read.why;
-    if (!read.ok || why !== undefined) {
-      await receiver.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
-      throw notAccepted();
-    }
+    const read = await receiver.accept(ctx, logoutToken, types, (read) => faultOf(read, receiver));
+    if (!read) throw notAccepted();
     const { sub, sid } = read.payload;
     const { audience, governs, keepsOffline } = read.inbox;
     const only = { clientId: audience, tokenUse: null, keepsOffline };

@@ -1,7 +1,7 @@
 // POST /global-token-revocation (draft-parecki-oauth-global-token-revocation): 204, or 401 to an unknown caller.
 import { nameSubject } from '../../domain/revoke/subject-identifier.ts';
 import { isObject } from '../../domain/values/json-values.ts';
-import type { SignalFault, SignalRead } from '../../jwt/signal-verifier.ts';
+import type { SignalFault } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { bearerChallenge, invalidTokenChallenge } from '../auth/challenges.ts';
 import { bearerOf, type Context } from '../context.ts';
@@ -17,13 +17,8 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
   return async function globalTokenRevocation(ctx: Context): Promise<void> {
     const assertion = bearerOf(ctx);
     protect(ctx, [assertion ?? '']);
-    const read: SignalRead =
-      assertion === undefined ? { ok: false, why: 'malformed' } : await receiver.read(assertion, types);
-    const why = read.ok ? faultOf(read, receiver) : read.why;
-    if (!read.ok || why !== undefined) {
-      await receiver.refuse(ctx, why ?? 'malformed', read.ok ? read.issuer.issuer : null);
-      throw notAccepted(assertion === undefined ? bearerChallenge : invalidTokenChallenge);
-    }
+    const read = await receiver.accept(ctx, assertion ?? '', types, (read) => faultOf(read, receiver));
+    if (!read) throw notAccepted(assertion === undefined ? bearerChallenge : invalidTokenChallenge);
     const from = read.issuer.issuer;
     const body = await readJson(ctx).catch(async (error) => {
       if (error instanceof Refusal) await receiver.refuse(ctx, 'malformed', from);

@@ -45,6 +45,27 @@ export class SignalReceiver {
     return this.#parts.signalVerifier.read(message, this.#kind, types);
   }
 
+  /**
+   * The same for endpoints that answer every refusal alike. Resolves to undefined once a refusal is on record. `faultOf`
+   * says what else is wrong with a message, if anything is.
+   */
+  async accept(
+    ctx: Context,
+    message: string,
+    types: readonly string[],
+    faultOf: (read: SignedMessage) => string | undefined,
+  ): Promise<SignedMessage | undefined> {
+    const read = await this.read(message, types);
+    if (!read.ok) {
+      await this.refuse(ctx, read.why);
+      return undefined;
+    }
+    const fault = faultOf(read);
+    if (fault === undefined) return read;
+    await this.refuse(ctx, fault, read.issuer.issuer);
+    return undefined;
+  }
+
   isRecent({ issuedAt }: SignedMessage): boolean {
     return Math.abs(this.#parts.now() - issuedAt) <= tenMinutesMs;
   }
