@@ -104,7 +104,7 @@ async function update(process: NodeJS.Process, id: string, options: UpdateOption
     const updated = await updateClient(store, origin, id, (client) =>
       patchClient(client, patch, !config.production),
     );
-    if (updated.status === 'not_found') return throwUnknown(records);
+    if (!updated) return throwUnknown(records);
     const { client, clientSecret } = updated;
     const newSecret = clientSecret === null ? {} : { client_secret: clientSecret };
     showClient(process, client, newSecret, options.json);

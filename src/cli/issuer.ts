@@ -83,13 +83,12 @@ async function update(process: NodeJS.Process, name: string, options: UpdateOpti
     const updated = await updateIssuer(store, origin, name, (issuer) =>
       patchIssuer(issuer, patch, !config.production),
     );
+    if (!updated) return throwUnknown(records);
     switch (updated.status) {
       case 'updated':
         return showIssuer(process, updated.issuer, options.json);
       case 'would_revive':
         throw wouldRevive(updated.member, name);
-      case 'not_found':
-        return throwUnknown(records);
       default:
         updated satisfies never;
     }
@@ -113,9 +112,9 @@ function refreshKeysCommand(process: NodeJS.Process): Command {
     .option('--json', 'print one JSON object')
     .action(async (name: string, { json }: { json?: boolean }) => {
       await withStore(process, async (store, _config, origin) => {
-        const marked = await markKeysStale(store, origin, name);
-        if (marked.status === 'not_found') return throwUnknown(records);
-        const { keys, problem } = await fetchKeys(marked.issuer);
+        const issuer = await markKeysStale(store, origin, name);
+        if (!issuer) return throwUnknown(records);
+        const { keys, problem } = await fetchKeys(issuer);
         if (problem !== '')
           throw new Refusal(
             'temporarily_unavailable',

@@ -69,31 +69,35 @@ export async function createClient(
   });
 }
 
-export type ClientUpdated =
-  | { readonly status: 'updated'; readonly client: Client; readonly clientSecret: string | null }
-  | { readonly status: 'not_found' };
+export interface ClientUpdated {
+  readonly client: Client;
+  /** Null unless it was given one. */
+  readonly clientSecret: string | null;
+}
 
-/** A client whose new method needs a secret is given one; the secrets of one whose new method needs none end. */
+/**
+ * A client whose new method needs a secret is given one; the secrets of one whose new method needs none end. Undefined if
+ * there is no such client.
+ */
 export async function updateClient(
   store: Store,
   origin: Origin,
   clientId: string,
   edit: (client: Client) => Promise<Edit<NewClient>>,
-): Promise<ClientUpdated> {
+): Promise<ClientUpdated | undefined> {
   const spareSecret = generateClientSecret();
-  const updated = await editRecord(
+  return editRecord(
     store,
     (facts) => facts.client(clientId),
     edit,
     (before, { fields, changed }, _facts, now): Decision<ClientUpdated> => {
-      if (changed.length === 0)
-        return { outcome: { status: 'updated', client: before, clientSecret: null }, effects: {} };
+      if (changed.length === 0) return { outcome: { client: before, clientSecret: null }, effects: {} };
       const update: ClientChange = { kind: 'update', client: { ...before, ...fields } };
       const changes = [update, ...secretChanges(before, update.client, spareSecret, now)];
       const client = changes.reduce<Client | undefined>(changeClient, before) as Client;
       const isGiven = changes.some(({ kind }) => kind === 'insert_secret');
       return {
-        outcome: { status: 'updated', client, clientSecret: isGiven ? spareSecret : null },
+        outcome: { client, clientSecret: isGiven ? spareSecret : null },
         effects: {
           clients: changes,
           events: [eventOf(origin, 'client_updated', { clientId, metadata: { changed, ...rights(client) } })],
@@ -101,7 +105,6 @@ export async function updateClient(
       };
     },
   );
-  return updated ?? { status: 'not_found' };
 }
 
 export type SecretRotated =

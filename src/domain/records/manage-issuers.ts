@@ -41,19 +41,19 @@ export type Revived = 'claims' | 'default_client' | 'refresh_marker';
 
 export type IssuerUpdated =
   | { readonly status: 'updated'; readonly issuer: Issuer }
-  | { readonly status: 'would_revive'; readonly member: Revived }
-  | { readonly status: 'not_found' };
+  | { readonly status: 'would_revive'; readonly member: Revived };
 
 /** An edit with the keys of the record itself that have a `kid`. */
 export type IssuerEdit = Edit<NewIssuer> & { readonly keys: readonly IssuerKey[] };
 
+/** Undefined if there is no such issuer. */
 export async function updateIssuer(
   store: Store,
   origin: Origin,
   name: string,
   edit: (issuer: Issuer) => Promise<IssuerEdit>,
-): Promise<IssuerUpdated> {
-  const updated = await editRecord(
+): Promise<IssuerUpdated | undefined> {
+  return editRecord(
     store,
     (facts) => facts.issuer(name),
     edit,
@@ -77,7 +77,6 @@ export async function updateIssuer(
       };
     },
   );
-  return updated ?? { status: 'not_found' };
 }
 
 /**
@@ -122,17 +121,13 @@ export async function switchIssuer(
   });
 }
 
-export type KeysMarkedStale =
-  | { readonly status: 'marked'; readonly issuer: Issuer }
-  | { readonly status: 'not_found' };
-
-/** Every process fetches the issuer's keys again before it uses them next. */
-export async function markKeysStale(store: Store, origin: Origin, name: string): Promise<KeysMarkedStale> {
-  return store.write((facts, now): Decision<KeysMarkedStale> => {
+/** Every process fetches the issuer's keys again before it uses them next. Undefined if there is no such issuer. */
+export async function markKeysStale(store: Store, origin: Origin, name: string): Promise<Issuer | undefined> {
+  return store.write((facts, now): Decision<Issuer | undefined> => {
     const issuer = facts.issuer(name);
-    if (!issuer) return { outcome: { status: 'not_found' }, effects: {} };
+    if (!issuer) return { outcome: undefined, effects: {} };
     return {
-      outcome: { status: 'marked', issuer: { ...issuer, keysStaleBefore: now } },
+      outcome: { ...issuer, keysStaleBefore: now },
       effects: {
         issuers: [{ kind: 'set_keys_stale', issuer: name, at: now }],
         events: [eventOf(origin, 'issuer_keys_refreshed', { metadata: { issuer: name } })],

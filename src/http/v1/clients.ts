@@ -67,7 +67,7 @@ export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsPa
         return patchClient(client, patch, allowHttpKeys);
       });
       await clients.forget(clientId);
-      if (updated.status === 'not_found') return records.notFound();
+      if (!updated) return records.notFound();
       records.setTag(ctx, updated.client);
       const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
       respond(ctx, 200, { ...clientToWire(updated.client), ...secret });

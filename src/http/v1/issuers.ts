@@ -64,14 +64,13 @@ export function handleIssuers({ store, auth, issuers, issuerKeyRing, allowHttpKe
         return patchIssuer(issuer, patch, allowHttpKeys);
       });
       await issuers.forget(name);
+      if (!updated) return records.notFound();
       switch (updated.status) {
         case 'updated':
           records.setTag(ctx, updated.issuer);
           return respond(ctx, 200, issuerToWire(updated.issuer));
         case 'would_revive':
           throw wouldRevive(updated.member, name);
-        case 'not_found':
-          return records.notFound();
         default:
           updated satisfies never;
       }
@@ -81,11 +80,11 @@ export function handleIssuers({ store, auth, issuers, issuerKeyRing, allowHttpKe
     async refreshIssuerKeys(ctx: Context): Promise<void> {
       const { actor } = await auth.permit(ctx, 'admin');
       await demandNoMembers(ctx);
-      const marked = await markKeysStale(store, originOf(ctx, actor), records.keyIn(ctx));
-      if (marked.status === 'not_found') return records.notFound();
-      await issuers.forget(marked.issuer.issuer);
-      const keys = await issuerKeyRing.fresh(marked.issuer);
-      respond(ctx, 200, { issuer: marked.issuer.issuer, keys: keys.map(keyToWire) });
+      const issuer = await markKeysStale(store, originOf(ctx, actor), records.keyIn(ctx));
+      if (!issuer) return records.notFound();
+      await issuers.forget(issuer.issuer);
+      const keys = await issuerKeyRing.fresh(issuer);
+      respond(ctx, 200, { issuer: issuer.issuer, keys: keys.map(keyToWire) });
     },
   };
 }
