@@ -1,12 +1,11 @@
 // POST /revoke (RFC 7009). In order: read the form, authenticate, check the owner, look at the state, revoke.
-import { eventOf } from '../../domain/audit.ts';
+import { eventOf, type Origin } from '../../domain/audit.ts';
 import { tokenRef } from '../../domain/claims.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import { type Revoked, revokeToken } from '../../domain/revoke/revoke-token.ts';
 import { recordEvents, type Store } from '../../domain/store.ts';
 import type { TokenVerifier } from '../../domain/tokens/token-verifier.ts';
-import type { AuditAction } from '../../domain/vocabulary.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import { basicChallenge } from '../auth/challenges.ts';
@@ -15,7 +14,7 @@ import { type Context, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { readForm } from '../form.ts';
 import { originOf } from '../origin.ts';
-import { readReason } from '../reason.ts';
+import { type GivenReason, readReason } from '../reason.ts';
 import { respond } from '../respond.ts';
 import { headerSecrets, secretsIn } from '../secrecy.ts';
 
@@ -29,7 +28,8 @@ export interface RevokeParts {
 
 const notFound: Revoked = { status: 'already_inactive', reason: 'token_not_found' };
 
-export function handleRevoke({ store, policy, tokenVerifier, auth, floodRecorder }: RevokeParts) {
+export function handleRevoke(parts: RevokeParts) {
+  const { store, policy, tokenVerifier, auth } = parts;
   return async function revoke(ctx: Context): Promise<void> {
     const form = await readForm(ctx);
     const caller = auth.recall(ctx, form) ?? (await auth.authenticate(ctx, form));
@@ -54,21 +54,30 @@ export function handleRevoke({ store, policy, tokenVerifier, auth, floodRecorder
         ? notFound
         : await revokeToken(store, policy, { caller, presented, ...given, origin });
 
-    // Records, within limits, what the operation itself does not write.
-    const { reason, reasonText } = given;
     const ref = presented && tokenRef(presented);
-    const details = { clientId: caller.clientId, reason, reasonText, tokenRef: ref };
-    const record = (action: AuditAction) => floodRecorder.record(eventOf(origin, action, details));
-    if (outcome.status === 'foreign') {
-      if (caller.authMethod === 'none') await record('revoke_foreign_token');
-      else await recordEvents(store, [eventOf(origin, 'revoke_foreign_token', details)]);
-    }
-    if (outcome.status === 'already_inactive' && outcome.reason === 'token_not_found')
-      await record('revoke_invalid_token');
+    if (outcome.status !== 'revoked') await recordUnwritten(parts, outcome, caller, given, ref, origin);
     const why = outcome.status === 'already_inactive' ? outcome.reason : undefined;
     logOutcome(ctx, 'revoke', { status: outcome.status, reason: why, token_ref: ref });
     answer(ctx, caller, outcome, given.shown);
   };
+}
+
+/** Records what the operation does not write, within limits where a stranger may have caused it. */
+async function recordUnwritten(
+  { store, floodRecorder }: RevokeParts,
+  outcome: Revoked,
+  { clientId, authMethod }: Client,
+  { reason, reasonText }: GivenReason,
+  ref: string | null,
+  origin: Origin,
+): Promise<void> {
+  const isForeign = outcome.status === 'foreign';
+  const isUnknown = outcome.status === 'already_inactive' && outcome.reason === 'token_not_found';
+  if (!isForeign && !isUnknown) return;
+  const action = isForeign ? 'revoke_foreign_token' : 'revoke_invalid_token';
+  const event = eventOf(origin, action, { clientId, reason, reasonText, tokenRef: ref });
+  if (isForeign && authMethod !== 'none') await recordEvents(store, [event]);
+  else await floodRecorder.record(event);
 }
 
 function answer(ctx: Context, caller: Client, outcome: Revoked, reason: string): void {
