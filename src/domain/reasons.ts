@@ -1,6 +1,6 @@
 // Why something is revoked: the codes, who may give which, and what follows from it. Everything else a
 // caller says is kept as free text beside a code.
-import { type Reason, reasons } from './vocabulary.ts';
+import { isWordOf, type Reason, reasons } from './vocabulary.ts';
 
 /**
  * Who may give a reason: `anyone` who may revoke at all (/revoke and /logout included), `operators` at /v1 and on the
@@ -81,7 +81,7 @@ export const reasonRules: Readonly<Record<Reason, ReasonRule>> = {
 };
 
 export function isReason(text: string): text is Reason {
-  return (reasons as readonly string[]).includes(text);
+  return isWordOf(reasons, text);
 }
 
 /** Is this a code that such a caller may give? */

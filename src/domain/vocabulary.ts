@@ -101,3 +101,8 @@ export type AuthMethod = (typeof authMethods)[number];
 /** The kinds of actors in audit events. */
 export const actorKinds = ['client', 'user', 'operator', 'system'] as const;
 export type ActorKind = (typeof actorKinds)[number];
+
+/** Is it one of these words? */
+export function isWordOf<Word extends string>(words: readonly Word[], value: unknown): value is Word {
+  return (words as readonly unknown[]).includes(value);
+}

@@ -15,7 +15,7 @@ import type { IssuerEdit, NewIssuer, Revived } from '../domain/records/manage-is
 import { switchIssuer } from '../domain/records/manage-issuers.ts';
 import { plainType } from '../domain/tokens/jwt-shape.ts';
 import { differingMembers, withoutAbsent } from '../domain/values/json-values.ts';
-import { permissions } from '../domain/vocabulary.ts';
+import { isWordOf, permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { check } from './check.ts';
 import { checkKeyUrl, jwksMember, keySourceToWire, toKeySource } from './key-source.ts';
@@ -119,7 +119,7 @@ async function demandKeySource(body: Body, allowHttp: boolean): Promise<KeySourc
 
 /** Anyone who can check a shared secret's signature can also make one: such trust is a setting, not a record. */
 function toAlgorithms(given: readonly string[] | undefined): readonly string[] {
-  const unknown = given?.find((alg) => !(asymmetricAlgorithms as readonly string[]).includes(alg));
+  const unknown = given?.find((alg) => !isWordOf(asymmetricAlgorithms, alg));
   if (unknown === undefined) return given ?? algorithmsUsual;
   const problem = /^HS\d+$/.test(unknown)
     ? 'may not be HMAC: trust tokens with a shared secret by JWT_SECRET and JWT_SECRET_ISSUERS'

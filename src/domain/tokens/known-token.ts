@@ -152,11 +152,10 @@ function agrees(registered: RegisteredToken, signed: Claims): boolean {
     registered.targetDigest === signed.targetDigest &&
     registered.issuer === signed.issuer &&
     registered.tokenUse === signed.tokenUse;
-  return sameToken && ids.every((id) => signed[id] === null || isOneOf(registered[id], signed[id]));
-}
-
-function isOneOf(registered: string | null, signed: string): boolean {
-  return registered === null || registered === signed;
+  return (
+    sameToken &&
+    ids.every((id) => signed[id] === null || registered[id] === null || registered[id] === signed[id])
+  );
 }
 
 /** The registration adds what the JWT lacks. Of two times, the one that ends the token sooner counts and is shown. */

@@ -4,7 +4,7 @@ import { plainAddress } from '../../addresses.ts';
 import { idLengthMax } from '../../domain/claims.ts';
 import type { EventFilter } from '../../domain/listings.ts';
 import { isReason } from '../../domain/reasons.ts';
-import { actorKinds, auditActions } from '../../domain/vocabulary.ts';
+import { actorKinds, auditActions, isWordOf } from '../../domain/vocabulary.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import { problemOfId, type Query, readInterval } from '../query.ts';
 
@@ -28,8 +28,6 @@ function patternFilter(
   return { member, problemOf: (text) => (isValid(text) ? undefined : problem) };
 }
 
-const isAction = (text: string) => (auditActions as readonly string[]).includes(text);
-
 const textFilters: Readonly<Record<string, Filter>> = {
   user_id: idFilter('userId'),
   client_id: idFilter('clientId'),
@@ -39,11 +37,15 @@ const textFilters: Readonly<Record<string, Filter>> = {
     (text) => /^[0-9a-f]{16}$/.test(text),
     'must be the first 16 hex digits of the digest of a token',
   ),
-  action: patternFilter('action', isAction, 'is not an action of the audit trail'),
+  action: patternFilter(
+    'action',
+    (text) => isWordOf(auditActions, text),
+    'is not an action of the audit trail',
+  ),
   reason: patternFilter('reason', isReason, 'is not a reason code'),
   actor_kind: patternFilter(
     'actorKind',
-    (text) => (actorKinds as readonly string[]).includes(text),
+    (text) => isWordOf(actorKinds, text),
     `must be one of: ${actorKinds.join(', ')}`,
   ),
   actor_id: idFilter('actorId'),

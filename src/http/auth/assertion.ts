@@ -7,6 +7,7 @@ import type { Store } from '../../domain/store.ts';
 import { parseJwt, typeOf, type UntrustedJwt } from '../../domain/tokens/jwt-shape.ts';
 import { couldBeToken } from '../../domain/tokens/presented-token.ts';
 import { useId } from '../../domain/use-id.ts';
+import { isWordOf } from '../../domain/vocabulary.ts';
 import { type KeyRing, ownerOf } from '../../jwt/key-ring.ts';
 import { findSigner } from '../../jwt/signer.ts';
 import { hasBadMembers } from '../../jwt/verify-signature.ts';
@@ -75,7 +76,7 @@ function isFor({ header, payload }: UntrustedJwt, client: Client, rules: Rules, 
   const isWellFormed =
     type !== undefined &&
     types.includes(type) &&
-    (asymmetricAlgorithms as readonly unknown[]).includes(header.alg) &&
+    isWordOf(asymmetricAlgorithms, header.alg) &&
     !hasBadMembers(header);
   const isOfClient = iss === client.clientId && sub === client.clientId;
   const isTimely =

@@ -11,7 +11,7 @@ import { revokeTarget, type TargetRevoked } from '../../domain/revoke/revoke-tar
 import { powerLack } from '../../domain/revoke/revoking-power.ts';
 import type { Store } from '../../domain/store.ts';
 import { type Target, type TargetKind, targetKey, targetKinds } from '../../domain/targets.ts';
-import { permissions } from '../../domain/vocabulary.ts';
+import { isWordOf, permissions } from '../../domain/vocabulary.ts';
 import { check } from '../../wire/check.ts';
 import { demandConfirmation, type PreviewParts, previewOrder } from '../../wire/confirmation.ts';
 import { uriLengthMax } from '../../wire/members.ts';
@@ -119,7 +119,7 @@ function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFil
   const issuer = readId(query, 'issuer', uriLengthMax) ?? caller.onlyIssuer ?? undefined;
   const id = readId(query, 'id', uriLengthMax);
   const [kind, reason] = [query.get('kind'), query.get('reason')];
-  if (kind !== undefined && !isKind(kind))
+  if (kind !== undefined && !isWordOf(targetKinds, kind))
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
   if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');
   if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
@@ -165,10 +165,6 @@ function targetNamed(kind: TargetKind, issuer: string, id: string): Target {
   if (kind === 'issuer') return { kind, issuer: id, id: '' };
   if (kind !== 'token') return { kind, issuer, id };
   return { kind, issuer: '', id: Buffer.from(id, 'base64url').toString('hex') };
-}
-
-function isKind(text: string): text is TargetKind {
-  return (targetKinds as readonly string[]).includes(text);
 }
 
 /** draft-ietf-httpapi-idempotency-key-header: a string, quoted as structured fields are, or bare. */
