@@ -29,6 +29,8 @@ export interface RunningServer {
   readonly adminUrl: string;
   readonly store: Store;
   counts(): Promise<Counts>;
+  /** Takes no new connections. */
+  refuse(): void;
   /** Stops taking work, lets open requests end, closes the store. */
   stop(): Promise<void>;
 }
@@ -104,7 +106,8 @@ export async function serveStore(
     await app.close().catch(() => log.warn('counts of refused requests could not be written before the end'));
     await store.close();
   };
-  return { url: listeners.url, adminUrl: listeners.adminUrl, store, counts: app.counts, stop };
+  const { url, adminUrl, refuse } = listeners;
+  return { url, adminUrl, store, counts: app.counts, refuse, stop };
 }
 
 /** What the application takes from the settings alone. */
@@ -143,10 +146,14 @@ async function openListeners(app: App, config: Config) {
   const admin = app.admin
     ? await Listener.open(app.admin, { host: adminHost, port: adminPort ?? 0, workers })
     : null;
+  const all = admin ? [main, admin] : [main];
   return {
     url: main.url,
     adminUrl: (admin ?? main).url,
-    close: () => Promise.all([main, admin].map((listener) => listener?.close(config.shutdownGraceMs))),
+    refuse() {
+      for (const listener of all) listener.refuse();
+    },
+    close: () => Promise.all(all.map((listener) => listener.close(config.shutdownGraceMs))),
   };
 }
 

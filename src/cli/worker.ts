@@ -33,6 +33,8 @@ channel.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'start':
       return void start(message.config);
+    case 'refuse':
+      return void refuse();
     case 'stop':
       return void stop();
     case 'count':
@@ -55,6 +57,12 @@ async function start(config: Config): Promise<void> {
   } catch (error) {
     tell({ kind: 'failed', text: describeFailure(error) });
   }
+}
+
+async function refuse(): Promise<void> {
+  const running = await server?.catch(() => undefined);
+  running?.refuse();
+  tell({ kind: 'refuses' });
 }
 
 async function stop(): Promise<void> {

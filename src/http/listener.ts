@@ -1,7 +1,13 @@
 // A port that the server listens at: its limits, and how it is closed without losing a request.
 import { once } from 'node:events';
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { type AddressInfo, Server as Port } from 'node:net';
 import { localUrl } from '../local-url.ts';
 import { type Connection, makeLast } from './connection.ts';
 import { oneAtATime } from './one-at-a-time.ts';
@@ -13,8 +19,8 @@ const checkingIntervalMs = 2_000;
 const keepAliveTimeoutMs = 65_000;
 /** For all workers together. */
 const connectionsMax = 10_000;
-/** How often idle connections are looked for while draining. */
-const idleIntervalMs = 250;
+/** So long a kept connection may be silent while the server stops: a request may be on its way. */
+const silenceMs = 1_000;
 
 export class Listener {
   readonly #server: Server;
@@ -73,22 +79,35 @@ export class Listener {
     return localUrl(address, port);
   }
 
-  /** Open requests get the grace period; then whatever is left is cut off. */
-  close(graceMs: number): Promise<void> {
+  /** Takes no new connections. HTTP's own way to close a port would also close idle connections, at once. */
+  refuse(): void {
+    Port.prototype.close.call(this.#server);
+  }
+
+  /**
+   * What is under way, and what clients that do not know yet still send over open connections, is answered, and told to
+   * be the last (RFC 9112 §9.6). After the grace period whatever is left is cut off.
+   */
+  async close(graceMs: number): Promise<void> {
     const server = this.#server;
-    for (const { _httpMessage: answer } of this.#connections) if (answer) makeLast(answer);
-    // A client that sends another request over an open connection is answered, and then must connect again.
+    const closed = once(server, 'close');
+    this.refuse();
+    // For connections whose answer has begun already, and cannot announce their end.
+    server.keepAliveTimeout = silenceMs;
+    for (const connection of this.#connections) {
+      const { _httpMessage: answer } = connection;
+      if (answer) makeLast(answer);
+      else connection.setTimeout(silenceMs);
+    }
     for (const event of ['request', 'checkContinue', 'checkExpectation'])
-      server.prependListener(event, (_request, answer: ServerResponse) => makeLast(answer));
-    return new Promise((resolve) => {
-      const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
-      // Answers that had already begun could not announce the end of their connections.
-      const idle = setInterval(() => server.closeIdleConnections(), idleIntervalMs);
-      server.close(() => {
-        clearTimeout(cutOff);
-        clearInterval(idle);
-        resolve();
+      server.prependListener(event, ({ socket }: IncomingMessage, answer: ServerResponse) => {
+        socket.setTimeout(0);
+        makeLast(answer);
       });
-    });
+    const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(cutOff);
+    // Overdue requests are no longer looked for.
+    server.close();
   }
 }

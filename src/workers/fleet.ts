@@ -62,7 +62,9 @@ export async function startFleet(config: Config, log: Logger): Promise<Fleet> {
     adminUrl,
     givenUp,
     async stop() {
-      const areWell = await Promise.all(seats.map((seat) => seat.stop()));
+      // Or clients that one worker sends away would connect to another that is about to do the same.
+      const allRefuse = Promise.all(seats.map((seat) => seat.refuse()));
+      const areWell = await Promise.all(seats.map((seat) => seat.stop(allRefuse)));
       if (areWell.includes(false)) throw new WorkersEndedBadly('a worker did not end by itself, or badly');
     },
   };

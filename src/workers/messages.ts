@@ -5,6 +5,8 @@ import type { Counts } from '../http/ops/metrics.ts';
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly config: Config }
+  /** Tells the worker to take no new connections; it answers `refuses`. */
+  | { readonly kind: 'refuse' }
   | { readonly kind: 'stop' }
   /** Asks the worker for its counts. */
   | { readonly kind: 'count'; readonly id: number }
@@ -17,6 +19,7 @@ export type ToFirst =
   | Listening
   /** The worker cannot start, and waits to be ended, so that `text`, for the operator, is surely received. */
   | { readonly kind: 'failed'; readonly text: string }
+  | { readonly kind: 'refuses' }
   | { readonly kind: 'counted'; readonly id: number; readonly counts: Counts }
   /** Asks for the counts of the other workers. */
   | { readonly kind: 'collect'; readonly id: number; readonly own: Counts };

@@ -8,6 +8,8 @@ import type { Listening, ToFirst, ToWorker } from './messages.ts';
 const firstWaitMs = 100;
 const endsPerMinuteMax = 5;
 const minuteMs = 60_000;
+/** Only a worker that hangs takes as long to close its ports. */
+const refusingMs = 2_000;
 /** The time that ending may take beyond the grace period of open requests. */
 const endMs = 10_000;
 
@@ -71,16 +73,35 @@ export class Seat {
     });
   }
 
-  /** Lets the worker drain and end. Resolves to whether it did so, and well. */
-  async stop(): Promise<boolean> {
+  /** Resolves when the worker takes no new connections. It is to be stopped then. */
+  refuse(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#restart);
     const worker = this.#worker;
+    return new Promise((resolve) => {
+      if (!worker) return resolve();
+      const overdue = setTimeout(resolve, refusingMs);
+      const done = () => {
+        clearTimeout(overdue);
+        resolve();
+      };
+      worker.once('exit', done);
+      worker.on('message', ({ kind }: ToFirst) => kind === 'refuses' && done());
+      tell(worker, { kind: 'refuse' });
+    });
+  }
+
+  /**
+   * Lets the worker drain and end, when `allRefuse` as it does itself by then. Resolves to whether it did so, and well.
+   */
+  async stop(allRefuse: Promise<unknown>): Promise<boolean> {
+    const worker = this.#worker;
     if (!worker) return true;
     const ended = exitOf(worker);
+    const wasListening = this.#isListening;
+    await allRefuse;
     const overdue = setTimeout(() => worker.kill('SIGKILL'), this.#parts.config.shutdownGraceMs + endMs);
     tell(worker, { kind: 'stop' });
-    const wasListening = this.#isListening;
     const code = await ended;
     clearTimeout(overdue);
     // A worker that is still starting may be ended by the same signal, and has nothing to lose.

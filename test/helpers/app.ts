@@ -31,7 +31,15 @@ export const api = 'https://api.example';
 
 /** Nothing is written but by what a test does, however long it takes. */
 const quiet = { SEAL_INTERVAL_SECONDS: '0', PURGE_INTERVAL_SECONDS: '0' };
-const defaults = { PORT: '0', PUBLIC_URL: publicUrl, LOG_LEVEL: 'debug', LOG_FORMAT: 'json', ...quiet };
+const defaults = {
+  PORT: '0',
+  PUBLIC_URL: publicUrl,
+  LOG_LEVEL: 'debug',
+  LOG_FORMAT: 'json',
+  // Tests have their answers before they stop it; their connections are kept.
+  SHUTDOWN_GRACE_SECONDS: '0',
+  ...quiet,
+};
 
 /** Settings as environment variables, over those of a test. */
 export type TestSettings = Readonly<Record<string, string>>;

@@ -1,0 +1,118 @@
+// Stopping under load: who asked is answered, who is sent away finds the port closed, and of two servers on one database
+// the other goes on.
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import test, { type ExecutionContext } from 'ava';
+import { migratedDatabase } from '../helpers/databases.ts';
+import { testEachStore } from '../helpers/each-database.ts';
+import { authorization, encodeForm, type TestClient } from '../helpers/requests.ts';
+import { addClients, call, launch } from '../helpers/server-process.ts';
+
+const patienceMs = 120_000;
+// Longer than a test may take: whatever waits for its end fails.
+const settings = { SEED_DEMO: 'no', SHUTDOWN_GRACE_SECONDS: '600' };
+const connections = 50;
+
+interface Caller {
+  /** Rejects if the connection ends without an answer. */
+  post(
+    path: string,
+    token: string,
+  ): Promise<{ status: number; body: Record<string, unknown>; isLast: boolean }>;
+}
+
+/** Calls over one connection, which is kept. */
+function callerOf(t: ExecutionContext, url: string, client: TestClient): Caller {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  const headers = {
+    authorization: authorization(client),
+    'content-type': 'application/x-www-form-urlencoded',
+  };
+  return {
+    async post(path, token) {
+      const sent = request(`${url}${path}`, { agent, method: 'POST', headers }).end(encodeForm({ token }));
+      const [response] = await once(sent, 'response');
+      const body = JSON.parse(await text(response));
+      return { status: response.statusCode, body, isLast: response.headers.connection === 'close' };
+    },
+  };
+}
+
+for (const WORKERS of ['1', '3'])
+  testEachStore(
+    `SIGTERM under load leaves no request without an answer, with WORKERS=${WORKERS}`,
+    async (t, database) => {
+      t.timeout(patienceMs);
+      const { api } = await addClients(database.url, { api: ['introspect:any'] });
+      const server = await launch(t, { DATABASE_URL: database.url, ...settings, WORKERS });
+      let begun = () => {};
+      const allBegan = new Promise<void>((resolve) => {
+        let waiting = connections;
+        begun = () => --waiting || resolve();
+      });
+      const callUntilSentAway = async () => {
+        const { post } = callerOf(t, server.url, api);
+        for (let n = 0; ; n++) {
+          const { status, isLast } = await post('/introspect', 'a-token-of-the-test');
+          t.is(status, 200);
+          if (isLast) return t.throwsAsync(post('/introspect', 'x'), { code: 'ECONNREFUSED' });
+          if (n === 0) begun();
+        }
+      };
+      const calls = Promise.all(Array.from({ length: connections }, callUntilSentAway));
+      await Promise.race([allBegan, calls]);
+      const ended = server.end('SIGTERM');
+      await calls;
+      t.is(await ended, 0);
+    },
+  );
+
+test('of two servers on one Postgres, one is stopped and started while tokens are revoked at both: no call fails, none comes back', async (t) => {
+  t.timeout(patienceMs);
+  const database = await migratedDatabase('postgres');
+  t.teardown(database.drop);
+  const env = { DATABASE_URL: database.url, ...settings };
+  const clients = { issuer: ['register'], app: [], api: ['introspect:any'] } as const;
+  const { issuer, app, api } = await addClients(database.url, clients);
+  const [first, second] = await Promise.all([launch(t, env), launch(t, env)]);
+  const tokens = Array.from({ length: 300 }, (_, n) => `access-token-number-${n}-of-the-test`);
+  const now = Math.floor(Date.now() / 1000);
+  const rest = { token_use: 'access_token', client_id: 'app', iat: now, exp: now + 3600 };
+  const json = tokens.map((token) => ({ token, ...rest }));
+  t.is((await call(first.url, '/v1/tokens', issuer, { json })).status, 200);
+
+  const statuses = new Set<unknown>();
+  const isActive = async (introspector: Caller, token: string) => {
+    const { status, body } = await introspector.post('/introspect', token);
+    statuses.add(status);
+    return body.active;
+  };
+  const waiting = [...tokens];
+  const comeBack: string[] = [];
+  let stopped: Promise<number | null> | undefined;
+  /** Revokes at one server until it is sent away, then at the other; each time the other one is asked. */
+  const revokeAll = async (urls: readonly string[]) => {
+    const [here = '', there = ''] = urls;
+    const [revoker, introspector] = [callerOf(t, here, app), callerOf(t, there, api)];
+    for (let token = waiting.pop(); token !== undefined; token = waiting.pop()) {
+      const { status, body, isLast } = await revoker.post('/revoke', token);
+      t.is(body.status, 'revoked');
+      statuses.add(status);
+      if (waiting.length < 200) stopped ??= first.end('SIGTERM');
+      if (isLast) return revokeAll([there, there]);
+      if (stopped === undefined && (await isActive(introspector, token))) comeBack.push(token);
+    }
+  };
+  const { url: at } = second;
+  const both = [first.url, at];
+  await Promise.all(Array.from({ length: 20 }, (_, n) => revokeAll(n % 2 === 0 ? both : [at, at])));
+  t.is(await stopped, 0);
+  const again = await launch(t, env);
+  for (const url of [again.url, at]) {
+    const introspector = callerOf(t, url, api);
+    for (const token of tokens) if (await isActive(introspector, token)) comeBack.push(token);
+  }
+  t.deepEqual([comeBack, [...statuses]], [[], [200]]);
+});

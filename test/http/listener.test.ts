@@ -1,0 +1,108 @@
+// How a port is closed: nobody who sent a request in good faith goes without an answer.
+import { once } from 'node:events';
+import { request as httpRequest, type RequestListener, type ServerResponse } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { Listener } from '../../src/http/listener.ts';
+
+// Longer than a test may take: whatever waits for its end fails.
+const patienceMs = 600_000;
+const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+function open(handle: RequestListener): Promise<Listener> {
+  const answer: RequestListener = (request, response) =>
+    request.url === '/taken' ? response.end() : handle(request, response);
+  return Listener.open(answer, { host: '127.0.0.1', port: 0, workers: 1 });
+}
+
+/** A connection that the listener has taken: it takes them in their order, and has answered on a later one. */
+async function connectTo(t: ExecutionContext, { url }: Listener): Promise<Socket> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  await fetch(`${url}/taken`, { headers: { connection: 'close' } });
+  return socket;
+}
+
+/** Sends a request, and reads its whole answer, which comes in one piece. Rejects if the connection ends instead. */
+function ask(socket: Socket): Promise<string> {
+  return new Promise((resolve, reject) => {
+    socket.once('data', (data) => resolve(String(data)));
+    socket.once('error', reject);
+    socket.once('end', () => reject(new Error('the connection ended without an answer')));
+    socket.write(request);
+  });
+}
+
+test('a request that was on its way when the port closed is answered, and is the last', async (t) => {
+  let answered = 0;
+  const listener = await open((_request, response) => {
+    answered += 1;
+    response.end('yes');
+  });
+  const kept = await Promise.all(Array.from({ length: 50 }, () => connectTo(t, listener)));
+  for (const answer of await Promise.all(kept.map(ask))) t.regex(answer, /Connection: keep-alive/);
+  const fresh = await connectTo(t, listener);
+  const { url } = listener;
+  const closed = listener.close(patienceMs);
+  for (const answer of await Promise.all([...kept, fresh].map(ask)))
+    t.regex(answer, /^HTTP\/1\.1 200 OK.*Connection: close.*yes/s);
+  await closed;
+  t.is(answered, 101);
+  await t.throwsAsync(fetch(url));
+});
+
+test('an answer that had begun when the port closed ends, and one more request is answered', async (t) => {
+  const answers: ServerResponse[] = [];
+  const listener = await open((_request, response) => {
+    answers.push(response);
+    if (answers.length === 1) response.write('begun');
+    else response.end('one more');
+  });
+  const socket = await connectTo(t, listener);
+  t.regex(await ask(socket), /Connection: keep-alive.*begun/s);
+  const closed = listener.close(patienceMs);
+  answers[0]?.end();
+  await once(socket, 'data');
+  t.regex(await ask(socket), /Connection: close.*one more/s);
+  await closed;
+  t.is(answers.length, 2);
+});
+
+test('connections on which nothing comes do not keep the port from closing', async (t) => {
+  const listener = await open((_request, response) => response.end());
+  const [unused, kept, begun] = [
+    await connectTo(t, listener),
+    await connectTo(t, listener),
+    await connectTo(t, listener),
+  ];
+  await ask(kept);
+  begun.write('GET / HTTP/1.1\r\n');
+  const ended = [unused, kept, begun].map((socket) => once(socket.resume(), 'close'));
+  await listener.close(patienceMs);
+  await Promise.all(ended);
+  t.pass();
+});
+
+test('a slow answer on a connection that had been silent is waited for', async (t) => {
+  const answers: ServerResponse[] = [];
+  const listener = await open((_request, response) => answers.push(response));
+  const [slow, silent] = [await connectTo(t, listener), await connectTo(t, listener)];
+  const closed = listener.close(patienceMs);
+  const answer = ask(slow);
+  await once(silent.resume(), 'close');
+  answers[0]?.end('late');
+  t.regex(await answer, /Connection: close.*late/s);
+  await closed;
+});
+
+test('what is left after the grace period is cut off', async (t) => {
+  const listener = await open(() => {});
+  const sent = httpRequest(listener.url).end();
+  const [socket] = await once(sent, 'socket');
+  await once(socket, 'connect');
+  const cut = once(sent, 'error');
+  await listener.close(1);
+  t.is((await cut)[0].code, 'ECONNRESET');
+});
