@@ -3,7 +3,7 @@
 import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { calculateJwkThumbprint, type JWK } from 'jose';
 import { isId } from '../domain/claims.ts';
-import type { IssuerKey } from '../domain/records/issuers.ts';
+import { asymmetricAlgorithms, type IssuerKey } from '../domain/records/issuers.ts';
 import type { NewIssuer } from '../domain/records/manage-issuers.ts';
 import { isObject } from '../domain/values/json-values.ts';
 
@@ -125,6 +125,11 @@ export function suits(key: VerifyingKey, alg: string): boolean {
   if (key.alg !== undefined && key.alg !== alg && !(isEd25519(key.alg) && isEd25519(alg))) return false;
   if (/^[RP]S/.test(alg)) return key.kty === 'RSA';
   return key.kty === (isEd25519(alg) ? 'OKP' : 'EC') && curves[alg] === key.crv;
+}
+
+/** Is there an algorithm that it is made for? Not if its `alg` is for another type of key, or for what we do not know. */
+export function suitsAny(key: VerifyingKey): boolean {
+  return asymmetricAlgorithms.some((alg) => suits(key, alg));
 }
 
 /** RFC 9864 gave EdDSA with this curve a second name. */

@@ -16,7 +16,7 @@ import { authMethods, permissions } from '../domain/vocabulary.ts';
 import { isDistinguishedName } from './certificate-identity.ts';
 import { check } from './check.ts';
 import { jwksMember, keySourceToWire, toKeySource } from './key-source.ts';
-import { clientIdentifier, identifier, ipAddress, issuerName, line, list, uri } from './members.ts';
+import { clientIdentifier, identifier, ipAddress, issuerName, line, list, notDots, uri } from './members.ts';
 import { patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
@@ -37,8 +37,7 @@ const clientSecret = z
   .regex(/^[\x20-\x7e]+$/);
 
 export const newClientBody = z.strictObject({
-  // In a path these two are no names (RFC 3986 §5.2.4): such a client could not be managed.
-  client_id: clientIdentifier.refine((id) => id !== '.' && id !== '..', 'must not be . or ..'),
+  client_id: notDots(clientIdentifier),
   client_name: identifier.optional(),
   token_endpoint_auth_method: z.enum(authMethods).default('client_secret_basic'),
   permissions: list(z.enum(permissions)).default([]),
@@ -97,7 +96,8 @@ async function toKeys(body: Body, allowHttp: boolean): Promise<KeySource | null>
   const { jwks, jwks_uri: uri, token_endpoint_auth_method: method } = body;
   const needsKeys = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
   if (jwks !== undefined && uri !== undefined) throw badParameter('jwks_uri', 'is given, and so is jwks');
-  const source = await toKeySource(body, allowHttp);
+  const use = method === 'self_signed_tls_client_auth' ? 'certificates' : 'signatures';
+  const source = await toKeySource(body, allowHttp, use);
   if (!source && needsKeys) throw badParameter('jwks', `or jwks_uri goes with ${method}`);
   return source ?? null;
 }

@@ -19,7 +19,7 @@ import { isWordOf, permissions } from '../domain/vocabulary.ts';
 import { namedInRecord } from '../jwt/verifying-keys.ts';
 import { check } from './check.ts';
 import { checkKeyUrl, jwksMember, keySourceToWire, toKeySource } from './key-source.ts';
-import { clientIdentifier, identifier, issuerName, line, list, uri } from './members.ts';
+import { clientIdentifier, identifier, issuerName, line, list, notDots, uri } from './members.ts';
 import { patchMembers } from './merge-patch.ts';
 import type { RecordKind } from './record-kind.ts';
 import { badParameter, type Refusal } from './refusal.ts';
@@ -34,7 +34,7 @@ const tokenType = line(64)
 
 export const newIssuerBody = z.strictObject({
   // Shorter than other URIs, as audit events store it as the sender of messages.
-  issuer: issuerName(idLengthMax),
+  issuer: notDots(issuerName(idLengthMax)),
   discovery: z.literal(true).optional(),
   jwks_uri: uri.optional(),
   jwks: jwksMember.optional(),

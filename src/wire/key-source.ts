@@ -2,8 +2,8 @@
 // address. Keys that a fetched set would skip (private, weak, for another use) are refused inline: an administrator is
 // there to correct them.
 import { z } from 'zod';
-import type { KeySource, PublicJwk } from '../domain/records/issuers.ts';
-import { hasSecretMembers, KeySetRefused, readKeySet } from '../jwt/verifying-keys.ts';
+import { asymmetricAlgorithms, type KeySource, type PublicJwk } from '../domain/records/issuers.ts';
+import { hasSecretMembers, KeySetRefused, readKeySet, suitsAny } from '../jwt/verifying-keys.ts';
 import { isLoopback } from '../local-url.ts';
 import { boundedJson } from './members.ts';
 import { badParameter } from './refusal.ts';
@@ -15,12 +15,16 @@ interface KeyMembers {
   readonly jwks_uri?: string | undefined;
 }
 
+/** `certificates`: keys are compared with those of certificates, and verify nothing themselves. */
+type Use = 'signatures' | 'certificates';
+
 /** Undefined if neither is given. `allowHttp`: keys may be fetched without TLS from anywhere, not from this machine alone. */
 export async function toKeySource(
   { jwks, jwks_uri: uri }: KeyMembers,
   allowHttp: boolean,
+  use: Use = 'signatures',
 ): Promise<KeySource | undefined> {
-  if (jwks !== undefined) return { kind: 'jwks', keys: await readJwks(jwks) };
+  if (jwks !== undefined) return { kind: 'jwks', keys: await readJwks(jwks, use) };
   if (uri === undefined) return undefined;
   return { kind: 'jwks_uri', uri: checkKeyUrl('jwks_uri', uri, allowHttp) };
 }
@@ -34,7 +38,7 @@ export function checkKeyUrl(name: string, url: string, allowHttp: boolean): stri
   return url;
 }
 
-async function readJwks(jwks: unknown): Promise<readonly PublicJwk[]> {
+async function readJwks(jwks: unknown, use: Use): Promise<readonly PublicJwk[]> {
   const given = (jwks as { keys?: unknown } | null)?.keys;
   const keys = Array.isArray(given) ? given : [];
   const isSecret = (key: unknown) => typeof key === 'object' && key !== null && hasSecretMembers(key);
@@ -45,12 +49,15 @@ async function readJwks(jwks: unknown): Promise<readonly PublicJwk[]> {
     if (ready.length === 0) throw badParameter('jwks', 'holds no key that can verify');
     if (ready.length < keys.length)
       throw badParameter('jwks', 'holds a key that cannot verify, or is weaker than RSA 2048');
+    if (use === 'signatures' && !ready.every(suitsAny)) throw badParameter('jwks', suitsNone);
     return ready.map(({ jwk }) => jwk);
   } catch (error) {
     if (error instanceof KeySetRefused) throw badParameter('jwks', `is not a key set: ${error.message}`);
     throw error;
   }
 }
+
+const suitsNone = `holds a key that cannot verify: alg, if given, kty and crv must be those of one of ${asymmetricAlgorithms.join(', ')}`;
 
 export function keySourceToWire(source: KeySource): Record<string, unknown> {
   switch (source.kind) {

@@ -25,6 +25,11 @@ export function issuerName(lengthMax = uriLengthMax) {
   return line(lengthMax).refine((name) => name !== everyIssuer, 'must name one issuer');
 }
 
+/** For a name that stands in a path, where these two are none (RFC 3986 §5.2.4): nobody could reach what bears it. */
+export function notDots<T extends z.ZodType<string>>(name: T): T {
+  return name.refine((text) => text !== '.' && text !== '..', 'must not be . or ..');
+}
+
 export const list = <T extends z.ZodType>(item: T) => z.array(item).max(listItemsMax);
 
 /** One audience or several (RFC 7519 §4.1.3). */

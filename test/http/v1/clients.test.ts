@@ -1,4 +1,5 @@
 // /v1/clients: making, showing, listing, rotating and suspending those who may call.
+import { generateKeyPairSync } from 'node:crypto';
 import type { TestApp } from '../../helpers/app.ts';
 import { canary } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
@@ -97,6 +98,20 @@ testEachDatabase(
     t.is(refused.status, 400);
     t.is(refused.body.detail, 'permissions must be empty for a client that does not authenticate');
     t.is((await app.get('/v1/clients/spa-2', caller)).status, 404);
+  },
+);
+
+testEachDatabase(
+  'POST /v1/clients refuses keys that can verify nothing, but for certificates they need not verify',
+  async (t, app) => {
+    const caller = await admin(app);
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+    const fields = { client_id: 'c1', jwks: { keys: [publicKey.export({ format: 'jwk' })] } };
+    const make = (method: string) => create(app, caller, { ...fields, token_endpoint_auth_method: method });
+    const refused = await make('private_key_jwt');
+    t.is(refused.status, 400);
+    t.regex(refused.body.detail, /^jwks holds a key that cannot verify: alg, if given, kty and crv must be /);
+    t.is((await make('self_signed_tls_client_auth')).status, 201);
   },
 );
 

@@ -1,4 +1,5 @@
 // /v1/issuers: whose JWTs are trusted.
+import { generateKeyPairSync } from 'node:crypto';
 import test from 'ava';
 import { checkKeyUrl } from '../../../src/wire/key-source.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
@@ -81,6 +82,9 @@ testEachDatabase(
   async (t, app) => {
     const admin = await app.addClient({ permissions: ['admin'] });
     const { jwk } = await newKey();
+    const secp256k1 = generateKeyPairSync('ec', { namedCurve: 'secp256k1' }).publicKey.export({
+      format: 'jwk',
+    });
     const issuer = 'https://id.example';
     const bad: [string, Record<string, unknown>][] = [
       ['jwks', { issuer }],
@@ -90,9 +94,14 @@ testEachDatabase(
       ['jwks', { issuer, jwks: { keys: [] } }],
       ['jwks', { issuer, jwks: { keys: 'x' } }],
       ['jwks', { issuer, jwks: { keys: [{ ...jwk, use: 'enc' }] } }],
+      ['jwks', { issuer, jwks: { keys: [{ ...jwk, alg: 'RS256' }] } }],
+      ['jwks', { issuer, jwks: { keys: [jwk, { ...jwk, alg: 'ES384' }] } }],
+      ['jwks', { issuer, jwks: { keys: [secp256k1] } }],
       ['jwks_uri', { issuer, jwks_uri: 'ftp://id.example/jwks' }],
       ['jwks_uri', { issuer, jwks_uri: 'https://user:pass@id.example/jwks' }],
       ['issuer', { issuer: 'my-login', discovery: true }],
+      ['issuer', { issuer: '.', jwks: { keys: [jwk] } }],
+      ['issuer', { issuer: '..', jwks: { keys: [jwk] } }],
       ['issuer', { issuer: '*', jwks: { keys: [jwk] } }],
       [
         'inbox.governs.0',

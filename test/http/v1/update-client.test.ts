@@ -83,6 +83,7 @@ testEachDatabase('a patch that is refused names the member, and changes nothing'
     [{ token_endpoint_auth_method: 'private_key_jwt' }, 'jwks'],
     [{ token_endpoint_auth_method: 'tls_client_auth' }, 'tls_client_auth_subject_dn'],
     [{ jwks: { keys: [key.jwk] }, jwks_uri: 'https://a.example/jwks' }, 'jwks_uri'],
+    [{ jwks: { keys: [{ ...key.jwk, alg: 'RS256' }] } }, 'jwks'],
     [[], 'body'],
     [{ jwks: JSON.parse(`${'{"a":'.repeat(20)}1${'}'.repeat(20)}`) }, 'body'],
   ];
