@@ -15,7 +15,10 @@ export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): P
 
 /** The same, with the size of the body in bytes. */
 export function readJsonOfSize(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
-  return readingBody(ctx, () => takeJson(ctx, bytesMax));
+  return readingBody(ctx, async () => {
+    if (!isJson(ctx)) throw wrongType([jsonType]);
+    return takeJson(ctx, bytesMax);
+  });
 }
 
 /** The same; a request without a body needs no content type either. */
@@ -28,20 +31,24 @@ export async function demandNoMembers(ctx: Context): Promise<void> {
   check(z.strictObject({}), await readJsonIfAny(ctx));
 }
 
-const patchTypes = ['application/merge-patch+json', 'application/json'];
+const jsonType = 'application/json';
+const patchTypes = ['application/merge-patch+json', jsonType];
 
 /** Reads a merge patch. Other patches are JSON as well, and mean something else (RFC 5789 §2.2). */
 export async function readPatch(ctx: Context): Promise<unknown> {
-  if (patchTypes.some((type) => isOfType(ctx, type))) return readJson(ctx);
-  throw new Refusal('unsupported_media_type', `the content type must be ${patchTypes.join(' or ')}`, {
-    headers: { 'Accept-Patch': patchTypes.join(', ') },
+  const { value } = await readingBody(ctx, async () => {
+    if (!patchTypes.some((type) => isOfType(ctx, type)))
+      throw wrongType(patchTypes, { 'Accept-Patch': patchTypes.join(', ') });
+    return takeJson(ctx, bodyBytesMax);
   });
+  return value;
+}
+
+function wrongType(types: readonly string[], headers: Readonly<Record<string, string>> = {}): Refusal {
+  return new Refusal('unsupported_media_type', `the content type must be ${types.join(' or ')}`, { headers });
 }
 
 async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
-  if (!isJson(ctx)) {
-    throw new Refusal('unsupported_media_type', 'the content type must be application/json');
-  }
   const body = await readBody(ctx, bytesMax);
   const value = body.length === 0 ? {} : parseJson(body);
   if (typeof value !== 'object' || value === null)
@@ -50,8 +57,9 @@ async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknow
   return { value, bytes: body.length };
 }
 
+/** Not `+json`: such a type is JSON that means something of its own (RFC 6839 §3.1). */
 export function isJson(ctx: Context): boolean {
-  return ctx.is('json', '+json') !== false;
+  return isOfType(ctx, jsonType);
 }
 
 /**

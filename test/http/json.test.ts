@@ -14,6 +14,12 @@ const wrongBodies: readonly Bad[] = [
     415,
     'the content type must be application/json',
   ],
+  [
+    'JSON that means something else',
+    { type: 'application/foo+json', body: '{"client_id":"web"}' },
+    415,
+    'the content type must be application/json',
+  ],
   ['nothing', { type: undefined, body: undefined }, 415, 'the content type must be application/json'],
 ];
 
