@@ -37,6 +37,7 @@ export function namedBy({ target, further, only }: Ordered): NamedInEvent {
       ...(kind === 'jti' || kind === 'grant' || kind === 'key' ? { id } : {}),
       ...(further.length === 0 ? {} : { also: further.map(nameInEvent) }),
       ...(only.tokenUse === null ? {} : { token_use: only.tokenUse }),
+      ...(only.keepsOffline ? { keeps_offline: true } : {}),
     },
   };
 }

@@ -36,6 +36,12 @@ export function handleSecurityEvents(parts: InboxParts) {
     const event = events[sessionRevoked];
     // The verification event, or events that we do not act on.
     if (!isObject(event)) return answerReceived(ctx, await receiver.act(ctx, read, []));
+    const at = event.event_timestamp;
+    // It would end nothing, and its sender would take it for done.
+    if (typeof at === 'number' && at < 0) {
+      await receiver.refuse(ctx, 'malformed', from);
+      return answerError(ctx, 'invalid_request', 'event_timestamp is before 1970');
+    }
     const subject = sub_id ?? event.subject;
     const named = nameSubject(read.inbox, subject);
     if (named.status !== 'named') {
@@ -43,7 +49,6 @@ export function handleSecurityEvents(parts: InboxParts) {
       const err = named.status === 'not_governed' ? 'access_denied' : 'invalid_request';
       return answerError(ctx, err, 'the subject is not accepted');
     }
-    const at = event.event_timestamp;
     // What a message tells of happened before it was issued. Some senders count milliseconds.
     const happenedAt = typeof at === 'number' ? Math.min(at * 1000, read.issuedAt) : read.issuedAt;
     const targets = isOpaque(subject) ? named.targets.flatMap(withSession) : named.targets;

@@ -34,6 +34,7 @@ testEachDatabase(
       sessionId: 'sso-1',
       actor: { kind: 'system', id: issuer.name },
     });
+    t.true(event?.metadata.keeps_offline);
     t.is((await sendLogoutToken(app, token)).status, 200);
     t.is((await app.events('bulk_revoke')).length, 1, 'the same message again does nothing');
   },

@@ -177,7 +177,7 @@ testEachDatabase('inboxes take times with fractions, and any number for a time',
   t.is((await sendLogoutToken(app, logout)).status, 200);
   t.false(await app.isActive(token));
   const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
-  for (const event_timestamp of [app.seconds - 10.25, -1e300, 1e300]) {
+  for (const event_timestamp of [app.seconds - 10.25, 0, 1e300]) {
     const events = { [sessionRevoked]: { event_timestamp } };
     const claims = { aud: 'web', jti: app.newToken('jti'), sub: undefined, exp: undefined, events, sub_id };
     const body = await issuer.sign(claims, { typ: 'secevent+jwt' });

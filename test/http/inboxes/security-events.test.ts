@@ -44,6 +44,13 @@ testEachDatabase(
     t.is((await push(older)).status, 202);
     t.deepEqual([await app.isActive(laptop), await app.isActive(newer)], [false, true]);
 
+    const before1970 = await push(await set({ [sessionRevoked]: { subject, event_timestamp: -0.5 } }));
+    t.deepEqual(
+      [before1970.status, before1970.body],
+      [400, { err: 'invalid_request', description: 'event_timestamp is before 1970' }],
+    );
+    t.is((await app.events('inbox_refused')).at(-1)?.metadata.why, 'malformed');
+
     const stranger = await newKey('ES256', 'k1');
     const events = { [sessionRevoked]: {} };
     const cases: [string, string][] = [
@@ -75,7 +82,7 @@ testEachDatabase(
       t.is(refused.status, 400, err);
       t.is(refused.body.err, err);
     }
-    t.is((await app.events('inbox_refused')).length, cases.length + 2, 'those of another issuer included');
+    t.is((await app.events('inbox_refused')).length, cases.length + 3, 'those of another issuer included');
     t.is((await push(event, 'application/json')).body.err, 'invalid_request');
   },
 );
