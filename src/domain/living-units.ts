@@ -9,14 +9,22 @@ import { everyIssuer, sessionTarget, type Target, targetKey, targetOf } from './
 import { isRevocable, type Standing } from './verdict.ts';
 
 /**
- * Does any of these grants or sessions have a living token? If there are more tokens than storage looks at, the
- * answer is yes: a needless row does no harm, a missing one would.
+ * Does any of these grants or sessions have a living token, beside those of the units in `except`? If there are more
+ * tokens than storage looks at, the answer is yes: a needless row does no harm, a missing one would.
  */
-export function hasLivingToken(facts: Facts, units: readonly Target[], now: number): boolean {
+export function hasLivingToken(
+  facts: Facts,
+  units: readonly Target[],
+  now: number,
+  except: readonly Target[] = [],
+): boolean {
+  const isExcepted = (token: Claims) =>
+    except.some(({ kind, id }) => id === (kind === 'grant' ? token.grantId : token.sessionId));
   return units.some((unit) => {
     if (facts.final(unit)) return false;
-    const tokens = facts.unexpiredTokensOf(unit);
-    if (tokens.length >= unitTokensMax) return true;
+    const unexpired = facts.unexpiredTokensOf(unit);
+    if (unexpired.length >= unitTokensMax) return true;
+    const tokens = unexpired.filter((token) => !isExcepted(token));
     return facts
       .each(tokens, (token) => facts.standing(token))
       .some((standing, n) => isRevocable(tokens[n] as Claims, standing, now));

@@ -7,10 +7,11 @@ import {
   type NewRevocation,
   revocationOfUnit,
 } from '../cutoffs.ts';
+import { hasLivingToken } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Session } from '../sessions.ts';
 import type { Facts } from '../store.ts';
-import { type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
+import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
 import { endOfKnownToken, type KnownToken } from '../tokens/known-token.ts';
 import { type Standing, verdict } from '../verdict.ts';
 
@@ -83,10 +84,20 @@ function endingsOfProofs(proven: Proven, cutoff: number, cause: Cause): NewRevoc
   ]);
 }
 
-function sessionsOfProofs({ facts, proofs, acting }: Proven): Session[] {
-  const targets = proofs.flatMap(({ units }) => units.filter(({ kind }) => kind === 'session'));
-  const sessions = facts
-    .each(targets, ({ id }) => facts.session(id))
-    .filter((session) => session !== undefined);
-  return [...new Set(sessions)].filter(({ issuer }) => issuer === acting.claims.issuer);
+/** Those that end by name; and those that end with a grant, as they have no other living token. */
+function sessionsOfProofs({ facts, now, proofs, acting }: Proven): Session[] {
+  const { issuer } = acting.claims;
+  const units = proofs.flatMap((proof) => proof.units).filter((unit) => unit.issuer === issuer);
+  const named = units.filter(({ kind }) => kind === 'session').map(({ id }) => id);
+  const ofGrants = facts
+    .each(units, (unit) => (unit.kind === 'grant' ? facts.unexpiredTokensOf(unit) : []))
+    .flat()
+    .flatMap(({ sessionId }) => sessionId ?? []);
+  const ids = [...new Set([...named, ...ofGrants])];
+  const ends = (session: Session) =>
+    named.includes(session.sessionId) || !hasLivingToken(facts, [sessionTarget(session)], now, units);
+  return facts
+    .each(ids, (id) => facts.session(id))
+    .filter((session) => session !== undefined)
+    .filter((session) => session.issuer === issuer && ends(session));
 }

@@ -127,6 +127,20 @@ testEachDatabase(
   },
 );
 
+testEachDatabase(
+  'POST /logout of a token with a grant alone counts the sessions that end with it',
+  async (t, app) => {
+    const { client_id } = await app.addClient();
+    const of = { client_id, sub: 'u1', grant_id: 'g1' };
+    const refresh = await app.register({ ...of, token_use: 'refresh_token' });
+    for (const session_id of ['s1', 's2']) await app.register({ ...of, session_id });
+    const elsewhere = await app.register({ ...of, grant_id: 'g2', session_id: 's2' });
+    const { body } = await app.json('/logout', { refresh_token: refresh });
+    t.deepEqual(body, loggedOut(app, { sessions_ended: 1 }));
+    t.true(await app.isActive(elsewhere), 'the other session goes on');
+  },
+);
+
 testEachDatabase('POST /logout of a token without a user, session or grant ends it alone', async (t, app) => {
   const { client_id } = await app.addClient({ logoutScope: 'all' });
   const token = await app.register({ client_id });
