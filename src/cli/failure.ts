@@ -31,6 +31,9 @@ const remedies: Readonly<Record<string, string>> = {
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
     'The schema of the database is older than this program. Run: npm run -s cli -- migrate up',
+  SCHEMA_NEWER:
+    'The schema of the database is newer than this program, which would not see all that counts there. Run the version ' +
+    'that brought it up to date (`migrate status` shows what is not known here), or a later one.',
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,

@@ -35,12 +35,14 @@ export function migrateCommand(process: NodeJS.Process): Command {
 
   command
     .command('status')
-    .description('show what has run and what is pending; exits with 1 when something is')
+    .description(
+      'show what has run, what is pending, and what a newer version has run; exits with 1 when something is',
+    )
     .action(async () => {
-      const { done, pending } = await migrationStatus(databaseUrl());
-      for (const name of done) say(`done     ${name}`);
+      const { done, pending, newer } = await migrationStatus(databaseUrl());
+      for (const name of done) say(`${newer.includes(name) ? 'newer  ' : 'done   '}  ${name}`);
       for (const name of pending) say(`pending  ${name}`);
-      if (pending.length > 0) process.exitCode = 1;
+      if (pending.length > 0 || newer.length > 0) process.exitCode = 1;
     });
   return command;
 }

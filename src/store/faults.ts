@@ -14,8 +14,9 @@ export async function findFaults(
   canWrite: () => Promise<boolean>,
 ): Promise<Record<string, string>> {
   try {
-    const { pending } = await migrationStatusOf(database.reader);
+    const { pending, newer } = await migrationStatusOf(database.reader);
     if (!database.dialect.isInPlace()) return { database: 'replaced', migrations: 'unknown' };
+    if (newer.length > 0) return { migrations: 'newer' };
     if (pending.length > 0) return { migrations: 'pending' };
     if (!(await canWrite())) return { database: 'cannot_write' };
     return (await isClockRight(database)) ? {} : { clock: 'wrong' };

@@ -7,12 +7,14 @@ import { migrationConfig } from './migration-source.ts';
 export interface MigrationStatus {
   readonly done: string[];
   readonly pending: string[];
+  /** Those of `done` that this program does not know: it would not see what a later one counts by them. */
+  readonly newer: string[];
 }
 
-/** What a command needs but does not create itself; its code says what is missing. */
+/** Why this program must not work on a database as it is; its code says what is to be done. */
 class NotReady extends Error {
   override readonly name = 'NotReady';
-  readonly code: 'NO_DATABASE' | 'MIGRATIONS_PENDING';
+  readonly code: 'NO_DATABASE' | 'MIGRATIONS_PENDING' | 'SCHEMA_NEWER';
 
   constructor(code: NotReady['code'], message: string) {
     super(message);
@@ -23,14 +25,14 @@ class NotReady extends Error {
 /** Rejects unless there is a database with the schema of this program. */
 export async function demandSchema(databaseUrl: string): Promise<void> {
   if (!dialectOf(databaseUrl).isThere()) throw new NotReady('NO_DATABASE', 'there is no database');
-  const { pending } = await migrationStatus(databaseUrl);
+  const pending = await pendingIn(databaseUrl);
   if (pending.length > 0) throw new NotReady('MIGRATIONS_PENDING', `pending: ${pending.join(', ')}`);
 }
 
 /** Runs what is pending; resolves to the names of what it ran. */
 export async function migrateUp(databaseUrl: string): Promise<string[]> {
   // Nothing is pending, so the lock, which another process might hold, is not needed.
-  if ((await migrationStatus(databaseUrl)).pending.length === 0) return [];
+  if ((await pendingIn(databaseUrl)).length === 0) return [];
   return exclusively(dialectOf(databaseUrl), async (knex) => {
     const [, names] = (await knex.migrate.latest(migrationConfig)) as [number, string[]];
     return names;
@@ -43,8 +45,15 @@ export async function haveMadeSchema(ran: readonly string[]): Promise<boolean> {
   return ran.includes(first);
 }
 
+async function pendingIn(databaseUrl: string): Promise<string[]> {
+  const { pending, newer } = await migrationStatus(databaseUrl);
+  if (newer.length > 0) throw new NotReady('SCHEMA_NEWER', `not known here: ${newer.join(', ')}`);
+  return pending;
+}
+
 /** Undoes the last migration; resolves to its name, or none. */
-export function migrateDown(databaseUrl: string): Promise<string[]> {
+export async function migrateDown(databaseUrl: string): Promise<string[]> {
+  await pendingIn(databaseUrl);
   return exclusively(dialectOf(databaseUrl), async (knex) => {
     const [, names] = (await knex.migrate.down(migrationConfig)) as [number, string[]];
     return names;
@@ -54,7 +63,8 @@ export function migrateDown(databaseUrl: string): Promise<string[]> {
 /** Creates no database: if there is none, everything is pending. */
 export async function migrationStatus(databaseUrl: string): Promise<MigrationStatus> {
   const dialect = dialectOf(databaseUrl);
-  if (!dialect.isThere()) return { done: [], pending: await migrationConfig.migrationSource.getMigrations() };
+  if (!dialect.isThere())
+    return { done: [], pending: await migrationConfig.migrationSource.getMigrations(), newer: [] };
   const knex = dialect.openReader();
   try {
     return await migrationStatusOf(knex);
@@ -68,7 +78,11 @@ export async function migrationStatusOf(knex: Knex): Promise<MigrationStatus> {
   const all = await migrationConfig.migrationSource.getMigrations();
   const isRecorded = await hasTable(knex, migrationConfig.tableName);
   const done: string[] = isRecorded ? await knex(migrationConfig.tableName).orderBy('id').pluck('name') : [];
-  return { done, pending: all.filter((name) => !done.includes(name)) };
+  const [pending, newer] = [
+    all.filter((name) => !done.includes(name)),
+    done.filter((name) => !all.includes(name)),
+  ];
+  return { done, pending, newer };
 }
 
 async function exclusively<T>(dialect: Dialect, work: (knex: Knex) => Promise<T>): Promise<T> {

@@ -96,6 +96,30 @@ testEachStore(
   empty,
 );
 
+testEachStore('a program that is older than the schema does nothing, and says so', async (t, database) => {
+  await execute(
+    database,
+    "insert into knex_migrations (name, batch, migration_time) values ('9999-later', 2, current_timestamp)",
+  );
+  const env = { DATABASE_URL: database.url, PORT: '0' };
+  for (const command of [
+    ['serve'],
+    ['client', 'create', '--id', 'c1'],
+    ['client', 'list'],
+    ['migrate', 'up'],
+    ['migrate', 'down', '--confirm', '9999-later'],
+  ]) {
+    const { code, stderr, stdout } = await cli(command, env);
+    t.deepEqual([code, stdout], [1, ''], command.join(' '));
+    t.regex(stderr, /^The schema of the database is newer than this program, .* Run the version that /);
+  }
+  const status = await cli(['migrate', 'status'], env);
+  t.deepEqual([status.code, status.stdout.match(/^newer .*/gm)], [1, ['newer    9999-later']]);
+  const store = openStore(database.url);
+  t.deepEqual(await store.findFaults(), { migrations: 'newer' });
+  await store.close();
+});
+
 testEachStore('migrate down wants the name of what it would undo', async (t, database) => {
   const env = { DATABASE_URL: database.url };
   const last = (await migrationStatus(database.url)).done.at(-1) as string;
