@@ -7,7 +7,7 @@ import type { VerifyingKey } from './verifying-keys.ts';
 
 const sourcesMax = 1_000;
 
-/** The owner of keys: an issuer or a client. */
+/** Whose keys they are: an issuer's or, as if it were one, a client's. */
 export type KeyOwner = Pick<Issuer, 'issuer' | 'keySource' | 'keysStaleBefore'>;
 
 /** Undefined if the client has no keys. */
@@ -26,17 +26,17 @@ export class KeyRing {
   }
 
   /** The same as `current` if nothing need be fetched for it; does not wait. */
-  held(issuer: KeyOwner): readonly VerifyingKey[] | undefined {
-    return this.#sourceOf(issuer).held(issuer.keysStaleBefore);
+  held(owner: KeyOwner): readonly VerifyingKey[] | undefined {
+    return this.#sourceOf(owner).held(owner.keysStaleBefore);
   }
 
-  current(issuer: KeyOwner): Promise<readonly VerifyingKey[]> {
-    return this.#sourceOf(issuer).current(issuer.keysStaleBefore);
+  current(owner: KeyOwner): Promise<readonly VerifyingKey[]> {
+    return this.#sourceOf(owner).current(owner.keysStaleBefore);
   }
 
   /** The keys as of `since`, an instant of `now`. */
-  certain(issuer: KeyOwner, since?: number): Promise<readonly VerifyingKey[]> {
-    return this.#sourceOf(issuer).certain(issuer.keysStaleBefore, since);
+  certain(owner: KeyOwner, since?: number): Promise<readonly VerifyingKey[]> {
+    return this.#sourceOf(owner).certain(owner.keysStaleBefore, since);
   }
 
   now(): number {
@@ -44,18 +44,18 @@ export class KeyRing {
   }
 
   /** The keys after an administrator wanted them fetched again. */
-  fresh(issuer: KeyOwner): Promise<readonly VerifyingKey[]> {
-    return this.#sourceOf(issuer).fresh(issuer.keysStaleBefore);
+  fresh(owner: KeyOwner): Promise<readonly VerifyingKey[]> {
+    return this.#sourceOf(owner).fresh(owner.keysStaleBefore);
   }
 
-  #sourceOf(keyed: KeyOwner): IssuerKeys {
-    const seen = this.#seen.get(keyed);
+  #sourceOf(owner: KeyOwner): IssuerKeys {
+    const seen = this.#seen.get(owner);
     if (seen) return seen;
-    const { issuer, keySource } = keyed;
+    const { issuer, keySource } = owner;
     const id = JSON.stringify([issuer, keySource]);
     const source = this.#sources.get(id) ?? issuerKeysOf(issuer, keySource, this.#parts);
     this.#sources.set(id, source);
-    this.#seen.set(keyed, source);
+    this.#seen.set(owner, source);
     return source;
   }
 }

@@ -14,16 +14,16 @@ export async function findSigner(
   jwt: UntrustedJwt,
   alg: string,
   keyRing: KeyRing,
-  source: KeyOwner,
+  owner: KeyOwner,
   { mustBeSure = false } = {},
 ): Promise<VerifyingKey | undefined> {
   const asked = keyRing.now();
-  const held = await keyRing.current(source);
+  const held = await keyRing.current(owner);
   const signer = await findAmong(presentedToken, jwt, alg, held);
   // If we hold the named key and it did not sign, the answer is no, unless it will be acted on: the kid may have been
   // given to another key since. A key that we do not hold may be new.
   if (signer || (!mustBeSure && isNamedIn(jwt, alg, held))) return signer;
-  const keys = await keyRing.certain(source, mustBeSure ? asked : undefined);
+  const keys = await keyRing.certain(owner, mustBeSure ? asked : undefined);
   return keys === held ? undefined : findAmong(presentedToken, jwt, alg, keys);
 }
 
