@@ -44,12 +44,12 @@ function withoutMessage(cause: unknown): unknown {
 }
 
 /**
- * For upkeep, in one sentence. It reaches the database through the store alone, whose failures are told by their cause;
- * all other errors of it come from files, keys and webhooks, and their messages may be logged.
+ * For upkeep, in one sentence. It reaches the database through the store alone, so the message of whatever fails is our
+ * own or comes from files, keys and webhooks. Of the cause, which may be a driver's, only its code is logged.
  */
 export function loggedSentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { name, message, cause } = error;
   const reason = isObject(cause) ? `: ${cause.code ?? cause.name}` : '';
-  return name === 'StoreUnavailable' ? `${name}${reason}` : `${name}: ${message}${reason}`;
+  return `${name}: ${message}${reason}`;
 }

@@ -31,7 +31,10 @@ test('what is no error, or has none for its cause, is described all the same', (
 test('a problem is told with its cause, and without what a database wrote', (t) => {
   t.is(loggedSentenceOf(new TypeError('no key')), 'TypeError: no key');
   const cause = Object.assign(new Error('insert …'), { code: 'SQLITE_FULL' });
-  t.is(loggedSentenceOf(new StoreUnavailable('insert …', { cause })), 'StoreUnavailable: SQLITE_FULL');
+  t.is(
+    loggedSentenceOf(new StoreUnavailable('our own words', { cause })),
+    'StoreUnavailable: our own words: SQLITE_FULL',
+  );
 });
 
 test('what is no error, or has none for its cause, is told all the same', (t) => {
