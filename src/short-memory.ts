@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 
 const rememberMs = 800;
 
-/** The time counts from before the reading: no record is remembered for longer than that after it has changed. */
+/** Timed from before the reading, so that no record is remembered for longer than `rememberMs` after it has changed. */
 interface Since<Value> {
   readonly value: Value;
   readonly readAt: number;

@@ -12,8 +12,8 @@ import { welcome } from './first-start.ts';
 import { writeTogether } from './write-together.ts';
 
 /**
- * By so much the long-lived part of the heap may grow before it is collected; V8 alone lets it double. Measured while
- * remembered tokens drive each other out: a peak of 321 MiB instead of 377, at the same CPU.
+ * How much the long-lived part of the heap may grow before it is collected; by default V8 lets it double. Measured with
+ * the memory full of tokens that push each other out: a peak of 321 MiB instead of 377, at the same CPU.
  */
 const heapGrowth = '--heap-growing-percent=30';
 

@@ -33,11 +33,11 @@ export interface Claims {
   readonly audience: readonly string[];
   /** The members that introspection shows beside the standard ones, as registered or signed. */
   readonly members: Readonly<Record<string, unknown>>;
-  /** What is known of it since must not bring it back to life. */
+  /** How it was judged while less was known of it: what became known must not bring it back to life. */
   readonly judgedBefore?: EarlierJudgement;
 }
 
-/** A token was judged as these claims have it while no more was known of it. */
+/** The claims by which a token was judged while no more was known of it. */
 export interface EarlierJudgement {
   readonly as: Claims;
   /** Milliseconds: later revocations count for the token as it is known now. */
@@ -70,7 +70,7 @@ export function isId(value: unknown): value is string {
   return isName(value, idLengthMax);
 }
 
-/** Two that name no user are the same here: who knows of a difference asks for `subject` as well. */
+/** Two that name no user count as the same: callers to whom that makes a difference look at `subject` as well. */
 export function isSameUser(
   one: Pick<Claims, 'issuer' | 'subject'>,
   other: Pick<Claims, 'issuer' | 'subject'>,

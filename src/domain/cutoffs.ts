@@ -141,7 +141,7 @@ export function safeIatAfter(cutoff: number): number {
   return Math.floor(cutoff / 1000) + 1;
 }
 
-/** The same of rows that one order wrote; null where all of them are final. */
+/** The same for all rows that one order wrote; null if all of them are final. */
 export function safeIatAfterAll(rows: readonly Pick<NewRevocation, 'cutoff'>[]): number | null {
   const cutoffs = rows.map(({ cutoff }) => cutoff).filter((cutoff) => cutoff !== forever);
   return cutoffs.length === 0 ? null : safeIatAfter(Math.max(...cutoffs));

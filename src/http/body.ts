@@ -41,7 +41,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
   });
 }
 
-/** Refuses compressed bodies, and says which are not (RFC 9110 §12.5.3): Node does not decompress them. */
+/** Refuses compressed bodies, which Node does not decompress, and says what is taken instead (RFC 9110 §12.5.3). */
 export function demandPlain(ctx: Context): void {
   if (/^(?:identity)?$/i.test(ctx.req.headers['content-encoding'] ?? '')) return;
   throw new Refusal('unsupported_media_type', 'a content encoding is not accepted here', {

@@ -18,21 +18,21 @@ export function demandMatch(ctx: Context, tag: string | null): void {
   if (wanted !== undefined && !isAmong(wanted, tag)) throw preconditionFailed('If-Match');
 }
 
-/** Methods by which what has a tag is read and changed; their handlers compare it. */
+/** The methods that read and change what has a tag; their handlers compare it. */
 const comparing: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PATCH']);
 
-/** By all other methods something changes that has no tag: under one, it does not. */
+/** All other methods change what has no tag, so a condition that names one is not met. */
 export function demandNoTag(ctx: Context): void {
   if (!comparing.has(ctx.method)) demandMatch(ctx, null);
 }
 
-/** Both conditions, to a change of what has this tag now. */
+/** Both conditions, for a change of what has this tag now. */
 export function demandConditions(ctx: Context, tag: string): void {
   demandMatch(ctx, tag);
   if (isHeld(ctx, tag)) throw preconditionFailed('If-None-Match');
 }
 
-/** If-None-Match, to a question: does its sender hold the answer already? */
+/** If-None-Match, for a question: does its sender hold the answer already? */
 export function isHeld(ctx: Context, tag: string): boolean {
   const { 'if-none-match': held } = ctx.req.headers;
   return held !== undefined && isAmong(held.replaceAll('W/', ''), tag);

@@ -31,7 +31,7 @@ export interface State {
 export type Context = ParameterizedContext<State, DefaultContext>;
 export type Next = () => Promise<unknown>;
 
-/** A line in the log for what became of a request, by its id and client as they may be written down by then. */
+/** Logs what became of a request, with its id and client as they may be written down by then. */
 export function logOutcome(ctx: Context, what: string, fields: Readonly<Record<string, unknown>>): void {
   const { requestId, clientId, log } = ctx.state;
   log.info({ request_id: requestId, client_id: clientId, ...fields }, what);

@@ -26,7 +26,7 @@ export async function readJsonIfAny(ctx: Context): Promise<unknown> {
   return hasBody(ctx) ? readJson(ctx) : {};
 }
 
-/** For calls that take nothing from a body: who sends `dry_run` there must not find it done. */
+/** For calls that take nothing from a body: whoever sends `dry_run` to one must not find it done. */
 export async function demandNoMembers(ctx: Context): Promise<void> {
   check(z.strictObject({}), await readJsonIfAny(ctx));
 }

@@ -1,5 +1,5 @@
-// Requests that a client pipelines over one connection are begun one after another, and of those that wait no more are
-// read than a few.
+// Requests that a client pipelines over one connection begin one after another, and only a few of those that wait are
+// read.
 import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Connection } from './connection.ts';

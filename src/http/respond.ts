@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Context } from './context.ts';
 
-/** With a 503 that says nothing else; whole seconds. */
+/** The usual Retry-After of a 503; whole seconds. */
 export const retryAfterSeconds = '1';
 
 /** Answers at once, as `respondText` does: what a handler does after this cannot change the answer. */

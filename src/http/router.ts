@@ -24,7 +24,7 @@ export function routesOf(family: ErrorFamily, table: Readonly<Record<string, Han
   });
 }
 
-/** Methods of /v1: who writes `POST …?dry_run=true` must not find it done. */
+/** Methods that may have a query in /v1: whoever writes `POST …?dry_run=true` must not find it done. */
 const mayHaveQuery: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE']);
 
 type Middleware = (ctx: Context, next: Next) => Promise<void>;

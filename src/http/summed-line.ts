@@ -3,7 +3,7 @@
 
 const everyMs = 10_000;
 
-/** Written at once when it first happens; what follows is written in sum, at most one line in ten seconds. */
+/** Written at once when it first happens; what follows is summed up, in at most one line every ten seconds. */
 export class SummedLine<Occurrence> {
   readonly #write: (last: Occurrence, times: number) => void;
   #last: Occurrence | undefined;

@@ -13,7 +13,9 @@ import { headersOf } from './respond.ts';
 const chunkExtensionBytesMax = 16_384;
 /** Node does not say which of the two it was. */
 const tooSlow = `the headers took over ${headersTimeoutMs / 1000} seconds, or the request over ${requestTimeoutMs / 1000}`;
-/** So long may a client take to read why its connection ends; one that keeps its own direction open is cut off. */
+/**
+ * How long a client may take to read why its connection ends; one that keeps its own direction open is then cut off.
+ */
 const readingMs = 2_000;
 
 /** Node's error, with the bytes it read last. */

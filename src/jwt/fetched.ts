@@ -46,7 +46,7 @@ export class Fetched<Value> {
     this.#parts = parts;
   }
 
-  /** What `current` would resolve to, if it need not fetch. */
+  /** What `current` would resolve to, if that takes no fetch. */
   held(mark = 0): Value | undefined {
     return this.#isFresh(mark) && this.#isUsable() ? this.#loaded?.value : undefined;
   }

@@ -141,7 +141,7 @@ export class JwtVerifier implements TokenVerifier {
     return this.#refuse('bad_signature', issuer);
   }
 
-  /** `trustedSince`: null for the shared secret, of which nobody knows since when it is set. */
+  /** `trustedSince`: null for the shared secret, as nobody knows since when it has been set. */
   #verified(claims: Claims, reading: JwtReading, trustedSince: number | null): Verified {
     const { defaultClient, defaultAudience } = reading;
     const isHomeMade = trustedSince === null;

@@ -100,7 +100,7 @@ function isForAgreement({ asymmetricKeyType }: KeyObject): boolean {
   return asymmetricKeyType === 'x25519' || asymmetricKeyType === 'x448';
 }
 
-/** Does verifying with this key take no time to speak of? A sender may have made one that takes long. */
+/** Is it quick to verify with this key? A sender may have made one that takes long. */
 export function isFitKey(key: KeyObject): boolean {
   if (key.asymmetricKeyType === 'rsa' || key.asymmetricKeyType === 'rsa-pss') return isFitRsaKey(key);
   return key.asymmetricKeyType !== 'dsa';

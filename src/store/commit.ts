@@ -51,7 +51,7 @@ function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promis
   });
 }
 
-/** What is decided here is written only if nothing else was since. */
+/** What is decided here is written only if nothing else has been written since. */
 async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Decided> {
   const { dialect, reader, writer, clock, memory } = database;
   const heads = await memory.catchUp(reader, () => glanceAtHeads(reader, clock));
@@ -63,7 +63,7 @@ async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[])
   return decided;
 }
 
-/** Nothing of it depends on a fact any more: while it waits to be written, what is remembered goes on. */
+/** It no longer depends on any fact: while it waits to be written, the memory may move on. */
 interface Decided {
   /** From which it was decided. */
   readonly heads: DecisionHeads;

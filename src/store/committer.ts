@@ -9,7 +9,7 @@ import type { OpenDatabase } from './open-database.ts';
 import { toUnavailable } from './unavailable.ts';
 
 const attemptsMax = 4;
-/** So long after the heads have moved under a decision they are locked first: other processes are writing. */
+/** For this long after the heads have moved under a decision they are locked first, as other processes are writing. */
 const lockingMs = 1_000;
 
 export class Committer {

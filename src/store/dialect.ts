@@ -20,8 +20,8 @@ export interface Dialect {
   /** The same for migrations, whose statements take longer on larger tables. */
   openMigrator(): Knex;
   /**
-   * May decisions read beside the writer, over the reader? Then they need not wait for a lock on the heads, either: the
-   * writer will see whether they have moved.
+   * May decisions read over the reader, beside the writer? Then they need no lock on the heads either: the writer
+   * notices if those have moved.
    */
   readonly readsBesideWriter: boolean;
   /** SQL for the database's clock in milliseconds, if that stamps what is written; null: our clock does. */

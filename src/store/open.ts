@@ -41,9 +41,9 @@ export interface StoreOptions {
   readonly batchMax?: number;
   /** Batches of questions under way at once. */
   readonly lanes?: number;
-  /** For the pages that each connection keeps at most, where the database runs in this process. */
+  /** How much each connection may keep of the database's pages, where the database runs in this process. */
   readonly pageCacheKiB?: number;
-  /** An item that waited for more milliseconds is refused. */
+  /** An item that has waited for longer is refused; milliseconds. */
   readonly waitMsMax?: number;
   /** For how many days tokens may live; what was noted of other processes and earlier starts counts if it is longer. */
   readonly lifetimeDaysMax?: number;

@@ -1,4 +1,4 @@
-// When each kind of rows is deleted. Nothing here may change a verdict. Which rows have ended is told by their columns:
+// When each kind of rows is deleted. Nothing here may change a verdict. Their columns say which rows have ended:
 // store/upkeep/due-rows.ts. These tables have no rule:
 //   clients, issuers, issuer_keys, signers are named by audit events and revocations, and few
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged

@@ -126,7 +126,7 @@ function membersOf(token: RegisteredToken): Members {
   return JSON.parse(JSON.stringify(said));
 }
 
-/** Of what belongs to another issuer nobody learns more than that it is there. */
+/** Of what belongs to another issuer, nobody learns more than that it exists. */
 function toldOf(differing: readonly string[]): readonly string[] {
   return differing.includes('iss') ? [] : differing;
 }

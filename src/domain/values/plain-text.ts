@@ -19,7 +19,7 @@ function looksRandom(run: string): boolean {
   return (/\d/.test(run) && /[A-Za-z]/.test(run)) || (/[a-z]/.test(run) && /[A-Z]/.test(run.slice(1)));
 }
 
-/** So many characters of a text are read for each that is kept of it, whatever its sender wrote behind them. */
+/** For each character that may be kept of a text this many are read, however much more its sender wrote. */
 const readPerKept = 4;
 
 /** The first characters of a text, without the beginning of a secret that was cut off with the rest. */

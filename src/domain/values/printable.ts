@@ -12,7 +12,7 @@ export function isLongerThan(text: string, charactersMax: number): boolean {
   return text.length > charactersMax && [...text].length > charactersMax;
 }
 
-/** Is it text of 1 to so many printable characters? */
+/** Is it text of 1 to `charactersMax` printable characters? */
 export function isName(value: unknown, charactersMax: number): value is string {
   return (
     typeof value === 'string' && value !== '' && !isLongerThan(value, charactersMax) && isPrintable(value)

@@ -1,5 +1,5 @@
-// What a certificate says of its own use in extensions that Node does not show (RFC 5280 §4.2). Whatever limits it in
-// a way that is not checked here makes it one that does not count.
+// What a certificate says of its own use in extensions that Node does not show (RFC 5280 §4.2). A certificate with a
+// limit that is not checked here does not count.
 import type { X509Certificate } from 'node:crypto';
 import { id_RSASSA_PSS, RsaSaPssParams } from '@peculiar/asn1-rsa';
 import { AsnConvert } from '@peculiar/asn1-schema';
@@ -23,7 +23,7 @@ export interface CertificateLimits {
   readonly keyUsage: number | null;
   /** How many authorities may stand between this one and the client's certificate; null: any number. */
   readonly pathLength: number | null;
-  /** Is it signed over a hash for which nobody makes two certificates? */
+  /** Is it signed over a hash for which nobody can make a second certificate? */
   readonly isSignedWell: boolean;
 }
 

@@ -162,7 +162,7 @@ async function logOutByClient(
   given: GivenReason,
   metadata: Readonly<Record<string, unknown>>,
 ): Promise<LoggedOut> {
-  // Of a scheme that proves no client, as DPoP: the app meant to show a token.
+  // With a scheme that proves no client, such as DPoP, the app meant to show a token.
   const provesNoClient = /^(?!basic\b)\S/i.test(ctx.get('authorization'));
   const caller = provesNoClient ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
   if (!caller || caller.authMethod === 'none') {

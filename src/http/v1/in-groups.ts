@@ -1,6 +1,6 @@
 // Many items, which may still be coming, are worked on side by side and answered in their order, a group at a time.
 
-/** Items of a group, which share commits: the memory that more of them hold would cost more than it gains. */
+/** Items in a group, which share commits. More of them would hold more memory than the time they save is worth. */
 const itemsAtOnce = 200;
 
 /**

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 
 /**
- * Yields the lines that are not blank, those together that come together; null for a line over `bytesMax`, whose rest is
+ * Yields the lines that are not blank, together if they came together; null for a line over `bytesMax`, whose rest is
  * skipped.
  */
 export async function* ndjsonLines(

@@ -61,7 +61,7 @@ export function handleRecords<Item>({ store, auth, kind, parameter, forget }: Re
 
     setTag,
 
-    /** Of a change: the conditions on the record as it is now. */
+    /** For a change: the conditions on the record as it is now. */
     demandConditions: (ctx: Context, item: Item): void => demandConditions(ctx, tagOf(toWire(item))),
 
     async list(ctx: Context): Promise<void> {

@@ -1,5 +1,5 @@
-// One registration of POST /v1/tokens, from what was sent to the item that answers it: its signature is looked at, the
-// rules decide, and of many a bad one fails alone. How they came, tokens.ts knows.
+// One registration of POST /v1/tokens, from what was sent to the item that answers it: its signature is checked, then
+// the rules decide. Of many, a bad one fails alone. tokens.ts knows how they came in.
 import { isJwt, tokenRef } from '../../domain/claims.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { Caller } from '../../domain/records/clients.ts';
@@ -140,7 +140,7 @@ function itemOf(outcome: Registered): ItemAnswer {
   }
 }
 
-/** In `errors` stands all that may be told, in `detail` the first of it. */
+/** `errors` holds everything that may be told, `detail` the first few of it. */
 const inDetailMax = 5;
 
 function refusalOfConflict({ code, contradictions }: Conflict): Refusal {

@@ -70,8 +70,8 @@ export class LoadedFacts extends LookUps implements Facts {
   }
 
   /**
-   * Not a cutoff so old that a token without `iat` was not valid yet, by whatever clock: whether that was purged must not
-   * matter.
+   * Leaves out cutoffs from before a token without `iat` can have been valid by any clock: it must not matter whether
+   * those were purged.
    */
   #thoseThatCover<Row extends Revocation>(
     claims: Claims,

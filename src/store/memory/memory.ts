@@ -58,8 +58,8 @@ export class Memory {
   }
 
   /**
-   * Keeps the result of a look-up in a batch with these heads, if the name comes again: one that comes once is not
-   * worth the room. A revoked token counts as coming again, as one question looks it up twice.
+   * Keeps what a batch with these heads has found under a name, if the name has come before: one that comes once is not
+   * worth the room. A revoked token's always has, as one question looks it up twice.
    */
   keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads): void {
     if (!found || !this.#comesAgain(name) || !this.isAsOf(heads)) return;

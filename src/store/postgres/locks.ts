@@ -1,6 +1,6 @@
 // Locks that one process at a time can have. Each has a connection of its own, which holds no snapshot and no row, and
-// lives as long as the lock. If that alone breaks, the work goes on without its lock; work under a lock must tolerate
-// it.
+// lives as long as the lock. If that connection alone breaks, the work goes on without its lock, which it must
+// tolerate.
 import pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
 import { connectionTo } from './pool.ts';

@@ -70,8 +70,8 @@ async function takeHeads(
 }
 
 /**
- * By what a batch has of each. Whatever else a batch writes comes beside one of these; or, as used ids, the table refuses
- * it if another process was faster.
+ * How many of each a batch has. Whatever else it writes comes with one of these or, like used ids, is refused by its
+ * table if another process was faster.
  */
 export interface Steps {
   readonly revocations: number;

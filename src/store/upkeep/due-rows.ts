@@ -10,7 +10,7 @@ interface Place {
   readonly table: string;
   /** Its primary key. */
   readonly key: string;
-  /** When a row may go, in milliseconds, as far as the row alone says it. */
+  /** When a row may go, in milliseconds, as far as the row alone can tell. */
   readonly column: string;
   readonly narrow: (rows: Knex.QueryBuilder, due: DueRows, db: Knex) => Knex.QueryBuilder;
 }
