@@ -24,7 +24,7 @@ type Unreadable = NodeJS.ErrnoException & { readonly rawPacket?: Buffer };
 export function answerUnreadable(error: Unreadable, socket: Socket): void {
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && isStreaming(socket)) return;
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const answer = (socket as Connection)._httpMessage;
+  const { _httpMessage: answer, parser } = socket as Connection;
   // It came after a whole request, which gets its answer; nothing after it does.
   if (answer?.req.complete) {
     makeLast(answer);
@@ -33,6 +33,8 @@ export function answerUnreadable(error: Unreadable, socket: Socket): void {
   }
   // The answer has begun, so no other one can be sent.
   if (answer?.headersSent) return void socket.destroy();
+  // It has ended, before its request had (RFC 9110 §15: exactly one).
+  if (!answer && parser?.incoming?.complete === false) return void socket.destroySoon();
   const [status, text] = whyUnreadable(error);
   endWith(socket, status, text);
 }

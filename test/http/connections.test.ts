@@ -104,6 +104,22 @@ testEachDatabase('what is no HTTP behind a whole request does not take its answe
   t.is(begun.split('HTTP/1.1').length, 2, 'nor in the middle of it');
 });
 
+testEachDatabase(
+  'what is no HTTP in the rest of a request that was answered gets no second answer',
+  async (t, app) => {
+    const { hostname, port } = new URL(app.url);
+    for (const line of ['GET /health/alive', 'POST /revoke', 'POST /nowhere']) {
+      const socket = connect(Number(port), hostname);
+      socket.write(`${line} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
+      const [answer] = await once(socket, 'data');
+      socket.write('GARBAGE\r\n');
+      const rest = await text(socket);
+      t.regex(String(answer), /^HTTP\/1\.1 [24]0.*\}$/s, line);
+      t.is(rest, '', line);
+    }
+  },
+);
+
 testEachDatabase('nothing is done after an answer that ends the connection', async (t, app) => {
   const client = await app.addClient();
   const { hostname, port } = new URL(app.url);
