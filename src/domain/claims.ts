@@ -37,7 +37,7 @@ export interface Claims {
   readonly judgedBefore?: EarlierJudgement;
 }
 
-/** The claims by which a token was judged while no more was known of it. */
+/** The claims by which a token was judged while no more was known of it, or by which it may have been. */
 export interface EarlierJudgement {
   readonly as: Claims;
   /** Milliseconds: later revocations count for the token as it is known now. */

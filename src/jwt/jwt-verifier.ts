@@ -99,7 +99,18 @@ export class JwtVerifier implements TokenVerifier {
     if (sharedSecret.keys.length > 0 && mayShareSecret && jwt.header.alg === 'HS256')
       return this.#verifyBySecret(presentedToken, digest, jwt, iss);
     if (typeof iss === 'string' && !sureness.mayBeForeign) this.#parts.onRefusal('untrusted_issuer', iss);
-    return opaque;
+    return this.#unproven(digest, jwt);
+  }
+
+  /** A secret may have been a setting, or may become one: what it signed must not come back for that. */
+  #unproven(digest: Digest, jwt: UntrustedJwt): Verification {
+    const { policy, sharedSecret } = this.#parts;
+    const { iss = policy.publicUrl } = jwt.payload;
+    if (jwt.header.alg !== 'HS256' || typeof iss !== 'string' || hasBadMembers(jwt.header)) return opaque;
+    const read = readVerifiedJwt(digest, jwt, iss, sharedSecret.reading, null, policy);
+    return read.ok
+      ? { kind: 'opaque', said: this.#verified(read.claims, sharedSecret.reading, null) }
+      : opaque;
   }
 
   async #verifyByRecord(

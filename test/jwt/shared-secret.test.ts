@@ -1,5 +1,6 @@
 // JWT_SECRET: home-made HS256 tokens, trusted without any record of an issuer.
 import { SignJWT } from 'jose';
+import { digestOf } from '../../src/domain/claims.ts';
 import { api, publicUrl, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge, newKey, TestIssuer } from '../helpers/issuer.ts';
@@ -91,6 +92,56 @@ testEachDatabase(
     t.is((await app.form('/revoke', { token }, await app.addClient())).body.error, 'invalid_grant');
     t.is((await app.form('/revoke', { token }, client)).body.status, 'revoked');
     t.false(await app.isActive(token));
+  },
+  settings,
+);
+
+testEachDatabase(
+  'a home-made token that is dead stays dead where the secret is no setting any more',
+  async (t, app) => {
+    const without = await app.another();
+    const registrar = await app.addClient({ permissions: ['register', 'revoke:any'] });
+    const register = async (members: Record<string, unknown>) => {
+      const registration = app.registration({ client_id: 'web-app', sub: 'u1', ...members });
+      t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+    };
+    const byString = (token: string) => ({
+      token_digest: Buffer.from(digestOf(token), 'hex').toString('base64url'),
+    });
+    const end = (target: Record<string, unknown>) =>
+      app.json('/v1/revocations', { target, reason: 'admin' }, registrar);
+
+    const living = await sign(app, { sub: 'u2', sid: 's2' });
+    await register({ token: living, sub: 'u2' });
+    t.true(await without.isActive(living));
+
+    const named = await sign(app, { sub: 'u1', sid: 's1', jti: 'j1' });
+    const numbered = await sign(app, { sub: 'u1', jti: 'j2' });
+    for (const token of [named, numbered]) await register({ token });
+    await end({ kind: 'session', session_id: 's1' });
+    await end({ kind: 'jti', jti: 'j2' });
+
+    const [revoked, loggedOut, late] = [
+      await sign(app, { sub: 'u1', n: 1 }),
+      await sign(app, { sub: 'u1', n: 2 }),
+      await sign(app, { sub: 'u3', n: 3 }),
+    ];
+    for (const token of [revoked, loggedOut]) await register(byString(token));
+    t.is((await app.form('/revoke', { token: revoked }, registrar)).body.status, 'revoked');
+    const out = await app.json('/logout', { refresh_token: loggedOut, scope: 'current' });
+    t.is(out.body.data.status, 'logged_out');
+
+    t.true(await app.isActive(late));
+    await end({ kind: 'subject', sub: 'u3' });
+    app.advance(1);
+    await register({ ...byString(late), sub: 'u3' });
+
+    for (const token of [named, numbered, revoked, loggedOut, late]) {
+      t.deepEqual([await app.isActive(token), await without.isActive(token)], [false, false]);
+      const again = await without.form('/revoke', { token }, registrar);
+      t.is(again.body.reason, 'token_already_revoked');
+    }
+    t.true(await without.isActive(living));
   },
   settings,
 );

@@ -3,7 +3,6 @@ import {
   type Cause,
   cutoffForName,
   cutoffOnProof,
-  finalForToken,
   type NewRevocation,
   revocationOfUnit,
 } from '../cutoffs.ts';
@@ -11,8 +10,8 @@ import { hasLivingToken } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Session } from '../sessions.ts';
 import type { Facts } from '../store.ts';
-import { sessionTarget, type Target, targetKey, targetOf, tokenTarget, unitOf } from '../targets.ts';
-import { endOfKnownToken, type KnownToken } from '../tokens/known-token.ts';
+import { sessionTarget, type Target, targetKey, targetOf, unitOf } from '../targets.ts';
+import { finalsForKnownToken, type KnownToken } from '../tokens/known-token.ts';
 import { type Standing, verdict } from '../verdict.ts';
 
 export type LogoutScope = 'current' | 'others' | 'all';
@@ -79,7 +78,7 @@ function endingsOfProofs(proven: Proven, cutoff: number, cause: Cause): NewRevoc
   const { facts, now, policy, proofs, acting } = proven;
   const reusesIds = facts.issuer(acting.claims.issuer)?.reusesIds ?? false;
   return proofs.flatMap(({ claims, units }) => [
-    finalForToken(tokenTarget(claims), cause, endOfKnownToken(claims, policy)),
+    ...finalsForKnownToken(claims, cause, policy),
     ...units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy)),
   ]);
 }

@@ -2,19 +2,13 @@
 // token dies alone unless its client cascades.
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import type { Claims } from '../claims.ts';
-import {
-  cutoffOnProof,
-  finalForToken,
-  type NewRevocation,
-  revocationOfUnit,
-  safeIatAfterAll,
-} from '../cutoffs.ts';
+import { cutoffOnProof, type NewRevocation, revocationOfUnit, safeIatAfterAll } from '../cutoffs.ts';
 import { hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { targetOf, tokenTarget } from '../targets.ts';
-import { endOfKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
+import { targetOf } from '../targets.ts';
+import { finalsForKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
@@ -80,8 +74,7 @@ function decide(
       ? nothingLeft('token_already_revoked', event('revoke_already_revoked'))
       : nothingLeft('token_expired', event('revoke_expired_token'));
   }
-  const end = endOfKnownToken(claims, policy);
-  const revocations: NewRevocation[] = [finalForToken(tokenTarget(claims), request, end)];
+  const revocations: NewRevocation[] = finalsForKnownToken(claims, request, policy);
   const reusesIds = issuer?.reusesIds ?? false;
   const cutoff = cutoffOnProof([claims], now, policy);
   for (const unit of units)

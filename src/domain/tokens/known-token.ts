@@ -1,10 +1,11 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
 // where these sources meet; introspection, revocation and logout all use it.
-import type { Claims, EarlierJudgement, RegisteredToken } from '../claims.ts';
-import { forever } from '../cutoffs.ts';
+import { type Claims, type Digest, type EarlierJudgement, isJwt, type RegisteredToken } from '../claims.ts';
+import { type Cause, finalForToken, forever, type NewRevocation } from '../cutoffs.ts';
 import type { LifetimePolicy } from '../policy.ts';
 import type { Facts } from '../store.ts';
-import { endBySignature, issuedFrom, laterEnd } from '../token-life.ts';
+import { tokenTarget } from '../targets.ts';
+import { endBySignature, issuedFrom, laterEnd, openEnd } from '../token-life.ts';
 import type { IssuerDefaults, Presented, Verification, Verified } from './token-verifier.ts';
 
 export interface KnownToken extends Claims {
@@ -15,6 +16,8 @@ export interface KnownToken extends Claims {
   readonly signed?: Claims;
   /** For a JWT: when its registration ends, which may be later than its signature says. */
   readonly registeredUntil?: number | null;
+  /** Another target that is the token itself: a JWT may be registered by the digest of its string alone. */
+  readonly otherDigest?: Digest;
 }
 
 export function verifiedAs(claims: Claims, defaults: IssuerDefaults, policy: LifetimePolicy): Verified {
@@ -35,10 +38,11 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   const { verification } = presented;
   if (verification.kind === 'refused') return undefined;
   const registered = registrationOf(facts, presented);
-  if (verification.kind === 'opaque')
-    return registered && facts.isForgotten(registered.issuedAt, registered.expiresAt)
-      ? undefined
-      : registered;
+  if (verification.kind === 'opaque') {
+    if (!registered || facts.isForgotten(registered.issuedAt, registered.expiresAt)) return undefined;
+    const isJwtByString = isJwt(presented) && !isJwt(registered);
+    return isJwtByString ? alsoNamed(registered, presented) : knownAs(registered, verification);
+  }
   const { issuedFrom, claims } = verification;
   if (facts.isForgotten(issuedFrom, Math.max(claims.expiresAt, registered?.expiresAt ?? 0))) return undefined;
   return registered ? knownAs(registered, verification) : verification.token;
@@ -53,14 +57,34 @@ export function findEndable(facts: Facts, presented: Presented): KnownToken | un
   const { verification } = presented;
   if (known || verification.kind !== 'verified') return known;
   const { issuedFrom, claims, token } = verification;
-  return facts.isForgotten(issuedFrom, claims.expiresAt) ? undefined : token;
+  if (facts.isForgotten(issuedFrom, claims.expiresAt)) return undefined;
+  const registered = registrationOf(facts, presented);
+  if (!registered || registered.targetDigest === token.targetDigest) return token;
+  return { ...token, otherDigest: registered.targetDigest, registeredUntil: registered.expiresAt };
+}
+
+/**
+ * A JWT that is registered by the digest of its string alone, while its signature does not count. It may later, or may
+ * have before: then its signing input names it.
+ */
+function alsoNamed(registered: RegisteredToken, { targetDigest, verification }: Presented): KnownToken {
+  return {
+    judgedBefore: { as: { ...registered, targetDigest }, until: forever },
+    otherDigest: targetDigest,
+    registeredUntil: openEnd(registered.registeredAt),
+    ...(knownAs(registered, verification) ?? registered),
+  };
 }
 
 /** A registered token as its verification shows it; undefined if that contradicts the registration. */
 export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
   switch (verification.kind) {
-    case 'opaque':
-      return registered;
+    case 'opaque': {
+      const { said } = verification;
+      if (!said) return registered;
+      const as = knownAs(registered, said) ?? said.token;
+      return { judgedBefore: { as, until: forever }, ...registered };
+    }
     case 'refused':
       return undefined;
     case 'verified': {
@@ -90,11 +114,20 @@ function judgementBefore(registered: RegisteredToken, { token, defaults }: Verif
  * an earlier one. If the registration ends later, then at that end: by then the signature may not count, or the
  * purging process's clock may be ahead.
  */
-export function endOfKnownToken(
-  { signed, expiresAt, registeredUntil }: KnownToken,
+function endOfKnownToken({ signed, expiresAt, registeredUntil }: KnownToken, policy: LifetimePolicy): number {
+  const known = registeredUntil ?? expiresAt;
+  return signed ? laterEnd(endBySignature(signed, policy), known, policy) : known;
+}
+
+/** Ends the token itself for good. */
+export function finalsForKnownToken(
+  known: KnownToken,
+  cause: Cause,
   policy: LifetimePolicy,
-): number {
-  return signed ? laterEnd(endBySignature(signed, policy), registeredUntil ?? 0, policy) : expiresAt;
+): NewRevocation[] {
+  const end = endOfKnownToken(known, policy);
+  const ids = [known.targetDigest, ...(known.otherDigest === undefined ? [] : [known.otherDigest])];
+  return ids.map((id) => finalForToken({ ...tokenTarget(known), id }, cause, end));
 }
 
 /**

@@ -34,13 +34,22 @@ export interface Presented {
 
 /** What verification says of a presented token. */
 export type Verification =
-  /** No JWT, or none of an issuer that we trust: only a registration can vouch for it. */
-  | { readonly kind: 'opaque' }
+  | Opaque
   /** A JWT that names a trusted issuer and is not one of its tokens: unknown, even if registered. */
   | { readonly kind: 'refused' }
   | Verified;
 
-export const opaque: Verification = { kind: 'opaque' };
+/** No JWT, or none of an issuer that we trust: only a registration can vouch for it. */
+export interface Opaque {
+  readonly kind: 'opaque';
+  /**
+   * What a JWT says that a shared secret may have signed, one that is no setting now: counts against the token only, and
+   * only where its very string is registered.
+   */
+  readonly said?: Verified;
+}
+
+export const opaque: Opaque = { kind: 'opaque' };
 
 /** A JWT whose signature holds. */
 export interface Verified {

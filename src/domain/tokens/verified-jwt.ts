@@ -23,14 +23,15 @@ type Payload = UntrustedJwt['payload'];
 class Malformed extends Error {}
 
 /**
- * Reads a JWT whose signature holds. `digest` is that of its whole string. Never throws, whatever the payload holds.
+ * Reads a JWT whose signature holds, or, with null for `keyThumbprint`, what one says. `digest` is that of its whole
+ * string. Never throws, whatever the payload holds.
  */
 export function readVerifiedJwt(
   digest: Digest,
   jwt: UntrustedJwt,
   issuer: string,
   reading: JwtReading,
-  keyThumbprint: string,
+  keyThumbprint: string | null,
   policy: Policy,
 ): JwtRead {
   const { header, payload } = jwt;
@@ -94,7 +95,7 @@ function toClaims(
   issuer: string,
   reading: JwtReading,
   tokenUse: TokenUse,
-  keyThumbprint: string,
+  keyThumbprint: string | null,
   policy: Policy,
 ): Claims {
   const { issuedAt, expiresAt } = readLife(payload, policy);

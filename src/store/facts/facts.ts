@@ -16,17 +16,18 @@ export class LoadedFacts extends LookUps implements Facts {
   readonly #keys = new Map<Claims, TargetKey[]>();
 
   standing(claims: Claims): Standing {
+    return { coveredBy: this.#coverNowOrBefore(claims), suspended: this.#areSuspended(claims) };
+  }
+
+  #coverNowOrBefore(claims: Claims): readonly Revocation[] {
     const coveredBy = this.#coverOf(claims);
-    return {
-      coveredBy: coveredBy.length > 0 ? coveredBy : this.#coverBefore(claims),
-      suspended: this.#areSuspended(claims),
-    };
+    return coveredBy.length > 0 ? coveredBy : this.#coverBefore(claims);
   }
 
   /** What killed the token as it was judged before. */
   #coverBefore({ judgedBefore }: Claims): readonly Revocation[] {
     if (!judgedBefore) return [];
-    const rows = this.#coverOf(judgedBefore.as);
+    const rows = this.#coverNowOrBefore(judgedBefore.as);
     const earlier = rows.filter(({ revokedAt }) => revokedAt <= judgedBefore.until);
     if (earlier.length > 0 || rows.length === 0) return earlier;
     // A later row may have taken the place of an earlier one, which then stands in the log alone.
@@ -60,7 +61,8 @@ export class LoadedFacts extends LookUps implements Facts {
   }
 
   #logBefore({ as, until }: EarlierJudgement): LoggedRevocation[] {
-    return this.#logOf(as).filter(({ revokedAt }) => revokedAt <= until);
+    const before = as.judgedBefore ? this.#logBefore(as.judgedBefore) : [];
+    return [...this.#logOf(as), ...before].filter(({ revokedAt }) => revokedAt <= until);
   }
 
   #logOf(claims: Claims): LoggedRevocation[] {

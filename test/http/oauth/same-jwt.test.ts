@@ -280,3 +280,31 @@ testEachDatabase(
     t.deepEqual(await areActive(own, ofClient), [true, false]);
   },
 );
+
+testEachDatabase(
+  'a JWT that is registered by its string alone and was revoked stays dead when its issuer becomes trusted',
+  async (t, app) => {
+    const issuer = await TestIssuer.unknown(app, 'https://id.example');
+    const client = await app.addClient({ permissions: ['audit'] });
+    const { client_id } = client;
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const token = await issuer.sign({ client_id, exp: app.seconds + day });
+    const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+    const registration = app.registration({ client_id, sub: 'u1', iss: issuer.name, token_digest });
+    const { status, body } = await app.json('/v1/tokens', registration, registrar);
+    t.is(status, 201);
+    t.true(await app.isActive(token));
+    t.is((await app.form('/revoke', { token }, client)).body.status, 'revoked');
+    t.is((await app.form('/revoke', { token }, client)).body.reason, 'token_already_revoked');
+    t.is((await app.events('revoke'))[0]?.tokenRef, body.token_ref);
+
+    await issuer.trust();
+    const respelt = app.secret(withSecondSignature(token));
+    t.deepEqual([await app.isActive(token), await app.isActive(respelt)], [false, false]);
+    app.advance(3 * hour);
+    await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+    t.deepEqual([await app.isActive(token), await app.isActive(respelt)], [false, false]);
+    const why = await app.json('/v1/tokens/explain', { token: respelt }, client);
+    t.is(why.body.cause, 'revoked');
+  },
+);
