@@ -87,6 +87,11 @@ function spares({ exceptKey, only }: Revocation, keys: readonly TargetKey[], cla
   return (exceptKey !== null && keys.includes(exceptKey)) || (only.keepsOffline && isOffline(claims));
 }
 
+/** May it spare a token that bears its target? */
+export function hasExceptions({ exceptKey, only }: Revocation): boolean {
+  return exceptKey !== null || only.keepsOffline;
+}
+
 function isOffline({ members }: Claims): boolean {
   return typeof members.scope === 'string' && members.scope.split(' ').includes('offline_access');
 }

@@ -3,8 +3,8 @@
 // verifies, and every count stays.
 import { createHmac } from 'node:crypto';
 import { eventOf, type Origin } from '../audit.ts';
-import type { RegisteredToken } from '../claims.ts';
-import { type Cause, finalForToken } from '../cutoffs.ts';
+import { isJwt, type RegisteredToken } from '../claims.ts';
+import { type Cause, finalForToken, hasExceptions } from '../cutoffs.ts';
 import { type Facts, nowOf, recordEvents, type Store } from '../store.ts';
 import { tokenTarget } from '../targets.ts';
 import { endByRegistration } from '../token-life.ts';
@@ -14,7 +14,7 @@ export interface Erasure {
   readonly sessions: number;
   readonly tokens: number;
   readonly revocations: number;
-  /** Tokens left, with the user's name: living ones, and superseded ones of a living grant. */
+  /** Tokens left, with the user's name: living ones, JWTs that may be, and superseded ones of a living grant. */
   readonly tokensLeft: number;
   /** Sessions of such tokens. */
   readonly sessionsLeft: number;
@@ -87,8 +87,12 @@ async function eraseTokens(
   }
 }
 
-/** A superseded refresh token must stay known as long as its grant lives, so that its reuse is noticed. */
+/**
+ * A superseded refresh token must stay known as long as its grant lives, so that its reuse is noticed. A JWT may be an
+ * exception by what only its signature names.
+ */
 function isDeadForGood(facts: Facts, token: RegisteredToken, now: number): boolean {
   if (token.expiresAt <= now) return true;
-  return facts.standing(token).coveredBy.some(({ reason }) => reason !== 'superseded');
+  const { coveredBy } = facts.standing(token);
+  return coveredBy.some((row) => row.reason !== 'superseded' && !(isJwt(token) && hasExceptions(row)));
 }
