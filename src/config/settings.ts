@@ -122,7 +122,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'JWT_SECRET_CLIENT',
     default: 'none',
-    means: 'client_id of such tokens where they name none',
+    means: 'client_id of such tokens where they name none: never change it once it is set',
     value: ({ sharedSecret }) => sharedSecret.client,
   },
   {
