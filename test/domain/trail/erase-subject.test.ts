@@ -187,24 +187,27 @@ testEachDatabase('a question that an erasure overtakes sees what stands in its p
   t.is(coverage, 1);
 });
 
-testEachDatabase('audit erase leaves a JWT that lives because its signature names a session', async (t, app) => {
-  const client = await app.addClient({ logoutScope: 'all', permissions: ['revoke:any'] });
-  const { client_id } = client;
-  const issuer = await TestIssuer.inline(app, { default_client: client_id });
-  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
-  app.advance(1);
-  const own = await issuer.sign({ sub: alice, sid: 's1' });
-  const token = await issuer.sign({ sub: alice, sid: 's1', n: 2 });
-  const registration = app.registration({ token, client_id, sub: alice, iss: issuer.name });
-  t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
-  const out = await app.json('/logout', { scope: 'others' }, `Bearer ${own}`);
-  t.is(out.body.data.scope, 'others');
-  t.true(await app.isActive(token));
+testEachDatabase(
+  'audit erase leaves a JWT that lives because its signature names a session',
+  async (t, app) => {
+    const client = await app.addClient({ logoutScope: 'all', permissions: ['revoke:any'] });
+    const { client_id } = client;
+    const issuer = await TestIssuer.inline(app, { default_client: client_id });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    app.advance(1);
+    const own = await issuer.sign({ sub: alice, sid: 's1' });
+    const token = await issuer.sign({ sub: alice, sid: 's1', n: 2 });
+    const registration = app.registration({ token, client_id, sub: alice, iss: issuer.name });
+    t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+    const out = await app.json('/logout', { scope: 'others' }, `Bearer ${own}`);
+    t.is(out.body.data.scope, 'others');
+    t.true(await app.isActive(token));
 
-  const erase = () => eraseSubject(app.store, systemOrigin, alice, 'key');
-  t.like(await erase(), { tokens: 0, tokensLeft: 1 });
-  t.true(await app.isActive(token));
-  t.is((await app.form('/revoke', { token }, client)).body.status, 'revoked');
-  t.like(await erase(), { tokens: 1, tokensLeft: 0 });
-  t.false(await app.isActive(token));
-});
+    const erase = () => eraseSubject(app.store, systemOrigin, alice, 'key');
+    t.like(await erase(), { tokens: 0, tokensLeft: 1 });
+    t.true(await app.isActive(token));
+    t.is((await app.form('/revoke', { token }, client)).body.status, 'revoked');
+    t.like(await erase(), { tokens: 1, tokensLeft: 0 });
+    t.false(await app.isActive(token));
+  },
+);
