@@ -90,7 +90,7 @@ test('in the domain, no operation imports one of another kind, and nothing below
 /** Which other rooms each room may import. None imports the edge: app, server, main, the command line. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/config/': ['src/config.ts'],
-  'src/jwt/': ['src/domain/', 'src/short-memory.ts'],
+  'src/jwt/': ['src/domain/', 'src/private-file.ts', 'src/short-memory.ts'],
   'src/store/': ['src/config/database-url.ts', 'src/domain/'],
   'src/wire/': ['src/addresses.ts', 'src/domain/', 'src/jwt/', 'src/local-url.ts'],
   'src/http/': [
@@ -103,7 +103,13 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/short-memory.ts',
     'src/wire/',
   ],
-  'src/upkeep/': ['src/domain/', 'src/store/', 'src/config.ts', 'src/logged-errors.ts'],
+  'src/upkeep/': [
+    'src/domain/',
+    'src/store/',
+    'src/config.ts',
+    'src/logged-errors.ts',
+    'src/private-file.ts',
+  ],
   'src/workers/': ['src/config.ts', 'src/http/ops/metrics.ts'],
 };
 

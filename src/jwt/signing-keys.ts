@@ -1,11 +1,10 @@
 // Our own signing keys, in one file that only its owner can read: for each algorithm the key in use, its successor
 // (published before it is used), and its predecessor (published until the next rotation). The file is read again when
 // it has changed.
-import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, readFile, rename, rm, stat } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type SigningAlgorithm, signingAlgorithms } from '../domain/records/clients.ts';
+import { writeBeside } from '../private-file.ts';
 
 type Role = 'previous' | 'current' | 'next';
 
@@ -26,7 +25,6 @@ function unreadable(path: string): SigningKeysUnusable {
 }
 
 const recheckMs = 1_000;
-const ownerOnly = 0o600;
 
 export class SigningKeys {
   readonly #path: string;
@@ -77,15 +75,13 @@ export class SigningKeys {
 
 /** Creates the file unless it exists; of several processes one wins. Resolves to whether this one did. */
 export async function createKeyFile(path: string): Promise<boolean> {
-  if (
-    await stat(path).then(
-      () => true,
-      () => false,
-    )
-  )
-    return false;
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) return false;
   const made = signingAlgorithms.flatMap((alg) => [newKey(alg, 'current'), newKey(alg, 'next')]);
-  const temporary = await writeBeside(path, await Promise.all(made));
+  const temporary = await writeBeside(path, { keys: await Promise.all(made) });
   try {
     await link(temporary, path);
     return true;
@@ -105,22 +101,14 @@ export async function rotateKeyFile(path: string): Promise<void> {
     const role = after[key.role];
     return role === null ? [] : [{ ...key, role }];
   });
-  const rotated = [...moved, ...(await Promise.all(signingAlgorithms.map((alg) => newKey(alg, 'next'))))];
-  await rename(await writeBeside(path, rotated), path);
+  const next = await Promise.all(signingAlgorithms.map((alg) => newKey(alg, 'next')));
+  await rename(await writeBeside(path, { keys: [...moved, ...next] }), path);
 }
 
 async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {
   const { privateKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = await exportJWK(privateKey);
   return { role, alg, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };
-}
-
-async function writeBeside(path: string, keys: readonly StoredKey[]): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomBytes(6).toString('hex')}`;
-  const text = `${JSON.stringify({ keys }, null, 2)}\n`;
-  await writeFile(temporary, text, { mode: ownerOnly, flag: 'wx', flush: true });
-  return temporary;
 }
 
 async function readKeyFile(path: string): Promise<StoredKey[]> {

@@ -1,10 +1,11 @@
 // The key that signs seals: an Ed25519 key in a file of its own, never in a database, as anyone who could read it
 // there could write another history. The file is a JWK set: the key in use first, with its private part, then the
 // public parts of earlier keys, which stay as long as there are seals signed by them.
-import { hash, randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { hash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
+import { writeBeside } from '../private-file.ts';
 
 class UnusableSealKey extends Error {
   override readonly name = 'UnusableSealKey';
@@ -49,7 +50,8 @@ export class SealKeys {
     const jwk = await exportJWK(privateKey);
     const kid = await calculateJwkThumbprint(jwk);
     const key: JWK = { ...jwk, kid, alg: 'EdDSA', use: 'sig' };
-    this.#write({ keys: [key, ...this.publicKeys().keys] });
+    const set = { keys: [key, ...this.publicKeys().keys] };
+    await rename(await writeBeside(this.path, set), this.path);
     return toPublic(key);
   }
 
@@ -69,14 +71,6 @@ export class SealKeys {
         `SEAL_KEY_FILE (${this.path}) cannot be read as a JWK set. Check its path and content.`,
       );
     }
-  }
-
-  /** A whole new file or the old one: never half of either. */
-  #write(set: JSONWebKeySet): void {
-    mkdirSync(dirname(this.path), { recursive: true });
-    const next = `${this.path}.${randomUUID()}`;
-    writeFileSync(next, `${JSON.stringify(set, null, 2)}\n`, { mode: 0o600, flag: 'wx', flush: true });
-    renameSync(next, this.path);
   }
 }
 
