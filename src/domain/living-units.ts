@@ -3,8 +3,7 @@
 import type { Claims } from './claims.ts';
 import { isRestricted } from './cutoffs.ts';
 import type { Session } from './sessions.ts';
-import type { Facts } from './store.ts';
-import { unitTokensMax } from './store.ts';
+import { type Facts, unitTokensMax } from './store.ts';
 import { everyIssuer, sessionTarget, type Target, targetKey, targetOf } from './targets.ts';
 import { isRevocable, type Standing } from './verdict.ts';
 

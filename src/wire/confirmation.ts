@@ -1,6 +1,5 @@
 // Previews of revocations, and the confirmation that the largest of them need: for the management API and the command
 // line alike.
-
 import type { Policy } from '../domain/policy.ts';
 import { confirmationCode, isConfirmed, needsConfirmation } from '../domain/revoke/confirmation.ts';
 import { previewRevocation } from '../domain/revoke/preview-revocation.ts';

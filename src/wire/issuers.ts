@@ -11,8 +11,12 @@ import {
   usualClaimNames,
   usualTypes,
 } from '../domain/records/issuers.ts';
-import type { IssuerEdit, NewIssuer, Revived } from '../domain/records/manage-issuers.ts';
-import { switchIssuer } from '../domain/records/manage-issuers.ts';
+import {
+  type IssuerEdit,
+  type NewIssuer,
+  type Revived,
+  switchIssuer,
+} from '../domain/records/manage-issuers.ts';
 import { plainType } from '../domain/tokens/jwt-shape.ts';
 import { differingMembers, withoutAbsent } from '../domain/values/json-values.ts';
 import { isWordOf, permissions } from '../domain/vocabulary.ts';

@@ -1,6 +1,5 @@
 // `revoke` on the command line, as a process of its own beside a server on the same database.
-import type { TestApp } from '../helpers/app.ts';
-import { publicUrl } from '../helpers/app.ts';
+import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { wireDigestOf } from '../helpers/claims.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { cli, type Ran } from '../helpers/run.ts';

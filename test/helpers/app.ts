@@ -4,8 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Config, readConfig } from '../../src/config.ts';
 import { type AuditEvent, systemOrigin } from '../../src/domain/audit.ts';
-import type { Policy } from '../../src/domain/policy.ts';
-import { policyOf } from '../../src/domain/policy.ts';
+import { type Policy, policyOf } from '../../src/domain/policy.ts';
 import { createClient, type NewClient, plainClient } from '../../src/domain/records/manage-clients.ts';
 import { createLog } from '../../src/log.ts';
 import { type RunningServer, serveStore } from '../../src/server.ts';

@@ -1,5 +1,4 @@
 // CORS at /revoke and /logout: the origins that enabled clients list, on success, error and preflight alike.
-
 import { testEachDatabase } from '../helpers/each-database.ts';
 import type { Reply } from '../helpers/requests.ts';
 

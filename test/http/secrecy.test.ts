@@ -1,5 +1,4 @@
 // No secret of a request is written down or sent back, whatever else in the request repeats it.
-
 import { testEachDatabase } from '../helpers/each-database.ts';
 import type { Auth } from '../helpers/requests.ts';
 

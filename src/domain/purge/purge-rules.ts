@@ -4,7 +4,6 @@
 //   audit_seals   outlive the events they seal, or nothing could show that whole ranges were purged
 //   heads, upkeep hold a handful of numbers; append_only_passes what a transaction under way may do
 // Events and ended sessions, which take more than a comparison, are in purge.ts.
-
 import { tokensKeptMs } from '../token-life.ts';
 import { type DueRows, type EndedSessions, type PurgeKind, purgeKinds } from '../upkeep-store.ts';
 import { dayMs, hourMs } from '../values/durations.ts';

@@ -1,7 +1,6 @@
 // Turns the payload of a JWT whose signature holds into claims, or says why it is no token of the kinds we judge.
 // A payload is trusted only to be signed by its issuer: any member may be of any type.
-import type { Claims, Digest, TokenUse } from '../claims.ts';
-import { beforeAllTime, isId, issuedAtOf } from '../claims.ts';
+import { beforeAllTime, type Claims, type Digest, isId, issuedAtOf, type TokenUse } from '../claims.ts';
 import { forever } from '../cutoffs.ts';
 import type { LifetimePolicy, Policy } from '../policy.ts';
 import { foreignTypes, type JwtReading } from '../records/issuers.ts';

@@ -1,5 +1,4 @@
 // GET /v1/audit/summary: how often what happened, by hour or day, for charts.
-
 import { recordReading } from '../../domain/trail/record-reading.ts';
 import { dayMs, hourMs } from '../../domain/values/durations.ts';
 import { badParameter } from '../../wire/refusal.ts';

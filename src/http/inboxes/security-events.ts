@@ -1,5 +1,4 @@
 // POST /security-events: Security Event Tokens by push (RFC 8935), CAEP session-revoked. 202, or 400 with `err`.
-
 import { nameSubject } from '../../domain/revoke/subject-identifier.ts';
 import type { Target } from '../../domain/targets.ts';
 import { isObject } from '../../domain/values/json-values.ts';

@@ -1,6 +1,5 @@
 // POST /introspect (RFC 7662). For anything dead, unknown or not for this caller the body is the same, byte
 // for byte.
-
 import { introspectToken } from '../../domain/introspect/introspect-token.ts';
 import type { Caller } from '../../domain/records/clients.ts';
 import type { Store } from '../../domain/store.ts';

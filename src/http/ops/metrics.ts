@@ -31,15 +31,14 @@ export class Metrics {
   /** Bounded: routes are patterns, methods and statuses few. */
   readonly #tallies = new Map<string, Tally>();
   readonly #times = new Map<string, RequestTimes>();
-
+  readonly #overloadRefusals = new Map<RefusedWork, number>();
   readonly #jwtRefusals = new Counter({
     name: 'revocation_jwt_refused_total',
     help: 'JWTs that were not accepted, by reason; untrusted_issuer and wrong_audience are mostly misconfiguration',
     labelNames: ['reason'],
     registers: [this.registry],
   });
-
-  readonly #overloadRefusals = new Map<RefusedWork, number>();
+  #collectsProcess = false;
 
   constructor(others: OtherWorkers | null) {
     this.#others = others;
@@ -65,8 +64,6 @@ export class Metrics {
   countJwtRefusal(reason: string): void {
     this.#jwtRefusals.inc({ reason });
   }
-
-  #collectsProcess = false;
 
   /** What this process has counted. The first call adds Node's own metrics. */
   counts(): Promise<Counts> {

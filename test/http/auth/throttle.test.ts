@@ -1,5 +1,4 @@
 // Failed authentications are throttled, without locking anyone out, and counted in the audit trail.
-
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import type { TestClient } from '../../helpers/requests.ts';
 
