@@ -19,14 +19,11 @@ export class LookAhead<Item> {
     return this.#seen[this.#head + ahead];
   }
 
-  async next(): Promise<Item | undefined> {
-    const item = await this.peek();
-    if (item === undefined) return undefined;
+  /** Passes over the next item, which was looked at. */
+  pass(): void {
     this.#head += 1;
-    if (this.#head === this.#seen.length) {
-      this.#seen = [];
-      this.#head = 0;
-    }
-    return item;
+    if (this.#head < this.#seen.length) return;
+    this.#seen = [];
+    this.#head = 0;
   }
 }
