@@ -99,6 +99,10 @@ export class Listener {
       if (answer) makeLast(answer);
       else connection.setTimeout(silenceMs);
     }
+    // On a busy server a request may have come in time; it is read before this looks.
+    server.on('timeout', (connection: Connection) =>
+      setImmediate(() => connection._httpMessage ?? connection.destroy()),
+    );
     for (const event of ['request', 'checkContinue', 'checkExpectation'])
       server.prependListener(event, ({ socket }: IncomingMessage, answer: ServerResponse) => {
         socket.setTimeout(0);

@@ -85,6 +85,18 @@ test('connections on which nothing comes do not keep the port from closing', asy
   t.pass();
 });
 
+test('a request that a busy server has not read yet is answered, however long ago it came', async (t) => {
+  const listener = await open((_request, response) => response.end('yes'));
+  const kept = await connectTo(t, listener);
+  await ask(kept);
+  const closed = listener.close(patienceMs);
+  const answer = ask(kept);
+  // Longer than connections may be silent, and nothing is read meanwhile.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+  t.regex(await answer, /Connection: close.*yes/s);
+  await closed;
+});
+
 test('a slow answer on a connection that had been silent is waited for', async (t) => {
   const answers: ServerResponse[] = [];
   const listener = await open((_request, response) => answers.push(response));
