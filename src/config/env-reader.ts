@@ -53,8 +53,9 @@ export class EnvReader {
     }
     try {
       const text = readFileSync(path, 'utf8').trim();
-      if (text === '') this.report(`${name}_FILE`, 'names an empty file', 'Put the secret into it.');
-      return text;
+      if (text !== '') return text;
+      this.report(`${name}_FILE`, 'names an empty file', 'Put the secret into it.');
+      return undefined;
     } catch {
       this.report(`${name}_FILE`, 'names a file that cannot be read', 'Check its path and permissions.');
       return undefined;

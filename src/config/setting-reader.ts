@@ -1,7 +1,7 @@
 // Reads the settings whose values have a form of their own: URLs of databases, metadata, certificates. What goes with
 // what, and what they are without a variable, is in config.ts.
 import { X509Certificate } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isPostgresUrl, isTlsUnderstood, sqlitePathOf } from './database-url.ts';
@@ -18,7 +18,7 @@ export class SettingReader extends EnvReader {
   databaseUrl(production: boolean): string {
     const text = this.secret('DATABASE_URL');
     if (text === undefined) {
-      if (production) {
+      if (production && !this.has('DATABASE_URL_FILE')) {
         const remedy = 'Set it to postgres://… or to sqlite:PATH on a disk that is backed up.';
         this.report('DATABASE_URL', 'is missing', remedy);
       }
@@ -83,13 +83,10 @@ export class SettingReader extends EnvReader {
   fileToAppend(name: string): string | null {
     const path = this.text(name);
     if (path === undefined) return null;
-    try {
-      accessSync(existsSync(path) ? path : dirname(path), constants.W_OK);
-    } catch {
+    if (!isWritable(path))
       this.warnings.push(
-        `${name} names a file that this user cannot write, or whose folder is not there; correct it, or what it is for is not done`,
+        `${name} names a file that this user cannot write, or a folder, or one in a folder that is not there; correct it, or what it is for is not done`,
       );
-    }
     return path;
   }
 
@@ -117,5 +114,15 @@ export class SettingReader extends EnvReader {
         'Set it to the https URL that is to receive the seals.',
       );
     return text;
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    const isThere = existsSync(path);
+    accessSync(isThere ? path : dirname(path), constants.W_OK);
+    return !(isThere && statSync(path).isDirectory());
+  } catch {
+    return false;
   }
 }

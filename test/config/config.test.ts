@@ -59,8 +59,10 @@ test('production seals nothing with a key that it would have to make itself, and
 
 test('a SEAL_FILE that cannot be written is warned of', (t) => {
   t.deepEqual(readConfig({ SEAL_FILE: join(tmpdir(), 'seals.txt') }).warnings, []);
-  const { warnings } = readConfig({ SEAL_FILE: '/nowhere/seals.txt' });
-  t.regex(warnings.join(' '), /^SEAL_FILE names a file that this user cannot write/);
+  for (const SEAL_FILE of ['/nowhere/seals.txt', tmpdir()]) {
+    const { warnings } = readConfig({ SEAL_FILE });
+    t.regex(warnings.join(' '), /^SEAL_FILE names a file that this user cannot write/, SEAL_FILE);
+  }
 });
 
 test('production serves on all addresses, seeds nothing, and leaves a Postgres schema to its operator', (t) => {
@@ -159,6 +161,14 @@ test('a secret may stand in a file, but not in both', async (t) => {
   t.deepEqual(problemsOf({ DATABASE_URL_FILE: file, DATABASE_URL: 'sqlite:x' }), [
     'DATABASE_URL is given, and so is DATABASE_URL_FILE',
   ]);
+  const empty = join(folder, 'empty');
+  await writeFile(empty, '\n');
+  const named = { ...production, DATABASE_URL: '' };
+  t.deepEqual(problemsOf({ ...named, DATABASE_URL_FILE: empty }), ['DATABASE_URL_FILE names an empty file']);
+  for (const DATABASE_URL_FILE of [folder, `${file}.gone`])
+    t.deepEqual(problemsOf({ ...named, DATABASE_URL_FILE }), [
+      'DATABASE_URL_FILE names a file that cannot be read',
+    ]);
   t.deepEqual(problemsOf({ DATABASE_URL_FILE: `${file}.gone` }), [
     'DATABASE_URL_FILE names a file that cannot be read',
   ]);
