@@ -85,6 +85,8 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
     }
   };
   process.on('SIGTERM', () => void stop(0));
+  // Its terminal was closed, or somebody hopes that files are read again.
+  process.on('SIGHUP', () => void stop(0));
   // A second Ctrl-C: do not wait for open requests.
   process.on('SIGINT', () => {
     if (toldAt !== null && performance.now() - toldAt > sameKeyMs) process.exit(130);

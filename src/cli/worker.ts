@@ -27,6 +27,7 @@ const otherWorkers: OtherWorkers = {
 
 process.on('SIGTERM', () => {});
 process.on('SIGINT', () => {});
+process.on('SIGHUP', () => {});
 // Without the first process there is nobody to serve for.
 channel.on('error', () => process.exit(1));
 channel.on('message', (message: ToWorker) => {

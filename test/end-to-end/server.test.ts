@@ -116,17 +116,21 @@ async function beginRegistration(server: ServerProcess, issuer: TestClient) {
 // Longer than a test may take: whatever waits for its end fails.
 const patience = { SHUTDOWN_GRACE_SECONDS: '600' };
 
-testEachStore('SIGTERM lets an open request end, takes no new one, and exits with 0', async (t, database) => {
-  const env = { DATABASE_URL: database.url, ...noSeeds, ...patience };
-  const issuer = await createClient(env, 'issuer', '--permission', 'register');
-  const server = await launch(t, env);
-  const end = await beginRegistration(server, issuer);
-  const ended = server.end('SIGTERM');
-  await eventually(() => isRefused(server.url));
-  t.deepEqual(await end(), [201, 'registered', 'close']);
-  t.is(await ended, 0);
-  t.is(server.log().at(-1)?.msg, 'stopped');
-});
+for (const signal of ['SIGTERM', 'SIGHUP'] as const)
+  testEachStore(
+    `${signal} lets an open request end, takes no new one, and exits with 0`,
+    async (t, database) => {
+      const env = { DATABASE_URL: database.url, ...noSeeds, ...patience };
+      const issuer = await createClient(env, 'issuer', '--permission', 'register');
+      const server = await launch(t, env);
+      const end = await beginRegistration(server, issuer);
+      const ended = server.end(signal);
+      await eventually(() => isRefused(server.url));
+      t.deepEqual(await end(), [201, 'registered', 'close']);
+      t.is(await ended, 0);
+      t.is(server.log().at(-1)?.msg, 'stopped');
+    },
+  );
 
 test('a Ctrl-C that comes twice, as npm passes it on, lets open requests end', async (t) => {
   const database = await migratedDatabase('sqlite');

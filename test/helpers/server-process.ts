@@ -20,7 +20,7 @@ export interface ServerProcess {
   /** Lines of its log, parsed. */
   log(): Record<string, unknown>[];
   /** Sends a signal, if any, and waits for the end; resolves to the exit code, null when the signal killed it. */
-  end(signal?: 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
+  end(signal?: 'SIGHUP' | 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
 }
 
 async function startServerProcess(env: Env): Promise<ServerProcess> {
