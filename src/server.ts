@@ -14,7 +14,7 @@ import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
 import type { AppParts } from './services.ts';
 import { demandSchema, haveMadeSchema, migrateUp } from './store/migrate.ts';
-import { openStore } from './store/open.ts';
+import { isOnlyServer, openStore } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
 import { SealKeys } from './upkeep/seal-keys.ts';
 import type { ThreadSettings } from './upkeep/thread-calls.ts';
@@ -56,6 +56,10 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
     // Before the server says that it listens, and before upkeep fails for lack of tables.
     await demandSchema(config.databaseUrl);
   }
+  if (!isOnlyServer(config.databaseUrl))
+    log.warn(
+      'another server works on this database already, which is made for one: stop one of them; for more processes set WORKERS, for more servers see DATABASE_URL in docs/settings.md',
+    );
   await demandKeyFiles(config);
 }
 

@@ -7,7 +7,6 @@ import type { Logger } from 'pino';
 import type { Policy } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
 import type { ExportTrail } from './domain/trail/export-trail.ts';
-import { type AuthMethod, authMethods } from './domain/vocabulary.ts';
 import type { AssertionAudiences } from './http/auth/assertion.ts';
 import { mayVouch } from './http/auth/certificate.ts';
 import { ClientAuth } from './http/auth/client-auth.ts';
@@ -26,6 +25,7 @@ import type { SigningKeys } from './jwt/signing-keys.ts';
 import { createTrust } from './jwt/trust.ts';
 import type { Upstream } from './jwt/upstream.ts';
 import { packageVersion } from './package-root.ts';
+import { methodsOffered } from './wire/auth-methods.ts';
 
 export interface AppParts {
   readonly store: Store;
@@ -106,7 +106,10 @@ export function servicesOf(parts: AppParts) {
     floodRecorder,
     clients,
     auth,
-    authMethodsOffered: methodsOffered(parts),
+    authMethodsOffered: methodsOffered({
+      clientCertProxies: parts.clientCertProxies.rules,
+      tlsClientAuthorities: parts.tlsClientAuthorities,
+    }),
     tokenVerifier,
     issuers,
     issuerKeyRing,
@@ -131,16 +134,4 @@ function readAuthorities({ tlsClientAuthorities, log }: AppParts): X509Certifica
       'an authority in TLS_CLIENT_CA_FILE vouches for nobody: it has name constraints, critical extensions that are not understood, or is for servers only',
     );
   return authorities;
-}
-
-/**
- * Certificate methods are offered only if a proxy may hand certificates over; `tls_client_auth` also needs
- * authorities.
- */
-function methodsOffered({ clientCertProxies, tlsClientAuthorities }: AppParts): AuthMethod[] {
-  const hasProxies = clientCertProxies.rules.length > 0;
-  const isOff = (method: AuthMethod) =>
-    (method === 'self_signed_tls_client_auth' && !hasProxies) ||
-    (method === 'tls_client_auth' && !(hasProxies && tlsClientAuthorities.length > 0));
-  return authMethods.filter((method) => !isOff(method));
 }

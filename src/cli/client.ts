@@ -2,9 +2,11 @@
 // change within a second.
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
+import type { Config } from '../config.ts';
 import type { Client } from '../domain/records/clients.ts';
 import { createClient, rotateClientSecret, updateClient } from '../domain/records/manage-clients.ts';
 import { withoutAbsent } from '../domain/values/json-values.ts';
+import { methodsOffered, notOffered } from '../wire/auth-methods.ts';
 import { check } from '../wire/check.ts';
 import {
   clientKind,
@@ -94,7 +96,7 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
     const { client, clientSecret } = created;
     const isGenerated = clientSecret !== null && client_secret === undefined;
     const newSecret = isGenerated ? { client_secret: clientSecret } : {};
-    showClient(process, client, newSecret, options.json);
+    showClient(process, config, client, newSecret, options.json);
   });
 }
 
@@ -107,12 +109,13 @@ async function update(process: NodeJS.Process, id: string, options: UpdateOption
     if (!updated) return throwUnknown(records);
     const { client, clientSecret } = updated;
     const newSecret = clientSecret === null ? {} : { client_secret: clientSecret };
-    showClient(process, client, newSecret, options.json);
+    showClient(process, config, client, newSecret, options.json);
   });
 }
 
 function showClient(
   process: NodeJS.Process,
+  config: Config,
   client: Client,
   newSecret: { readonly client_secret?: string },
   json: boolean | undefined,
@@ -120,6 +123,7 @@ function showClient(
   printer(process).showOnce({ ...clientToWire(client), ...newSecret }, json);
   if (client.permissions.includes('introspect') && client.audiences.length === 0)
     process.stderr.write(`${noAudience}\n`);
+  if (!methodsOffered(config).includes(client.authMethod)) process.stderr.write(`It ${notOffered}.\n`);
 }
 
 function rotateSecretCommand(process: NodeJS.Process): Command {

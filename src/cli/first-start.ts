@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { policyOf } from '../domain/policy.ts';
 import type { Store } from '../domain/store.ts';
 import { openStore } from '../store/open.ts';
+import { methodsOffered, notOffered } from '../wire/auth-methods.ts';
 
 const noClient =
   'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
@@ -22,11 +23,23 @@ export async function welcome(urls: Urls, config: Config, log: Logger): Promise<
     const isEmpty = (await store.listClients('', 1)).length === 0;
     if (isEmpty) return config.seedDemo ? await seedDemo(store, policyOf(config), urls) : noClient;
     await warnOfNamespace(store, config, log);
+    await warnOfMethods(store, config, log);
     if (!config.seedDemo) return '';
     return `The API is described at ${urls.adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
   } finally {
     await store.close();
   }
+}
+
+const clientsMax = 1_000;
+
+async function warnOfMethods(store: Store, config: Config, log: Logger): Promise<void> {
+  const offered = methodsOffered(config);
+  const off = (await store.listClients('', clientsMax)).filter(
+    ({ authMethod, disabledAt }) => disabledAt === null && !offered.includes(authMethod),
+  );
+  if (off.length > 0)
+    log.warn({ clients: off.slice(0, 10).map(({ clientId }) => clientId) }, `clients ${notOffered}`);
 }
 
 /**
@@ -35,7 +48,7 @@ export async function welcome(urls: Urls, config: Config, log: Logger): Promise<
 async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
   const others = (await store.listLatestIssuers()).filter((issuer) => issuer !== publicUrl);
   if (others.length === 0) return;
-  const [clients, issuers] = [await store.listClients('', 1_000), await store.listIssuers('', 1_000)];
+  const [clients, issuers] = [await store.listClients('', clientsMax), await store.listIssuers('', 1_000)];
   const known = new Set([
     ...clients.flatMap((client) => client.issuers),
     ...issuers.map(({ issuer }) => issuer),

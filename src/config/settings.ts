@@ -41,7 +41,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'DATABASE_URL',
     default: 'sqlite:./data/revocation.sqlite',
-    means: '`sqlite:PATH` or `postgres://…`; required in production',
+    means: '`sqlite:PATH` (one server) or `postgres://…` (any number of them); required in production',
     value: ({ databaseUrl }) => withoutPassword(databaseUrl),
     secret: true,
   },

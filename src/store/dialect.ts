@@ -30,6 +30,8 @@ export interface Dialect {
   isTransient(error: unknown): boolean;
   /** The transaction was refused for what it contains: its parts may succeed alone. */
   isRefusal(error: unknown): boolean;
+  /** False where one server may work on a database, and another one does. The lock dies with its process. */
+  takeServerLock(): boolean;
   /** Runs `work` while no other process of this database does; the lock dies with its process. */
   withMigrationLock<T>(work: () => Promise<T>): Promise<T>;
   /** The same for a task of upkeep, but without waiting: undefined when another process is doing it. */

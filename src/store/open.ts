@@ -64,6 +64,11 @@ export function openStore(databaseUrl: string, options: StoreOptions = {}): Stor
   return new KnexStore(database, options);
 }
 
+/** Notes for as long as this process lives that it serves; false if another does who should be the only one. */
+export function isOnlyServer(databaseUrl: string): boolean {
+  return dialectOf(databaseUrl).takeServerLock();
+}
+
 class KnexStore implements Store {
   readonly #database: OpenDatabase;
   readonly #reader: Knex;

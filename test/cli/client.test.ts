@@ -62,6 +62,10 @@ testEachDatabase('client create takes every certificate name, and scopes', async
     'read write',
   ]);
   t.is(code, 0, stderr);
+  t.is(
+    stderr,
+    'It cannot authenticate by certificate with these settings: set CLIENT_CERT_PROXIES, and for tls_client_auth TLS_CLIENT_CA_FILE, too.\n',
+  );
   t.like(JSON.parse(stdout), {
     tls_client_auth_san_uri: 'https://api.example/one',
     scope: 'read write',

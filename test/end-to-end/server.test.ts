@@ -251,6 +251,33 @@ testEachStore('healthcheck tells a running server from none', async (t, database
   t.is((await cli(['healthcheck'], { ...env, PORT })).code, 1);
 });
 
+testEachStore('a second server says so at its start where one is to be the only one', async (t, database) => {
+  const env = { DATABASE_URL: database.url, ...noSeeds };
+  const warnings = (server: ServerProcess) => server.log().filter(({ level }) => level === 40);
+  const first = await launch(t, { ...env, WORKERS: '2' });
+  t.deepEqual(warnings(first), []);
+  const second = warnings(await launch(t, env));
+  if (database.kind === 'postgres') t.deepEqual(second, []);
+  else
+    t.regex(String(second[0]?.msg), /^another server works on this database already, .*: stop one of them/);
+});
+
+testEachStore(
+  'at the start the operator is told of clients that cannot authenticate, suspended ones left out',
+  async (t, database) => {
+    const env = { DATABASE_URL: database.url, ...noSeeds };
+    for (const id of ['c1', 'c2'])
+      await createClient(env, id, '--auth-method', 'tls_client_auth', '--tls-san-dns', 'c.example');
+    await cli(['client', 'disable', 'c2'], env);
+    const warning = (await launch(t, env)).log().find(({ level }) => level === 40);
+    t.like(warning, { clients: ['c1'] });
+    t.regex(
+      String(warning?.msg),
+      /^clients cannot authenticate .* set CLIENT_CERT_PROXIES, .*TLS_CLIENT_CA_FILE/,
+    );
+  },
+);
+
 testEachStore(
   'a server with another PUBLIC_URL than its tokens says so at its start',
   async (t, database) => {

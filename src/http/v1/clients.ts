@@ -1,6 +1,9 @@
 // /v1/clients: who may call. Needs the permission `admin`.
+import type { Client } from '../../domain/records/clients.ts';
 import { createClient, rotateClientSecret, updateClient } from '../../domain/records/manage-clients.ts';
 import type { Store } from '../../domain/store.ts';
+import type { AuthMethod } from '../../domain/vocabulary.ts';
+import { notOffered } from '../../wire/auth-methods.ts';
 import { check } from '../../wire/check.ts';
 import {
   clientKind,
@@ -26,10 +29,15 @@ export interface ClientsParts {
   readonly auth: ClientAuth;
   readonly clients: ClientDirectory;
   readonly allowHttpKeys: boolean;
+  readonly authMethodsOffered: readonly AuthMethod[];
 }
 
-export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsParts) {
+export function handleClients({ store, auth, clients, allowHttpKeys, ...parts }: ClientsParts) {
   const forget = (key: string) => clients.forget(key);
+  const warn = ({ state: { log, requestId } }: Context, { clientId, authMethod }: Client): void => {
+    if (!parts.authMethodsOffered.includes(authMethod))
+      log.warn({ request_id: requestId, client: clientId }, `a client ${notOffered}`);
+  };
   const records = handleRecords({ store, auth, kind: clientKind, parameter: 'client_id', forget });
 
   return {
@@ -45,6 +53,7 @@ export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsPa
       }
       // The directory may remember that there was no such client.
       await clients.forget(created.client.clientId);
+      warn(ctx, created.client);
       const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
       const secret = isGenerated ? { client_secret: created.clientSecret } : {};
       records.locate(ctx, created.client);
@@ -68,6 +77,7 @@ export function handleClients({ store, auth, clients, allowHttpKeys }: ClientsPa
       });
       await clients.forget(clientId);
       if (!updated) return records.notFound();
+      warn(ctx, updated.client);
       records.setTag(ctx, updated.client);
       const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
       respond(ctx, 200, { ...clientToWire(updated.client), ...secret });

@@ -19,6 +19,7 @@ export function dialect(url: string): Dialect {
     clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',
     isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),
     isRefusal: (error) => /^(22|23)/.test(codeOf(error)),
+    takeServerLock: () => true,
     withMigrationLock: (work) => withMigrationLock(url, work),
     withTaskLock: (task, work) => withTaskLock(url, task, work),
   };

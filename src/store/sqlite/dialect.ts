@@ -5,7 +5,7 @@ import knexFactory, { type Knex } from 'knex';
 import type { Dialect, Key, Rows, Table } from '../dialect.ts';
 import { codeOf, namesOf, rowHasChanged, selectionOf, silent, withConnection } from '../drivers.ts';
 import { DatabaseFile, isThere, makeFile } from './database-file.ts';
-import { withMigrationLock, withTaskLock } from './locks.ts';
+import { takeServerLock, withMigrationLock, withTaskLock } from './locks.ts';
 import { Statements } from './statements.ts';
 import { ThreadClient, TransactionClient } from './thread-client.ts';
 import type { WriterThread } from './writer-thread.ts';
@@ -45,6 +45,7 @@ export function dialect(path: string, pageCacheKiB?: number): Dialect {
     clockSql: null,
     isTransient: (error) => codeOf(error) === rowHasChanged || /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
+    takeServerLock: () => takeServerLock(path),
     withMigrationLock: (work) => withMigrationLock(path, work),
     withTaskLock: (task, work) => withTaskLock(path, task, work),
   };

@@ -17,6 +17,24 @@ export async function withMigrationLock<T>(path: string, work: () => Promise<T>)
   }
 }
 
+/** Until the process ends: a connection that nobody refers to would be closed. */
+const held: Database.Database[] = [];
+
+/** False when another process that serves has the lock. */
+export function takeServerLock(path: string): boolean {
+  const lock = new Database(makeFile(`${path}-serve`), { timeout: 0 });
+  held.push(lock);
+  // Nobody removes a file beside it when the process ends.
+  lock.pragma('journal_mode = memory');
+  try {
+    lock.exec('begin exclusive');
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'SQLITE_BUSY') return false;
+    throw error;
+  }
+}
+
 /** Undefined when another process has the lock. */
 export async function withTaskLock<T>(
   path: string,

@@ -112,6 +112,13 @@ testEachDatabase(
     t.is(refused.status, 400);
     t.regex(refused.body.detail, /^jwks holds a key that cannot verify: alg, if given, kty and crv must be /);
     t.is((await make('self_signed_tls_client_auth')).status, 201);
+    t.like(
+      app.log.findLast(({ level }) => level === 40),
+      {
+        client: 'c1',
+        msg: 'a client cannot authenticate by certificate with these settings: set CLIENT_CERT_PROXIES, and for tls_client_auth TLS_CLIENT_CA_FILE, too',
+      },
+    );
   },
 );
 
