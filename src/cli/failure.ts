@@ -30,7 +30,7 @@ const remedies: Readonly<Record<string, string>> = {
     'There is no database where DATABASE_URL points (a relative path counts from the working directory). ' +
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
-    'The schema of the database is older than this program. Run: npm run -s cli -- migrate up',
+    'The database has no schema of this program yet, or an older one. Run: npm run -s cli -- migrate up',
   SCHEMA_NEWER:
     'The schema of the database is newer than this program, which would not see all that counts there. Run the version ' +
     'that brought it up to date (`migrate status` shows what is not known here), or a later one.',
