@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
+import { readPackageFile } from '../../src/package-root.ts';
 import { publicUrl, TestApp } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
@@ -214,6 +215,25 @@ test('production refuses insecure defaults, all at once and each with its remedy
     t.regex(stderr, /DATABASE_URL: is missing\. Set it to /);
     t.regex(stderr, /PUBLIC_URL: is missing\. Set it to /);
   }
+});
+
+test('an older Node than package.json names is told what it lacks', async (t) => {
+  const { engines } = JSON.parse(readPackageFile('package.json'));
+  const wanted = engines.node.replace('>=', '');
+  const [major, minor] = wanted.split('.').map(Number);
+  const startOn = (version: string) => {
+    const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`;
+    const args = ['--import', `data:text/javascript,${versions}`, 'dist/src/main.js', '--version'];
+    return run(process.execPath, args, {});
+  };
+  const told = (version: string) => ({
+    code: 1,
+    stdout: '',
+    stderr: `Node ${version} is too old for this server: run it on ${wanted} or newer.\n`,
+  });
+  for (const old of [`${major - 2}.99.0`, `${major}.${minor - 1}.9`])
+    t.deepEqual(await startOn(old), told(old));
+  for (const fit of [`${major}.${minor}.0`, `${major + 1}.0.0`]) t.is((await startOn(fit)).code, 0);
 });
 
 test('a port that is taken is told to the operator with its remedy', async (t) => {
