@@ -6,7 +6,7 @@ import { type App, createApp } from './app.ts';
 import type { Config } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
-import { Listener } from './http/listener.ts';
+import { Listener } from './http/connection/listener.ts';
 import type { Counts, OtherWorkers } from './http/ops/metrics.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';

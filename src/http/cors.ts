@@ -2,7 +2,7 @@
 // success, error and preflight alike; never `*`, never with credentials.
 import type { ClientDirectory } from './auth/client-directory.ts';
 import type { Context, Next } from './context.ts';
-import { checkHeaderFields } from './header-fields.ts';
+import { checkHeaderFields } from './reading/header-fields.ts';
 
 const preflightSeconds = '600';
 

@@ -3,8 +3,8 @@ import Router from '@koa/router';
 import type Koa from 'koa';
 import { type ErrorFamily, Refusal } from '../wire/refusal.ts';
 import type { Context, Next, State } from './context.ts';
-import { checkHeaderFields } from './header-fields.ts';
-import { readQuery } from './query.ts';
+import { checkHeaderFields } from './reading/header-fields.ts';
+import { readQuery } from './reading/query.ts';
 import { isWellEncoded, pathOf } from './request-target.ts';
 
 type Handle = (ctx: Context) => Promise<void>;

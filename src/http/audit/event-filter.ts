@@ -6,7 +6,7 @@ import type { EventFilter } from '../../domain/listings.ts';
 import { isReason } from '../../domain/reasons.ts';
 import { actorKinds, auditActions, isWordOf } from '../../domain/vocabulary.ts';
 import { badParameter } from '../../wire/refusal.ts';
-import { problemOfId, type Query, readInterval } from '../query.ts';
+import { problemOfId, type Query, readInterval } from '../reading/query.ts';
 
 interface Filter {
   readonly member: keyof EventFilter;

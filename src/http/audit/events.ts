@@ -9,7 +9,7 @@ import { badParameter, Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
 import { originOf } from '../origin.ts';
-import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
+import { badCursor, type Query, readCursor, readLimit, readQuery, respondPage } from '../reading/query.ts';
 import { respond } from '../respond.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 

@@ -6,7 +6,7 @@ import { recordReading } from '../../domain/trail/record-reading.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { originOf } from '../origin.ts';
-import { type Query, readQuery } from '../query.ts';
+import { type Query, readQuery } from '../reading/query.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
 

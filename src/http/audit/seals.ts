@@ -3,7 +3,7 @@
 import type { JSONWebKeySet } from 'jose';
 import { timeOf } from '../../wire/time.ts';
 import type { Context } from '../context.ts';
-import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../reading/query.ts';
 import { respond } from '../respond.ts';
 import type { AuditParts } from './events.ts';
 

@@ -5,7 +5,7 @@ import { badParameter } from '../../wire/refusal.ts';
 import { timeOf, yearZero } from '../../wire/time.ts';
 import type { Context } from '../context.ts';
 import { originOf } from '../origin.ts';
-import { readQuery } from '../query.ts';
+import { readQuery } from '../reading/query.ts';
 import { respond } from '../respond.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';

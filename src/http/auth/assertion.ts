@@ -12,7 +12,7 @@ import { type KeyRing, ownerOf } from '../../jwt/key-ring.ts';
 import { findSigner } from '../../jwt/signer.ts';
 import { hasBadMembers } from '../../jwt/verify-signature.ts';
 import { badParameter, missingParameter } from '../../wire/refusal.ts';
-import type { Form } from '../form.ts';
+import type { Form } from '../reading/form.ts';
 import type { Credentials } from './credentials.ts';
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';

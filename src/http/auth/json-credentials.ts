@@ -1,7 +1,7 @@
 // Client credentials as members of a JSON body: the parameters that OAuth puts into forms (RFC 6749 §2.3.1,
 // RFC 7521 §4.2), under the same names.
 import { z } from 'zod';
-import type { Form } from '../form.ts';
+import type { Form } from '../reading/form.ts';
 
 const text = z.string().nullish();
 

@@ -4,8 +4,8 @@ import { timingSafeEqual } from 'node:crypto';
 import { digestOf } from '../../domain/claims.ts';
 import type { Client } from '../../domain/records/clients.ts';
 import { missingParameter } from '../../wire/refusal.ts';
-import type { Form } from '../form.ts';
-import { formDecode } from '../urlencoded.ts';
+import type { Form } from '../reading/form.ts';
+import { formDecode } from '../reading/urlencoded.ts';
 import type { Credentials } from './credentials.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

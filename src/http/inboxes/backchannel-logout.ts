@@ -4,7 +4,7 @@ import type { Target } from '../../domain/targets.ts';
 import { isObject } from '../../domain/values/json-values.ts';
 import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
-import { readForm } from '../form.ts';
+import { readForm } from '../reading/form.ts';
 import { respond } from '../respond.ts';
 import { type InboxParts, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
 

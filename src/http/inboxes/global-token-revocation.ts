@@ -5,7 +5,7 @@ import type { SignalFault } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { bearerChallenge, invalidTokenChallenge } from '../auth/challenges.ts';
 import { bearerOf, type Context } from '../context.ts';
-import { readJson } from '../json.ts';
+import { readJson } from '../reading/json.ts';
 import { protect } from '../secrecy.ts';
 import { type InboxParts, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
 

@@ -10,9 +10,9 @@ import { badParameter, Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
 import type { Context } from '../context.ts';
-import { readJson } from '../json.ts';
 import { originOf } from '../origin.ts';
 import type { Overload } from '../overload.ts';
+import { readJson } from '../reading/json.ts';
 import { respond } from '../respond.ts';
 import { answerOf, leaveTrace, permitAsker, type TraceParts } from './introspection.ts';
 

@@ -9,9 +9,9 @@ import type { SigningKeys } from '../../jwt/signing-keys.ts';
 import { missingParameter } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import { readForm } from '../form.ts';
 import { originOf } from '../origin.ts';
 import type { Overload } from '../overload.ts';
+import { readForm } from '../reading/form.ts';
 import { respond, respondText } from '../respond.ts';
 import { prefers } from './accept.ts';
 import {

@@ -8,7 +8,7 @@ import { isObject } from '../../domain/values/json-values.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { type ClientAuth, demandPermission } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import type { Form } from '../form.ts';
+import type { Form } from '../reading/form.ts';
 import type { DeadTokenRecorder } from './dead-token-recorder.ts';
 import type { SessionActivity } from './session-activity.ts';
 

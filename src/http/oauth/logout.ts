@@ -17,13 +17,13 @@ import { timeOf } from '../../wire/time.ts';
 import { bearerChallenge } from '../auth/challenges.ts';
 import { type ClientAuth, demandPermission } from '../auth/client-auth.ts';
 import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
-import { readBody, readingBody } from '../body.ts';
 import { type Context, isOfType, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
-import { formType, readForm } from '../form.ts';
-import { isJson, readJson } from '../json.ts';
 import { originOf } from '../origin.ts';
-import { type GivenReason, readReason } from '../reason.ts';
+import { readBody, readingBody } from '../reading/body.ts';
+import { formType, readForm } from '../reading/form.ts';
+import { isJson, readJson } from '../reading/json.ts';
+import { type GivenReason, readReason } from '../reading/reason.ts';
 import { respond } from '../respond.ts';
 import { hasBody, headerSecrets, protect, secretsIn } from '../secrecy.ts';
 

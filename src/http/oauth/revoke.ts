@@ -12,9 +12,9 @@ import { basicChallenge } from '../auth/challenges.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { type Context, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
-import { readForm } from '../form.ts';
 import { originOf } from '../origin.ts';
-import { type GivenReason, readReason } from '../reason.ts';
+import { readForm } from '../reading/form.ts';
+import { type GivenReason, readReason } from '../reading/reason.ts';
 import { respond } from '../respond.ts';
 import { headerSecrets, secretsIn } from '../secrecy.ts';
 

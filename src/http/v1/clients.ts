@@ -19,8 +19,8 @@ import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { ClientDirectory } from '../auth/client-directory.ts';
 import type { Context } from '../context.ts';
-import { readJson, readJsonIfAny, readPatch } from '../json.ts';
 import { originOf } from '../origin.ts';
+import { readJson, readJsonIfAny, readPatch } from '../reading/json.ts';
 import { respond } from '../respond.ts';
 import { handleRecords } from './records.ts';
 

@@ -11,7 +11,7 @@ import { revocationToWire, targetToWire } from '../../wire/revocations.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import { readJson } from '../json.ts';
+import { readJson } from '../reading/json.ts';
 import { respond } from '../respond.ts';
 
 export interface ExplainParts {

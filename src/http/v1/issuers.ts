@@ -16,8 +16,8 @@ import {
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import type { Context } from '../context.ts';
-import { demandNoMembers, readJson, readPatch } from '../json.ts';
 import { originOf } from '../origin.ts';
+import { demandNoMembers, readJson, readPatch } from '../reading/json.ts';
 import { respond } from '../respond.ts';
 import { handleRecords } from './records.ts';
 

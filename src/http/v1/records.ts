@@ -5,11 +5,11 @@ import { isPrintable } from '../../domain/values/printable.ts';
 import type { RecordKind } from '../../wire/record-kind.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
-import { demandConditions, demandMatch, isHeld, tagOf } from '../conditions.ts';
 import type { Context } from '../context.ts';
-import { demandNoMembers } from '../json.ts';
 import { originOf } from '../origin.ts';
-import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../query.ts';
+import { demandConditions, demandMatch, isHeld, tagOf } from '../reading/conditions.ts';
+import { demandNoMembers } from '../reading/json.ts';
+import { badCursor, readCursor, readLimit, readQuery, respondPage } from '../reading/query.ts';
 import { respond } from '../respond.ts';
 
 export interface RecordsParts<Item> {

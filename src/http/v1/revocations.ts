@@ -20,8 +20,8 @@ import { readOrder } from '../../wire/revocation-order.ts';
 import { outcomeToWire, revocationBody, revocationToWire } from '../../wire/revocations.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { type Context, logOutcome } from '../context.ts';
-import { readJson } from '../json.ts';
 import { originOf } from '../origin.ts';
+import { readJson } from '../reading/json.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -32,7 +32,7 @@ import {
   readLimit,
   readQuery,
   respondPage,
-} from '../query.ts';
+} from '../reading/query.ts';
 import { respond } from '../respond.ts';
 import { headerSecrets } from '../secrecy.ts';
 

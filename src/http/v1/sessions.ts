@@ -12,8 +12,8 @@ import { missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import type { ClientAuth } from '../auth/client-auth.ts';
 import { type Context, logOutcome } from '../context.ts';
-import { demandNoMembers } from '../json.ts';
 import { originOf } from '../origin.ts';
+import { demandNoMembers } from '../reading/json.ts';
 import {
   badCursor,
   fingerprintOf,
@@ -23,8 +23,8 @@ import {
   readLimit,
   readQuery,
   respondPage,
-} from '../query.ts';
-import { readReason } from '../reason.ts';
+} from '../reading/query.ts';
+import { readReason } from '../reading/reason.ts';
 import { respond } from '../respond.ts';
 import { headerSecrets } from '../secrecy.ts';
 

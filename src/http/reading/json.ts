@@ -1,10 +1,10 @@
 // JSON bodies: objects and arrays, in UTF-8.
 import { z } from 'zod';
-import { check } from '../wire/check.ts';
-import { badParameter, Refusal } from '../wire/refusal.ts';
+import { check } from '../../wire/check.ts';
+import { badParameter, Refusal } from '../../wire/refusal.ts';
+import { type Context, isOfType } from '../context.ts';
+import { hasBody, protect, secretsIn } from '../secrecy.ts';
 import { bodyBytesMax, readBody, readingBody } from './body.ts';
-import { type Context, isOfType } from './context.ts';
-import { hasBody, protect, secretsIn } from './secrecy.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

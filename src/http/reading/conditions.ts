@@ -1,8 +1,8 @@
 // Conditions on the state of what a request names (RFC 9110 §13.1). They are judged by entity tags, which the records of
 // clients and issuers have.
 import { hash } from 'node:crypto';
-import { Refusal } from '../wire/refusal.ts';
-import type { Context } from './context.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import type { Context } from '../context.ts';
 
 /** Changes with every byte of the answer that shows the record (§8.8.3). */
 export function tagOf(record: object): string {

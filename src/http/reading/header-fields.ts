@@ -2,7 +2,7 @@
 // and header fields that there may be only once. If there are several, Node takes the first, but a proxy in front of us
 // may have used the last.
 import type { IncomingMessage } from 'node:http';
-import { Refusal } from '../wire/refusal.ts';
+import { Refusal } from '../../wire/refusal.ts';
 
 /** uri-host and port (RFC 3986 §3.2): empty where the target has none. */
 const hostSyntax = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;

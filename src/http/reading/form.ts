@@ -1,10 +1,10 @@
 // Forms as OAuth means them (RFC 6749 §3.2, appendix B): flat UTF-8 strings, no parameter twice, a
 // parameter without a value is one that was not sent. Own reader, since general ones make arrays of repeats,
 // objects of brackets, and pass on what they cannot decode.
-import { badParameter, Refusal, safeName } from '../wire/refusal.ts';
+import { badParameter, Refusal, safeName } from '../../wire/refusal.ts';
+import { type Context, isOfType } from '../context.ts';
+import { dropChosenNames, hasBody, protect, secretNames } from '../secrecy.ts';
 import { readBody } from './body.ts';
-import { type Context, isOfType } from './context.ts';
-import { dropChosenNames, hasBody, protect, secretNames } from './secrecy.ts';
 import { decodeWhole, formDecode } from './urlencoded.ts';
 
 export const formType = 'application/x-www-form-urlencoded';

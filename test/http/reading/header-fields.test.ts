@@ -1,8 +1,8 @@
 // Header fields as they come over the wire: those of which there is one, and one among thousands.
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { formType } from '../helpers/bad-input.ts';
-import { testEachDatabase } from '../helpers/each-database.ts';
+import { formType } from '../../helpers/bad-input.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
 
 testEachDatabase('a header of which a request has one is there, and once', async (t, app) => {
   const { hostname, port } = new URL(app.url);

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import test from 'ava';
-import { streamBody } from '../../src/http/body-flow.ts';
-import { answerUnreadable } from '../../src/http/unreadable.ts';
+import { answerUnreadable } from '../../../src/http/connection/unreadable.ts';
+import { streamBody } from '../../../src/http/reading/body-flow.ts';
 
 const timeout = Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
 

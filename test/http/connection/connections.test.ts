@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { canary, formType } from '../helpers/bad-input.ts';
-import { testEachDatabase } from '../helpers/each-database.ts';
-import { authorization } from '../helpers/requests.ts';
+import { canary, formType } from '../../helpers/bad-input.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { authorization } from '../../helpers/requests.ts';
 
 testEachDatabase(
   'a connection that speaks no HTTP, or too much of it, is answered by the name of the limit',

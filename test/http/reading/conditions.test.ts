@@ -1,7 +1,7 @@
 // Conditions on what a request names (RFC 9110 §13): a record is changed as its sender has seen it, or not at all.
-import type { TestApp } from '../helpers/app.ts';
-import { testEachDatabase } from '../helpers/each-database.ts';
-import { TestIssuer } from '../helpers/issuer.ts';
+import type { TestApp } from '../../helpers/app.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { TestIssuer } from '../../helpers/issuer.ts';
 
 async function setUp(app: TestApp) {
   const auth = await app.addClient({ permissions: ['admin', 'register', 'revoke:any', 'sessions'] });

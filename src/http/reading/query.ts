@@ -1,10 +1,10 @@
 // Query parameters of /v1 lists: known ones only, each once; pages by opaque cursor.
 import { hash } from 'node:crypto';
-import { isLongerThan, isPrintable } from '../domain/values/printable.ts';
-import { badParameter, safeName } from '../wire/refusal.ts';
-import { parseTime } from '../wire/time.ts';
-import type { Context } from './context.ts';
-import { respond } from './respond.ts';
+import { isLongerThan, isPrintable } from '../../domain/values/printable.ts';
+import { badParameter, safeName } from '../../wire/refusal.ts';
+import { parseTime } from '../../wire/time.ts';
+import type { Context } from '../context.ts';
+import { respond } from '../respond.ts';
 
 const pageLimitMax = 1000;
 const pageLimitDefault = 100;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type RequestListener, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { Listener } from '../../src/http/listener.ts';
+import { Listener } from '../../../src/http/connection/listener.ts';
 
 // Longer than a test may take: whatever waits for its end fails.
 const patienceMs = 600_000;

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
-import { requestTimeoutMs } from './request-limits.ts';
+import { requestTimeoutMs } from '../connection/request-limits.ts';
 
 /** A refused sender that goes on for this many bytes is cut off. */
 const restBytesMax = 4 * 2 ** 20;

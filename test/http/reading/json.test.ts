@@ -1,7 +1,7 @@
 // Bodies that are no JSON, or JSON that no endpoint takes, wherever JSON is taken.
-import { type Bad, canary, formType, sendBad } from '../helpers/bad-input.ts';
-import { testEachDatabase } from '../helpers/each-database.ts';
-import { TestIssuer } from '../helpers/issuer.ts';
+import { type Bad, canary, formType, sendBad } from '../../helpers/bad-input.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { TestIssuer } from '../../helpers/issuer.ts';
 
 const wrongBodies: readonly Bad[] = [
   ['no JSON', { body: `{"token":"${canary}` }, 400, 'the body is not valid JSON in UTF-8'],

@@ -5,11 +5,11 @@ import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
-import type { TestApp } from '../helpers/app.ts';
-import { formType } from '../helpers/bad-input.ts';
-import { testEachDatabase } from '../helpers/each-database.ts';
-import { type Auth, authorization } from '../helpers/requests.ts';
-import { problemsOf } from '../helpers/response-contract.ts';
+import type { TestApp } from '../../helpers/app.ts';
+import { formType } from '../../helpers/bad-input.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { type Auth, authorization } from '../../helpers/requests.ts';
+import { problemsOf } from '../../helpers/response-contract.ts';
 
 testEachDatabase('POST of a body over the limit that does not say its length is 413 too', async (t, app) => {
   const issuer = await app.issuer();

@@ -1,7 +1,7 @@
 // The optional `reason` of whatever ends something: a code from the vocabulary, or free text that is kept apart.
-import { isCallerReason } from '../domain/reasons.ts';
-import { plainText, reasonTextMax } from '../domain/values/plain-text.ts';
-import type { Reason } from '../domain/vocabulary.ts';
+import { isCallerReason } from '../../domain/reasons.ts';
+import { plainText, reasonTextMax } from '../../domain/values/plain-text.ts';
+import type { Reason } from '../../domain/vocabulary.ts';
 
 export interface GivenReason {
   readonly reason: Reason;

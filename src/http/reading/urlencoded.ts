@@ -1,5 +1,5 @@
 // Text as forms and client_secret_basic encode it (RFC 6749 appendix B).
-import { Refusal } from '../wire/refusal.ts';
+import { Refusal } from '../../wire/refusal.ts';
 
 /** Decodes `application/x-www-form-urlencoded` text; refuses what is not properly encoded UTF-8. */
 export function formDecode(text: string): string {

@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { isStreaming } from './body-flow.ts';
+import { isStreaming } from '../reading/body-flow.ts';
+import { headersOf } from '../respond.ts';
 import { type Connection, makeLast } from './connection.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
-import { headersOf } from './respond.ts';
 
 /** Node's own limit. */
 const chunkExtensionBytesMax = 16_384;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import test from 'ava';
-import { Listener } from '../../src/http/listener.ts';
+import { Listener } from '../../../src/http/connection/listener.ts';
 
 test('of a connection on which many requests wait no more is read, until they are answered', async (t) => {
   const waiting: ServerResponse[] = [];

@@ -8,7 +8,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, Server as Port } from 'node:net';
-import { localUrl } from '../local-url.ts';
+import { localUrl } from '../../local-url.ts';
 import { type Connection, makeLast } from './connection.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';

@@ -1,9 +1,9 @@
 // Bad queries at the endpoints that auditors and operators read: a problem that names the parameter, never its
 // value; and a cursor goes with the query that gave it out.
-import type { TestApp } from '../helpers/app.ts';
-import { canary } from '../helpers/bad-input.ts';
-import { testEachDatabase } from '../helpers/each-database.ts';
-import { newKeys, seal } from '../helpers/trail.ts';
+import type { TestApp } from '../../helpers/app.ts';
+import { canary } from '../../helpers/bad-input.ts';
+import { testEachDatabase } from '../../helpers/each-database.ts';
+import { newKeys, seal } from '../../helpers/trail.ts';
 
 const time = 'must be an RFC 3339 time such as 2026-11-20T10:30:00Z';
 const range = { 'from=2026-02-01T00:00:00Z&to=2026-01-01T00:00:00Z': 'to is before from' };

@@ -1,8 +1,8 @@
 // Bodies as bytes: plain, and no larger than the endpoint allows. form.ts and json.ts say what the bytes mean.
-import { Refusal } from '../wire/refusal.ts';
+import { Refusal } from '../../wire/refusal.ts';
+import type { Context } from '../context.ts';
+import { dropChosenNames, hasBody } from '../secrecy.ts';
 import { inviteBody } from './body-flow.ts';
-import type { Context } from './context.ts';
-import { dropChosenNames, hasBody } from './secrecy.ts';
 
 export const bodyBytesMax = 65_536;
 
