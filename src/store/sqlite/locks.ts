@@ -24,9 +24,9 @@ const held: Database.Database[] = [];
 export function takeServerLock(path: string): boolean {
   const lock = new Database(makeFile(`${path}-serve`), { timeout: 0 });
   held.push(lock);
-  // Nobody removes a file beside it when the process ends.
-  lock.pragma('journal_mode = memory');
   try {
+    // Nobody removes a file beside it when the process ends.
+    lock.pragma('journal_mode = memory');
     lock.exec('begin exclusive');
     return true;
   } catch (error) {
