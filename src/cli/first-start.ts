@@ -3,12 +3,18 @@ import type { Logger } from 'pino';
 import { seedDemo } from '../../seeds/demo.ts';
 import type { Config } from '../config.ts';
 import { policyOf } from '../domain/policy.ts';
+import type { Client } from '../domain/records/clients.ts';
 import type { Store } from '../domain/store.ts';
 import { openStore } from '../store/open.ts';
 import { methodsOffered, notOffered } from '../wire/auth-methods.ts';
 
 const noClient =
   'There is no client yet. Make one: npm run -s cli -- client create --id my-issuer --permission register';
+
+/** So many clients and issuers are looked at for the warnings. */
+const recordsMax = 1_000;
+/** So many clients a warning names. */
+const namedMax = 10;
 
 /** Where the server is reached. */
 interface Urls {
@@ -20,10 +26,11 @@ interface Urls {
 export async function welcome(urls: Urls, config: Config, log: Logger): Promise<string> {
   const store = openStore(config.databaseUrl);
   try {
-    const isEmpty = (await store.listClients('', 1)).length === 0;
-    if (isEmpty) return config.seedDemo ? await seedDemo(store, policyOf(config), urls) : noClient;
-    await warnOfNamespace(store, config, log);
-    await warnOfMethods(store, config, log);
+    const clients = await store.listClients('', recordsMax);
+    if (clients.length === 0)
+      return config.seedDemo ? await seedDemo(store, policyOf(config), urls) : noClient;
+    await warnOfNamespace(store, clients, config, log);
+    warnOfMethods(clients, config, log);
     if (!config.seedDemo) return '';
     return `The API is described at ${urls.adminUrl}/docs. Demo data is made, and its secrets shown, in an empty database only: to begin again, stop the server and delete its file.`;
   } finally {
@@ -31,24 +38,27 @@ export async function welcome(urls: Urls, config: Config, log: Logger): Promise<
   }
 }
 
-const clientsMax = 1_000;
-
-async function warnOfMethods(store: Store, config: Config, log: Logger): Promise<void> {
+function warnOfMethods(clients: readonly Client[], config: Config, log: Logger): void {
   const offered = methodsOffered(config);
-  const off = (await store.listClients('', clientsMax)).filter(
+  const off = clients.filter(
     ({ authMethod, disabledAt }) => disabledAt === null && !offered.includes(authMethod),
   );
   if (off.length > 0)
-    log.warn({ clients: off.slice(0, 10).map(({ clientId }) => clientId) }, `clients ${notOffered}`);
+    log.warn({ clients: off.slice(0, namedMax).map(({ clientId }) => clientId) }, `clients ${notOffered}`);
 }
 
 /**
  * A server with a new PUBLIC_URL or PORT has a new namespace: orders that name no issuer do not reach the old tokens.
  */
-async function warnOfNamespace(store: Store, { publicUrl }: Config, log: Logger): Promise<void> {
+async function warnOfNamespace(
+  store: Store,
+  clients: readonly Client[],
+  { publicUrl }: Config,
+  log: Logger,
+): Promise<void> {
   const others = (await store.listLatestIssuers()).filter((issuer) => issuer !== publicUrl);
   if (others.length === 0) return;
-  const [clients, issuers] = [await store.listClients('', clientsMax), await store.listIssuers('', 1_000)];
+  const issuers = await store.listIssuers('', recordsMax);
   const known = new Set([
     ...clients.flatMap((client) => client.issuers),
     ...issuers.map(({ issuer }) => issuer),
