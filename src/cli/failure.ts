@@ -35,11 +35,16 @@ const remedies: Readonly<Record<string, string>> = {
     'The schema of the database is newer than this program, which would not see all that counts there. Run the version ' +
     'that brought it up to date (`migrate status` shows what is not known here), or a later one.',
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  SESSION_SHARED: pooler,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
   'The server does not support SSL connections':
     'The database has no TLS, which sslmode in DATABASE_URL asks for. Switch it on there (ssl = on in postgresql.conf); ' +
     'or, if it runs on this machine, give sslmode=disable.',
+  'operation timed out for an unknown reason':
+    'The database gives no connection within five seconds: it does not answer, or a pooler in front of it has none left ' +
+    '(docs/operating.md, Poolers).',
+  'transaction blocks not allowed in statement pooling mode': pooler,
   '26000': pooler,
   '28000':
     'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf.',

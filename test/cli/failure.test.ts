@@ -71,7 +71,12 @@ test('a TLS that the database does not offer, or cannot prove, is told with what
 
 test('what lies between the server and Postgres is told with what to do', (t) => {
   const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
-  for (const code of ['26000', '42P05']) t.regex(failure(code), /pool_mode = session/, code);
+  for (const code of ['26000', '42P05', 'SESSION_SHARED'])
+    t.regex(failure(code), /pool_mode = session/, code);
+  const statements = 'transaction blocks not allowed in statement pooling mode';
+  t.regex(describeFailure(Object.assign(new Error(statements), { code: '08P01' })), /pool_mode = session/);
+  const timeout = new Error('outer', { cause: new Error('operation timed out for an unknown reason') });
+  t.regex(describeFailure(timeout), /^The database gives no connection within five seconds: .* Poolers\)\.$/);
   t.regex(failure('53300'), /^Postgres takes no more connections\. Allow more/);
   t.regex(failure('IS_STANDBY'), /^DATABASE_URL leads to a standby .* name the primary/);
 });

@@ -1,15 +1,16 @@
 // Locks that one process at a time can have. Each has a connection of its own, which holds no snapshot and no row, and
 // lives as long as the lock. If that connection alone breaks, the work goes on without its lock, which it must
 // tolerate.
-import pg from 'pg';
+import type pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
-import { connectionTo } from './pool.ts';
+import { withConnectionOfItsOwn } from './connection.ts';
+import { demandOwnSession } from './own-session.ts';
 
 const migrationKey = 7009_7662;
 const taskKeys = { seal: 1, purge: 2 } as const satisfies Record<Exclusive, number>;
 
 export function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
-  return withConnectionOfItsOwn(url, async (client) => {
+  return withSessionOfItsOwn(url, async (client) => {
     await client.query('select pg_advisory_lock($1)', [migrationKey]);
     return work();
   });
@@ -21,20 +22,16 @@ export function withTaskLock<T>(
   task: Exclusive,
   work: () => Promise<T>,
 ): Promise<T | undefined> {
-  return withConnectionOfItsOwn(url, async (client) => {
+  return withSessionOfItsOwn(url, async (client) => {
     const keys = [migrationKey, taskKeys[task]];
     const { rows } = await client.query('select pg_try_advisory_lock($1, $2) as mine', keys);
     return rows[0].mine ? work() : undefined;
   });
 }
 
-async function withConnectionOfItsOwn<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(connectionTo(url));
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+async function withSessionOfItsOwn<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  return withConnectionOfItsOwn(url, async (client) => {
+    await demandOwnSession(client, url);
+    return work(client);
+  });
 }

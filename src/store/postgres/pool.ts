@@ -1,12 +1,12 @@
-// Connections to Postgres: how they are opened, alone or as a pool, and what is set in each.
+// Pools of connections to Postgres: how they are opened, and what is set in each connection.
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import { silent } from '../drivers.ts';
+import { acquireTimeoutMs, connectionTo } from './connection.ts';
+import { demandOwnSession } from './own-session.ts';
 import { PipelinedClient } from './pipelined-client.ts';
 
-const applicationName = 'revocation-server';
 const poolMax = 10;
-const acquireTimeoutMs = 5_000;
 const statementTimeoutMs = 10_000;
 /** After this the server at the other end counts as silent, and the connection is given up. */
 const silenceTimeoutMs = statementTimeoutMs + 2_000;
@@ -22,15 +22,6 @@ interface Timeouts {
 const usual: Timeouts = { statement: statementTimeoutMs, silence: silenceTimeoutMs };
 export const unlimited: Timeouts = { statement: 0, silence: 0 };
 
-export function connectionTo(url: string) {
-  return {
-    connectionString: url,
-    application_name: applicationName,
-    connectionTimeoutMillis: acquireTimeoutMs,
-    keepAlive: true,
-  };
-}
-
 export function openPool(url: string, timeouts = usual): Knex {
   const connection = {
     ...connectionTo(url),
@@ -42,6 +33,11 @@ export function openPool(url: string, timeouts = usual): Knex {
       getTypeParser: (oid: number, format?: string) =>
         oid === int8 && format !== 'binary' ? Number : pg.types.getTypeParser(oid, format as 'text'),
     },
+  };
+  let keepsSessions = false;
+  const demandOwnSessionOnce = async (client: pg.Client) => {
+    if (!keepsSessions) await demandOwnSession(client, url);
+    keepsSessions = true;
   };
   return knexFactory({
     client: PipelinedClient,
@@ -57,7 +53,9 @@ export function openPool(url: string, timeouts = usual): Knex {
           client.end().catch(() => {});
           done(error);
         };
-        prepare(client, timeouts).then(() => done(null), giveUp);
+        prepare(client, timeouts)
+          .then(() => demandOwnSessionOnce(client))
+          .then(() => done(null), giveUp);
       },
     },
   });
