@@ -120,6 +120,11 @@ export function hexOf(db: Knex, bytes: string): string {
   return isPostgres(db) ? postgres.hexOf(bytes) : sqlite.hexOf(bytes);
 }
 
+/** SQL for the bytes that `hex`, which is SQL for text, writes; null where that is null. */
+export function bytesOf(db: Knex, hex: string): string {
+  return isPostgres(db) ? postgres.bytesOf(hex) : sqlite.bytesOf(hex);
+}
+
 /** SQL that identifies the database behind `db`, for a select from `heads`: it changes when another takes its place. */
 export function incarnationOf(db: Knex): string {
   return isPostgres(db) ? postgres.incarnation : sqlite.incarnation;

@@ -79,6 +79,10 @@ export function hexOf(bytes: string): string {
   return `encode(${bytes}, 'hex')`;
 }
 
+export function bytesOf(hex: string): string {
+  return `decode(${hex}, 'hex')`;
+}
+
 /**
  * Changes with another server after a failover, with the same one started over other files, and with another table
  * after a restore.

@@ -177,5 +177,9 @@ export function hexOf(bytes: string): string {
   return `hex(${bytes})`;
 }
 
+export function bytesOf(hex: string): string {
+  return `unhex(${hex})`;
+}
+
 /** `isInPlace` notices a replaced file, so this need not change. */
 export const incarnation = "''";

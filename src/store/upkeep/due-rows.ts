@@ -5,6 +5,7 @@ import { forever } from '../../domain/cutoffs.ts';
 import { everyIssuer } from '../../domain/targets.ts';
 import { openEndsFrom } from '../../domain/token-life.ts';
 import type { DueRows, PurgeKind } from '../../domain/upkeep-store.ts';
+import { bytesOf } from '../dialect.ts';
 
 interface Place {
   readonly table: string;
@@ -61,6 +62,15 @@ export function selectDue(db: Knex, due: DueRows): Knex.QueryBuilder {
   return narrow(db(table), due, db);
 }
 
+/** Those that may go. A count leaves the rest in: it would look for the token of each of what may be a million rows. */
+export function selectPurgeable(db: Knex, due: DueRows): Knex.QueryBuilder {
+  const rows = selectDue(db, due);
+  if (due.kind !== 'revocations') return rows;
+  return rows
+    .whereNotExists(unexpiredTokenNamed(db, 'digest', due.before))
+    .whereNotExists(unexpiredTokenNamed(db, 'token_digest', due.before));
+}
+
 /** An open end (`openEnd` in domain/token-life.ts) has come when the token can no longer be alive by its issue time. */
 function hasEnded(rows: Knex.QueryBuilder, { before, livingIssuedFrom }: DueRows): Knex.QueryBuilder {
   return rows.where((of) =>
@@ -100,4 +110,14 @@ function unexpiredToken(db: Knex, kind: 'grant' | 'session', now: number): Knex.
     .whereRaw(`revocations.issuer in (tokens.issuer, '${everyIssuer}')`)
     .andWhere('revocations.cutoff', forever)
     .andWhere('tokens.expires_at', '>', now);
+}
+
+/** The same for a token that was registered after its own digest had been revoked; both columns have an index. */
+function unexpiredTokenNamed(db: Knex, column: 'digest' | 'token_digest', now: number): Knex.QueryBuilder {
+  const named = bytesOf(db, `case when revocations.kind = 'token' then revocations.target_id end`);
+  const tokens = db('tokens')
+    .select(db.raw('1'))
+    .whereRaw(`tokens.${column} = ${named}`)
+    .andWhere('tokens.expires_at', '>', now);
+  return column === 'digest' ? tokens : tokens.whereRaw('tokens.token_digest <> tokens.digest');
 }

@@ -6,7 +6,7 @@ import type { DueRows, EndedSessions, PurgeStep, UpkeepNote } from '../../domain
 import { holdDecisions } from '../tables/heads.ts';
 import { readNote, writeNote } from '../tables/notes.ts';
 import { withPass } from './append-only.ts';
-import { placeOf, selectDue } from './due-rows.ts';
+import { placeOf, selectDue, selectPurgeable } from './due-rows.ts';
 
 type RowKey = string | number;
 
@@ -17,12 +17,12 @@ export async function countDue(db: Knex, due: DueRows): Promise<number> {
 export async function purgeDue(writer: Knex, due: DueRows, limit: number): Promise<PurgeStep> {
   const { table, key, column } = placeOf(due);
   return withPass(writer, async (tx) => {
-    let keys: RowKey[] = await selectDue(tx, due).orderBy(column).limit(limit).pluck(key);
+    let keys: RowKey[] = await selectPurgeable(tx, due).orderBy(column).limit(limit).pluck(key);
     const isDone = keys.length < limit;
     if (due.kind === 'revocations' && keys.length > 0) {
       // A decision taken since the look-up may have made a row necessary, so check again.
       await holdDecisions(tx);
-      keys = await selectDue(tx, due).whereIn(key, keys).pluck(key);
+      keys = await selectPurgeable(tx, due).whereIn(key, keys).pluck(key);
       await noteHorizon(tx, keys);
     }
     const purged = keys.length === 0 ? 0 : await tx(table).whereIn(key, keys).delete();

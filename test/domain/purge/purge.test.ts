@@ -4,6 +4,7 @@ import type { ExecutionContext } from 'ava';
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
 import { countPurgeable, type PurgePolicy, purge } from '../../../src/domain/purge/purge.ts';
+import { dueRows } from '../../../src/domain/purge/purge-rules.ts';
 import { rotateClientSecret } from '../../../src/domain/records/manage-clients.ts';
 import type { Store } from '../../../src/domain/store.ts';
 import { StoreUnavailable } from '../../../src/domain/store-errors.ts';
@@ -20,6 +21,10 @@ const day = 24 * hour;
 
 function policyOf(app: TestApp, auditRetentionDays: number | null = null): PurgePolicy {
   return { ...purgePolicyOf(app.config), auditRetentionDays };
+}
+
+function base64url(digest: string): string {
+  return Buffer.from(digest, 'hex').toString('base64url');
 }
 
 async function run(store: Store, policy: PurgePolicy) {
@@ -251,6 +256,50 @@ testEachDatabase(
     t.false(await app.isActive(late));
     app.advance(30 * day);
     t.is((await run(app.store, policyOf(app))).revocations, 1);
+  },
+);
+
+const waysToName: Readonly<Record<string, (token: string) => Record<string, string>>> = {
+  string: (token) => ({ token }),
+  'two digests': (token) => ({
+    token_digest: base64url(digestOf(token)),
+    signing_input_digest: base64url(digestOf(token.slice(0, -1))),
+  }),
+};
+for (const [how, namedBy] of Object.entries(waysToName))
+  testEachDatabase(
+    `a token whose digest was revoked before it was registered by its ${how} stays dead`,
+    async (t, app) => {
+      const client = await app.addClient({ permissions: ['revoke:any'] });
+      const token = app.newToken();
+      const named = namedBy(token);
+      const token_digest = named.signing_input_digest ?? base64url(digestOf(token));
+      const target = { kind: 'token', token_digest };
+      await app.json('/v1/revocations', { target, reason: 'admin' }, client);
+      app.advance(200 * day);
+      const late = { client_id: client.client_id, exp: app.seconds + 300 * day, ...named };
+      const registered = await app.json('/v1/tokens', app.registration(late), await app.issuer());
+      t.like(registered.body, { status: 'registered', active: false });
+      app.advance(201 * day);
+      t.is((await run(app.store, policyOf(app))).revocations, 0);
+      t.false(await app.isActive(token));
+      app.advance(100 * day);
+      t.is((await run(app.store, policyOf(app))).revocations, 1);
+    },
+  );
+
+testEachDatabase(
+  'a token that is registered again while its revocation is being purged stays dead, as it was answered',
+  async (t, app) => {
+    const client = await app.addClient({ permissions: ['revoke:any'] });
+    const token = await app.register({ client_id: client.client_id });
+    await app.form('/revoke', { token }, client);
+    app.advance(2 * hour + 1);
+    t.is((await app.store.upkeep.purgeDue(dueRows('tokens', app.clock.now, 400), 200)).purged, 1);
+    const again = app.registration({ client_id: client.client_id, token });
+    t.like((await app.json('/v1/tokens', again, await app.issuer())).body, { active: false });
+    t.is((await run(app.store, policyOf(app))).revocations, 0);
+    t.false(await app.isActive(token));
   },
 );
 
