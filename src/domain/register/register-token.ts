@@ -4,7 +4,7 @@ import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { type Claims, isJwt, type RegisteredToken, tokenRef } from '../claims.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { knownAs, registrationOf } from '../tokens/known-token.ts';
+import { findKnownToken, knownAs, registrationOf } from '../tokens/known-token.ts';
 import type { Verification } from '../tokens/token-verifier.ts';
 import { verdict } from '../verdict.ts';
 import { conflict, type Objection, type Registered, type Registration } from './registration.ts';
@@ -50,9 +50,9 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   const known = existing ?? sameJwt;
   const otherClaims = known && refuseOtherClaims(known, token);
   if (otherClaims) return refuse(otherClaims);
-  if (existing) return again(existing, isActive(facts, now, existing, verification));
+  if (existing) return again(existing, isActive(facts, now, findKnownToken(facts, registration)));
   const kept = withPurgeAfter(token, registration);
-  if (sameJwt) return respelt(kept, isActive(facts, now, token, verification));
+  if (sameJwt) return respelt(kept, isActive(facts, now, findRespelt(facts, registration, token)));
 
   const objection =
     refuseTimes(registration, policy, now) ??
@@ -64,7 +64,7 @@ function decide(facts: Facts, now: number, request: Request): Decision<Registere
   const old = replaced && asJudged(replaced, registration.replacesVerification);
   if (replaced && !old) return refuse(conflict('refresh_token_dead'));
   const [active, standing] = facts.together(
-    () => isActive(facts, now, token, verification),
+    () => isActive(facts, now, knownAs(token, verification)),
     () => (old ? facts.standing(old) : undefined),
   );
   if (!replaced || !old || !standing) return accept(facts, now, request, kept, active);
@@ -151,9 +151,16 @@ function accept(
 /**
  * For a JWT the signature counts, too: if it contradicts the registration or does not hold, the token is not active.
  */
-function isActive(facts: Facts, now: number, token: RegisteredToken, verification: Verification): boolean {
-  const known = knownAs(token, verification);
+function isActive(facts: Facts, now: number, known: Claims | undefined): boolean {
   return known !== undefined && verdict(known, facts.standing(known), now).active;
+}
+
+/** As introspection will find it: a JWT by its first registration, whose time counts, unless its signature does not. */
+function findRespelt(facts: Facts, registration: Registration, token: RegisteredToken): Claims | undefined {
+  const { verification } = registration;
+  return verification.kind === 'verified'
+    ? findKnownToken(facts, registration)
+    : knownAs(token, verification);
 }
 
 /**

@@ -75,7 +75,7 @@ export class Changes {
 
   #addToken(token: RegisteredToken): void {
     this.tokens.set(token.digest, token);
-    if (isJwt(token)) this.jwts.set(token.targetDigest, token);
+    if (isJwt(token) && !this.jwts.has(token.targetDigest)) this.jwts.set(token.targetDigest, token);
     const { grantId, issuer, subject, clientId } = token;
     if (grantId !== null && !this.grants.has(grantId))
       this.grants.set(grantId, { grantId, issuer, subject, clientId });

@@ -97,8 +97,9 @@ export class DecisionFacts extends LoadedFacts {
     return this.#changes.tokens.get(digest) ?? super.token(digest);
   }
 
+  /** The first registration counts. */
   override jwt(signingInputDigest: Digest): RegisteredToken | undefined {
-    return this.#changes.jwts.get(signingInputDigest) ?? super.jwt(signingInputDigest);
+    return super.jwt(signingInputDigest) ?? this.#changes.jwts.get(signingInputDigest);
   }
 
   override earlierOutcome(keyDigest: Digest): EarlierOutcome | undefined {

@@ -30,8 +30,8 @@ function withSecondSignature(token: string): string {
 
 const spellings = { 'spare bits': withSpareBits, 'the second signature': withSecondSignature };
 
-async function trusted(app: TestApp) {
-  const issuer = await TestIssuer.inline(app);
+async function trusted(app: TestApp, fields: Record<string, unknown> = {}) {
+  const issuer = await TestIssuer.inline(app, fields);
   const client = await app.addClient();
   const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
   const operator = await app.addClient({ permissions: ['revoke:any'] });
@@ -41,7 +41,8 @@ async function trusted(app: TestApp) {
       app.registration({ client_id: client.client_id, iss: issuer.name, ...members }),
       registrar,
     );
-  const revoke = (target: object) => app.json('/v1/revocations', { target, reason: 'admin' }, operator);
+  const revoke = (target: object, confirm?: string) =>
+    app.json('/v1/revocations', { target, reason: 'admin', confirm }, operator);
   return { issuer, client, register, revoke };
 }
 
@@ -97,6 +98,28 @@ for (const [how, respell] of Object.entries(spellings)) {
     },
   );
 }
+
+testEachDatabase(
+  'POST /v1/tokens says of a registered JWT that is written in another way what introspection says',
+  async (t, app) => {
+    const { issuer, register, revoke } = await trusted(app, { default_client: 'everybody' });
+    const token = await issuer.sign();
+    const said = { iat: app.seconds, exp: app.seconds + hour };
+    t.like((await register({ ...said, token })).body, { status: 'registered', active: true });
+    // As long as it was not registered it was of the default client, which is ended only now.
+    app.advance(1);
+    const target = { kind: 'client', issuer: issuer.name, client_id: 'everybody' };
+    t.is((await revoke(target, 'everybody')).status, 201);
+    t.true(await app.isActive(token));
+    app.advance(1);
+    const respelt = app.secret(withSpareBits(token));
+    const both = [respelt, app.secret(withSecondSignature(token))];
+    const items = both.map((each) => ({ ...said, token: each }));
+    for (const each of [items[0], items[0], items[1]])
+      t.like((await register({ ...each })).body, { status: 'already_registered', active: true });
+    for (const each of [token, ...both]) t.true(await app.isActive(each));
+  },
+);
 
 testEachDatabase('a JWT is dead by whatever digest of it was revoked', async (t, app) => {
   const { issuer, client, register, revoke } = await trusted(app);
