@@ -2,6 +2,7 @@
 // replaces (rotation, RFC 9700 §4.14.2). An issuer hands a token out only after this succeeded.
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { type Claims, isJwt, type RegisteredToken, tokenRef } from '../claims.ts';
+import { isReused, mayRetry } from '../grace.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { findKnownToken, knownAs, registrationOf } from '../tokens/known-token.ts';
@@ -15,7 +16,7 @@ import {
   refuseRevival,
   refuseTimes,
 } from './registration-checks.ts';
-import { isReused, mayRetry, reuse, supersession } from './rotation.ts';
+import { reuse, supersession } from './rotation.ts';
 import { toSession, toToken, withPurgeAfter } from './to-registered-token.ts';
 
 /**

@@ -4,6 +4,7 @@
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import { isSameUser } from '../claims.ts';
 import { type Cause, safeIatAfterAll } from '../cutoffs.ts';
+import { mayRetry } from '../grace.ts';
 import { countLivingSessions, hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
@@ -71,20 +72,21 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
     ofUser.length < found.length || (claimedUserId !== null && claimedUserId !== user.subject);
   // `unvouched`: anybody can repeat one token a thousand times.
   return store.write((facts, now) => {
-    const proofs = proofsOf(facts, now, ofUser);
+    const proofs = proofsOf(facts, now, policy, ofUser);
     const acting = proofs[0] as Proof;
     return decide({ facts, now, policy, request, proofs, acting, isMismatch });
   }, 'unvouched');
 }
 
 /** A living token comes first, and acts, if there is one. */
-function proofsOf(facts: Facts, now: number, found: readonly Found[]): Proof[] {
+function proofsOf(facts: Facts, now: number, policy: Policy, found: readonly Found[]): Proof[] {
   const tokens = facts.each(found, ({ presented, known }) => findAgain(facts, presented, known));
   const standings = facts.each(tokens, (claims) => facts.standing(claims));
   const proofs = tokens.map((claims, n): Proof => {
     const standing = standings[n] as Standing;
     const isLiving = isRevocable(claims, standing, now);
-    return { claims, standing, isLiving, units: unitsLeft(claims, standing, unitsOf(claims)) };
+    const isInGrace = mayRetry(claims, standing, policy, now);
+    return { claims, standing, isLiving, isInGrace, units: unitsLeft(claims, standing, unitsOf(claims)) };
   });
   return proofs.toSorted((one, other) => Number(other.isLiving) - Number(one.isLiving));
 }
@@ -98,7 +100,8 @@ function unitsOf(claims: KnownToken): Target[] {
 function decide(logout: Logout): Decision<LoggedOut> {
   const { facts, now, proofs, acting } = logout;
   const units = proofs.flatMap((proof) => proof.units);
-  const isAnythingLeft = acting.isLiving || hasLivingToken(facts, units, now);
+  const isAnythingLeft =
+    acting.isLiving || proofs.some(({ isInGrace }) => isInGrace) || hasLivingToken(facts, units, now);
   return isAnythingLeft ? endLogins(logout) : nothingLeft(logout);
 }
 
@@ -122,7 +125,8 @@ function endLogins(logout: Logout): Decision<LoggedOut> {
       userId: acting.claims.subject,
       revokedAt: now,
       sessionsEnded,
-      safeIatAfter: safeIatAfterAll(revocations),
+      // That a token is not replaced again limits no other.
+      safeIatAfter: safeIatAfterAll(revocations.filter(({ target }) => target.kind !== 'token')),
       seq: Math.max(...seqs),
     }),
     effects: { revocations, events: eventsOf(logout, 'logout', scope) },

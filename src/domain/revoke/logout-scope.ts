@@ -6,6 +6,7 @@ import {
   type NewRevocation,
   revocationOfUnit,
 } from '../cutoffs.ts';
+import { endOfGrace } from '../grace.ts';
 import { hasLivingToken } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Session } from '../sessions.ts';
@@ -21,6 +22,8 @@ export interface Proof {
   readonly standing: Standing;
   /** Can it still be ended itself? */
   readonly isLiving: boolean;
+  /** Was it replaced so lately that its client may still ask for another successor? */
+  readonly isInGrace: boolean;
   /** What `current` ends beside the token itself: of its grant and its session those that it can still end. */
   readonly units: readonly Target[];
 }
@@ -77,8 +80,9 @@ export function endingsOf(proven: Proven, scope: LogoutScope, cause: Cause): End
 function endingsOfProofs(proven: Proven, cutoff: number, cause: Cause): NewRevocation[] {
   const { facts, now, policy, proofs, acting } = proven;
   const reusesIds = facts.issuer(acting.claims.issuer)?.reusesIds ?? false;
-  return proofs.flatMap(({ claims, units }) => [
+  return proofs.flatMap(({ claims, units, isInGrace }) => [
     ...finalsForKnownToken(claims, cause, policy),
+    ...(isInGrace ? [endOfGrace(claims, cause, now, policy)] : []),
     ...units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy)),
   ]);
 }

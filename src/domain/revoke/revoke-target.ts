@@ -5,6 +5,7 @@ import {
   cutoffForName,
   finalForName,
   finalForToken,
+  forever,
   isRestricted,
   type NewRevocation,
   type Restriction,
@@ -12,6 +13,7 @@ import {
   safeIatAfterAll,
   unrestricted,
 } from '../cutoffs.ts';
+import { mayRetry } from '../grace.ts';
 import { type OnceKey, once, type Repeated } from '../once.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
@@ -100,8 +102,14 @@ export function decideRevocation(
   if (problem) return { outcome: { status: 'refused', parameter: 'cutoff', problem }, effects: {} };
 
   const targets = [order.target, ...order.further];
-  const rows = targets.map((target) => rowOf({ ...order, target }, policy, now, isForGood));
-  const earlier = facts.each(targets, (target) => (isForGood ? facts.final(target) : undefined));
+  // Of what was replaced so lately that it may be replaced again, the final row is no end; a row beside it is one.
+  const areInGrace = facts.each(targets, (target) => isInGrace(facts, now, policy, target));
+  const rows = targets.map((target, n) =>
+    rowOf({ ...order, target }, policy, now, isForGood && !areInGrace[n]),
+  );
+  const earlier = facts
+    .each(targets, (target) => (isForGood ? facts.final(target) : undefined))
+    .map((row, n) => (areInGrace[n] ? undefined : row));
   const wasThere = earlier.every((row) => row !== undefined);
   const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
   const { target, further, only } = order;
@@ -115,13 +123,24 @@ export function decideRevocation(
       seq: seqs[0] as number,
       lastSeq: Math.max(...seqs),
       revokedAt: now,
-      cutoff,
-      safeIatAfter: safeIatAfterAll(rows),
+      cutoff: isForGood ? forever : cutoff,
+      safeIatAfter: isForGood ? null : safeIatAfterAll(rows),
       ordered,
       cause: { reason, reasonText },
     }),
     effects: { revocations: rows, events },
   };
+}
+
+/** May the client of this refresh token, which was just replaced, still ask for another successor? */
+function isInGrace(facts: Facts, now: number, policy: Policy, { kind, id }: Target): boolean {
+  if (kind !== 'token' || policy.refreshGraceMs === 0) return false;
+  const [byString, bySignature] = facts.together(
+    () => facts.token(id),
+    () => facts.jwt(id),
+  );
+  const token = byString ?? bySignature;
+  return token !== undefined && mayRetry(token, facts.standing(token), policy, now);
 }
 
 /** `earlier`: the final rows of its targets. */

@@ -3,6 +3,7 @@
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import type { Claims } from '../claims.ts';
 import { cutoffOnProof, type NewRevocation, revocationOfUnit, safeIatAfterAll } from '../cutoffs.ts';
+import { mayRetry } from '../grace.ts';
 import { hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
@@ -67,7 +68,10 @@ function decide(
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
   const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
   const units = unitsLeft(claims, standing, grant ? [grant] : []);
-  const isAnythingLeft = isRevocable(claims, standing, now) || hasLivingToken(facts, units, now);
+  const isAnythingLeft =
+    isRevocable(claims, standing, now) ||
+    mayRetry(claims, standing, policy, now) ||
+    hasLivingToken(facts, units, now);
   const event = (action: AuditAction) => eventOf(origin, action, { reason, reasonText, ...about(claims) });
   if (!isAnythingLeft) {
     return standing.coveredBy.length > 0

@@ -1,7 +1,9 @@
 // REFRESH_TOKEN_GRACE_SECONDS: how long a superseded refresh token may be rotated once more, and what that must not
 // revive. Without it a superseded one that comes back is reuse: token-rotation.test.ts.
+import { digestOf } from '../../../src/domain/claims.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import type { Reply, TestClient } from '../../helpers/requests.ts';
 
 const of = { client_id: 'web', sub: 'u1', token_use: 'refresh_token', grant_id: 'g1' };
 
@@ -88,3 +90,43 @@ testEachDatabase(
   },
   { REFRESH_TOKEN_GRACE_SECONDS: '30' },
 );
+
+const waysToEnd: Readonly<Record<string, (app: TestApp, token: string, by: TestClient) => Promise<Reply>>> = {
+  'POST /v1/revocations': (app, token, by) =>
+    app.json('/v1/revocations', { target: { kind: 'token', token }, reason: 'admin' }, by),
+  'POST /v1/revocations by its digest': (app, token, by) => {
+    const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+    return app.json('/v1/revocations', { target: { kind: 'token', token_digest }, reason: 'admin' }, by);
+  },
+  'POST /logout': (app, token) => app.json('/logout', { refresh_token: token }),
+  'POST /revoke': (app, token, by) => app.form('/revoke', { token }, by),
+};
+
+for (const [way, end] of Object.entries(waysToEnd))
+  testEachDatabase(
+    `${way} of a token that was just replaced ends its grace interval, once`,
+    async (t, app) => {
+      const ops = await app.addClient({ permissions: ['revoke:any'] });
+      // Without a user, /logout ends the token alone; its one successor is dead.
+      const { sub: _, ...nobody } = of;
+      const first = await app.register(nobody);
+      const next = (token: string) => app.registration({ ...nobody, token, replaces: first });
+      const second = app.newToken();
+      t.is((await app.json('/v1/tokens', next(second), await app.issuer())).status, 201);
+      await waysToEnd['POST /v1/revocations']?.(app, second, ops);
+
+      const before = (await app.events()).length;
+      const ended = await end(app, first, ops);
+      t.regex(ended.text, /"(revoked|logged_out)"/);
+      t.notRegex(ended.text, /safe_iat_after":\d/);
+      t.is((await app.events()).length, before + 1);
+      t.regex((await end(app, first, ops)).text, /"already_/);
+      const retried = await app.json('/v1/tokens', next(app.newToken()), await app.issuer());
+      t.is(retried.body.code, 'refresh_token_dead');
+      t.false(await app.isActive(first));
+      app.advance(31);
+      const late = await app.json('/v1/tokens', next(app.newToken()), await app.issuer());
+      t.is(late.body.code, 'refresh_token_reuse');
+    },
+    { REFRESH_TOKEN_GRACE_SECONDS: '30' },
+  );
