@@ -9,7 +9,7 @@ import { countLivingSessions, hasLivingToken, unitsLeft } from '../living-units.
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { type Target, targetOf } from '../targets.ts';
-import { findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
+import { finalsIfCutShort, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable, type Standing } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
@@ -110,7 +110,11 @@ function nothingLeft(logout: Logout): Decision<LoggedOut> {
   const isRevoked = logout.proofs.some(({ standing }) => standing.coveredBy.length > 0);
   const events = eventsOf(logout, isRevoked ? 'logout_already_revoked' : 'logout_expired_token');
   const reason = isRevoked ? 'token_already_revoked' : 'token_expired';
-  return { outcome: { status: 'already_logged_out', reason }, effects: { events } };
+  const cause = causeOf(logout);
+  const revocations = logout.proofs
+    .filter(({ standing }) => standing.coveredBy.length === 0)
+    .flatMap(({ claims }) => finalsIfCutShort(claims, cause, logout.policy));
+  return { outcome: { status: 'already_logged_out', reason }, effects: { revocations, events } };
 }
 
 function endLogins(logout: Logout): Decision<LoggedOut> {

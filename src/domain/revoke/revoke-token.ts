@@ -9,7 +9,13 @@ import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { targetOf } from '../targets.ts';
-import { finalsForKnownToken, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
+import {
+  finalsForKnownToken,
+  finalsIfCutShort,
+  findAgain,
+  findEndable,
+  type KnownToken,
+} from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
@@ -76,7 +82,11 @@ function decide(
   if (!isAnythingLeft) {
     return standing.coveredBy.length > 0
       ? nothingLeft('token_already_revoked', event('revoke_already_revoked'))
-      : nothingLeft('token_expired', event('revoke_expired_token'));
+      : nothingLeft(
+          'token_expired',
+          event('revoke_expired_token'),
+          finalsIfCutShort(claims, request, policy),
+        );
   }
   const revocations: NewRevocation[] = finalsForKnownToken(claims, request, policy);
   const reusesIds = issuer?.reusesIds ?? false;
@@ -94,6 +104,10 @@ function decide(
   };
 }
 
-function nothingLeft(reason: InactiveReason, event: NewEvent): Decision<Revoked> {
-  return { outcome: { status: 'already_inactive', reason }, effects: { events: [event] } };
+function nothingLeft(
+  reason: InactiveReason,
+  event: NewEvent,
+  revocations: readonly NewRevocation[] = [],
+): Decision<Revoked> {
+  return { outcome: { status: 'already_inactive', reason }, effects: { events: [event], revocations } };
 }

@@ -119,6 +119,15 @@ function endOfKnownToken({ signed, expiresAt, registeredUntil }: KnownToken, pol
   return signed ? laterEnd(endBySignature(signed, policy), known, policy) : known;
 }
 
+/**
+ * What ends a token that has expired here, though not as its issuer signed it: with a larger TOKEN_LIFETIME_DAYS_MAX it
+ * would be alive.
+ */
+export function finalsIfCutShort(known: KnownToken, cause: Cause, policy: LifetimePolicy): NewRevocation[] {
+  const isCutShort = known.signed !== undefined && endBySignature(known.signed, policy) > forever;
+  return isCutShort ? finalsForKnownToken(known, cause, policy) : [];
+}
+
 /** Ends the token itself for good. */
 export function finalsForKnownToken(
   known: KnownToken,

@@ -228,6 +228,25 @@ for (const [way, revoke] of Object.entries(ways)) {
   }
 }
 
+for (const way of ['POST /revoke', 'POST /logout'] as const) {
+  for (const [which, life] of Object.entries(endless)) {
+    testEachDatabase(
+      `${which} stays dead that ${way} said had expired, when it may live longer later`,
+      async (t, app) => {
+        const { client, issuer } = await trustForOneClient(app);
+        const token = await issuer.sign({ exp: life && app.seconds + life });
+        app.advance(400 * day);
+        t.regex(JSON.stringify(await ways[way](app, client, token)), /token_expired/);
+        const later = await app.another(raised);
+        t.false(await later.isActive(token));
+        app.advance(400 * day + hour + 1);
+        t.is((await purgeNow(later)).revocations, 1);
+        t.false(await (await app.another({ TOKEN_LIFETIME_DAYS_MAX: '1600' })).isActive(token));
+      },
+    );
+  }
+}
+
 testEachDatabase(
   'a JWT of a session that comes back stays dead by the cutoff of an earlier login when it may live longer later',
   async (t, app) => {
