@@ -10,6 +10,7 @@ import { TestApp } from '../helpers/app.ts';
 import { freshDatabase, type TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { purgeNow, trustForOneClient } from '../helpers/purging.ts';
 import { cli, run } from '../helpers/run.ts';
 
 const empty = { empty: true };
@@ -60,6 +61,52 @@ testEachStore(
     await assertServes(t, database);
   },
   empty,
+);
+
+testEachStore(
+  'what was revoked stays dead, and what lives alive, where migrations go down and up again',
+  async (t, database) => {
+    let app = await TestApp.start(database);
+    const { client, issuer, end } = await trustForOneClient(app);
+    const of = { client_id: client.client_id };
+    const [r1, spared, jwt, revoked] = [
+      await app.register({ ...of, sub: 'u1', token_use: 'refresh_token', grant_id: 'g1' }),
+      await app.register({ ...of, sub: 'u2', session_id: 's1' }),
+      await issuer.sign({ sid: 's3' }),
+      await issuer.sign({ jti: 'j1' }),
+    ];
+    const dead = [
+      r1,
+      await app.register({ ...of, sub: 'u2', session_id: 's2' }),
+      await app.register({ ...of, sub: 'u3' }),
+      jwt,
+      revoked,
+    ];
+    const next = { ...of, sub: 'u1', token_use: 'refresh_token', grant_id: 'g1', replaces: r1 };
+    const alive = [await app.register(next), spared, await issuer.sign({ jti: 'j2' })];
+    await app.json('/logout', { scope: 'others' }, `Bearer ${spared}`);
+    await end({ kind: 'subject', sub: 'u3', issuer: app.policy.publicUrl });
+    await end({ kind: 'session', session_id: 's3' });
+    await app.form('/revoke', { token: revoked }, client);
+    const { clock } = app;
+    for (let steps = 1; ; steps += 1) {
+      await app.stop();
+      const undone: string[] = [];
+      for (let step = 0; step < steps; step++) undone.push(...(await migrateDown(database.url)));
+      t.is((await migrateUp(database.url)).length, steps);
+      app = await TestApp.start(database, {}, clock);
+      for (const token of dead) t.false(await app.isActive(token), undone.at(-1));
+      for (const token of alive) t.true(await app.isActive(token), undone.at(-1));
+      await purgeNow(app);
+      for (const token of dead) t.false(await app.isActive(token), undone.at(-1));
+      const later = await app.register({ ...of, sub: 'u3' });
+      await app.form('/revoke', { token: later }, client);
+      dead.push(later);
+      // What is before it did not know of restrictions yet, nor of issuers.
+      if (undone.at(-1) === '0004-audit-trail') break;
+    }
+    await app.stop();
+  },
 );
 
 testEachStore(
