@@ -120,11 +120,12 @@ function endOfKnownToken({ signed, expiresAt, registeredUntil }: KnownToken, pol
 }
 
 /**
- * What ends a token that has expired here, though not as its issuer signed it: with a larger TOKEN_LIFETIME_DAYS_MAX it
- * would be alive.
+ * What ends a token that has expired here, though maybe not as its issuer signed it: with a larger TOKEN_LIFETIME_DAYS_MAX,
+ * or without its registration once its issuer is trusted, it would be alive.
  */
 export function finalsIfCutShort(known: KnownToken, cause: Cause, policy: LifetimePolicy): NewRevocation[] {
-  const isCutShort = known.signed !== undefined && endBySignature(known.signed, policy) > forever;
+  const { signed, otherDigest } = known;
+  const isCutShort = signed ? endBySignature(signed, policy) > forever : otherDigest !== undefined;
   return isCutShort ? finalsForKnownToken(known, cause, policy) : [];
 }
 

@@ -334,3 +334,31 @@ testEachDatabase(
     t.is(why.body.cause, 'revoked');
   },
 );
+
+for (const way of ['/revoke', '/logout'])
+  testEachDatabase(
+    `a JWT that is registered by its string alone and had expired by that at ${way} stays dead when its issuer becomes trusted`,
+    async (t, app) => {
+      const issuer = await TestIssuer.unknown(app, 'https://id.example');
+      const client = await app.addClient();
+      const { client_id } = client;
+      const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+      const token = await issuer.sign({ client_id, exp: app.seconds + day });
+      const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+      const registration = app.registration({ client_id, sub: 'u1', iss: issuer.name, token_digest });
+      t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+      app.advance(hour);
+      const ended =
+        way === '/revoke'
+          ? await app.form(way, { token }, client)
+          : await app.json(way, { refresh_token: token });
+      t.regex(ended.text, /"token_expired"/);
+
+      await issuer.trust();
+      const trusting = await app.another();
+      t.false(await trusting.isActive(token));
+      app.advance(2 * hour);
+      await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+      t.false(await trusting.isActive(token));
+    },
+  );
