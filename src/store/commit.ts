@@ -4,7 +4,6 @@
 import type { Knex } from 'knex';
 import type { Decide } from '../domain/store.ts';
 import { allOf } from './all-of.ts';
-import { inTransaction } from './dialect.ts';
 import type { BatchRows } from './facts/changes.ts';
 import { DecisionFacts } from './facts/decision-facts.ts';
 import { NotLoaded } from './facts/shelf.ts';
@@ -39,7 +38,7 @@ export async function commitBatch(
 
 function lockFirst(database: OpenDatabase, decisions: readonly Decide[]): Promise<Decided> {
   const { dialect, reader, writer, clock, memory } = database;
-  return inTransaction(writer, async (tx) => {
+  return dialect.inTransaction(writer, async (tx) => {
     // Both show the same, as nothing is written before `persist`.
     const db = dialect.readsBesideWriter ? reader : tx;
     const heads = await memory.catchUp(db, () => lockHeads(tx, clock));
@@ -56,7 +55,7 @@ async function glanceFirst(database: OpenDatabase, decisions: readonly Decide[])
   const { dialect, reader, writer, clock, memory } = database;
   const heads = await memory.catchUp(reader, () => glanceAtHeads(reader, clock));
   const decided = await decideAll(reader, decisions, memory, heads);
-  await inTransaction(writer, async (tx) => {
+  await dialect.inTransaction(writer, async (tx) => {
     demandInPlace(dialect);
     await persist(tx, decided);
   });

@@ -1,12 +1,12 @@
 // Every difference between SQLite and Postgres: this file lists them, sqlite/ and postgres/ say how each is handled.
-// No other file of the server names a database.
+// No other file of the server names a database. A `Dialect` opens one; each handle that it opens has a Knex client that
+// knows how its database is read (`readsOf`) or written (`writesOf`) fastest.
 import { resolve } from 'node:path';
 import type { Knex } from 'knex';
 import { isPostgresUrl, sqlitePathOf } from '../config/database-url.ts';
 import type { Exclusive } from '../domain/upkeep-store.ts';
-import * as postgres from './postgres/dialect.ts';
-import { PipelinedClient } from './postgres/pipelined-client.ts';
-import * as sqlite from './sqlite/dialect.ts';
+import { postgresDialect } from './postgres/dialect.ts';
+import { sqliteDialect } from './sqlite/dialect.ts';
 
 export interface Dialect {
   /** False when there is no database to open, and opening it would make one. */
@@ -19,6 +19,11 @@ export interface Dialect {
   openWriter(): Knex;
   /** The same for migrations, whose statements take longer on larger tables. */
   openMigrator(): Knex;
+  /**
+   * One transaction, committed when `work` resolves and rolled back when it rejects; every statement of it is sent by
+   * then. For transactions that are very frequent.
+   */
+  inTransaction<T>(writer: Knex, work: (tx: Knex) => Promise<T>): Promise<T>;
   /**
    * May decisions read over the reader, beside the writer? Then they need no lock on the heads either: the writer
    * notices if those have moved.
@@ -48,8 +53,56 @@ export interface Table<Row> {
   readonly inHex?: Readonly<Partial<Record<keyof Row & string, string>>>;
 }
 
-/** Rows of one table, at least one, all with the same columns. */
-export type Rows = readonly Readonly<Record<string, unknown>>[];
+/** What every handle can do. */
+export interface Sql {
+  /** Runs a fixed statement of one row that runs very often; `?` stands for each of the values. */
+  findRow<Row>(sql: string, values?: readonly unknown[]): Promise<Row>;
+  /** SQL that identifies the database, for a select from `heads`: it changes when another takes its place. */
+  readonly incarnation: string;
+}
+
+export interface Reads extends Sql {
+  /**
+   * The rows of `table` whose indexed `column` is one of `keys`, and that meet `condition`, which is fixed SQL. For
+   * queries that run very often.
+   */
+  findRowsByKey<Row>(
+    table: Table<Row>,
+    column: keyof Row & string,
+    keys: readonly Key[],
+    condition?: string,
+  ): Promise<Row[]>;
+  /** SQL for `bytes`, which is SQL too, in hexadecimal. */
+  hexOf(bytes: string): string;
+  /** True also if this user may not read it. */
+  hasTable(name: string): Promise<boolean>;
+}
+
+export interface Writes extends Sql {
+  /**
+   * Inserts any number of rows, all with the same columns, in the way that is fastest for this database. Within a
+   * transaction it resolves when they are sent; if one fails, all later statements fail, and COMMIT at the latest says
+   * why. `onConflict` is fixed SQL for rows that may exist already.
+   */
+  insertMany(table: string, rows: readonly object[], onConflict?: string): Promise<void>;
+  /**
+   * Sends a fixed update within a transaction, as `insertMany` does; `?` stands for each of the values. Where decisions
+   * read beside the writer, the transaction fails with `rowHasChanged` if no row is as its condition says.
+   */
+  updateFixed(sql: string, values: readonly unknown[]): Promise<void>;
+  /** SQL for the bytes that `hex`, which is SQL for text, writes; null where that is null. */
+  bytesOf(hex: string): string;
+}
+
+/** For a reader; and for a transaction, where decisions read in it. */
+export function readsOf(db: Knex): Reads {
+  return db.client;
+}
+
+/** For a writer, or one of its transactions. */
+export function writesOf(db: Knex): Writes {
+  return db.client;
+}
 
 class UnusableDatabaseUrl extends Error {
   override readonly name = 'UnusableDatabaseUrl';
@@ -58,83 +111,7 @@ class UnusableDatabaseUrl extends Error {
 /** `sqlite:PATH` (relative to the working directory) or `postgres://…`. `pageCacheKiB` is for SQLite. */
 export function dialectOf(databaseUrl: string, pageCacheKiB?: number): Dialect {
   const path = sqlitePathOf(databaseUrl);
-  if (path !== undefined) return sqlite.dialect(resolve(path), pageCacheKiB);
-  if (isPostgresUrl(databaseUrl)) return postgres.dialect(databaseUrl);
+  if (path !== undefined) return sqliteDialect(resolve(path), pageCacheKiB);
+  if (isPostgresUrl(databaseUrl)) return postgresDialect(databaseUrl);
   throw new UnusableDatabaseUrl('DATABASE_URL is neither sqlite:PATH nor postgres://…');
-}
-
-/** Reads the one row of a fixed statement that runs very often; `?` stands for each of the values. */
-export function findRow<Row>(db: Knex, sql: string, values: readonly unknown[] = []): Promise<Row> {
-  return isPostgres(db) ? postgres.findRow(db, sql, values) : sqlite.findRow(db, sql, values);
-}
-
-/**
- * The rows of `table` whose indexed `column` is one of `keys`, and that meet `condition`, which is fixed SQL. For
- * queries that run very often.
- */
-export function findRowsByKey<Row>(
-  db: Knex,
-  table: Table<Row>,
-  column: keyof Row & string,
-  keys: readonly Key[],
-  condition = 'true',
-): Promise<Row[]> {
-  const find = isPostgres(db) ? postgres.findRowsByKey<Row> : sqlite.findRowsByKey<Row>;
-  return find(db, table, column, keys, condition);
-}
-
-/**
- * Inserts any number of rows, all with the same columns, in the way that is fastest for this database. Within a
- * transaction it resolves when they are sent; if one fails, all later statements fail, and COMMIT at the latest says
- * why. `onConflict` is fixed SQL for rows that may exist already.
- */
-export async function insertMany(
-  db: Knex,
-  table: string,
-  rows: readonly object[],
-  onConflict = '',
-): Promise<void> {
-  if (rows.length === 0) return;
-  const insert = isPostgres(db) ? postgres.insertMany : sqlite.insertMany;
-  await insert(db, table, rows as Rows, onConflict);
-}
-
-/**
- * Sends a fixed update within a transaction, as `insertMany` does; `?` stands for each of the values. Where decisions
- * read beside the writer, the transaction fails with `rowHasChanged` if no row is as its condition says.
- */
-export function updateFixed(tx: Knex, sql: string, values: readonly unknown[]): Promise<void> {
-  return isPostgres(tx) ? postgres.updateFixed(tx, sql, values) : sqlite.updateFixed(tx, sql, values);
-}
-
-/**
- * One transaction, committed when `work` resolves and rolled back when it rejects; every statement of it is sent by
- * then. For transactions that are very frequent.
- */
-export function inTransaction<T>(writer: Knex, work: (tx: Knex) => Promise<T>): Promise<T> {
-  return isPostgres(writer) ? writer.transaction(work) : sqlite.inTransaction(writer, work);
-}
-
-/** SQL for `bytes`, which is SQL too, in hexadecimal. */
-export function hexOf(db: Knex, bytes: string): string {
-  return isPostgres(db) ? postgres.hexOf(bytes) : sqlite.hexOf(bytes);
-}
-
-/** SQL for the bytes that `hex`, which is SQL for text, writes; null where that is null. */
-export function bytesOf(db: Knex, hex: string): string {
-  return isPostgres(db) ? postgres.bytesOf(hex) : sqlite.bytesOf(hex);
-}
-
-/** SQL that identifies the database behind `db`, for a select from `heads`: it changes when another takes its place. */
-export function incarnationOf(db: Knex): string {
-  return isPostgres(db) ? postgres.incarnation : sqlite.incarnation;
-}
-
-/** True also if this user may not read it. */
-export function hasTable(db: Knex, name: string): Promise<boolean> {
-  return isPostgres(db) ? postgres.hasTable(db, name) : db.schema.hasTable(name);
-}
-
-function isPostgres(db: Knex): boolean {
-  return db.client instanceof PipelinedClient;
 }

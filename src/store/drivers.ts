@@ -14,16 +14,12 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** Works with the connection behind `db`; within a transaction, with the transaction's connection. */
+/** Works with a connection of `client`; within a transaction, with the transaction's connection. */
 export async function withConnection<Connection, T>(
-  db: Knex,
+  client: Knex.Client,
   work: (connection: Connection) => T | Promise<T>,
 ): Promise<T> {
-  const client = db.client as {
-    acquireConnection(): Promise<Connection>;
-    releaseConnection(connection: Connection): Promise<void>;
-  };
-  const connection = await client.acquireConnection();
+  const connection: Connection = await client.acquireConnection();
   try {
     return await work(connection);
   } finally {

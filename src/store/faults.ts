@@ -1,6 +1,6 @@
 // What keeps the server from being ready: a database that is away, replaced, not migrated or not writable, or a clock
 // that is wrong.
-import { findRow } from './dialect.ts';
+import { readsOf } from './dialect.ts';
 import { migrationStatusOf } from './migrate.ts';
 import type { OpenDatabase } from './open-database.ts';
 import { readHeads } from './tables/heads.ts';
@@ -35,6 +35,6 @@ async function isClockRight({ reader, clock }: OpenDatabase): Promise<boolean> {
   if (timeAfter(stamped_at, ours) > ours + clockDifferenceMs) return false;
   if (clock.clockSql === null) return true;
   const before = clock.now();
-  const { now } = await findRow<{ now: number }>(reader, `select ${clock.clockSql} as now`);
+  const { now } = await readsOf(reader).findRow<{ now: number }>(`select ${clock.clockSql} as now`);
   return now > before - clockDifferenceMs && now < clock.now() + clockDifferenceMs;
 }

@@ -1,7 +1,7 @@
 // Brings a database's schema up or down. Two processes that start on one empty database do no harm, and a
 // process killed half-way leaves nothing that stops the next.
 import type { Knex } from 'knex';
-import { type Dialect, dialectOf, hasTable } from './dialect.ts';
+import { type Dialect, dialectOf, readsOf } from './dialect.ts';
 import { migrationConfig } from './migration-source.ts';
 
 export interface MigrationStatus {
@@ -76,7 +76,7 @@ export async function migrationStatus(databaseUrl: string): Promise<MigrationSta
 /** Reads the record of migrations without creating it. */
 export async function migrationStatusOf(knex: Knex): Promise<MigrationStatus> {
   const all = await migrationConfig.migrationSource.getMigrations();
-  const isRecorded = await hasTable(knex, migrationConfig.tableName);
+  const isRecorded = await readsOf(knex).hasTable(migrationConfig.tableName);
   const done: string[] = isRecorded ? await knex(migrationConfig.tableName).orderBy('id').pluck('name') : [];
   const [pending, newer] = [
     all.filter((name) => !done.includes(name)),

@@ -1,6 +1,6 @@
 // Transactions in which nobody waits for what is only written: what fails of it fails them, and COMMIT says why.
 import type { Knex } from 'knex';
-import { dialectOf, insertMany, inTransaction, updateFixed } from '../../src/store/dialect.ts';
+import { dialectOf, writesOf } from '../../src/store/dialect.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
 const uniqueness = { sqlite: 'SQLITE_CONSTRAINT_PRIMARYKEY', postgres: '23505' } as const;
@@ -10,8 +10,7 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
   await db.schema.createTable('things', (table) => table.integer('id').primary());
   const code = uniqueness[database.kind];
   const insert = (tx: Knex, ...ids: number[]) =>
-    insertMany(
-      tx,
+    writesOf(tx).insertMany(
       'things',
       ids.map((id) => ({ id })),
     );
@@ -22,7 +21,7 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
       await insert(tx, 1, 2);
       await insert(tx, 2);
       await insert(tx, 3);
-      await updateFixed(tx, 'update things set id = id + ?', [10]);
+      await writesOf(tx).updateFixed('update things set id = id + ?', [10]);
     }),
     { code },
   );
@@ -47,7 +46,7 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
   await db('things').delete();
   await db.transaction(async (tx) => {
     await insert(tx, 1, 2);
-    await updateFixed(tx, 'update things set id = id + ?', [10]);
+    await writesOf(tx).updateFixed('update things set id = id + ?', [10]);
     t.deepEqual(await tx('things').orderBy('id').pluck('id'), [11, 12]);
   });
   t.deepEqual(await ids(), [11, 12]);
@@ -55,25 +54,28 @@ testEachStore('what fails unanswered is told by COMMIT, and nothing is written',
 });
 
 testEachStore('a frequent transaction is written whole or not at all, and then over', async (t, database) => {
-  const db = dialectOf(database.url).openWriter();
+  const dialect = dialectOf(database.url);
+  const db = dialect.openWriter();
   await db.schema.createTable('things', (table) => table.integer('id').primary());
   const code = uniqueness[database.kind];
   const ids = async () => (await db('things').orderBy('id').pluck('id')) as number[];
   let over: Knex | undefined;
 
-  const abandoned = inTransaction(db, async (tx) => {
+  const abandoned = dialect.inTransaction(db, async (tx) => {
     over = tx;
-    await insertMany(tx, 'things', [{ id: 1 }]);
+    await writesOf(tx).insertMany('things', [{ id: 1 }]);
     throw new Error('abandoned');
   });
   await t.throwsAsync(abandoned, { message: 'abandoned' });
   await t.throwsAsync(async () => over?.('things').insert({ id: 2 }), undefined, 'after a rollback');
-  const refused = inTransaction(db, (tx) => insertMany(tx, 'things', [{ id: 3 }, { id: 3 }]));
+  const refused = dialect.inTransaction(db, (tx) =>
+    writesOf(tx).insertMany('things', [{ id: 3 }, { id: 3 }]),
+  );
   await t.throwsAsync(refused, { code }, 'COMMIT says why');
   t.deepEqual(await ids(), []);
 
   const both = [4, 5].map((id) =>
-    inTransaction(db, async (tx) => {
+    dialect.inTransaction(db, async (tx) => {
       over = tx;
       await tx('things').insert({ id });
       return id;

@@ -1,4 +1,4 @@
-// Knex's client for this database, which waits for fewer answers: BEGIN and the inserts of dialect.ts are only sent.
+// Knex's client for this database, which waits for fewer answers: BEGIN and the inserts of client.ts are only sent.
 // If one of them fails, the next statement of the transaction whose answer is awaited reports it, COMMIT at the
 // latest.
 import PgClient from 'knex/lib/dialects/postgres/index.js';

@@ -2,9 +2,9 @@
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import { silent } from '../drivers.ts';
+import { PostgresClient } from './client.ts';
 import { acquireTimeoutMs, connectionTo } from './connection.ts';
 import { demandOwnSession } from './own-session.ts';
-import { PipelinedClient } from './pipelined-client.ts';
 
 const poolMax = 10;
 const statementTimeoutMs = 10_000;
@@ -40,7 +40,7 @@ export function openPool(url: string, timeouts = usual): Knex {
     keepsSessions = true;
   };
   return knexFactory({
-    client: PipelinedClient,
+    client: PostgresClient,
     log: silent,
     connection,
     acquireConnectionTimeout: acquireTimeoutMs,

@@ -5,6 +5,9 @@ import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { codeOf } from '../drivers.ts';
 
+/** SQL for `incarnation` in dialect.ts. It need not change, as a replaced file is noticed here. */
+export const incarnation = "''";
+
 /** The log, and the index of the log that all processes share. */
 const suffixes = ['', '-wal', '-shm'];
 

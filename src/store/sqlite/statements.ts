@@ -10,20 +10,20 @@ const charactersMax = 500_000;
 const repeatable = /^\s*(select|insert|update|delete|with|begin|commit|rollback)\b/i;
 
 export class Statements {
-  readonly #connection: Database.Database;
+  readonly connection: Database.Database;
   readonly #known = new LRUCache<string, Statement>({
     maxSize: charactersMax,
     sizeCalculation: (_, sql) => sql.length,
   });
 
   constructor(connection: Database.Database) {
-    this.#connection = connection;
+    this.connection = connection;
   }
 
   of(sql: string): Statement {
     const known = this.#known.get(sql);
     if (known) return known;
-    const statement = this.#connection.prepare<unknown[]>(sql);
+    const statement = this.connection.prepare<unknown[]>(sql);
     if (repeatable.test(sql)) this.#known.set(sql, statement);
     return statement;
   }

@@ -1,6 +1,9 @@
-// Knex's client for this database, with connections that live in a thread of their own.
-import type { Knex } from 'knex';
+// Knex's client for what is written, with connections that live in a thread of their own.
+import knexFactory, { type Knex } from 'knex';
 import InProcessClient from 'knex/lib/dialects/better-sqlite3/index.js';
+import type { Writes } from '../dialect.ts';
+import { namesOf, silent, withConnection } from '../drivers.ts';
+import { incarnation } from './database-file.ts';
 import { type Outcome, WriterThread } from './writer-thread.ts';
 
 /** A statement as Knex hands it to its client, and what it reads from it afterwards. */
@@ -16,7 +19,10 @@ interface ThreadConfig extends Knex.Config {
   readonly pragmas: readonly string[];
 }
 
-export class ThreadClient extends InProcessClient {
+export class ThreadClient extends InProcessClient implements Writes {
+  /** What all transactions work with. */
+  #tx: Knex | undefined;
+
   override acquireRawConnection(): Promise<WriterThread> {
     const { connection, pragmas } = this.config as ThreadConfig;
     return WriterThread.start({ filename: connection.filename, pragmas });
@@ -41,10 +47,51 @@ export class ThreadClient extends InProcessClient {
     }
     return query;
   }
+
+  get incarnation(): string {
+    return incarnation;
+  }
+
+  async findRow<Row>(sql: string, values: readonly unknown[] = []): Promise<Row> {
+    const outcome = await withConnection(this, (thread: WriterThread) => thread.run(sql, values));
+    return (outcome.kind === 'rows' ? outcome.rows[0] : undefined) as Row;
+  }
+
+  /** One message for all rows; the thread runs one prepared statement for each of them. */
+  async insertMany(table: string, rows: readonly object[], onConflict = ''): Promise<void> {
+    if (rows.length === 0) return;
+    const columns = Object.keys(rows[0] ?? {});
+    const marks = columns.map(() => '?').join(', ');
+    const sql = `insert into "${table}" (${namesOf(columns)}) values (${marks}) ${onConflict}`;
+    const values = new Array<unknown>(rows.length * columns.length);
+    let at = 0;
+    for (const row of rows as readonly Record<string, unknown>[])
+      for (const column of columns) values[at++] = row[column];
+    await withConnection(this, (thread: WriterThread) => thread.runEach(sql, values, columns.length));
+  }
+
+  updateFixed(sql: string, values: readonly unknown[]): Promise<void> {
+    return withConnection(this, (thread: WriterThread) => thread.update(sql, values));
+  }
+
+  bytesOf(hex: string): string {
+    return `unhex(${hex})`;
+  }
+
+  /**
+   * With one instance of Knex for all transactions, as there is a single connection. Knex itself makes a new one for
+   * each; measured, all of a batch then stayed in memory until the garbage collector next went through the whole heap.
+   */
+  inTransaction<T>(work: (tx: Knex) => Promise<T>): Promise<T> {
+    this.#tx ??= knexFactory({ client: TransactionClient, log: silent, useNullAsDefault: true });
+    const tx = this.#tx;
+    const client: TransactionClient = tx.client;
+    return withConnection(this, (thread: WriterThread) => client.runTransaction(thread, () => work(tx)));
+  }
 }
 
 /** Has no connections, but is lent one for each transaction. */
-export class TransactionClient extends ThreadClient {
+class TransactionClient extends ThreadClient {
   #thread: WriterThread | null = null;
 
   override async acquireConnection(): Promise<WriterThread> {

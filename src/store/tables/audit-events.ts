@@ -4,7 +4,7 @@ import type { Knex } from 'knex';
 import type { NewEvent } from '../../domain/audit.ts';
 import type { EventCount, EventFilter } from '../../domain/listings.ts';
 import type { RecordedEvent } from '../../domain/trail/audit-leaf.ts';
-import { insertMany } from '../dialect.ts';
+import { writesOf } from '../dialect.ts';
 import { type EventRow, eventToRow, rowToEvent } from './audit-rows.ts';
 
 export async function appendEvents(
@@ -14,7 +14,7 @@ export async function appendEvents(
   now: number,
 ): Promise<void> {
   const rows = events.map((event, n) => eventToRow({ seq: seqBefore + 1 + n, at: now, ...event }));
-  await insertMany(db, 'audit_events', rows);
+  await writesOf(db).insertMany('audit_events', rows);
 }
 
 const columnOf = {

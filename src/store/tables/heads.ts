@@ -2,7 +2,7 @@
 // reads it and later moves it on only if nobody else has meanwhile: so decisions are taken one after another. Its
 // counters tell each process what it must read anew.
 import type { Knex } from 'knex';
-import { findRow, incarnationOf, updateFixed } from '../dialect.ts';
+import { readsOf, type Sql, writesOf } from '../dialect.ts';
 import { timeAfter } from '../time.ts';
 
 /** How far the logs had come at one instant; its numbers only grow. */
@@ -36,9 +36,9 @@ export interface Clock {
 
 /** The heads as they are committed now, for questions. */
 export function readHeads(db: Knex): Promise<Heads> {
-  return findRow<Heads>(
-    db,
-    `select revocation_seq, suspension_seq as announced_seq, token_seq, stamped_at, ${incarnationOf(db)} as incarnation
+  const reads = readsOf(db);
+  return reads.findRow<Heads>(
+    `select revocation_seq, suspension_seq as announced_seq, token_seq, stamped_at, ${reads.incarnation} as incarnation
       from heads where id = 1`,
   );
 }
@@ -46,7 +46,7 @@ export function readHeads(db: Knex): Promise<Heads> {
 /** An update that changes nothing: its row lock comes before any read of this transaction. */
 export function lockHeads(tx: Knex, clock: Clock): Promise<DecisionHeads> {
   return takeHeads(
-    tx,
+    writesOf(tx),
     clock,
     (columns) => `update heads set event_seq = event_seq where id = 1 returning ${columns}`,
   );
@@ -54,18 +54,18 @@ export function lockHeads(tx: Knex, clock: Clock): Promise<DecisionHeads> {
 
 /** The heads as they are committed now: `moveHeads` fails if they have moved since. */
 export function glanceAtHeads(db: Knex, clock: Clock): Promise<DecisionHeads> {
-  return takeHeads(db, clock, (columns) => `select ${columns} from heads where id = 1`);
+  return takeHeads(readsOf(db), clock, (columns) => `select ${columns} from heads where id = 1`);
 }
 
 async function takeHeads(
-  db: Knex,
+  sql: Sql,
   clock: Clock,
   statement: (columns: string) => string,
 ): Promise<DecisionHeads> {
   const now = clock.clockSql === null ? '' : `, ${clock.clockSql} as now`;
   const columns = `revocation_seq, event_seq, suspension_seq as announced_seq, token_seq, stamped_at,
-      ${incarnationOf(db)} as incarnation${now}`;
-  const heads = await findRow<Omit<DecisionHeads, 'now'> & { readonly now?: number }>(db, statement(columns));
+      ${sql.incarnation} as incarnation${now}`;
+  const heads = await sql.findRow<Omit<DecisionHeads, 'now'> & { readonly now?: number }>(statement(columns));
   return { ...heads, now: timeAfter(heads.stamped_at, heads.now ?? clock.now()) };
 }
 
@@ -86,8 +86,7 @@ export async function moveHeads(tx: Knex, from: DecisionHeads, steps: Steps): Pr
   const isStill = revocations + events + records + tokens === 0;
   const places = [from.revocation_seq, from.event_seq, from.announced_seq, from.token_seq];
   const moves = [revocations, events, records, tokens];
-  await updateFixed(
-    tx,
+  await writesOf(tx).updateFixed(
     `update heads set revocation_seq = ?, event_seq = ?, suspension_seq = ?, token_seq = ?, stamped_at = ?
       where id = 1 and revocation_seq = ? and event_seq = ? and suspension_seq = ? and token_seq = ?
         and stamped_at = ?`,

@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { Digest } from '../../domain/claims.ts';
 import type { EarlierOutcome, KeepOutcome } from '../../domain/store.ts';
-import { insertMany } from '../dialect.ts';
+import { writesOf } from '../dialect.ts';
 
 interface KeyRow {
   key_digest: Buffer;
@@ -45,5 +45,5 @@ export async function insertOutcomes(db: Knex, kept: readonly KeptOutcome[]): Pr
       expires_at: expiresAt,
     }),
   );
-  await insertMany(db, 'idempotency_keys', rows, replace);
+  await writesOf(db).insertMany('idempotency_keys', rows, replace);
 }

@@ -5,7 +5,7 @@ import type { Knex } from 'knex';
 import { forever, type LoggedRevocation, type Revocation } from '../../domain/cutoffs.ts';
 import type { RevocationFilter } from '../../domain/listings.ts';
 import { everyIssuer, type TargetKey, type TargetKind, targetKinds } from '../../domain/targets.ts';
-import { findRow, findRowsByKey, hexOf, insertMany, type Table } from '../dialect.ts';
+import { readsOf, type Table, writesOf } from '../dialect.ts';
 import {
   type CoverageRow,
   type LogRow,
@@ -52,8 +52,8 @@ function underKeys(db: Knex, keys: readonly TargetKey[]): Knex.QueryBuilder<LogR
 export async function listCoverage(db: Knex, keys: readonly TargetKey[]): Promise<Revocation[]> {
   const bytes = keys.map(toBytes);
   const [finals, cutoffs] = await Promise.all([
-    findRowsByKey(db, revocationsTable, 'key', bytes, isFinal),
-    findRowsByKey(db, cutoffsTable, 'key', bytes),
+    readsOf(db).findRowsByKey(revocationsTable, 'key', bytes, isFinal),
+    readsOf(db).findRowsByKey(cutoffsTable, 'key', bytes),
   ]);
   return [...finals, ...cutoffs].map(rowToRevocation);
 }
@@ -83,9 +83,8 @@ export async function gatherKeys(
     `max(case when kind = '${kind}' then 1 else 0 end) as "${kind}"`,
     `max(case when kind = '${kind}' and ${isEverywhere} then 1 else 0 end) as "every_${kind}"`,
   ];
-  const row = await findRow<Record<string, number> & { beginnings: string | null }>(
-    db,
-    `select string_agg(${hexOf(db, `substr(key, 1, ${bytesOfKey})`)}, '') as beginnings,
+  const row = await readsOf(db).findRow<Record<string, number> & { beginnings: string | null }>(
+    `select string_agg(${readsOf(db).hexOf(`substr(key, 1, ${bytesOfKey})`)}, '') as beginnings,
         ${targetKinds.flatMap(anyOf).join(', ')}
       from revocations where seq > ? and seq <= ?`,
     [after, upTo],
@@ -135,7 +134,7 @@ export async function findRevocation(db: Knex, seq: number): Promise<LoggedRevoc
 }
 
 export async function appendRevocations(db: Knex, revocations: readonly NumberedRevocation[]): Promise<void> {
-  await insertMany(db, 'revocations', revocations.map(revocationToRow));
+  await writesOf(db).insertMany('revocations', revocations.map(revocationToRow));
 }
 
 /** `dropped` no longer decide anything, `added` now do. */
@@ -145,5 +144,5 @@ export async function replaceCutoffs(
   added: readonly NumberedRevocation[],
 ): Promise<void> {
   if (dropped.length > 0) await db('cutoffs').whereIn('seq', dropped).delete();
-  await insertMany(db, 'cutoffs', added.map(revocationToCutoffRow));
+  await writesOf(db).insertMany('cutoffs', added.map(revocationToCutoffRow));
 }

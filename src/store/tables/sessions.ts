@@ -2,7 +2,7 @@
 import type { Knex } from 'knex';
 import type { SessionPosition } from '../../domain/listings.ts';
 import type { Session } from '../../domain/sessions.ts';
-import { findRowsByKey, insertMany, type Table } from '../dialect.ts';
+import { readsOf, type Table, writesOf } from '../dialect.ts';
 
 interface SessionRow {
   session_id: string;
@@ -32,7 +32,7 @@ const table: Table<SessionRow> = {
 };
 
 export async function findSessions(db: Knex, sessionIds: readonly string[]): Promise<Session[]> {
-  return (await findRowsByKey(db, table, 'session_id', sessionIds)).map(toSession);
+  return (await readsOf(db).findRowsByKey(table, 'session_id', sessionIds)).map(toSession);
 }
 
 /** Unexpired sessions of a user, newest first. */
@@ -89,7 +89,7 @@ export async function insertOrTouchSessions(db: Knex, sessions: readonly Session
       ip: session.ip,
     }),
   );
-  await insertMany(db, 'sessions', rows, touch);
+  await writesOf(db).insertMany('sessions', rows, touch);
 }
 
 function toSession(row: SessionRow): Session {

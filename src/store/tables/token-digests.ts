@@ -1,7 +1,7 @@
 // The digests of the table `tokens`, in pages of thousands, as the filter of registered tokens needs them: their first
 // bytes alone.
 import type { Knex } from 'knex';
-import { findRow, hexOf } from '../dialect.ts';
+import { readsOf } from '../dialect.ts';
 
 /** The first bytes of digests, in hexadecimal one after another. */
 export type Beginnings = string;
@@ -35,8 +35,7 @@ export async function gatherDigests(
   const behind = Buffer.alloc(digestBytes, after === '' ? 0 : 0xff);
   behind.write(after, 'hex');
   const isJwt = column === 'token_digest' ? 'and token_digest <> digest' : '';
-  const row = await findRow<Page>(
-    db,
+  const row = await readsOf(db).findRow<Page>(
     `select coalesce(string_agg(${beginningOf(db, column, bytesOfDigest)}, '' order by ${column}), '') as beginnings
       from (select ${column} from tokens where ${column} > ? ${isJwt} order by ${column} limit ?) as page`,
     [behind, limit],
@@ -54,8 +53,9 @@ export async function gatherNewDigests(
   const [digest, tokenDigest] = ['digest', 'token_digest'].map((column) =>
     beginningOf(db, column, bytesOfDigest),
   );
-  const row = await findRow<Record<'token_seq' | 'announced_seq' | 'tokens' | 'last_id', number> & Page>(
-    db,
+  const row = await readsOf(db).findRow<
+    Record<'token_seq' | 'announced_seq' | 'tokens' | 'last_id', number> & Page
+  >(
     `select (select token_seq from heads where id = 1) as token_seq,
         (select suspension_seq from heads where id = 1) as announced_seq,
         count(*) as tokens, coalesce(max(id), 0) as last_id,
@@ -73,13 +73,12 @@ export async function gatherNewDigests(
 }
 
 function beginningOf(db: Knex, column: string, bytes: number): string {
-  return hexOf(db, `substr(${column}, 1, ${bytes})`);
+  return readsOf(db).hexOf(`substr(${column}, 1, ${bytes})`);
 }
 
 /** The last id that was given out, and an upper bound for the number of tokens. */
 export async function findExtentOfTokens(db: Knex): Promise<{ lastId: number; span: number }> {
-  const row = await findRow<{ first: number | null; last: number | null }>(
-    db,
+  const row = await readsOf(db).findRow<{ first: number | null; last: number | null }>(
     // In one select, the database would walk through the whole index to find both.
     'select (select min(id) from tokens) as first, (select max(id) from tokens) as last',
   );

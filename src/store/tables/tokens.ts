@@ -5,7 +5,7 @@ import type { Digest, RegisteredToken } from '../../domain/claims.ts';
 import type { TokenPage } from '../../domain/listings.ts';
 import type { Grant } from '../../domain/sessions.ts';
 import { everyIssuer, type Target } from '../../domain/targets.ts';
-import { findRowsByKey, insertMany, type Table } from '../dialect.ts';
+import { readsOf, type Table, writesOf } from '../dialect.ts';
 import { rowToToken, type TokenRow, tokenToRow } from './token-rows.ts';
 
 const table: Table<TokenRow> = {
@@ -35,13 +35,13 @@ const table: Table<TokenRow> = {
 
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  return (await findRowsByKey(db, table, 'digest', keys)).map(rowToToken);
+  return (await readsOf(db).findRowsByKey(table, 'digest', keys)).map(rowToToken);
 }
 
 /** JWTs by the digests of their signing inputs: the same token however its signature is written. */
 export async function findJwts(db: Knex, signingInputDigests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = signingInputDigests.map((digest) => Buffer.from(digest, 'hex'));
-  const rows = findRowsByKey(db, table, 'token_digest', keys, 'token_digest <> digest');
+  const rows = readsOf(db).findRowsByKey(table, 'token_digest', keys, 'token_digest <> digest');
   return (await rows).map(rowToToken);
 }
 
@@ -157,5 +157,5 @@ export async function findGrants(db: Knex, grantIds: readonly string[]): Promise
 }
 
 export async function insertTokens(db: Knex, tokens: readonly RegisteredToken[]): Promise<void> {
-  await insertMany(db, 'tokens', tokens.map(tokenToRow));
+  await writesOf(db).insertMany('tokens', tokens.map(tokenToRow));
 }

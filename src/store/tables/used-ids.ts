@@ -2,13 +2,13 @@
 import type { Knex } from 'knex';
 import type { Digest } from '../../domain/claims.ts';
 import type { UsedId } from '../../domain/store.ts';
-import { findRowsByKey, insertMany, type Table } from '../dialect.ts';
+import { readsOf, type Table, writesOf } from '../dialect.ts';
 
 const table: Table<{ digest: Buffer }> = { name: 'used_ids', columns: ['digest'] };
 
 export async function findUsedIds(db: Knex, digests: readonly Digest[]): Promise<Digest[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
-  const found = await findRowsByKey(db, table, 'digest', keys);
+  const found = await readsOf(db).findRowsByKey(table, 'digest', keys);
   return found.map(({ digest }) => digest.toString('hex'));
 }
 
@@ -18,5 +18,5 @@ export async function insertUsedIds(db: Knex, ids: readonly UsedId[]): Promise<v
     kind,
     expires_at: expiresAt,
   }));
-  await insertMany(db, 'used_ids', rows);
+  await writesOf(db).insertMany('used_ids', rows);
 }

@@ -5,7 +5,7 @@ import { forever } from '../../domain/cutoffs.ts';
 import { everyIssuer } from '../../domain/targets.ts';
 import { openEndsFrom } from '../../domain/token-life.ts';
 import type { DueRows, PurgeKind } from '../../domain/upkeep-store.ts';
-import { bytesOf } from '../dialect.ts';
+import { writesOf } from '../dialect.ts';
 
 interface Place {
   readonly table: string;
@@ -114,7 +114,7 @@ function unexpiredToken(db: Knex, kind: 'grant' | 'session', now: number): Knex.
 
 /** The same for a token that was registered after its own digest had been revoked; both columns have an index. */
 function unexpiredTokenNamed(db: Knex, column: 'digest' | 'token_digest', now: number): Knex.QueryBuilder {
-  const named = bytesOf(db, `case when revocations.kind = 'token' then revocations.target_id end`);
+  const named = writesOf(db).bytesOf(`case when revocations.kind = 'token' then revocations.target_id end`);
   const tokens = db('tokens')
     .select(db.raw('1'))
     .whereRaw(`tokens.${column} = ${named}`)

@@ -9,7 +9,7 @@ import Database from 'better-sqlite3';
 import type { Knex } from 'knex';
 import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
 import { type Decision, recordEvents, type Store } from '../../../src/domain/store.ts';
-import { dialectOf, insertMany } from '../../../src/store/dialect.ts';
+import { dialectOf, writesOf } from '../../../src/store/dialect.ts';
 import { migrateUp } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { WriterThread } from '../../../src/store/sqlite/writer-thread.ts';
@@ -77,7 +77,7 @@ test('errors keep their code, name and message', async (t) => {
     table.integer('id').primary();
     table.text('name').notNullable().unique();
   });
-  await insertMany(db, 'things', [{ id: 1, name: 'one' }]);
+  await writesOf(db).insertMany('things', [{ id: 1, name: 'one' }]);
   const inserting = (row: object) => t.throwsAsync(db('things').insert(row), { any: true });
   const [unique, missing] = [await inserting({ id: 2, name: 'one' }), await inserting({ id: 2, name: null })];
   t.like(unique, { name: 'SqliteError', code: 'SQLITE_CONSTRAINT_UNIQUE' });
@@ -88,7 +88,7 @@ test('errors keep their code, name and message', async (t) => {
     { id: 1, name: 'three' },
   ];
   await t.throwsAsync(
-    db.transaction((tx) => insertMany(tx, 'things', many)),
+    db.transaction((tx) => writesOf(tx).insertMany('things', many)),
     { code: 'SQLITE_CONSTRAINT_PRIMARYKEY' },
   );
   t.deepEqual(await db('things').pluck('id'), [1], 'none of the rows');
@@ -167,7 +167,7 @@ test('bytes come back as the Buffers that they were', async (t) => {
   const rows = [every, every.subarray(3, 7), Buffer.alloc(0), Buffer.alloc(100_000, 7), null].map(
     (bytes, id) => ({ id, bytes, name: `täxt ${id}` }),
   );
-  await insertMany(db, 'things', rows);
+  await writesOf(db).insertMany('things', rows);
   t.deepEqual(await db('things').orderBy('id'), rows);
   for (const { id, bytes } of rows) {
     const found = await db('things').where({ id }).first();
@@ -273,7 +273,7 @@ test('the write-ahead log stays short however much is written', async (t) => {
   const rows = Array.from({ length: 8 }, () => ({ bytes: Buffer.alloc(megabyte / 8, 1) }));
   let longest = 0;
   for (let written = 0; written < 80; written++) {
-    await db.transaction((tx) => insertMany(tx, 'things', rows));
+    await db.transaction((tx) => writesOf(tx).insertMany('things', rows));
     longest = Math.max(longest, statSync(`${file}-wal`).size);
   }
   t.true(statSync(file).size > 40 * megabyte, 'most was copied into the file meanwhile');
@@ -289,7 +289,7 @@ test('the write-ahead log stays short though another writes while it is copied',
   let longest = 0;
   const write = async (db: Knex) => {
     for (let written = 0; written < 100; written++) {
-      await db.transaction((tx) => insertMany(tx, 'things', rows));
+      await db.transaction((tx) => writesOf(tx).insertMany('things', rows));
       longest = Math.max(longest, statSync(`${file}-wal`).size);
     }
   };
