@@ -2,13 +2,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { systemOrigin } from '../../src/domain/audit.ts';
+import type { RegisteredToken } from '../../src/domain/claims.ts';
 import { createClient, type NewClient, plainClient } from '../../src/domain/records/manage-clients.ts';
+import type { Store } from '../../src/domain/store.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { migrateUp } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { startPostgres } from '../../test/helpers/start-postgres.mjs';
-import { fillRevocations, fillTokens } from './fill.ts';
+import { benchToken, fillRevocations, fillTokens } from './fill.ts';
 import { basic } from './load.ts';
 
 export const publicUrl = 'http://127.0.0.1:3000';
@@ -33,16 +36,24 @@ export interface Size {
   readonly revocations: number;
 }
 
+/** The database made the last token of one that the store wrote: the store must read it as if it were its own. */
+async function demandFilled(store: Store, last: RegisteredToken): Promise<void> {
+  const found = await store.ask((facts) => facts.token(last.digest));
+  if (!isDeepStrictEqual(found, last)) throw new Error('the tokens were filled in wrongly');
+}
+
 export async function makeWorld(kind: DatabaseKind, size: Size): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'));
   const postgres = kind === 'postgres' ? await startPostgres({ durable: true }) : null;
   const databaseUrl = postgres?.url ?? `sqlite:${folder}/bench.sqlite`;
   await migrateUp(databaseUrl);
   const db = dialectOf(databaseUrl).openWriter();
-  await fillTokens(db, size.tokens, publicUrl, Date.now());
-  await fillRevocations(db, size.revocations, Date.now());
+  const now = Date.now();
+  await fillTokens(db, size.tokens, publicUrl, now);
+  await fillRevocations(db, size.revocations, now);
   await db.destroy();
   const store = openStore(databaseUrl);
+  if (size.tokens > 0) await demandFilled(store, benchToken(size.tokens - 1, publicUrl, now));
   const api = await addClient('bench-api', {
     permissions: ['introspect'],
     audiences: ['https://api.example.com'],
