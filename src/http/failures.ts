@@ -40,8 +40,8 @@ export class Failures {
       this.#overload.countRefusal(error.line);
       return new Refusal('temporarily_unavailable', error.message);
     }
-    const { requestId, route } = ctx.state;
-    const fields = { request_id: requestId, route, ...loggedFieldsOf(error) };
+    const { names, route } = ctx.state;
+    const fields = { request_id: names.requestId, route, ...loggedFieldsOf(error) };
     if (error instanceof StoreUnavailable) {
       this.#storeLine.add(fields);
       return new Refusal('temporarily_unavailable', 'the server cannot answer reliably now, try again');

@@ -5,14 +5,14 @@ import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
 import { Refusal, render } from '../wire/refusal.ts';
-import { type Context, type Next, requestIdOf } from './context.ts';
+import type { Context, Next } from './context.ts';
 import type { Failures } from './failures.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { discardRest } from './reading/body-flow.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond, retryAfterSeconds, setCommonHeaders } from './respond.ts';
-import { headerSecrets, protect, protectUnread } from './secrecy.ts';
+import { ChosenNames } from './secrecy.ts';
 
 export interface PassageParts {
   readonly log: Logger;
@@ -42,41 +42,25 @@ function identify(ctx: Context, log: Logger, trustedProxies: BlockList): void {
   const { headers, socket } = ctx.req;
   const forwardedFor = headers['x-forwarded-for'] ?? '';
   ctx.state = {
-    requestId: requestIdOf(String(headers['x-request-id'] ?? '')),
+    names: new ChosenNames(ctx.req),
     ip: addressOf(socket.remoteAddress ?? '', String(forwardedFor), trustedProxies),
     family: 'v1',
     route: 'none',
     clientId: null,
     caller: null,
-    body: null,
-    isRead: false,
-    secrets: new Set(),
-    userAgent: undefined,
     log,
   };
-  protectHeader(ctx);
-}
-
-/**
- * Only a request id that the caller chose can hold a secret of the header. Secrets of bodies are protected when these
- * are read.
- */
-function protectHeader(ctx: Context): void {
-  if (!ctx.req.headers['x-request-id']) return;
-  protect(ctx, headerSecrets(ctx));
 }
 
 /** Counts every request; writes a line for each at level debug. */
 function observe(ctx: Context, metrics: Metrics, took: number): void {
-  const { route, clientId, log } = ctx.state;
+  const { names, route, clientId, log } = ctx.state;
   const { method } = ctx.req;
   const status = ctx.res.statusCode;
   metrics.count(method ?? '', route, status, took / 1000);
   if (!log.isLevelEnabled('debug')) return;
-  protectUnread(ctx);
-  const { requestId } = ctx.state;
   const ms = Math.round(took);
-  log.debug({ request_id: requestId, client_id: clientId, method, route, status, ms }, 'request');
+  log.debug({ request_id: names.requestId, client_id: clientId, method, route, status, ms }, 'request');
 }
 
 /** Records a refusal, if it has to be; if that fails, the answer is 503. */
@@ -91,7 +75,6 @@ async function recorded(ctx: Context, floodRecorder: FloodRecorder, error: unkno
 
 /** Turns whatever is thrown into the answer of the endpoint's family. No other code does. */
 function answerError(ctx: Context, failures: Failures, error: unknown): void {
-  protectUnread(ctx);
   const refusal = failures.refusalOf(error, ctx);
   const { status, contentType, headers, body } = render(refusal, ctx.state.family);
   ctx.set({ ...headers, ...refusal.headers });

@@ -5,10 +5,10 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Logger } from 'pino';
 import type { WaitingLine } from '../domain/store.ts';
 import { Refusal, render } from '../wire/refusal.ts';
-import { requestIdOf } from './context.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { pathOf } from './request-target.ts';
 import { headersOf, retryAfterSeconds, send } from './respond.ts';
+import { requestIdOf } from './secrecy.ts';
 import { SummedLine } from './summed-line.ts';
 
 export type RefusedWork = WaitingLine | 'introspection';
@@ -95,7 +95,7 @@ export class Overload {
   #refuse(request: IncomingMessage, response: ServerResponse): void {
     const { status, text } = this.#refusal;
     this.countRefusal('introspection');
-    const requestId = requestIdOf(String(request.headers['x-request-id'] ?? ''));
+    const requestId = requestIdOf(request);
     const headers = headersOf(text, 'application/json', requestId);
     send(response, status, [...headers, 'Retry-After', retryAfterSeconds], text);
   }

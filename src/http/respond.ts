@@ -15,7 +15,7 @@ export function respondText(ctx: Context, status: number, text: string, contentT
   const { res } = ctx;
   ctx.respond = false;
   const cacheControl = res.getHeader('Cache-Control') as string | undefined;
-  send(res, status, headersOf(text, contentType, ctx.state.requestId, cacheControl), text);
+  send(res, status, headersOf(text, contentType, ctx.state.names.requestId, cacheControl), text);
 }
 
 /**
@@ -54,7 +54,7 @@ export function headersOf(
 
 /** The same headers for answers that are not JSON and that Koa sends: pages, streams, empty ones. */
 export function setCommonHeaders(ctx: Context): void {
-  ctx.set('X-Request-Id', ctx.state.requestId);
+  ctx.set('X-Request-Id', ctx.state.names.requestId);
   ctx.set('X-Content-Type-Options', 'nosniff');
   if (!ctx.res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store');
 }

@@ -1,9 +1,11 @@
 // The secrets of a request, in its header and body: where they are, and that none of them is written down, wherever its
 // sender repeats it.
 import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { isObject } from '../domain/values/json-values.ts';
+import { plainText, userAgentMax } from '../domain/values/plain-text.ts';
 import { parseBasic } from './auth/secret.ts';
-import type { Context } from './context.ts';
+import { hasBody } from './reading/body-flow.ts';
 
 /** Members of bodies that must never be written down. */
 export const secretNames = [
@@ -38,26 +40,16 @@ export function secretsIn(body: unknown): string[] {
   return secrets;
 }
 
-/** A User-Agent that repeats more secrets is dropped: to look for each of thousands would take too long. */
-const repeatedSecretsMax = 4;
+const acceptableRequestId = /^[A-Za-z0-9._-]{1,64}$/;
 
-/**
- * Keeps secrets out of all records, even if the caller repeats them in its request id or User-Agent. Called for every
- * body as soon as it is read.
- */
-export function protect(ctx: Context, secrets: Iterable<string>): void {
-  const { state } = ctx;
-  const userAgent = ctx.req.headers['user-agent'] ?? '';
-  for (const secret of secrets) {
-    if (secret === '') continue;
-    if (state.requestId.includes(secret)) state.requestId = randomUUID();
-    // In this order, as looking for a long token in a set reads all of it.
-    if (state.userAgent === null || !userAgent.includes(secret) || state.secrets.has(secret)) continue;
-    state.secrets.add(secret);
-    state.userAgent = state.secrets.size > repeatedSecretsMax ? null : undefined;
-  }
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = String(headers['x-request-id'] ?? '');
+  const looksLikeJwt = given.startsWith('eyJ');
+  return acceptableRequestId.test(given) && !looksLikeJwt ? given : randomUUID();
 }
 
+/** A User-Agent that repeats more secrets is dropped: to look for each of thousands would take too long. */
+const repeatedSecretsMax = 4;
 /** A shorter request id is taken to be no secret while the body is unread. */
 const secretLengthMin = 16;
 /** No browser's User-Agent has a word this long. */
@@ -66,38 +58,99 @@ const longWord = /[^\s;,()]{20}/;
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * For a body whose secrets are unknown, as it could not be parsed or was not read. Drops the request id if the body
- * contains it or, unread, might; drops a User-Agent that has room for a secret.
+ * The names that a caller chose, its request id and User-Agent, as they may be written down at any time: while the
+ * secrets of the body are unknown, a name that could hold one is replaced or dropped.
  */
-export function dropChosenNames(ctx: Context): void {
-  const { state } = ctx;
-  const { body } = state;
-  const isLong = state.requestId.length >= secretLengthMin && !uuid.test(state.requestId);
-  const isRisky = body === null ? isLong : body.includes(state.requestId);
-  if (isRisky) state.requestId = randomUUID();
-  if (longWord.test(ctx.get('user-agent'))) state.userAgent = null;
+export class ChosenNames {
+  readonly #request: IncomingMessage;
+  #requestId: string;
+  /** Without the secrets that it repeats; undefined until it is needed. */
+  #userAgent: string | null | undefined;
+  readonly #repeated = new Set<string>();
+  /** What was read and is not understood yet. */
+  #body: Buffer | null = null;
+  /** Does no secret of the body stand in the names? */
+  #isSettled = false;
+
+  constructor(request: IncomingMessage) {
+    this.#request = request;
+    this.#requestId = requestIdOf(request);
+    // Only a request id that the caller chose can hold a secret of the header.
+    if (request.headers['x-request-id']) this.hide(headerSecrets(request));
+  }
+
+  get requestId(): string {
+    this.#settle();
+    return this.#requestId;
+  }
+
+  get userAgent(): string | null {
+    this.#settle();
+    if (this.#userAgent === undefined) {
+      const given = this.#request.headers['user-agent'] ?? '';
+      const secrets = given === '' ? [] : [...this.#repeated, ...headerSecrets(this.#request)];
+      this.#userAgent = plainText(given, userAgentMax, secrets);
+    }
+    return this.#userAgent;
+  }
+
+  /** The body was read. */
+  received(body: Buffer): void {
+    this.#body = body;
+    this.#isSettled = body.length === 0;
+  }
+
+  /** The body holds these secrets and no others. */
+  understood(secrets: Iterable<string>): void {
+    this.hide(secrets);
+    this.#body = null;
+    this.#isSettled = true;
+  }
+
+  /** For a body that is read while its request is acted on: the request id could be a token that is still to come. */
+  beginStream(): void {
+    this.#requestId = randomUUID();
+    this.#isSettled = true;
+  }
+
+  hide(secrets: Iterable<string>): void {
+    const userAgent = this.#request.headers['user-agent'] ?? '';
+    for (const secret of secrets) {
+      if (secret === '') continue;
+      if (this.#requestId.includes(secret)) this.#requestId = randomUUID();
+      // In this order, as looking for a long token in a set reads all of it.
+      if (this.#userAgent === null || !userAgent.includes(secret) || this.#repeated.has(secret)) continue;
+      this.#repeated.add(secret);
+      this.#userAgent = this.#repeated.size > repeatedSecretsMax ? null : undefined;
+    }
+  }
+
+  /**
+   * For secrets that are unknown. Drops the request id if the body contains it or, unread, might; drops a User-Agent that
+   * has room for a secret.
+   */
+  distrust(): void {
+    const isLong = this.#requestId.length >= secretLengthMin && !uuid.test(this.#requestId);
+    const isRisky = this.#body === null ? isLong : this.#body.includes(this.#requestId);
+    if (isRisky) this.#requestId = randomUUID();
+    if (longWord.test(this.#request.headers['user-agent'] ?? '')) this.#userAgent = null;
+  }
+
+  #settle(): void {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    if (hasBody(this.#request)) this.distrust();
+  }
 }
 
-/** For a request that is refused, or acted on, before its body was read. */
-export function protectUnread(ctx: Context): void {
-  if (ctx.state.isRead || !hasBody(ctx)) return;
-  ctx.state.isRead = true;
-  dropChosenNames(ctx);
-}
-
-/** Whether the request says that it has a body. */
-export function hasBody(ctx: Context): boolean {
-  return ctx.get('transfer-encoding') !== '' || (ctx.request.length ?? 0) > 0;
-}
-
-/** A shorter text is no credential, and may well stand in a request id by chance. */
+/** A shorter text is no credential, and may well stand in a request id by chance; but a bearer token is what it is. */
 const credentialLengthMin = 8;
 const credentialHeaders = ['authorization', 'proxy-authorization', 'cookie'] as const;
 
 /** What may be a secret in the headers for credentials, however it is written there. */
-export function headerSecrets(ctx: Context): string[] {
+export function headerSecrets({ headers }: IncomingMessage): string[] {
   return credentialHeaders.flatMap((name) => {
-    const value = ctx.get(name).trim();
+    const value = (headers[name] ?? '').trim();
     if (value === '') return [];
     const credentials = value.replace(/^\S+\s+/, '');
     const values = name === 'cookie' ? value.split(/;\s*/).map((pair) => pair.replace(/^[^=]*=/, '')) : [];
@@ -106,6 +159,9 @@ export function headerSecrets(ctx: Context): string[] {
       text.replace(/^"(.*)"$/s, '$1'),
     ]);
     secrets.push(parseBasic(credentials)?.clientSecret ?? '');
-    return [...new Set(secrets)].filter((text) => text.length >= credentialLengthMin);
+    const isBearer = /^bearer\s/i.test(value);
+    return [...new Set(secrets)].filter(
+      (text) => text.length >= credentialLengthMin || (isBearer && text === credentials),
+    );
   });
 }

@@ -1,7 +1,7 @@
 // What we leave out of Koa stands on a method of its that is in no documentation.
 import test from 'ava';
 import supertest from 'supertest';
-import type { Context } from '../../src/http/context.ts';
+import type { Context, State } from '../../src/http/context.ts';
 import { LeanKoa } from '../../src/http/lean-koa.ts';
 import { respondText } from '../../src/http/respond.ts';
 
@@ -17,7 +17,7 @@ test('Koa calls our way of handling a request, and its own where nothing was ans
   app.silent = true;
   app.use(async (ctx) => {
     const context = ctx as unknown as Context;
-    context.state.requestId = 'r1';
+    context.state = { names: { requestId: 'r1' } } as State;
     if (ctx.path === '/direct') respondText(context, 201, 'direct', 'text/plain');
     if (ctx.path === '/body') ctx.body = 'body';
     if (ctx.path === '/status') ctx.status = 204;

@@ -31,6 +31,7 @@ testEachDatabase('what was not read is written down nowhere, though headers repe
     ['POST', '/v1/clients/nobody/disable', 400],
     ['GET', '/v1/clients/nobody', 404],
     ['POST', '/nowhere', 404],
+    ['POST', '/global-token-revocation', 401],
     ['PUT', '/v1/tokens', 405],
   ];
   for (const [method, path, status] of asks) {

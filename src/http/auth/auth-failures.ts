@@ -6,7 +6,6 @@ import { Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { originOf } from '../origin.ts';
-import { protect } from '../secrecy.ts';
 import { basicChallenge, invalidTokenChallenge } from './challenges.ts';
 import type { Credentials } from './credentials.ts';
 import type { Throttle } from './throttle.ts';
@@ -48,13 +47,10 @@ export class AuthFailures {
     credentials: Credentials,
     client: Client | undefined,
   ): Promise<Refusal> {
-    const { clientId, clientSecret = '', assertion = '' } = credentials;
-    protect(ctx, [clientSecret, assertion]);
-    return this.#refuse(ctx, clientId, client, whyNot(client, credentials));
+    return this.#refuse(ctx, credentials.clientId, client, whyNot(client, credentials));
   }
 
-  async refuseBearer(ctx: Context, bearerToken: string): Promise<Refusal> {
-    protect(ctx, [bearerToken]);
+  async refuseBearer(ctx: Context): Promise<Refusal> {
     const seconds = await this.#count(ctx, null, undefined, { why: 'wrong_bearer' });
     if (seconds > 0) return tooManyFailures(seconds);
     const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
@@ -85,8 +81,8 @@ export class AuthFailures {
     const known = client?.clientId ?? null;
     const origin = originOf(ctx, { kind: 'client', id: null });
     await floodRecorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
-    const { log, requestId } = ctx.state;
-    log.info({ request_id: requestId, client_id: known, ...failure }, 'client authentication failed');
+    const { log, names } = ctx.state;
+    log.info({ request_id: names.requestId, client_id: known, ...failure }, 'client authentication failed');
     return seconds;
   }
 }

@@ -9,7 +9,6 @@ import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { demandNoTag } from '../reading/conditions.ts';
 import type { Form } from '../reading/form.ts';
-import { protect } from '../secrecy.ts';
 import { type AssertionParts, provesAssertion, readAssertion } from './assertion.ts';
 import { type AuthFailureParts, AuthFailures } from './auth-failures.ts';
 import { type BearerParts, findBearer } from './bearer.ts';
@@ -75,9 +74,8 @@ export class ClientAuth {
     const bearerToken = bearerOf(ctx);
     if (bearerToken === undefined) return this.authenticate(ctx, form);
     if (form.has('client_secret') || form.has('client_assertion')) throw twoMethods();
-    protect(ctx, [bearerToken]);
     const caller = await findBearer(this.#parts.bearers, bearerToken, this.#certificateOf(ctx));
-    if (!caller) throw await this.#failures.refuseBearer(ctx, bearerToken);
+    if (!caller) throw await this.#failures.refuseBearer(ctx);
     return noteCaller(ctx, caller);
   }
 
@@ -127,7 +125,7 @@ export class ClientAuth {
 
   async #readHeader(ctx: Context, header: string, body: Credentials | undefined): Promise<Credentials> {
     const [, scheme = '', value = ''] = /^([^ ]*) *(.*)$/s.exec(header) ?? [];
-    if (/^bearer$/i.test(scheme)) throw await this.#failures.refuseBearer(ctx, value);
+    if (/^bearer$/i.test(scheme)) throw await this.#failures.refuseBearer(ctx);
     const basic = /^basic$/i.test(scheme) ? parseBasic(value) : undefined;
     if (!basic) throw await this.#failures.refuseHeader(ctx);
     if (!body) return basic;

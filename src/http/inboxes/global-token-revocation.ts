@@ -6,7 +6,6 @@ import { Refusal } from '../../wire/refusal.ts';
 import { bearerChallenge, invalidTokenChallenge } from '../auth/challenges.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { readJson } from '../reading/json.ts';
-import { protect } from '../secrecy.ts';
 import { type InboxParts, SignalReceiver, type SignedMessage } from './signal-receiver.ts';
 
 /** Without a type of its own, an ID or access token for this audience would be accepted, too (RFC 8725 §3.11). */
@@ -16,7 +15,6 @@ export function handleGlobalTokenRevocation(parts: InboxParts) {
   const receiver = new SignalReceiver('global_token_revocation', parts);
   return async function globalTokenRevocation(ctx: Context): Promise<void> {
     const assertion = bearerOf(ctx);
-    protect(ctx, [assertion ?? '']);
     const read = await receiver.accept(ctx, assertion ?? '', types, (read) => faultOf(read, receiver));
     if (!read) throw notAccepted(assertion === undefined ? bearerChallenge : invalidTokenChallenge);
     const from = read.issuer.issuer;

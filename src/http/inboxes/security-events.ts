@@ -5,9 +5,8 @@ import { isObject } from '../../domain/values/json-values.ts';
 import type { SignalFault } from '../../jwt/signal-verifier.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import { type Context, isOfType } from '../context.ts';
-import { readBody, readingBody } from '../reading/body.ts';
+import { readBody } from '../reading/body.ts';
 import { respond } from '../respond.ts';
-import { protect } from '../secrecy.ts';
 import { type InboxParts, SignalReceiver } from './signal-receiver.ts';
 
 const eventType = 'application/secevent+jwt';
@@ -18,8 +17,10 @@ const notAccepted = 'the event token is not accepted';
 export function handleSecurityEvents(parts: InboxParts) {
   const receiver = new SignalReceiver('security_events', parts);
   return async function securityEvents(ctx: Context): Promise<void> {
-    const message = (await readingBody(ctx, takeEvent)).toString().trim();
-    protect(ctx, [message]);
+    if (!isOfType(ctx, eventType))
+      throw new Refusal('unsupported_media_type', `the content type must be ${eventType}`);
+    const message = (await readBody(ctx)).toString().trim();
+    ctx.state.names.understood([message]);
     const read = await receiver.read(message, types);
     if (!read.ok) {
       await receiver.refuse(ctx, read.why);
@@ -64,12 +65,6 @@ function isOpaque(subject: unknown): boolean {
 /** A simple subject may be the session itself, as in the first example of CAEP 1.0 §3.1, or its user. */
 function withSession(user: Target): Target[] {
   return [user, { ...user, kind: 'session' }];
-}
-
-async function takeEvent(ctx: Context): Promise<Buffer> {
-  if (!isOfType(ctx, eventType))
-    throw new Refusal('unsupported_media_type', `the content type must be ${eventType}`);
-  return readBody(ctx);
 }
 
 /** RFC 8935 §2.4. */

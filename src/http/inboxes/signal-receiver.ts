@@ -72,10 +72,10 @@ export class SignalReceiver {
 
   /** Records that a message was refused. `from` is the sender, if that is certain. */
   async refuse(ctx: Context, why: string, from: string | null = null): Promise<void> {
-    const { requestId, log } = ctx.state;
+    const { names, log } = ctx.state;
     const origin = { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' } as const;
     await this.#parts.floodRecorder.record(refusedSignal(origin, this.#kind, why));
-    log.info({ request_id: requestId, inbox: this.#kind, why }, 'an inbox message was refused');
+    log.info({ request_id: names.requestId, inbox: this.#kind, why }, 'an inbox message was refused');
   }
 
   /** Resolves to whether the message counts. It does not if its key was revoked, and is then recorded as refused. */
@@ -96,8 +96,8 @@ export class SignalReceiver {
     }
     // Anyone who has seen a message can send it again.
     if (status === 'repeated') await floodRecorder.record(ignoredSignal(signal, 'repeated'));
-    const { requestId, log } = ctx.state;
-    log.info({ request_id: requestId, inbox: this.#kind, issuer: issuer.issuer, status }, 'inbox');
+    const { names, log } = ctx.state;
+    log.info({ request_id: names.requestId, inbox: this.#kind, issuer: issuer.issuer, status }, 'inbox');
     return true;
   }
 }

@@ -20,12 +20,13 @@ import { credentialMembers, credentialsOf } from '../auth/json-credentials.ts';
 import { type Context, isOfType, logOutcome } from '../context.ts';
 import type { FloodRecorder } from '../flood-recorder.ts';
 import { originOf } from '../origin.ts';
-import { readBody, readingBody } from '../reading/body.ts';
+import { readBody } from '../reading/body.ts';
+import { hasBody } from '../reading/body-flow.ts';
 import { formType, readForm } from '../reading/form.ts';
 import { isJson, readJson } from '../reading/json.ts';
 import { type GivenReason, readReason } from '../reading/reason.ts';
 import { respond } from '../respond.ts';
-import { hasBody, headerSecrets, protect, secretsIn } from '../secrecy.ts';
+import { headerSecrets, secretsIn } from '../secrecy.ts';
 
 export interface LogoutParts {
   readonly store: Store;
@@ -69,9 +70,8 @@ export function handleLogout(parts: LogoutParts) {
     const refreshToken = body.refresh_token || undefined;
     const bearerToken = whateverBears(ctx);
     const presented = [refreshToken, bearerToken].filter((token) => token !== undefined);
-    protect(ctx, [bearerToken ?? '']);
     const whose = presented.length > 0 ? 'anyone' : 'operators';
-    const secretsOf = () => [...presented, ...secretsIn(body), ...headerSecrets(ctx)];
+    const secretsOf = () => [...presented, ...secretsIn(body), ...headerSecrets(ctx.req)];
     const given = readReason(body.reason || undefined, 'user_initiated_logout', secretsOf, whose);
     const claimedUserId = body.user_id || body.userId || null;
     const timestamp = body.timestamp ? plainText(body.timestamp, timestampMax, secretsOf()) : null;
@@ -105,13 +105,13 @@ function whateverBears(ctx: Context): string | undefined {
 async function readLogoutBody(ctx: Context): Promise<LogoutBody> {
   if (isOfType(ctx, formType)) return check(logoutBody, Object.fromEntries(await readForm(ctx)));
   if (isJson(ctx)) return check(logoutBody, await readJson(ctx));
-  await readingBody(ctx, demandNone);
+  await demandNone(ctx);
   return check(logoutBody, {});
 }
 
 /** A request without a content type may have a body, if that is empty. */
 async function demandNone(ctx: Context): Promise<void> {
-  const isEmpty = !hasBody(ctx) || (ctx.get('content-type') === '' && (await readBody(ctx)).length === 0);
+  const isEmpty = !hasBody(ctx.req) || (ctx.get('content-type') === '' && (await readBody(ctx)).length === 0);
   if (isEmpty) return;
   const message = `the content type must be application/json or ${formType}`;
   throw new Refusal('unsupported_media_type', message);

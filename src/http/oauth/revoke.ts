@@ -43,7 +43,7 @@ export function handleRevoke(parts: RevokeParts) {
 
     const given = readReason(form.get('reason'), 'client_request', () => [
       ...secretsIn(Object.fromEntries(form)),
-      ...headerSecrets(ctx),
+      ...headerSecrets(ctx.req),
     ]);
     const origin = originOf(ctx, caller.actor);
     const presented =

@@ -8,6 +8,11 @@ import { requestTimeoutMs } from '../connection/request-limits.ts';
 /** A refused sender that goes on for this many bytes is cut off. */
 const restBytesMax = 4 * 2 ** 20;
 
+/** Whether the request says that it has a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
 /** Among other expectations, which are unknown here. */
 const asksToContinue = /(?:^|,)[ \t]*100-continue[ \t]*(?:,|$)/i;
 

@@ -1,24 +1,14 @@
 // Bodies as bytes: plain, and no larger than the endpoint allows. form.ts and json.ts say what the bytes mean.
 import { Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
-import { dropChosenNames, hasBody } from '../secrecy.ts';
 import { inviteBody } from './body-flow.ts';
 
 export const bodyBytesMax = 65_536;
 
-/** Reads a request's body by `read`, which must protect the secrets in it. */
-export async function readingBody<T>(ctx: Context, read: (ctx: Context) => Promise<T>): Promise<T> {
-  try {
-    const value = await read(ctx);
-    ctx.state.body = null;
-    return value;
-  } catch (refusal) {
-    if (hasBody(ctx)) dropChosenNames(ctx);
-    throw refusal;
-  }
-}
-
-/** A body of at most `bytesMax` bytes, of any type. */
+/**
+ * A body of at most `bytesMax` bytes, of any type. Whoever understands it says which secrets it holds: until then its
+ * sender's names count for little (`ChosenNames`).
+ */
 export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
   const { req: request, state } = ctx;
   return new Promise((resolve, reject) => {
@@ -33,9 +23,9 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
       else chunks.push(chunk);
     });
     request.on('end', () => {
-      state.isRead = true;
-      state.body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-      resolve(state.body);
+      const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+      state.names.received(body);
+      resolve(body);
     });
     request.on('error', () => reject(new Refusal('invalid_request', 'the body ended early')));
   });

@@ -3,7 +3,7 @@
 // objects of brackets, and pass on what they cannot decode.
 import { badParameter, Refusal, safeName } from '../../wire/refusal.ts';
 import { type Context, isOfType } from '../context.ts';
-import { dropChosenNames, hasBody, protect, secretNames } from '../secrecy.ts';
+import { secretNames } from '../secrecy.ts';
 import { readBody } from './body.ts';
 import { decodeWhole, formDecode } from './urlencoded.ts';
 
@@ -32,22 +32,18 @@ const parameters: ReadonlySet<string> = new Set([
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads the form of a request; refuses every other kind of body. Written without helpers, as it runs so often. */
+/** Reads the form of a request; refuses every other kind of body. */
 export async function readForm(ctx: Context): Promise<Form> {
-  try {
-    if (!isOfType(ctx, formType))
-      throw new Refusal('unsupported_media_type', `the content type must be ${formType}`);
-    const form = parseForm(await readBody(ctx));
-    for (const name of secretNames) {
-      const secret = form.get(name);
-      if (secret !== undefined) protect(ctx, [secret]);
-    }
-    ctx.state.body = null;
-    return form;
-  } catch (refusal) {
-    if (hasBody(ctx)) dropChosenNames(ctx);
-    throw refusal;
+  if (!isOfType(ctx, formType))
+    throw new Refusal('unsupported_media_type', `the content type must be ${formType}`);
+  const form = parseForm(await readBody(ctx));
+  const secrets: string[] = [];
+  for (const name of secretNames) {
+    const secret = form.get(name);
+    if (secret !== undefined) secrets.push(secret);
   }
+  ctx.state.names.understood(secrets);
+  return form;
 }
 
 function parseForm(body: Uint8Array): Form {

@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { check } from '../../wire/check.ts';
 import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { type Context, isOfType } from '../context.ts';
-import { hasBody, protect, secretsIn } from '../secrecy.ts';
-import { bodyBytesMax, readBody, readingBody } from './body.ts';
+import { secretsIn } from '../secrecy.ts';
+import { bodyBytesMax, readBody } from './body.ts';
+import { hasBody } from './body-flow.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -14,16 +15,17 @@ export async function readJson(ctx: Context, bytesMax: number = bodyBytesMax): P
 }
 
 /** The same, with the size of the body in bytes. */
-export function readJsonOfSize(ctx: Context, bytesMax: number): Promise<{ value: unknown; bytes: number }> {
-  return readingBody(ctx, async () => {
-    if (!isJson(ctx)) throw wrongType([jsonType]);
-    return takeJson(ctx, bytesMax);
-  });
+export async function readJsonOfSize(
+  ctx: Context,
+  bytesMax: number,
+): Promise<{ value: unknown; bytes: number }> {
+  if (!isJson(ctx)) throw wrongType([jsonType]);
+  return takeJson(ctx, bytesMax);
 }
 
 /** The same; a request without a body needs no content type either. */
 export async function readJsonIfAny(ctx: Context): Promise<unknown> {
-  return hasBody(ctx) ? readJson(ctx) : {};
+  return hasBody(ctx.req) ? readJson(ctx) : {};
 }
 
 /** For calls that take nothing from a body: whoever sends `dry_run` to one must not find it done. */
@@ -36,12 +38,9 @@ const patchTypes = ['application/merge-patch+json', jsonType];
 
 /** Reads a merge patch. Other patches are JSON as well, and mean something else (RFC 5789 §2.2). */
 export async function readPatch(ctx: Context): Promise<unknown> {
-  const { value } = await readingBody(ctx, async () => {
-    if (!patchTypes.some((type) => isOfType(ctx, type)))
-      throw wrongType(patchTypes, { 'Accept-Patch': patchTypes.join(', ') });
-    return takeJson(ctx, bodyBytesMax);
-  });
-  return value;
+  if (!patchTypes.some((type) => isOfType(ctx, type)))
+    throw wrongType(patchTypes, { 'Accept-Patch': patchTypes.join(', ') });
+  return (await takeJson(ctx, bodyBytesMax)).value;
 }
 
 function wrongType(types: readonly string[], headers: Readonly<Record<string, string>> = {}): Refusal {
@@ -53,7 +52,7 @@ async function takeJson(ctx: Context, bytesMax: number): Promise<{ value: unknow
   const value = body.length === 0 ? {} : parseJson(body);
   if (typeof value !== 'object' || value === null)
     throw new Refusal('invalid_request', 'the body must be a JSON object or array');
-  protect(ctx, secretsIn(value));
+  ctx.state.names.understood(secretsIn(value));
   return { value, bytes: body.length };
 }
 

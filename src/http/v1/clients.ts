@@ -34,9 +34,9 @@ export interface ClientsParts {
 
 export function handleClients({ store, auth, clients, allowHttpKeys, ...parts }: ClientsParts) {
   const forget = (key: string) => clients.forget(key);
-  const warn = ({ state: { log, requestId } }: Context, { clientId, authMethod }: Client): void => {
+  const warn = ({ state: { log, names } }: Context, { clientId, authMethod }: Client): void => {
     if (!parts.authMethodsOffered.includes(authMethod))
-      log.warn({ request_id: requestId, client: clientId }, `a client ${notOffered}`);
+      log.warn({ request_id: names.requestId, client: clientId }, `a client ${notOffered}`);
   };
   const records = handleRecords({ store, auth, kind: clientKind, parameter: 'client_id', forget });
 

@@ -55,7 +55,7 @@ export function handleRevocations(parts: RevocationsParts) {
         demandPower(caller, { kind: 'key', issuer }, [issuer], policy);
       }
       const origin = originOf(ctx, caller.actor);
-      const read = await readOrder(store, policy, body, origin, headerSecrets(ctx));
+      const read = await readOrder(store, policy, body, origin, headerSecrets(ctx.req));
       await withNames(namedBy(read.order), async () => {
         demandPower(caller, read.order.target, read.owners, policy);
         if (body.dry_run) {

@@ -62,7 +62,7 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const { reason, reasonText } = readReason(
         query.get('reason'),
         'user_logout',
-        () => headerSecrets(ctx),
+        () => headerSecrets(ctx.req),
         'operators',
       );
       const { id = '' } = ctx.params as { id?: string };

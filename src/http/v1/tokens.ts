@@ -1,5 +1,4 @@
 // POST /v1/tokens: issuers register what they hand out; one token, an array, or a stream of lines.
-import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { Caller } from '../../domain/records/clients.ts';
 import { Refusal } from '../../wire/refusal.ts';
@@ -10,7 +9,7 @@ import { bodyBytesMax, demandPlain } from '../reading/body.ts';
 import { type StreamedBody, streamBody } from '../reading/body-flow.ts';
 import { parseJson, readJsonOfSize } from '../reading/json.ts';
 import { respond } from '../respond.ts';
-import { dropChosenNames, protect, secretsIn } from '../secrecy.ts';
+import { secretsIn } from '../secrecy.ts';
 import { inGroups } from './in-groups.ts';
 import { inTurn } from './in-turn.ts';
 import { ndjsonLines } from './ndjson.ts';
@@ -42,16 +41,15 @@ export function handleRegisterTokens(parts: TokensParts) {
 
 function registerStream(ctx: Context, registrar: Caller, intake: TokenIntake): void {
   demandPlain(ctx);
-  // The caller's request id could be a token in a later line.
-  ctx.state.requestId = randomUUID();
-  ctx.state.isRead = true;
+  const { names } = ctx.state;
+  names.beginStream();
   ctx.status = 200;
   ctx.set('Content-Type', 'application/x-ndjson');
   const turn = inTurn();
   const groups = inGroups(linesOf(streamBody(ctx.req, ctx.res)), (index, line) => {
     const value = line instanceof Refusal ? line : parseLine(line);
-    if (value instanceof Refusal) dropChosenNames(ctx);
-    else protect(ctx, secretsIn(value));
+    if (value instanceof Refusal) names.distrust();
+    else names.hide(secretsIn(value));
     return intake.registerItem(ctx, registrar, turn, index, value);
   });
   ctx.body = Readable.from(toLines(groups), { objectMode: false, highWaterMark: bytesAhead });
