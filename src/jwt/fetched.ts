@@ -28,9 +28,8 @@ export interface FetchedParts<Value> {
 
 interface Loaded<Value> {
   readonly value: Value;
-  readonly at: number;
-  /** When its fetch began. */
-  readonly since: number;
+  readonly begunAt: number;
+  readonly loadedAt: number;
   /** The `mark` with which this load was requested. */
   readonly mark: number;
 }
@@ -48,7 +47,7 @@ export class Fetched<Value> {
 
   /** What `current` would resolve to, if that takes no fetch. */
   held(mark = 0): Value | undefined {
-    return this.#isFresh(mark) && this.#isUsable() ? this.#loaded?.value : undefined;
+    return this.#ifFresh(mark)?.value;
   }
 
   /**
@@ -56,13 +55,12 @@ export class Fetched<Value> {
    * Rejects with `KeysUnavailable` when there is nothing that may still be used.
    */
   async current(mark = 0): Promise<Value> {
-    if (!this.#isFresh(mark)) {
+    if (!this.#ifFresh(mark)) {
       const loading = this.#load(mark);
       // In an outage the value at hand is used at once, so that nobody waits for one time-out after another.
-      if (!this.#hasFailed || !this.#isUsable()) await loading;
+      if (!this.#hasFailed || !this.#ifUsable()) await loading;
     }
-    if (!this.#loaded || !this.#isUsable()) throw this.#unavailable();
-    return this.#loaded.value;
+    return this.#valueOf(this.#ifUsable());
   }
 
   /**
@@ -71,39 +69,40 @@ export class Fetched<Value> {
    * value.
    */
   async certain(mark: number, since = this.#parts.now() - certainMs): Promise<Value> {
-    if (!this.#isAsOf(since)) await this.#load(mark);
-    if (!this.#isAsOf(since) && !this.#hasFailed) {
+    if (!this.#ifBegun(since)) await this.#load(mark);
+    if (!this.#ifBegun(since) && !this.#hasFailed) {
       await delay(Math.max(0, sureCoolDownMs - this.#msSince(this.#attemptedAt)));
-      if (!this.#isAsOf(since)) await this.#load(mark, sureCoolDownMs);
+      if (!this.#ifBegun(since)) await this.#load(mark, sureCoolDownMs);
     }
-    if (!this.#loaded || !this.#isAsOf(since)) throw this.#unavailable();
-    return this.#loaded.value;
+    return this.#valueOf(this.#ifBegun(since));
   }
 
   /** What was fetched since `mark` was set; rejects with `KeysUnavailable` when that failed. */
   async fresh(mark: number): Promise<Value> {
-    if (!this.#isFresh(mark)) await this.#load(mark);
-    if (!this.#loaded || !this.#isFresh(mark)) throw this.#unavailable();
-    return this.#loaded.value;
+    if (!this.#ifFresh(mark)) await this.#load(mark);
+    return this.#valueOf(this.#ifFresh(mark));
   }
 
-  #isFresh(mark: number): boolean {
-    if (this.#loaded === undefined) return false;
-    return this.#parts.isGiven || (this.#age() <= freshMs && this.#loaded.mark >= mark);
+  #ifFresh(mark: number): Loaded<Value> | undefined {
+    const loaded = this.#ifYounger(freshMs);
+    return this.#parts.isGiven || (loaded && loaded.mark >= mark) ? loaded : undefined;
   }
 
-  #isUsable(): boolean {
-    return this.#loaded !== undefined && (this.#parts.isGiven || this.#age() <= lastingMs);
+  #ifUsable(): Loaded<Value> | undefined {
+    return this.#ifYounger(lastingMs);
   }
 
-  #isAsOf(since: number): boolean {
-    if (this.#loaded === undefined) return false;
-    const { since: at } = this.#loaded;
-    return this.#parts.isGiven || (at >= since && this.#msSince(at) < Number.POSITIVE_INFINITY);
+  #ifYounger(ageMs: number): Loaded<Value> | undefined {
+    const loaded = this.#loaded;
+    return this.#parts.isGiven || (loaded && this.#msSince(loaded.loadedAt) <= ageMs) ? loaded : undefined;
   }
 
-  #age(): number {
-    return this.#msSince(this.#loaded?.at ?? Number.NEGATIVE_INFINITY);
+  #ifBegun(since: number): Loaded<Value> | undefined {
+    const loaded = this.#loaded;
+    if (this.#parts.isGiven) return loaded;
+    const hasBegun =
+      loaded && loaded.begunAt >= since && this.#msSince(loaded.begunAt) < Number.POSITIVE_INFINITY;
+    return hasBegun ? loaded : undefined;
   }
 
   /** A time in the future means that the clock was set back; how long ago it was is unknown. */
@@ -112,31 +111,34 @@ export class Fetched<Value> {
     return ms < 0 ? Number.POSITIVE_INFINITY : ms;
   }
 
-  #unavailable(): KeysUnavailable {
+  #valueOf(loaded: Loaded<Value> | undefined): Value {
+    if (loaded) return loaded.value;
     const waitMs = coolDownMs - this.#msSince(this.#attemptedAt);
     const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-    return new KeysUnavailable(`${this.#parts.what} cannot be fetched`, seconds);
+    throw new KeysUnavailable(`${this.#parts.what} cannot be fetched`, seconds);
   }
 
   /** At most one fetch at a time, and none within the cool-down. Never rejects. */
   #load(mark: number, betweenMs = coolDownMs): Promise<void> {
-    if (this.#loading) return this.#loading;
-    const { now, isGiven, fetch, onFailure } = this.#parts;
-    if (!isGiven && this.#msSince(this.#attemptedAt) < betweenMs) return Promise.resolve();
-    const since = now();
-    this.#attemptedAt = since;
-    this.#loading = fetch()
-      .then((value) => {
-        this.#loaded = { value, at: now(), since, mark };
-        this.#hasFailed = false;
-      })
-      .catch((error: Error) => {
-        this.#hasFailed = true;
-        onFailure(error.message);
-      })
-      .finally(() => {
+    const isDue = this.#parts.isGiven || this.#msSince(this.#attemptedAt) >= betweenMs;
+    if (!this.#loading && isDue)
+      this.#loading = this.#fetch(mark).finally(() => {
         this.#loading = undefined;
       });
-    return this.#loading;
+    return this.#loading ?? Promise.resolve();
+  }
+
+  async #fetch(mark: number): Promise<void> {
+    const { now, fetch, onFailure } = this.#parts;
+    const begunAt = now();
+    this.#attemptedAt = begunAt;
+    try {
+      const value = await fetch();
+      this.#loaded = { value, begunAt, loadedAt: now(), mark };
+      this.#hasFailed = false;
+    } catch (error) {
+      this.#hasFailed = true;
+      onFailure((error as Error).message);
+    }
   }
 }
