@@ -9,10 +9,11 @@ import { countLivingSessions, hasLivingToken, unitsLeft } from '../living-units.
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { type Target, targetOf } from '../targets.ts';
-import { finalsIfCutShort, findAgain, findEndable, type KnownToken } from '../tokens/known-token.ts';
+import type { KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable, type Standing } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
+import { finalsIfCutShort, findAgain, findEndable } from './endable-token.ts';
 import { endingsOf, type LogoutScope, type Proof, type Proven, scopeGranted } from './logout-scope.ts';
 
 export type LoggedOut =

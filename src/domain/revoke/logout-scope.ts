@@ -12,8 +12,9 @@ import type { Policy } from '../policy.ts';
 import type { Session } from '../sessions.ts';
 import type { Facts } from '../store.ts';
 import { sessionTarget, type Target, targetKey, targetOf, unitOf } from '../targets.ts';
-import { finalsForKnownToken, type KnownToken } from '../tokens/known-token.ts';
+import type { KnownToken } from '../tokens/known-token.ts';
 import { type Standing, verdict } from '../verdict.ts';
+import { finalsForKnownToken } from './endable-token.ts';
 
 export type LogoutScope = 'current' | 'others' | 'all';
 

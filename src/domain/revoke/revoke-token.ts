@@ -9,16 +9,11 @@ import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
 import type { Decision, Facts, Store } from '../store.ts';
 import { targetOf } from '../targets.ts';
-import {
-  finalsForKnownToken,
-  finalsIfCutShort,
-  findAgain,
-  findEndable,
-  type KnownToken,
-} from '../tokens/known-token.ts';
+import type { KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
+import { finalsForKnownToken, finalsIfCutShort, findAgain, findEndable } from './endable-token.ts';
 
 export type Revoked =
   | {

@@ -1,12 +1,11 @@
 // What a presented token is: registered with us, a JWT whose signature we verified, both, or unknown. The one place
 // where these sources meet; introspection, revocation and logout all use it.
 import { type Claims, type Digest, type EarlierJudgement, isJwt, type RegisteredToken } from '../claims.ts';
-import { type Cause, finalForToken, forever, type NewRevocation } from '../cutoffs.ts';
+import { forever } from '../cutoffs.ts';
 import type { LifetimePolicy } from '../policy.ts';
 import type { Facts } from '../store.ts';
-import { tokenTarget } from '../targets.ts';
-import { endBySignature, issuedFrom, laterEnd, openEnd } from '../token-life.ts';
-import type { IssuerDefaults, Presented, Verification, Verified } from './token-verifier.ts';
+import { issuedFrom, openEnd } from '../token-life.ts';
+import type { IssuerDefaults, Opaque, Presented, Verification, Verified } from './token-verifier.ts';
 
 export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
@@ -15,7 +14,7 @@ export interface KnownToken extends Claims {
   /** What its issuer signed; absent if only its registration is known. */
   readonly signed?: Claims;
   /** For a JWT: when its registration ends, which may be later than its signature says. */
-  readonly registeredUntil?: number | null;
+  readonly registeredUntil?: number;
   /** Another target that is the token itself: a JWT may be registered by the digest of its string alone. */
   readonly otherDigest?: Digest;
 }
@@ -24,7 +23,7 @@ export function verifiedAs(claims: Claims, defaults: IssuerDefaults, policy: Lif
   return {
     kind: 'verified',
     claims,
-    token: complete(claims, null, claims, defaults),
+    token: complete({ ...claims, registrar: null, signed: claims }, defaults),
     issuedFrom: issuedFrom(claims, policy),
     defaults,
   };
@@ -40,62 +39,58 @@ export function findKnownToken(facts: Facts, presented: Presented): KnownToken |
   const registered = registrationOf(facts, presented);
   if (verification.kind === 'opaque') {
     if (!registered || facts.isForgotten(registered.issuedAt, registered.expiresAt)) return undefined;
+    const known = asRegistered(registered, verification);
     const isJwtByString = isJwt(presented) && !isJwt(registered);
-    return isJwtByString ? alsoNamed(registered, presented) : knownAs(registered, verification);
+    return isJwtByString ? alsoNamed(known, registered, presented.targetDigest) : known;
   }
   const { issuedFrom, claims } = verification;
   if (facts.isForgotten(issuedFrom, Math.max(claims.expiresAt, registered?.expiresAt ?? 0))) return undefined;
-  return registered ? knownAs(registered, verification) : verification.token;
-}
-
-/**
- * The token to be ended. A JWT whose registration contradicts its signature is inactive, but only as long as the
- * registration is kept; so it is ended as what its issuer signed.
- */
-export function findEndable(facts: Facts, presented: Presented): KnownToken | undefined {
-  const known = findKnownToken(facts, presented);
-  const { verification } = presented;
-  if (known || verification.kind !== 'verified') return known;
-  const { issuedFrom, claims, token } = verification;
-  if (facts.isForgotten(issuedFrom, claims.expiresAt)) return undefined;
-  const registered = registrationOf(facts, presented);
-  if (!registered || registered.targetDigest === token.targetDigest) return token;
-  return { ...token, otherDigest: registered.targetDigest, registeredUntil: registered.expiresAt };
+  return registered ? asSigned(registered, verification) : verification.token;
 }
 
 /**
  * A JWT that is registered by the digest of its string alone, while its signature does not count. It may later, or may
  * have before: then its signing input names it.
  */
-function alsoNamed(registered: RegisteredToken, { targetDigest, verification }: Presented): KnownToken {
+function alsoNamed(known: KnownToken, registered: RegisteredToken, targetDigest: Digest): KnownToken {
   return {
-    judgedBefore: { as: { ...registered, targetDigest }, until: forever },
+    ...known,
+    judgedBefore: known.judgedBefore ?? { as: { ...registered, targetDigest }, until: forever },
     otherDigest: targetDigest,
     registeredUntil: openEnd(registered.registeredAt),
-    ...(knownAs(registered, verification) ?? registered),
   };
 }
 
 /** A registered token as its verification shows it; undefined if that contradicts the registration. */
 export function knownAs(registered: RegisteredToken, verification: Verification): KnownToken | undefined {
   switch (verification.kind) {
-    case 'opaque': {
-      const { said } = verification;
-      if (!said) return registered;
-      const as = knownAs(registered, said) ?? said.token;
-      return { judgedBefore: { as, until: forever }, ...registered };
-    }
+    case 'opaque':
+      return asRegistered(registered, verification);
     case 'refused':
       return undefined;
-    case 'verified': {
-      const { claims, defaults } = verification;
-      if (!agrees(registered, claims)) return undefined;
-      const judgedBefore = judgementBefore(registered, verification);
-      return { judgedBefore, ...complete(join(registered, claims), registered, claims, defaults) };
-    }
+    case 'verified':
+      return asSigned(registered, verification);
     default:
       return verification satisfies never;
   }
+}
+
+function asRegistered(registered: RegisteredToken, { said }: Opaque): KnownToken {
+  if (!said) return registered;
+  return { ...registered, judgedBefore: { as: asSigned(registered, said) ?? said.token, until: forever } };
+}
+
+function asSigned(registered: RegisteredToken, verified: Verified): KnownToken | undefined {
+  const { claims, defaults } = verified;
+  if (!agrees(registered, claims)) return undefined;
+  const token: KnownToken = {
+    ...join(registered, claims),
+    judgedBefore: judgementBefore(registered, verified),
+    registrar: registered.registrar,
+    registeredUntil: registered.expiresAt,
+    signed: claims,
+  };
+  return complete(token, defaults);
 }
 
 /**
@@ -107,45 +102,6 @@ function judgementBefore(registered: RegisteredToken, { token, defaults }: Verif
   return registeredAt <= defaults.trustedSince
     ? { as: registered, until: forever }
     : { as: token, until: registeredAt };
-}
-
-/**
- * When a revocation of this token may be purged. For a JWT: at the end its signature gives, as a registration may say
- * an earlier one. If the registration ends later, then at that end: by then the signature may not count, or the
- * purging process's clock may be ahead.
- */
-function endOfKnownToken({ signed, expiresAt, registeredUntil }: KnownToken, policy: LifetimePolicy): number {
-  const known = registeredUntil ?? expiresAt;
-  return signed ? laterEnd(endBySignature(signed, policy), known, policy) : known;
-}
-
-/**
- * What ends a token that has expired here, though maybe not as its issuer signed it: with a larger TOKEN_LIFETIME_DAYS_MAX,
- * or without its registration once its issuer is trusted, it would be alive.
- */
-export function finalsIfCutShort(known: KnownToken, cause: Cause, policy: LifetimePolicy): NewRevocation[] {
-  const { signed, otherDigest } = known;
-  const isCutShort = signed ? endBySignature(signed, policy) > forever : otherDigest !== undefined;
-  return isCutShort ? finalsForKnownToken(known, cause, policy) : [];
-}
-
-/** Ends the token itself for good. */
-export function finalsForKnownToken(
-  known: KnownToken,
-  cause: Cause,
-  policy: LifetimePolicy,
-): NewRevocation[] {
-  const end = endOfKnownToken(known, policy);
-  const ids = [known.targetDigest, ...(known.otherDigest === undefined ? [] : [known.otherDigest])];
-  return ids.map((id) => finalForToken({ ...tokenTarget(known), id }, cause, end));
-}
-
-/**
- * The same token at the time of the decision: a JWT that was not registered when it was looked up may have been
- * since, with its grant and session.
- */
-export function findAgain(facts: Facts, presented: Presented, known: KnownToken): KnownToken {
-  return known.registrar === null ? (findEndable(facts, presented) ?? known) : known;
 }
 
 /**
@@ -166,21 +122,15 @@ export function registrationOf(
 
 /** Uses the defaults of the issuer's record where neither signature nor registration names one. */
 function complete(
-  claims: Claims,
-  registered: RegisteredToken | null,
-  signed: Claims,
-  defaults: IssuerDefaults,
+  token: KnownToken,
+  { defaultClient, defaultAudience, isHomeMade }: IssuerDefaults,
 ): KnownToken {
-  const { defaultClient, defaultAudience, isHomeMade } = defaults;
-  const hasAudience = claims.audience.length > 0 || defaultAudience === null;
+  const hasAudience = token.audience.length > 0 || defaultAudience === null;
   return {
-    registrar: registered?.registrar ?? null,
-    registeredUntil: registered?.expiresAt ?? null,
+    ...token,
     isHomeMade,
-    signed,
-    ...claims,
-    clientId: claims.clientId ?? defaultClient,
-    audience: hasAudience ? claims.audience : [defaultAudience],
+    clientId: token.clientId ?? defaultClient,
+    audience: hasAudience ? token.audience : [defaultAudience],
   };
 }
 
