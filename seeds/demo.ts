@@ -97,7 +97,7 @@ npm run -s cli -- client create --id my-api --permission introspect --audience $
 async function addClient(store: Store, fields: Partial<NewClient> & { clientId: string }): Promise<string> {
   const created = await createClient(store, systemOrigin, plainClient(fields));
   if (created.status !== 'created') throw new Error(`there is a client ${fields.clientId} already`);
-  return `${fields.clientId}:${created.clientSecret ?? ''}`;
+  return `${fields.clientId}:${created.newSecret ?? ''}`;
 }
 
 async function addDevice(store: Store, policy: Policy, sessionId: string, userAgent: string) {

@@ -4,7 +4,12 @@ import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import type { Config } from '../config.ts';
 import type { Client } from '../domain/records/clients.ts';
-import { createClient, rotateClientSecret, updateClient } from '../domain/records/manage-clients.ts';
+import {
+  type ClientUpdated,
+  createClient,
+  rotateClientSecret,
+  updateClient,
+} from '../domain/records/manage-clients.ts';
 import { withoutAbsent } from '../domain/values/json-values.ts';
 import { methodsOffered, notOffered } from '../wire/auth-methods.ts';
 import { check } from '../wire/check.ts';
@@ -13,6 +18,7 @@ import {
   clientMembers,
   clientToWire,
   newClientBody,
+  newSecretToWire,
   overlapSecondsDefault,
   patchClient,
   rotateBody,
@@ -93,10 +99,7 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
         'client_exists',
         'There is a client with this id. Choose another, or see `client show`.',
       );
-    const { client, clientSecret } = created;
-    const isGenerated = clientSecret !== null && client_secret === undefined;
-    const newSecret = isGenerated ? { client_secret: clientSecret } : {};
-    showClient(process, config, client, newSecret, options.json);
+    showClient(process, config, created, options.json);
   });
 }
 
@@ -107,20 +110,17 @@ async function update(process: NodeJS.Process, id: string, options: UpdateOption
       patchClient(client, patch, !config.production),
     );
     if (!updated) return throwUnknown(records);
-    const { client, clientSecret } = updated;
-    const newSecret = clientSecret === null ? {} : { client_secret: clientSecret };
-    showClient(process, config, client, newSecret, options.json);
+    showClient(process, config, updated, options.json);
   });
 }
 
 function showClient(
   process: NodeJS.Process,
   config: Config,
-  client: Client,
-  newSecret: { readonly client_secret?: string },
+  { client, newSecret }: ClientUpdated,
   json: boolean | undefined,
 ): void {
-  printer(process).showOnce({ ...clientToWire(client), ...newSecret }, json);
+  printer(process).showOnce({ ...clientToWire(client), ...newSecretToWire(newSecret) }, json);
   if (client.permissions.includes('introspect') && client.audiences.length === 0)
     process.stderr.write(`${noAudience}\n`);
   if (!methodsOffered(config).includes(client.authMethod)) process.stderr.write(`It ${notOffered}.\n`);
@@ -149,9 +149,8 @@ function rotateSecretCommand(process: NodeJS.Process): Command {
             'invalid_request',
             'This client has no secret. `client show` tells how it authenticates.',
           );
-        const newSecret = client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
         const previous_expires_at = timeOf(rotated.previousExpireAt);
-        showOnce({ client_id: id, ...newSecret, previous_expires_at }, options.json);
+        showOnce({ client_id: id, ...newSecretToWire(rotated.newSecret), previous_expires_at }, options.json);
       });
     });
 }

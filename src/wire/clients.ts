@@ -145,6 +145,11 @@ export function secretIsName(clientId: string): Refusal {
   return badParameter('client_secret', 'is a name of the client, which is stored', { about: { clientId } });
 }
 
+/** What is shown once, of a secret that was generated. */
+export function newSecretToWire(newSecret: string | null): { readonly client_secret?: string } {
+  return newSecret === null ? {} : { client_secret: newSecret };
+}
+
 export function clientToWire(client: Client): Record<string, unknown> {
   return {
     client_id: client.clientId,

@@ -69,7 +69,7 @@ export async function addClients<Id extends string>(
   for (const [clientId, permissions] of Object.entries<readonly Permission[]>(clients)) {
     const created = await createClientRecord(store, systemOrigin, plainClient({ clientId, permissions }));
     if (created.status !== 'created') throw new Error(`there is a client ${clientId} already`);
-    added[clientId] = { client_id: clientId, secret: created.clientSecret ?? '' };
+    added[clientId] = { client_id: clientId, secret: created.newSecret ?? '' };
   }
   await store.close();
   return added;

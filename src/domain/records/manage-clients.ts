@@ -44,23 +44,29 @@ function generateClientSecret(): string {
 }
 
 export type ClientCreated =
-  | { readonly status: 'created'; readonly client: Client; readonly clientSecret: string | null }
+  | {
+      readonly status: 'created';
+      readonly client: Client;
+      /** Null unless one was generated. */
+      readonly newSecret: string | null;
+    }
   | { readonly status: 'client_exists' };
 
-/** `clientSecret` undefined: one is generated, for a client whose method needs one. */
+/** Without a `givenSecret` one is generated, for a client whose method needs one. */
 export async function createClient(
   store: Store,
   origin: Origin,
   fields: NewClient,
-  clientSecret: string = generateClientSecret(),
+  givenSecret?: string,
 ): Promise<ClientCreated> {
   const hasSecret = hasSecretOf(fields);
+  const clientSecret = givenSecret ?? generateClientSecret();
   return store.write((facts, now): Decision<ClientCreated> => {
     if (facts.client(fields.clientId)) return { outcome: { status: 'client_exists' }, effects: {} };
     const secrets = hasSecret ? [toSecret(clientSecret, now)] : [];
     const client: Client = { ...fields, createdAt: now, disabledAt: null, secrets };
     return {
-      outcome: { status: 'created', client, clientSecret: hasSecret ? clientSecret : null },
+      outcome: { status: 'created', client, newSecret: hasSecret && !givenSecret ? clientSecret : null },
       effects: {
         clients: [{ kind: 'insert', client }],
         events: [eventOf(origin, 'client_created', { clientId: client.clientId, metadata: rights(client) })],
@@ -71,8 +77,8 @@ export async function createClient(
 
 export interface ClientUpdated {
   readonly client: Client;
-  /** Null unless it was given one. */
-  readonly clientSecret: string | null;
+  /** Null unless one was generated. */
+  readonly newSecret: string | null;
 }
 
 /**
@@ -91,13 +97,13 @@ export async function updateClient(
     (facts) => facts.client(clientId),
     edit,
     (before, { fields, changed }, _facts, now): Decision<ClientUpdated> => {
-      if (changed.length === 0) return { outcome: { client: before, clientSecret: null }, effects: {} };
+      if (changed.length === 0) return { outcome: { client: before, newSecret: null }, effects: {} };
       const update: ClientChange = { kind: 'update', client: { ...before, ...fields } };
       const changes = [update, ...secretChanges(before, update.client, spareSecret, now)];
       const client = changes.reduce<Client | undefined>(changeClient, before) as Client;
       const isGiven = changes.some(({ kind }) => kind === 'insert_secret');
       return {
-        outcome: { client, clientSecret: isGiven ? spareSecret : null },
+        outcome: { client, newSecret: isGiven ? spareSecret : null },
         effects: {
           clients: changes,
           events: [eventOf(origin, 'client_updated', { clientId, metadata: { changed, ...rights(client) } })],
@@ -108,7 +114,12 @@ export async function updateClient(
 }
 
 export type SecretRotated =
-  | { readonly status: 'rotated'; readonly clientSecret: string; readonly previousExpireAt: number }
+  | {
+      readonly status: 'rotated';
+      /** Null unless one was generated. */
+      readonly newSecret: string | null;
+      readonly previousExpireAt: number;
+    }
   | { readonly status: 'not_found' | 'has_no_secret' | 'secret_is_name' };
 
 /**
@@ -120,8 +131,9 @@ export async function rotateClientSecret(
   origin: Origin,
   clientId: string,
   overlapMs: number,
-  clientSecret: string = generateClientSecret(),
+  givenSecret?: string,
 ): Promise<SecretRotated> {
+  const clientSecret = givenSecret ?? generateClientSecret();
   return store.write((facts, now): Decision<SecretRotated> => {
     const client = facts.client(clientId);
     if (!client) return { outcome: { status: 'not_found' }, effects: {} };
@@ -131,7 +143,7 @@ export async function rotateClientSecret(
     const secret = toSecret(clientSecret, now);
     const at = now + overlapMs;
     return {
-      outcome: { status: 'rotated', clientSecret, previousExpireAt: at },
+      outcome: { status: 'rotated', newSecret: givenSecret ? null : clientSecret, previousExpireAt: at },
       effects: {
         clients: [
           { kind: 'insert_secret', clientId, secret },

@@ -9,6 +9,7 @@ import {
   clientKind,
   clientToWire,
   newClientBody,
+  newSecretToWire,
   patchClient,
   rotateBody,
   secretIsName,
@@ -54,10 +55,8 @@ export function handleClients({ store, auth, clients, allowHttpKeys, ...parts }:
       // The directory may remember that there was no such client.
       await clients.forget(created.client.clientId);
       warn(ctx, created.client);
-      const isGenerated = created.clientSecret !== null && body.client_secret === undefined;
-      const secret = isGenerated ? { client_secret: created.clientSecret } : {};
       records.locate(ctx, created.client);
-      respond(ctx, 201, { ...clientToWire(created.client), ...secret });
+      respond(ctx, 201, { ...clientToWire(created.client), ...newSecretToWire(created.newSecret) });
     },
 
     listClients: records.list,
@@ -79,8 +78,7 @@ export function handleClients({ store, auth, clients, allowHttpKeys, ...parts }:
       if (!updated) return records.notFound();
       warn(ctx, updated.client);
       records.setTag(ctx, updated.client);
-      const secret = updated.clientSecret === null ? {} : { client_secret: updated.clientSecret };
-      respond(ctx, 200, { ...clientToWire(updated.client), ...secret });
+      respond(ctx, 200, { ...clientToWire(updated.client), ...newSecretToWire(updated.newSecret) });
     },
 
     async rotateClientSecret(ctx: Context): Promise<void> {
@@ -97,15 +95,12 @@ export function handleClients({ store, auth, clients, allowHttpKeys, ...parts }:
       );
       await clients.forget(clientId);
       switch (rotated.status) {
-        case 'rotated': {
-          const secret = body.client_secret === undefined ? { client_secret: rotated.clientSecret } : {};
-          respond(ctx, 200, {
+        case 'rotated':
+          return respond(ctx, 200, {
             client_id: clientId,
-            ...secret,
+            ...newSecretToWire(rotated.newSecret),
             previous_expires_at: timeOf(rotated.previousExpireAt),
           });
-          return;
-        }
         case 'not_found':
           return records.notFound();
         case 'has_no_secret':

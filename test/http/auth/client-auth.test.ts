@@ -195,7 +195,7 @@ testEachDatabase('POST /revoke accepts every secret that has not been rotated aw
   const rotate = async (overlapSeconds: number) => {
     const rotated = await rotateClientSecret(app.store, systemOrigin, client_id, overlapSeconds * 1000);
     if (rotated.status !== 'rotated') throw new Error(rotated.status);
-    return app.secret(rotated.clientSecret);
+    return app.secret(rotated.newSecret ?? '');
   };
   // A server that has not met the client yet: what another remembers of it is tested below.
   const works = async (...secrets: string[]) => {
