@@ -40,12 +40,15 @@ export function secretsIn(body: unknown): string[] {
   return secrets;
 }
 
-const acceptableRequestId = /^[A-Za-z0-9._-]{1,64}$/;
+/** Could a request have this id? */
+export function isRequestId(text: string): boolean {
+  return /^[A-Za-z0-9._-]{1,64}$/.test(text);
+}
 
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = String(headers['x-request-id'] ?? '');
   const looksLikeJwt = given.startsWith('eyJ');
-  return acceptableRequestId.test(given) && !looksLikeJwt ? given : randomUUID();
+  return isRequestId(given) && !looksLikeJwt ? given : randomUUID();
 }
 
 /** A User-Agent that repeats more secrets is dropped: to look for each of thousands would take too long. */

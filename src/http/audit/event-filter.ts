@@ -7,6 +7,7 @@ import { isReason } from '../../domain/reasons.ts';
 import { actorKinds, auditActions, isWordOf } from '../../domain/vocabulary.ts';
 import { badParameter } from '../../wire/refusal.ts';
 import { problemOfId, type Query, readInterval } from '../reading/query.ts';
+import { isRequestId } from '../secrecy.ts';
 
 interface Filter {
   readonly member: keyof EventFilter;
@@ -50,7 +51,7 @@ const textFilters: Readonly<Record<string, Filter>> = {
   ),
   actor_id: idFilter('actorId'),
   ip: { ...patternFilter('ip', (text) => isIP(text) !== 0, 'is not an IP address'), plain: plainAddress },
-  request_id: patternFilter('requestId', (text) => /^[A-Za-z0-9._-]{1,64}$/.test(text), 'has the wrong form'),
+  request_id: patternFilter('requestId', isRequestId, 'has the wrong form'),
 };
 
 export const eventFilterNames: readonly string[] = [...Object.keys(textFilters), 'from', 'to'];
