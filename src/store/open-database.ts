@@ -13,8 +13,9 @@ export interface OpenDatabase {
 }
 
 export interface DatabaseOptions {
-  /** Milliseconds since the epoch; without it, the database's or the machine's own clock. */
+  /** Milliseconds since the epoch; given by tests, otherwise the database's or the machine's own. */
   readonly now?: () => number;
+  /** For how many days tokens may live; what was noted of other processes and earlier starts counts if it is longer. */
   readonly lifetimeDaysMax?: number;
 }
 

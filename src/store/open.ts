@@ -23,7 +23,7 @@ import { BatchQueue } from './batch-queue.ts';
 import { Committer } from './committer.ts';
 import { dialectOf } from './dialect.ts';
 import { findFaults } from './faults.ts';
-import { closeDatabase, type OpenDatabase, openDatabase } from './open-database.ts';
+import { closeDatabase, type DatabaseOptions, type OpenDatabase, openDatabase } from './open-database.ts';
 import { countEvents, findEvent, listEvents, listEventsAfter } from './tables/audit-events.ts';
 import { listClients, listOrigins } from './tables/clients.ts';
 import { findEventHead } from './tables/heads.ts';
@@ -34,9 +34,7 @@ import { listLatestIssuers, listTokensUnder } from './tables/tokens.ts';
 import { guarded } from './unavailable.ts';
 import { KnexUpkeep } from './upkeep/upkeep.ts';
 
-export interface StoreOptions {
-  /** Milliseconds since the epoch; given by tests, otherwise the database's or the machine's own. */
-  readonly now?: () => number;
+export interface StoreOptions extends DatabaseOptions {
   /** Decisions committed together at most. */
   readonly batchMax?: number;
   /** Batches of questions under way at once. */
@@ -45,8 +43,6 @@ export interface StoreOptions {
   readonly pageCacheKiB?: number;
   /** An item that has waited for longer is refused; milliseconds. */
   readonly waitMsMax?: number;
-  /** For how many days tokens may live; what was noted of other processes and earlier starts counts if it is longer. */
-  readonly lifetimeDaysMax?: number;
 }
 
 /** Queue lengths: about one second of work for `vouched`, and for `unvouched`. */
@@ -81,7 +77,7 @@ class KnexStore implements Store {
     this.#database = database;
     this.#reader = database.reader;
     this.#committer = new Committer(database);
-    this.upkeep = new KnexUpkeep(database.dialect, database.reader, database.writer);
+    this.upkeep = new KnexUpkeep(database);
     const batchMax = options.batchMax ?? batchMaxDefault;
     const lanes = options.lanes ?? lanesDefault;
     const limits = { batchMax, waitingMax, waitMsMax: options.waitMsMax ?? waitMsMaxDefault };

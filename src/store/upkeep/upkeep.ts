@@ -13,6 +13,7 @@ import type {
   UpkeepStore,
 } from '../../domain/upkeep-store.ts';
 import type { Dialect } from '../dialect.ts';
+import type { OpenDatabase } from '../open-database.ts';
 import { listLeaves, listStoredEvents } from '../tables/audit-events.ts';
 import { noteSigners } from '../tables/issuers.ts';
 import { readNote, writeNote } from '../tables/notes.ts';
@@ -27,7 +28,7 @@ export class KnexUpkeep implements UpkeepStore {
   readonly #reader: Knex;
   readonly #writer: Knex;
 
-  constructor(dialect: Dialect, reader: Knex, writer: Knex) {
+  constructor({ dialect, reader, writer }: OpenDatabase) {
     this.#dialect = dialect;
     this.#reader = reader;
     this.#writer = writer;
