@@ -1,5 +1,6 @@
 // What the inboxes have in common: standard signals from other systems become revocations. Off until an issuer's
 // record turns one on.
+import type { Origin } from '../../domain/audit.ts';
 import { type Restriction, unrestricted } from '../../domain/cutoffs.ts';
 import type { Policy } from '../../domain/policy.ts';
 import type { InboxKind } from '../../domain/records/issuers.ts';
@@ -73,7 +74,7 @@ export class SignalReceiver {
   /** Records that a message was refused. `from` is the sender, if that is certain. */
   async refuse(ctx: Context, why: string, from: string | null = null): Promise<void> {
     const { names, log } = ctx.state;
-    const origin = { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' } as const;
+    const origin = originOfSignal(ctx, from);
     await this.#parts.floodRecorder.record(refusedSignal(origin, this.#kind, why));
     log.info({ request_id: names.requestId, inbox: this.#kind, why }, 'an inbox message was refused');
   }
@@ -87,7 +88,7 @@ export class SignalReceiver {
   ): Promise<boolean> {
     const { store, policy, floodRecorder } = this.#parts;
     const { issuer, keyThumbprint, jti } = read;
-    const origin = { ...originOf(ctx, { kind: 'system', id: issuer.issuer }), channel: 'inbox' } as const;
+    const origin = originOfSignal(ctx, issuer.issuer);
     const signal = { kind: this.#kind, issuer, keyThumbprint, happenedAt, jti, targets, only, origin };
     const { status } = await receiveSignal(store, policy, signal);
     if (status === 'key_revoked') {
@@ -100,4 +101,9 @@ export class SignalReceiver {
     log.info({ request_id: names.requestId, inbox: this.#kind, issuer: issuer.issuer, status }, 'inbox');
     return true;
   }
+}
+
+/** Whatever the family of the endpoint. `from` is the sender, if that is certain. */
+function originOfSignal(ctx: Context, from: string | null): Origin {
+  return { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' };
 }
