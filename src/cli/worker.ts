@@ -43,6 +43,9 @@ channel.on('message', (message: ToWorker) => {
     case 'collected':
       collecting.get(message.id)?.(message.others);
       collecting.delete(message.id);
+      return;
+    default:
+      message satisfies never;
   }
 });
 tell({ kind: 'ready' });
