@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tokenOf } from './lib/fill.ts';
-import { type Effort, interleave, type Medians, ratios } from './lib/interleave.ts';
+import { type Effort, interleave, type MediansOf, ratios } from './lib/interleave.ts';
 import { formPost, median } from './lib/load.ts';
 import type { Row } from './lib/report.ts';
 import { startOurs } from './lib/servers.ts';
@@ -47,8 +47,8 @@ export async function sealing(kind: DatabaseKind, effort: Effort): Promise<Row[]
   }
 }
 
-function rowsOf(kind: DatabaseKind, medians: ReadonlyMap<string, Medians>): Row[] {
-  const [on, off] = ['sealing', 'not sealing'].map((name) => medians.get(name)) as [Medians, Medians];
+function rowsOf(kind: DatabaseKind, of: MediansOf): Row[] {
+  const [on, off] = [of('sealing'), of('not sealing')];
   const row = (what: 'rate' | 'CPU', detail: string): Row => {
     const all = ratios(on, off, what);
     const [low, high] = [0.25, 0.75].map((share) =>

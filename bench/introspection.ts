@@ -1,10 +1,17 @@
 // Introspection with the full verdict, beside a Koa that reads the same form and answers a fixed JSON (K),
 // beside npm `oidc-provider`, and on Postgres beside our own server with one query for each request.
 import { tokenOf } from './lib/fill.ts';
-import { type Effort, interleave, type Medians, ratio, type Subject } from './lib/interleave.ts';
-import { type Ask, basic, formPost } from './lib/load.ts';
+import { type Effort, interleave, type MediansOf, ratio, type Subject } from './lib/interleave.ts';
+import { type Ask, formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
-import { type RunningProcess, startOurs, startReference, startVariant } from './lib/servers.ts';
+import {
+  peerAuthorization,
+  type RunningProcess,
+  startOurs,
+  startPeer,
+  startReference,
+  startVariant,
+} from './lib/servers.ts';
 import { type DatabaseKind, makeWorld, type Size } from './lib/world.ts';
 
 export interface WorkingSize extends Size {
@@ -13,7 +20,6 @@ export interface WorkingSize extends Size {
 }
 
 const peerTokens = 1_000;
-const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
 
 export async function introspection(kind: DatabaseKind, size: WorkingSize, effort: Effort): Promise<Row[]> {
   const world = await makeWorld(kind, size);
@@ -21,7 +27,7 @@ export async function introspection(kind: DatabaseKind, size: WorkingSize, effor
     startOurs(world.env),
     startReference('koa-fixed-answer'),
     kind === 'sqlite'
-      ? startReference('oidc-provider', { ...peerClient, TOKENS: String(peerTokens), KIND: 'user' })
+      ? startPeer({ TOKENS: String(peerTokens), KIND: 'user' })
       : startVariant('one-by-one', world.env),
   ]);
   const ask = (range: number | null) => asker('/introspect', world.api, range);
@@ -29,7 +35,7 @@ export async function introspection(kind: DatabaseKind, size: WorkingSize, effor
   // A server remembers tokens that come again.
   const warmUp = 2 * size.workingSet;
   try {
-    const medians = await interleave(
+    const of = await interleave(
       [
         { name: 'K', server: k, ask: live },
         { name: 'working set', server: ours, ask: live, warmUp },
@@ -41,7 +47,7 @@ export async function introspection(kind: DatabaseKind, size: WorkingSize, effor
       ],
       effort,
     );
-    return rowsOf(kind, size, medians);
+    return rowsOf(kind, size, of);
   } finally {
     await Promise.all([ours.stop(), k.stop(), other.stop()]);
     await world.remove();
@@ -63,16 +69,14 @@ function asker(path: string, authorization: string, range: number | null) {
 }
 
 function peers(server: RunningProcess): Subject[] {
-  const authorization = basic(peerClient.CLIENT_ID, peerClient.CLIENT_SECRET);
-  const ask = (range: number | null) => asker('/token/introspection', authorization, range);
+  const ask = (range: number | null) => asker('/token/introspection', peerAuthorization, range);
   return [
     { name: 'oidc-provider', server, ask: ask(peerTokens) },
     { name: 'oidc-provider, unknown', server, ask: ask(null) },
   ];
 }
 
-function rowsOf(kind: DatabaseKind, size: WorkingSize, medians: ReadonlyMap<string, Medians>): Row[] {
-  const of = (name: string) => medians.get(name) as Medians;
+function rowsOf(kind: DatabaseKind, size: WorkingSize, of: MediansOf): Row[] {
   const tokens = size.tokens.toLocaleString('en');
   const works: Record<string, string> = {
     'working set': `introspection, ${kind}, ${size.workingSet.toLocaleString('en')} of ${tokens} tokens in turn`,

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { tokenOf } from './lib/fill.ts';
-import { type Effort, interleave, type Medians, ratio, type Subject } from './lib/interleave.ts';
+import { type Effort, interleave, type MediansOf, ratio, type Subject } from './lib/interleave.ts';
 import { type Algorithm, makeJwts, putOnRecord } from './lib/jwts.ts';
 import { type Ask, cpuMicrosOf, formPost, type Measured } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
@@ -84,8 +84,7 @@ function verifier(jose: RunningProcess, perRound: number): () => Promise<Measure
   };
 }
 
-function rowsOf(alg: Algorithm, medians: ReadonlyMap<string, Medians>): Row[] {
-  const of = (name: string) => medians.get(name) as Medians;
+function rowsOf(alg: Algorithm, of: MediansOf): Row[] {
   const [first, seen, alone] = ['first seen', 'seen', 'jwtVerify'].map((name) => of(name).cpuMicros) as [
     number,
     number,

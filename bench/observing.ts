@@ -1,14 +1,7 @@
 // What logging, metrics and the audit trail cost together, at the defaults, beside our own server without
 // any of them. There is no setting for that, so the other one is bench/servers/unobserved.ts.
 import { tokenOf } from './lib/fill.ts';
-import {
-  type Effort,
-  interleave,
-  type Medians,
-  ratio,
-  requestsMaxOf,
-  type Subject,
-} from './lib/interleave.ts';
+import { type Effort, interleave, ratio, requestsMaxOf, type Subject } from './lib/interleave.ts';
 import { formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
 import { startOurs, startVariant } from './lib/servers.ts';
@@ -42,9 +35,9 @@ export async function observing(kind: DatabaseKind, effort: Effort): Promise<Row
   // Subjects that are compared are measured one after the other.
   subjects.sort((one, other) => one.name.localeCompare(other.name));
   try {
-    const medians = await interleave(subjects, effort);
+    const of = await interleave(subjects, effort);
     return ['introspection', 'revocation'].map((work): Row => {
-      const [on, off] = [medians.get(`${work} 0`) as Medians, medians.get(`${work} 1`) as Medians];
+      const [on, off] = [of(`${work} 0`), of(`${work} 1`)];
       return {
         work: `logging, metrics and audit together, ${work}, ${kind}`,
         reference: 'all three switched off',

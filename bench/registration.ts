@@ -33,7 +33,7 @@ export async function registration(kind: DatabaseKind, effort: Effort): Promise<
       const until = performance.now() + seconds * 1000;
       return streamTokens(world, server, () => (performance.now() < until ? itemOf(next++) : undefined));
     };
-    const medians = await interleave(
+    const of = await interleave(
       [
         { name: 'single', server, ask: single },
         { name: 'array', server, ask: array, connections: 2, warmUp: 5 },
@@ -41,7 +41,6 @@ export async function registration(kind: DatabaseKind, effort: Effort): Promise<
       ],
       effort,
     );
-    const of = (name: string) => medians.get(name) as Medians;
     const perToken = perItem(of('array'));
     return [
       rowOf(kind, 'arrays of 1,000', perToken, of('single')),

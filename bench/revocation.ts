@@ -2,22 +2,14 @@
 // commit for each; beside npm `oidc-provider`, which only forgets them in its memory; and on Postgres beside
 // the least that one process can do.
 import { tokenOf } from './lib/fill.ts';
-import {
-  type Effort,
-  interleave,
-  type Medians,
-  ratio,
-  requestsMaxOf,
-  type Subject,
-} from './lib/interleave.ts';
-import { type Ask, basic, formPost } from './lib/load.ts';
+import { type Effort, interleave, ratio, requestsMaxOf, type Subject } from './lib/interleave.ts';
+import { type Ask, formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
-import { startOurs, startReference, startVariant } from './lib/servers.ts';
+import { peerAuthorization, startOurs, startPeer, startReference, startVariant } from './lib/servers.ts';
 import { type DatabaseKind, makeWorld } from './lib/world.ts';
 
 const perSecondMax = 40_000;
 const peerPerSecondMax = 25_000;
-const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
 
 export async function revocation(kind: DatabaseKind, effort: Effort): Promise<Row[]> {
   const tokens = requestsMaxOf(effort, perSecondMax);
@@ -30,7 +22,7 @@ export async function revocation(kind: DatabaseKind, effort: Effort): Promise<Ro
     startOurs(world.env),
     startVariant('one-by-one', singleWorld.env),
     isSqlite
-      ? startReference('oidc-provider', { ...peerClient, TOKENS: String(peerTokens) })
+      ? startPeer({ TOKENS: String(peerTokens) })
       : startReference('raw-pg', { DATABASE_URL: world.databaseUrl }),
   ]);
   const ask = (n: number): Ask => {
@@ -41,7 +33,7 @@ export async function revocation(kind: DatabaseKind, effort: Effort): Promise<Ro
     ? { name: 'oidc-provider', server: peer, ask: peerAsk(peerTokens) }
     : { name: 'raw pg', server: peer, ask };
   try {
-    const medians = await interleave(
+    const of = await interleave(
       [
         { name: 'shared commits', server: ours, ask },
         { name: 'one commit each', server: single, ask },
@@ -51,7 +43,7 @@ export async function revocation(kind: DatabaseKind, effort: Effort): Promise<Ro
     );
     if (isSqlite) await checkRevoked(peer.port);
     const row = (reference: string, name: string, goal: number): Row => {
-      const [one, other] = [medians.get('shared commits') as Medians, medians.get(name) as Medians];
+      const [one, other] = [of('shared commits'), of(name)];
       const measured = ratio(one, other, 'rate');
       const work = `durable revocation, ${kind}, 50 connections`;
       return { work, reference, what: 'rate', goal, measured, detail: figuresOf('rate', one, other) };
@@ -69,14 +61,12 @@ export async function revocation(kind: DatabaseKind, effort: Effort): Promise<Ro
   }
 }
 
-const authorization = basic(peerClient.CLIENT_ID, peerClient.CLIENT_SECRET);
-
 /** RFC 7009 §2.2: the answer says nothing. Each token exists, and is asked for once. */
 function peerAsk(tokens: number) {
   return (n: number): Ask => {
     if (n >= tokens) throw new Error('the bench has run out of tokens');
     return {
-      bytes: formPost('/token/revocation', authorization, { token: tokenOf(n) }),
+      bytes: formPost('/token/revocation', peerAuthorization, { token: tokenOf(n) }),
       expect: (body) => body === '',
     };
   };
@@ -85,7 +75,7 @@ function peerAsk(tokens: number) {
 async function checkRevoked(port: number): Promise<void> {
   const answer = await fetch(`http://127.0.0.1:${port}/token/introspection`, {
     method: 'POST',
-    headers: { authorization },
+    headers: { authorization: peerAuthorization },
     body: new URLSearchParams({ token: tokenOf(0) }),
   });
   const { active } = (await answer.json()) as { active: boolean };

@@ -1,7 +1,7 @@
 // The same server with ten thousand and with ten million registered tokens, each with a million revocations
 // in the log: CPU, p99 and memory.
 import { tokenOf } from './lib/fill.ts';
-import { type Effort, interleave, type Medians, ratio } from './lib/interleave.ts';
+import { type Effort, interleave, ratio } from './lib/interleave.ts';
 import { type Ask, formPost, measure, memoryOf } from './lib/load.ts';
 import { say } from './lib/progress.ts';
 import { figuresOf, type Row } from './lib/report.ts';
@@ -18,7 +18,7 @@ export async function scale(tokens: number, revocations: number, effort: Effort)
   const large = await started({ tokens, revocations });
   const all = [empty, small, large];
   try {
-    const medians = await interleave(
+    const of = await interleave(
       [
         {
           name: 'small',
@@ -36,7 +36,6 @@ export async function scale(tokens: number, revocations: number, effort: Effort)
       ],
       effort,
     );
-    const of = (name: string) => medians.get(name) as Medians;
     const sizes = `${tokens.toLocaleString('en')} tokens, ${revocations.toLocaleString('en')} revocations, sqlite`;
     const row = (which: string, name: string, what: 'CPU' | 'p99', goal: number): Row => ({
       work: `introspection, ${which} of ${sizes}`,

@@ -31,6 +31,9 @@ export interface Medians {
   readonly rounds: readonly Measured[];
 }
 
+/** By the subject's name. */
+export type MediansOf = (name: string) => Medians;
+
 export interface Effort {
   readonly rounds: number;
   readonly seconds: number;
@@ -50,10 +53,7 @@ export function requestsMaxOf({ rounds, seconds }: Effort, perSecondMax: number)
   return Math.ceil(warmUp + rounds * seconds * perSecondMax);
 }
 
-export async function interleave(
-  subjects: readonly Subject[],
-  effort: Effort,
-): Promise<Map<string, Medians>> {
+export async function interleave(subjects: readonly Subject[], effort: Effort): Promise<MediansOf> {
   const measured = new Map<string, Measured[]>(subjects.map(({ name }) => [name, []]));
   const asked = new Map<string, number>();
   // Round 0 warms compilers and caches, and is not counted.
@@ -66,7 +66,12 @@ export async function interleave(
       say(`  round ${round} of ${effort.rounds}  ${subject.name.padEnd(36)} ${figures}  ${load}`);
     }
   }
-  return new Map([...measured].map(([name, rounds]) => [name, mediansOf(rounds)]));
+  const medians = new Map([...measured].map(([name, rounds]) => [name, mediansOf(rounds)]));
+  return (name) => {
+    const found = medians.get(name);
+    if (!found) throw new Error(`nothing was measured by the name of ${name}`);
+    return found;
+  };
 }
 
 async function measureOnce(

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { basic } from './load.ts';
 
 export interface RunningProcess {
   readonly port: number;
@@ -20,6 +21,15 @@ export function startReference(name: string, env: Record<string, string> = {}): 
   return whenListening(child, (line) =>
     line.startsWith('{"port"') ? (JSON.parse(line) as { port: number }).port : undefined,
   );
+}
+
+const peerClient = { CLIENT_ID: 'bench-app', CLIENT_SECRET: 'bench-app-secret'.padEnd(40, '0') };
+/** Of the one client that npm `oidc-provider` knows. */
+export const peerAuthorization = basic(peerClient.CLIENT_ID, peerClient.CLIENT_SECRET);
+
+/** npm `oidc-provider`, with its tokens in memory. */
+export function startPeer(env: Record<string, string>): Promise<RunningProcess> {
+  return startReference('oidc-provider', { ...peerClient, ...env });
 }
 
 /** Our server as it is shipped. WORKERS may be given from outside. */
