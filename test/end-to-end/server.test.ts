@@ -14,7 +14,7 @@ import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
-import { authorization, encodeForm, type TestClient } from '../helpers/requests.ts';
+import { authorization, encodeForm, linesOf, type TestClient } from '../helpers/requests.ts';
 import { cli, run } from '../helpers/run.ts';
 import { createClient, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
 
@@ -199,10 +199,7 @@ test('client create says what is wrong, and makes nothing', async (t) => {
   t.regex(again.stderr, /There is a client with this id/);
   const listed = await cli(['client', 'list', '--json'], env);
   t.deepEqual(
-    listed.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line).client_id),
+    linesOf(listed.stdout).map((client) => client.client_id),
     ['c1'],
   );
 });

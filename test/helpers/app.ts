@@ -49,7 +49,7 @@ export class TestApp {
   readonly policy: Policy;
   readonly store: FaultyStore;
   /** Lines of the log, parsed. */
-  readonly log: Record<string, unknown>[] = [];
+  readonly log: readonly Record<string, unknown>[];
   /** The clock of server and store; it moves only when a test moves it. */
   readonly clock: { now: number };
   /** Strings that must never be found in the log or the database. */

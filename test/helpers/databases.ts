@@ -17,6 +17,11 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** The file of an SQLite database. */
+export function fileOf({ url }: Pick<TestDatabase, 'url'>): string {
+  return url.slice('sqlite:'.length);
+}
+
 const templates = new Map<DatabaseKind, Promise<TestDatabase>>();
 const copyAttempts = 20;
 
@@ -33,7 +38,7 @@ export async function migratedDatabase(kind: DatabaseKind): Promise<TestDatabase
     templates.set(kind, template);
   }
   const { url } = await template;
-  return kind === 'sqlite' ? createSqlite(url) : createPostgres(url);
+  return kind === 'sqlite' ? createSqlite(fileOf({ url })) : createPostgres(url);
 }
 
 async function migrateTemplate(kind: DatabaseKind): Promise<TestDatabase> {
@@ -43,10 +48,10 @@ async function migrateTemplate(kind: DatabaseKind): Promise<TestDatabase> {
   return template;
 }
 
-async function createSqlite(templateUrl?: string): Promise<TestDatabase> {
+async function createSqlite(templateFile?: string): Promise<TestDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
   const file = join(folder, 'test.sqlite');
-  if (templateUrl) await cp(templateUrl.slice('sqlite:'.length), file);
+  if (templateFile) await cp(templateFile, file);
   return { kind: 'sqlite', url: `sqlite:${file}`, drop: () => rm(folder, { recursive: true, force: true }) };
 }
 

@@ -1,17 +1,17 @@
 // Reads every column of every table as text, to show that no token and no secret is among them.
 import Database from 'better-sqlite3';
 import pg from 'pg';
-import type { TestDatabase } from './databases.ts';
+import { fileOf, type TestDatabase } from './databases.ts';
 
 export type Rows = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
 
 /** All rows by table; bytes as latin1, so that a token kept as bytes would be found as well. */
 export async function dump(database: Pick<TestDatabase, 'kind' | 'url'>): Promise<Rows> {
-  return database.kind === 'sqlite' ? dumpSqlite(database.url) : dumpPostgres(database.url);
+  return database.kind === 'sqlite' ? dumpSqlite(fileOf(database)) : dumpPostgres(database.url);
 }
 
-function dumpSqlite(url: string): Rows {
-  const sqlite = new Database(url.slice('sqlite:'.length), { readonly: true });
+function dumpSqlite(file: string): Rows {
+  const sqlite = new Database(file, { readonly: true });
   try {
     const tables = sqlite
       .prepare<[], { name: string }>("select name from sqlite_master where type = 'table'")

@@ -1,11 +1,12 @@
 // Checks that the databases of the other tests are real, empty, apart from each other, and gone once dropped.
 import { access } from 'node:fs/promises';
 import test from 'ava';
-import Database from 'better-sqlite3';
 import pg from 'pg';
-import { freshDatabase, migratedDatabase, type TestDatabase } from './databases.ts';
+import { fileOf, freshDatabase, migratedDatabase, type TestDatabase } from './databases.ts';
+import { byHand } from './tamper.ts';
 
-type Row = Record<string, unknown>;
+const query = (database: Pick<TestDatabase, 'kind' | 'url'>, sql: string) =>
+  byHand(database, (run) => run(sql));
 
 const tableCounts = {
   sqlite: 'select count(*) as count from sqlite_master',
@@ -42,7 +43,7 @@ for (const kind of ['sqlite', 'postgres'] as const) {
 test('a dropped sqlite database leaves no file', async (t) => {
   const { url, drop } = await freshDatabase('sqlite');
   await query({ kind: 'sqlite', url }, 'create table mark (id integer)');
-  const file = url.slice('sqlite:'.length);
+  const file = fileOf({ url });
   await t.notThrowsAsync(access(file));
   await drop();
   await t.throwsAsync(access(file), { code: 'ENOENT' });
@@ -60,18 +61,3 @@ test('a dropped postgres database is gone, also under an open connection', async
   t.is((errors[0] as pg.DatabaseError).code, '57P01');
   await t.throwsAsync(query({ kind: 'postgres', url }, 'select 1'), { code: '3D000' });
 });
-
-async function query({ kind, url }: Pick<TestDatabase, 'kind' | 'url'>, sql: string): Promise<Row[]> {
-  if (kind === 'sqlite') {
-    const sqlite = new Database(url.slice('sqlite:'.length));
-    const statement = sqlite.prepare<unknown[], Row>(sql);
-    const rows = statement.reader ? statement.all() : [];
-    if (!statement.reader) statement.run();
-    sqlite.close();
-    return rows;
-  }
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  const { rows } = await client.query<Row>(sql).finally(() => client.end());
-  return rows;
-}

@@ -27,6 +27,15 @@ export interface RequestParts {
 
 export type Fields = Readonly<Record<string, string | number>>;
 
+/** The values of NDJSON. */
+// biome-ignore lint/suspicious/noExplicitAny: as `body` is.
+export function linesOf(text: string): any[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
+
 /** Whatever the status, and without following redirects. */
 export async function send(
   url: string,

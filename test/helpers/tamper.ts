@@ -1,14 +1,17 @@
 // Tampering with the database: runs statements as an administrator would, past the server. Statements use `?`.
 import Database from 'better-sqlite3';
 import pg from 'pg';
-import type { TestDatabase } from './databases.ts';
+import { fileOf, type TestDatabase } from './databases.ts';
 
 type Row = Record<string, unknown>;
 export type Run = (sql: string, ...values: unknown[]) => Promise<Row[]>;
 
-export async function byHand<T>(database: TestDatabase, work: (run: Run) => Promise<T>): Promise<T> {
+export async function byHand<T>(
+  database: Pick<TestDatabase, 'kind' | 'url'>,
+  work: (run: Run) => Promise<T>,
+): Promise<T> {
   if (database.kind === 'sqlite') {
-    const sqlite = new Database(database.url.slice('sqlite:'.length));
+    const sqlite = new Database(fileOf(database));
     try {
       return await work(async (sql, ...values) => {
         const statement = sqlite.prepare<unknown[], Row>(sql);

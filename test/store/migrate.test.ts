@@ -7,7 +7,7 @@ import pg from 'pg';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
 import { TestApp } from '../helpers/app.ts';
-import { freshDatabase, type TestDatabase } from '../helpers/databases.ts';
+import { fileOf, freshDatabase, type TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { purgeNow, trustForOneClient } from '../helpers/purging.ts';
@@ -115,7 +115,7 @@ testEachStore(
     const { done, pending } = await migrationStatus(database.url);
     t.deepEqual(done, []);
     t.true(pending.length > 0);
-    if (database.kind === 'sqlite') t.false(existsSync(database.url.slice('sqlite:'.length)));
+    if (database.kind === 'sqlite') t.false(existsSync(fileOf(database)));
     else t.deepEqual(Object.keys(await dump(database)), []);
   },
   empty,
@@ -138,7 +138,7 @@ testEachStore(
       );
     }
     t.deepEqual((await migrationStatus(database.url)).done, []);
-    if (database.kind === 'sqlite') t.false(existsSync(database.url.slice('sqlite:'.length)));
+    if (database.kind === 'sqlite') t.false(existsSync(fileOf(database)));
   },
   empty,
 );
@@ -241,7 +241,7 @@ testEachStore(
   async (t, { kind, url }) => {
     const gone = await freshDatabase(kind);
     await gone.drop();
-    const store = openStore(kind === 'sqlite' ? `sqlite:${dirname(url.slice('sqlite:'.length))}` : gone.url);
+    const store = openStore(kind === 'sqlite' ? `sqlite:${dirname(fileOf({ url }))}` : gone.url);
     t.deepEqual(await store.findFaults(), { database: 'unreachable', migrations: 'unknown' });
     await t.throwsAsync(
       store.ask((facts) => facts.client('c1')),
@@ -258,7 +258,7 @@ testEachStore(
 
 async function execute({ kind, url }: TestDatabase, statement: string): Promise<void> {
   if (kind === 'sqlite') {
-    const sqlite = new Database(url.slice('sqlite:'.length));
+    const sqlite = new Database(fileOf({ url }));
     sqlite.exec(statement);
     sqlite.close();
     return;

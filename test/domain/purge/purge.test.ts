@@ -11,7 +11,7 @@ import { StoreUnavailable } from '../../../src/domain/store-errors.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
 import type { TestApp } from '../../helpers/app.ts';
-import type { TestDatabase } from '../../helpers/databases.ts';
+import { fileOf, type TestDatabase } from '../../helpers/databases.ts';
 import { testEachDatabase, testEachStore } from '../../helpers/each-database.ts';
 import { byHand } from '../../helpers/tamper.ts';
 import { appendLogouts, newKeys, seal, verify } from '../../helpers/trail.ts';
@@ -392,7 +392,7 @@ testEachStore(
     t.is(await store.upkeep.exclusively('seal', async () => 'free again'), 'free again');
     await store.close();
     const isSqlite = database.kind === 'sqlite';
-    if (isSqlite) mkdirSync(`${database.url.slice('sqlite:'.length)}-purge`);
+    if (isSqlite) mkdirSync(`${fileOf(database)}-purge`);
     const broken = openStore(isSqlite ? database.url : 'postgres://127.0.0.1:1/none');
     await t.throwsAsync(
       broken.upkeep.exclusively('purge', async () => t.fail()),

@@ -5,7 +5,7 @@ import { purge } from '../../../src/domain/purge/purge.ts';
 import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase, testOn } from '../../helpers/each-database.ts';
-import type { TestClient } from '../../helpers/requests.ts';
+import { linesOf, type TestClient } from '../../helpers/requests.ts';
 import { appendLogouts, newKeys, seal } from '../../helpers/trail.ts';
 
 const path = '/v1/audit/events';
@@ -147,11 +147,7 @@ testEachDatabase(
     const [shown, summarised] = (await app.events('audit_read')).slice(2);
     for (const id of [shown?.seq, summarised?.seq]) await refuse('limit=1', [id, 1, laterKey]);
     const exported = await app.get('/v1/audit/export', caller);
-    const lines = exported.text
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    const { metadata } = lines.find(({ id }) => id === String(later));
+    const { metadata } = linesOf(exported.text).find(({ id }) => id === String(later));
     await refuse('limit=1', [later, 1, metadata.walk]);
     t.is((await app.events('audit_read')).length, 4);
     t.is((await app.get(`${path}?limit=1&cursor=${cursorOf([later, seen, laterKey])}`, caller)).status, 200);

@@ -4,6 +4,7 @@ import supertest from 'supertest';
 import { packageVersion } from '../../../src/package-root.ts';
 import { migrateDown } from '../../../src/store/migrate.ts';
 import { appOn } from '../../helpers/app-parts.ts';
+import { fileOf } from '../../helpers/databases.ts';
 import { testEachDatabase, testOn } from '../../helpers/each-database.ts';
 import { byHand } from '../../helpers/tamper.ts';
 
@@ -75,7 +76,7 @@ testEachDatabase('GET /health/ready is 503 after a write failed, until one succe
 testOn('sqlite', 'nothing is said from a database whose file was replaced', async (t, app) => {
   const token = await app.register({ client_id: 'c1' });
   t.true(await app.isActive(token));
-  const path = app.database.url.slice('sqlite:'.length);
+  const path = fileOf(app.database);
   await copyFile(path, `${path}-copy`);
   await rename(`${path}-copy`, path);
   const { body } = await app.get('/health/ready');

@@ -8,7 +8,7 @@ import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { activity } from '../../helpers/logins.ts';
-import { authorization } from '../../helpers/requests.ts';
+import { authorization, linesOf } from '../../helpers/requests.ts';
 
 const path = '/v1/tokens';
 
@@ -77,10 +77,7 @@ testEachDatabase(
     });
     t.is(reply.status, 200);
     t.is(reply.headers['content-type'], 'application/x-ndjson');
-    const items = reply.text
-      .trimEnd()
-      .split('\n')
-      .map((text) => JSON.parse(text));
+    const items = linesOf(reply.text);
     t.deepEqual(
       items.map(({ index, http_status, code }) => [index, http_status, code]),
       [
@@ -121,10 +118,7 @@ testEachDatabase(
       await eventually(async () => (await app.isActive(tokens.at(-1) as string)) || undefined);
       sockets.get(`${port} lines-${lines}`)?.emit('timeout');
       const [response] = await answered;
-      const answers = (await text(response))
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line));
+      const answers = linesOf(await text(response));
       t.deepEqual(
         answers.map(({ http_status }) => http_status),
         [...Array(lines).fill(201), 400],
@@ -143,10 +137,7 @@ testEachDatabase('POST /v1/tokens with NDJSON takes more lines than an array hol
     type: 'application/x-ndjson',
     body,
   });
-  const items = reply.text
-    .trimEnd()
-    .split('\n')
-    .map((text) => JSON.parse(text));
+  const items = linesOf(reply.text);
   t.deepEqual(
     items.map(({ index }) => index),
     Array.from({ length: 1500 }, (_, n) => n),

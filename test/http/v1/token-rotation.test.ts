@@ -8,7 +8,7 @@ import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { reencodeSignature, TestIssuer } from '../../helpers/issuer.ts';
 import { activity, logIn } from '../../helpers/logins.ts';
-import type { Reply } from '../../helpers/requests.ts';
+import { linesOf, type Reply } from '../../helpers/requests.ts';
 
 function rotationConflict(parameter: string): Record<string, unknown> {
   const problem =
@@ -309,13 +309,7 @@ for (const type of ['application/json', 'application/x-ndjson']) {
           ? JSON.stringify(items)
           : items.map((item) => JSON.stringify(item)).join('\n');
       const reply = await app.request('POST', '/v1/tokens', { auth: registrar, type, body });
-      const outcomes =
-        type === 'application/json'
-          ? reply.body.items
-          : reply.text
-              .trimEnd()
-              .split('\n')
-              .map((line) => JSON.parse(line));
+      const outcomes = type === 'application/json' ? reply.body.items : linesOf(reply.text);
       t.deepEqual(
         outcomes.map((item: { http_status: number; code?: string }) => item.code ?? item.http_status),
         [201, 201, 201, 'invalid_request', 201, 201, 201],

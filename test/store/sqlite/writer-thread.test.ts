@@ -13,18 +13,14 @@ import { dialectOf, writesOf } from '../../../src/store/dialect.ts';
 import { migrateUp } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { WriterThread } from '../../../src/store/sqlite/writer-thread.ts';
-import { freshDatabase, migratedDatabase, type TestDatabase } from '../../helpers/databases.ts';
+import { fileOf, freshDatabase, migratedDatabase } from '../../helpers/databases.ts';
 import { run } from '../../helpers/run.ts';
 import { launch } from '../../helpers/server-process.ts';
-
-function pathOf({ url }: TestDatabase): string {
-  return url.slice('sqlite:'.length);
-}
 
 async function freshFile(t: ExecutionContext): Promise<string> {
   const database = await freshDatabase('sqlite');
   t.teardown(database.drop);
-  return pathOf(database);
+  return fileOf(database);
 }
 
 async function openWriter(t: ExecutionContext, file: string): Promise<Knex> {
@@ -212,7 +208,7 @@ async function migratedStore(t: ExecutionContext): Promise<{ store: Store; file:
   t.teardown(database.drop);
   const store = openStore(database.url);
   t.teardown(() => store.close());
-  return { store, file: pathOf(database) };
+  return { store, file: fileOf(database) };
 }
 
 test.serial(
@@ -300,7 +296,7 @@ test('the write-ahead log stays short though another writes while it is copied',
 test('a server that was stopped leaves one file', async (t) => {
   const database = await migratedDatabase('sqlite');
   t.teardown(database.drop);
-  const file = pathOf(database);
+  const file = fileOf(database);
   const server = await launch(t, { DATABASE_URL: database.url, SEED_DEMO: 'no' });
   t.is((await fetch(`${server.url}/health/ready`)).status, 200);
   t.true(existsSync(`${file}-wal`));
@@ -319,7 +315,7 @@ test('a process that has closed its store ends by itself, and leaves one file', 
   const args = ['--input-type=module', '-e', program];
   const { code, stdout, stderr } = await run(process.execPath, args, { DATABASE_URL: database.url });
   t.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'written\n', stderr: '' });
-  t.deepEqual(await readdir(dirname(pathOf(database))), ['test.sqlite']);
+  t.deepEqual(await readdir(dirname(fileOf(database))), ['test.sqlite']);
 });
 
 test('no commit is told of a database file that was deleted or replaced', async (t) => {
@@ -328,14 +324,14 @@ test('no commit is told of a database file that was deleted or replaced', async 
   const store = openStore(database.url);
   t.teardown(() => store.close());
   t.is(await store.write(login), 1);
-  await rename(pathOf(database), `${pathOf(database)}.backup`);
+  await rename(fileOf(database), `${fileOf(database)}.backup`);
   await t.throwsAsync(store.write(login), { name: 'StoreUnavailable', message: /deleted or replaced/ });
   // The thread looks for itself, at every commit.
   const purging = store.upkeep.purgeEndedSessions({ before: 1, unexpiredSince: 0 }, 1);
   const refused = await t.throwsAsync(purging, { name: 'StoreUnavailable' });
   t.regex(String((refused?.cause as Error | undefined)?.message), /deleted or replaced/);
   t.deepEqual(await store.findFaults(), { database: 'replaced', migrations: 'unknown' });
-  await rename(`${pathOf(database)}.backup`, pathOf(database));
+  await rename(`${fileOf(database)}.backup`, fileOf(database));
   t.is(await store.write(login), 1);
   t.deepEqual(await store.findFaults(), {});
 });
