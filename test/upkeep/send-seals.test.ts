@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportedEvents } from '../../src/cli/read-trail.ts';
+import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
+import { eventToRecord } from '../../src/domain/trail/audit-record.ts';
 import { exportEvents } from '../../src/domain/trail/export-trail.ts';
 import { sealReader } from '../../src/domain/trail/seals.ts';
 import { checkProof, proveEvent } from '../../src/domain/trail/trail-proof.ts';
@@ -118,5 +120,36 @@ testEachDatabase('a proof of one event holds, and for no other event', async (t,
     t.is(await checkProof(moved, readSeal), 'the event is not in the range of the seal');
     const strangers = sealReader((await newKeys(t)).publicKeys());
     t.is(await checkProof(proof, strangers), 'the seal does not hold: none of the keys has signed it');
+  }
+});
+
+testEachDatabase('a salt that took over the beginning of its value is found out', async (t, app) => {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-export-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const keys = await newKeys(t);
+  const readSeal = sealReader(keys.publicKeys());
+  // Whoever chooses these names wants to be able to say later that it was alice.
+  const names = { userId: 'mallory.user_id.alice', metadata: { scope: 'all' } };
+  const event = eventOf(systemOrigin, 'logout', { ...names, reasonText: 'stolen.reason_text.lost' });
+  await app.store.write(() => ({ outcome: undefined, effects: { events: [event] } }));
+  const [made] = await seal(app.store, keys);
+  const written = await app.store.findEvent(1);
+  if (!made || !written) throw new Error('nothing was sealed');
+  const leaves = await app.store.upkeep.listLeaves(1, 1);
+  const record = JSON.parse(JSON.stringify(eventToRecord(written)));
+  const { salts } = record.proof;
+  const forgeries = [
+    { user_id: 'alice', salts: { ...salts, user_id: `${salts.user_id}.user_id.mallory` } },
+    { reason_text: 'lost', salts: { ...salts, reason_text: `${salts.reason_text}.reason_text.stolen` } },
+  ];
+  for (const { salts: forged, ...values } of forgeries) {
+    const line = { ...record, ...values, proof: { ...record.proof, salts: forged } };
+    const file = join(folder, 'export.ndjson');
+    writeFileSync(file, `${JSON.stringify(line)}\n`);
+    const events = exportedEvents(file);
+    const report = await verifyTrail({ events, seals: [made.jws], kept: [], readSeal });
+    t.like(report.finding, { kind: 'altered', event: 1 });
+    const proof = { ...proveEvent(written, leaves, made), event: line };
+    t.is(await checkProof(proof, readSeal), 'the event is not what was sealed');
   }
 });

@@ -61,8 +61,8 @@ export function eventFromRecord(value: unknown): RecordedEvent {
     requestId: textOf(record.request_id),
     count: Number(record.count),
     metadata: asObject(record.metadata),
-    salts: byFieldOf(proof.salts),
-    erased: byFieldOf(proof.commitments),
+    salts: byFieldOf(proof.salts, saltForm),
+    erased: byFieldOf(proof.commitments, commitmentForm),
   };
 }
 
@@ -75,12 +75,19 @@ function textOf(value: unknown): string | null {
   return value === null || value === undefined ? null : String(value);
 }
 
-function byFieldOf(value: unknown): ByField {
+/**
+ * Whatever else stands in its place counts as missing: a salt may not have a dot, or it could hold the beginning of a
+ * value, of which then only the rest were shown.
+ */
+const saltForm = /^[\w-]{22}$/;
+const commitmentForm = /^[\w-]{43}$/;
+
+function byFieldOf(value: unknown, form: RegExp): ByField {
   const found: Partial<Record<PersonalField, string>> = {};
   const given = asObject(value);
   for (const field of personalFields) {
     const text = given[field];
-    if (typeof text === 'string') found[field] = text;
+    if (typeof text === 'string' && form.test(text)) found[field] = text;
   }
   return found;
 }
