@@ -1,6 +1,5 @@
 // Reads a trail for the verifier: from the database, or from an NDJSON export and a file of seals.
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import type { Store } from '../domain/store.ts';
 import { eventFromRecord, UnreadableRecord } from '../domain/trail/audit-record.ts';
 import type { CheckedEvent } from '../domain/trail/verify-trail.ts';
@@ -56,6 +55,13 @@ export async function readSealLines(path: string): Promise<string[]> {
   return seals;
 }
 
-function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
+/** Only a line feed ends a line: `node:readline` may also end one at U+2028 and U+2029, which JSON leaves in strings. */
+async function* linesOf(path: string): AsyncGenerator<string> {
+  let rest = '';
+  for await (const text of createReadStream(path, 'utf8')) {
+    const lines = `${rest}${text}`.split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
