@@ -146,7 +146,7 @@ function eraseCommand(process: NodeJS.Process): Command {
       withStore(process, async (store, config, origin) => {
         if (confirm !== subject) throw new Refusal('confirmation_required', unconfirmed);
         const keys = new SealKeys(config.sealKeyFile);
-        if (!config.production && !keys.exists) await keys.rotate();
+        if (!config.production) await keys.makeFirst();
         const erased = await eraseSubject(store, origin, subject, keys.pseudonymKey());
         show(toWire(erased));
         if (Object.values(erased).every((count) => count === 0))

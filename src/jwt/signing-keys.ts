@@ -1,10 +1,10 @@
 // Our own signing keys, in one file that only its owner can read: for each algorithm the key in use, its successor
 // (published before it is used), and its predecessor (published until the next rotation). The file is read again when
 // it has changed.
-import { link, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type SigningAlgorithm, signingAlgorithms } from '../domain/records/clients.ts';
-import { writeBeside } from '../private-file.ts';
+import { createPrivateFile, replacePrivateFile } from '../private-file.ts';
 
 type Role = 'previous' | 'current' | 'next';
 
@@ -81,16 +81,7 @@ export async function createKeyFile(path: string): Promise<boolean> {
   );
   if (isThere) return false;
   const made = signingAlgorithms.flatMap((alg) => [newKey(alg, 'current'), newKey(alg, 'next')]);
-  const temporary = await writeBeside(path, { keys: await Promise.all(made) });
-  try {
-    await link(temporary, path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await rm(temporary, { force: true });
-  }
+  return createPrivateFile(path, { keys: await Promise.all(made) });
 }
 
 /** The next key comes into use, a new next one is published. */
@@ -102,7 +93,7 @@ export async function rotateKeyFile(path: string): Promise<void> {
     return role === null ? [] : [{ ...key, role }];
   });
   const next = await Promise.all(signingAlgorithms.map((alg) => newKey(alg, 'next')));
-  await rename(await writeBeside(path, { keys: [...moved, ...next] }), path);
+  await replacePrivateFile(path, { keys: [...moved, ...next] });
 }
 
 async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {

@@ -3,9 +3,8 @@
 // public parts of earlier keys, which stay as long as there are seals signed by them.
 import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
-import { writeBeside } from '../private-file.ts';
+import { createPrivateFile, replacePrivateFile } from '../private-file.ts';
 
 class UnusableSealKey extends Error {
   override readonly name = 'UnusableSealKey';
@@ -44,14 +43,15 @@ export class SealKeys {
     return hash('sha256', `pseudonyms\0${this.signingKey().d}`, 'hex');
   }
 
+  /** Makes the first key where there is no file; of several processes one wins. */
+  async makeFirst(): Promise<void> {
+    if (!this.exists) await createPrivateFile(this.path, { keys: [await newKey()] });
+  }
+
   /** Makes a key and retires the one in use, whose public part stays. */
   async rotate(): Promise<JWK> {
-    const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-    const jwk = await exportJWK(privateKey);
-    const kid = await calculateJwkThumbprint(jwk);
-    const key: JWK = { ...jwk, kid, alg: 'EdDSA', use: 'sig' };
-    const set = { keys: [key, ...this.publicKeys().keys] };
-    await rename(await writeBeside(this.path, set), this.path);
+    const key = await newKey();
+    await replacePrivateFile(this.path, { keys: [key, ...this.publicKeys().keys] });
     return toPublic(key);
   }
 
@@ -72,6 +72,12 @@ export class SealKeys {
       );
     }
   }
+}
+
+async function newKey(): Promise<JWK> {
+  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
+  const jwk = await exportJWK(privateKey);
+  return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' };
 }
 
 function toPublic({ d: _, ...key }: JWK): JWK {

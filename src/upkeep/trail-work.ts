@@ -37,7 +37,7 @@ export async function sealAndSend(
 ): Promise<Sealed | undefined> {
   const keys = new SealKeys(config.sealKeyFile);
   // In production a missing key is the operator's mistake, which a new key must not hide.
-  if (!config.production && !keys.exists) await keys.rotate();
+  if (!config.production) await keys.makeFirst();
   const sealing = { issuer: config.publicUrl, key: keys.signingKey(), ...options };
   const sealed = await sealEvents(store, sealing);
   if (sealed === undefined || options.signal?.aborted) return sealed;
