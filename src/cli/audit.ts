@@ -83,10 +83,17 @@ function exportCommand(process: NodeJS.Process): Command {
         const file = options.out === undefined ? null : await openFile(options.out, after > 0);
         await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
         const progress = new Progress(process.stderr, 'exporting', through - after);
+        // A reader such as `head` goes when it has enough.
+        let isRead = true;
+        const onWritten = (error?: Error | null): void => {
+          if (error) isRead = false;
+        };
         try {
           for await (const text of exportEvents(store, { through }, after, format)) {
             if (file) await file.appendFile(text);
-            else if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+            else if (!process.stdout.write(text, onWritten))
+              await once(process.stdout, 'drain').catch(onWritten);
+            if (!isRead) return;
             if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
           }
         } finally {

@@ -35,11 +35,12 @@ const program = new Command('revocation-server')
     '\nSettings come from the environment; `config check` shows them, docs/settings.md tells more.',
   );
 
-// A reader such as `head` may close the pipe early. A server goes on without a reader.
+// A reader such as `head` may close the pipe early. Whatever reads or not, a command does what it does, and its code says
+// whether it was done; a server goes on as well.
 program.hook('preAction', (_, command) => {
+  process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (command.name() === 'serve') return;
-    if (error.code === 'EPIPE') process.exit();
+    if (command.name() === 'serve' || error.code === 'EPIPE') return;
     process.stderr.write(`${describeUnwritten(error)}\n`);
     process.exit(1);
   });

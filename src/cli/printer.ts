@@ -12,10 +12,11 @@ export function printer(process: NodeJS.Process) {
       const isSecret = 'client_secret' in wire;
       const text = isSecret ? `${toLines(wire)}\n\n${shownOnce}` : toLines(wire);
       process.stdout.write(`${json ? JSON.stringify(wire) : text}\n`, (error) => {
-        if (error && isSecret)
-          process.stderr.write(
-            `The secret is lost, and the client exists; \`client rotate-secret ${wire.client_id}\` gives it another.\n`,
-          );
+        if (!error || !isSecret) return;
+        process.exitCode = 1;
+        process.stderr.write(
+          `The secret is lost, and the client exists; \`client rotate-secret ${wire.client_id}\` gives it another.\n`,
+        );
       });
     },
   };

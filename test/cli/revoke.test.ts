@@ -1,8 +1,9 @@
 // `revoke` on the command line, as a process of its own beside a server on the same database.
+import { once } from 'node:events';
 import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { wireDigestOf } from '../helpers/claims.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
-import { cli, type Ran } from '../helpers/run.ts';
+import { cli, type Ran, start } from '../helpers/run.ts';
 
 function run(app: TestApp, args: readonly string[], input?: string): Promise<Ran> {
   return cli(['revoke', ...args], { DATABASE_URL: app.database.url, PUBLIC_URL: publicUrl }, input);
@@ -39,6 +40,27 @@ testEachDatabase('revoke --client wants its id typed out, and shows what it woul
   t.true(await app.isActive(token));
   t.is((await run(app, [...args, '--confirm', 'web'])).code, 0);
   t.false(await app.isActive(token));
+});
+
+testEachDatabase('a command whose reader has gone does what it does without one', async (t, app) => {
+  const token = await app.register({ client_id: 'web', sub: 'u1', iat: app.seconds - 10 });
+  const env = { DATABASE_URL: app.database.url, PUBLIC_URL: publicUrl };
+  const codeOf = async (args: readonly string[], gone: 'stdout' | 'stderr') => {
+    const child = start(process.execPath, ['dist/src/cli/main.js', ...args], env);
+    child[gone]?.destroy();
+    child[gone === 'stdout' ? 'stderr' : 'stdout']?.resume();
+    return ((await once(child, 'exit')) as [number | null])[0];
+  };
+  const order = ['revoke', '--client', 'web', '--reason', 'admin'];
+  t.is(await codeOf(order, 'stdout'), 1, 'its code is not that of an order that was carried out');
+  t.is((await app.events('request_refused')).length, 1);
+  t.true(await app.isActive(token));
+  t.is(await codeOf([...order, '--confirm', 'web'], 'stdout'), 0);
+  t.false(await app.isActive(token));
+  t.is(await codeOf(['client', 'create', '--id', 'lost'], 'stdout'), 1, 'its secret is lost');
+  // It begins with a hint, as no token bears the name.
+  t.is(await codeOf(['revoke', '--session', 'nobodys', '--reason', 'admin'], 'stderr'), 0);
+  t.is((await app.events('bulk_revoke')).length, 2);
 });
 
 testEachDatabase('revoke previews nothing that it would refuse for its cutoff', async (t, app) => {
