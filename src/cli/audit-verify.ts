@@ -7,7 +7,7 @@ import { type ReadSeal, sealReader } from '../domain/trail/seals.ts';
 import { checkProof, type InclusionProof } from '../domain/trail/trail-proof.ts';
 import { type TrailReport, verifyTrail } from '../domain/trail/verify-trail.ts';
 import { isObject } from '../domain/values/json-values.ts';
-import { SealKeys } from '../upkeep/seal-keys.ts';
+import { SealKeys, toPublic } from '../upkeep/seal-keys.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { readJsonFile } from './options.ts';
 import { Progress } from './progress.ts';
@@ -58,7 +58,8 @@ async function readKeys(process: NodeJS.Process, file: string | undefined): Prom
   if (file !== undefined) {
     const given = (await readJsonFile('--keys', file)) as JSONWebKeySet | null;
     const isSet = Array.isArray(given?.keys) && given.keys.length > 0 && given.keys.every(isObject);
-    if (given && isSet) return given;
+    // It may be the server's own file, with the private key in it.
+    if (given && isSet) return { keys: given.keys.map(toPublic) };
     throw new Refusal('invalid_request', 'The file of --keys is not a JWK set with a key in it.');
   }
   const own = new SealKeys(readConfig(process.env).sealKeyFile).publicKeys();

@@ -44,12 +44,14 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
 /** One compact JWS a line, as SEAL_FILE and `audit seals` have them. Throws UnreadableRecord if a line is none. */
 export async function readSealLines(path: string): Promise<string[]> {
   const seals: string[] = [];
+  let number = 0;
   for await (const line of linesOf(path)) {
+    number += 1;
     const seal = line.trim();
     if (seal === '') continue;
     // It may be a page of the API: an intact trail must not be reported to have a broken seal.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(seal))
-      throw new UnreadableRecord(`${path} is not a list of seals, one a line`);
+      throw new UnreadableRecord(`${path} is not a list of seals, one a line: see line ${number}`);
     seals.push(seal);
   }
   return seals;

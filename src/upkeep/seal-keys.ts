@@ -80,6 +80,6 @@ async function newKey(): Promise<JWK> {
   return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' };
 }
 
-function toPublic({ d: _, ...key }: JWK): JWK {
+export function toPublic({ d: _, ...key }: JWK): JWK {
   return key;
 }

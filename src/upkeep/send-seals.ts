@@ -1,7 +1,7 @@
 // Sends seals away as they are made: to a file that is only ever appended to, and to a webhook. Only seals that have
 // left this machine bind its owners. What was sent is remembered; after a failure a seal may be sent twice, never
 // left out.
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { Store } from '../domain/store.ts';
 import type { StoredSeal } from '../domain/upkeep-store.ts';
 
@@ -51,8 +51,9 @@ async function sendAll(store: Store, sentName: SentName, send: Send, signal: Abo
 function append(file: string, seals: readonly StoredSeal[]): void {
   const descriptor = openToAppend(file);
   const before = fstatSync(descriptor);
+  const beginning = before.isFile() && isCutShort(file, before.size) ? '\n' : '';
   try {
-    writeFileSync(descriptor, seals.map(({ jws }) => `${jws}\n`).join(''));
+    writeFileSync(descriptor, beginning + seals.map(({ jws }) => `${jws}\n`).join(''));
     fsyncSync(descriptor);
   } catch (error) {
     // A part of a line, from when the disk was full, would begin the next line.
@@ -69,6 +70,24 @@ function openToAppend(file: string): number {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(`SEAL_FILE (${file}) cannot be written: ${code}`);
+  }
+}
+
+/** Does it end within a line, as after a crash? Then the next seal must not go on with it. It may be for writing only. */
+function isCutShort(file: string, size: number): boolean {
+  if (size === 0) return false;
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch {
+    return false;
+  }
+  try {
+    const last = Buffer.alloc(1);
+    readSync(descriptor, last, 0, 1, size - 1);
+    return last.toString() !== '\n';
+  } finally {
+    closeSync(descriptor);
   }
 }
 

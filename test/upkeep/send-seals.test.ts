@@ -1,11 +1,11 @@
 // Seals leave the machine: to a file and to a webhook, each once, in order, and again after a failure. What
 // has not left is what /metrics says.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { exportedEvents } from '../../src/cli/read-trail.ts';
+import { exportedEvents, readSealLines } from '../../src/cli/read-trail.ts';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { eventToRecord } from '../../src/domain/trail/audit-record.ts';
 import { exportEvents } from '../../src/domain/trail/export-trail.ts';
@@ -54,6 +54,29 @@ testEachDatabase(
     t.is(readFileSync(file, 'utf8'), `${all.join('\n')}\n`);
   },
 );
+
+testEachDatabase('a line that a crash has cut short spoils no seal after it', async (t, app) => {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-seals-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'seals.txt');
+  const keys = await newKeys(t);
+  await appendLogouts(app.store, 4);
+  const [made] = await seal(app.store, keys);
+  const line = `${made?.jws}\n`;
+  writeFileSync(file, line.slice(0, 30));
+  await sendSeals(app.store, { file, webhookUrl: null });
+  t.is(readFileSync(file, 'utf8'), `${line.slice(0, 30)}\n${line}`);
+  await t.throwsAsync(readSealLines(file), {
+    message: /seals\.txt is not a list of seals, one a line: see line 1$/,
+  });
+  // Nobody but root may read it: then it is written to all the same.
+  chmodSync(file, 0o200);
+  await appendLogouts(app.store, 1);
+  const [next] = await seal(app.store, keys);
+  await sendSeals(app.store, { file, webhookUrl: null });
+  chmodSync(file, 0o600);
+  t.is(readFileSync(file, 'utf8'), `${line.slice(0, 30)}\n${line}${next?.jws}\n`);
+});
 
 testEachDatabase(
   'GET /metrics says how much is not sealed, not sent, and due to be purged',
