@@ -72,11 +72,15 @@ function toCsvLine(event: RecordedEvent): string {
 }
 
 /**
- * RFC 4180, with an apostrophe before text that a spreadsheet would run as a formula. Spreadsheets skip white space
- * and invisible characters, and accept full-width signs, so this does too.
+ * The place of an apostrophe, before text that a spreadsheet would run as a formula. Spreadsheets skip white space and
+ * invisible characters, and accept full-width signs, so this does too; and where the comma is for decimals, a semicolon
+ * begins a cell, whatever is quoted.
  */
+const beforeFormulas = /(^|;)(?=[\s\p{Cf}]*[=+\-@\t\r|%＝＋－＠])/gu;
+
+/** RFC 4180, harmless in spreadsheets. */
 export function csvCell(value: unknown): string {
   const text = value === null || value === undefined ? '' : String(value);
-  const harmless = /^[\s\p{Cf}]*[=+\-@\t\r|%＝＋－＠]/u.test(text) ? `'${text}` : text;
+  const harmless = text.replace(beforeFormulas, "$1'");
   return /[",\r\n']/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

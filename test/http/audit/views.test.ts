@@ -103,6 +103,10 @@ testEachDatabase('GET /v1/audit/export as CSV runs no formula', async (t, app) =
 test('a CSV cell that a spreadsheet would run begins with an apostrophe', (t) => {
   for (const text of ['=1', '+1', '-1', '@a', '\tx', '\rx', ' =1', '|x', '%x'])
     t.regex(csvCell(text), /^"'/, text);
+  // Where the comma is for decimals, a semicolon begins a cell, also between quotation marks.
+  t.is(csvCell('Agent (x;=1+1)'), `"Agent (x;'=1+1)"`);
+  t.is(csvCell('Agent;\u200b -1; y'), `"Agent;'\u200b -1; y"`);
+  t.is(csvCell('Agent (X11; Linux; a=b)'), 'Agent (X11; Linux; a=b)');
   t.is(csvCell('plain'), 'plain');
   t.is(csvCell('a,b'), '"a,b"');
   t.is(csvCell('say "hi"'), '"say ""hi"""');
