@@ -97,7 +97,7 @@ export function readConfig(env: Env, options: { isTerminal?: boolean } = {}): Co
     ...readLimits(reader),
     confirmSecret: reader.longSecret('CONFIRM_SECRET', production),
     signingKeysFile:
-      reader.text('SIGNING_KEYS_FILE') ??
+      reader.name('SIGNING_KEYS_FILE') ??
       (production ? null : besideDatabase(databaseUrl, 'signing-keys.json')),
     warnings: reader.warnings,
   };
@@ -147,7 +147,7 @@ function readFirstStart(
 function readTrail(reader: SettingReader, production: boolean, databaseUrl: string) {
   return {
     sealIntervalMs: reader.sealIntervalMs(production),
-    sealKeyFile: reader.text('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
+    sealKeyFile: reader.name('SEAL_KEY_FILE') ?? besideDatabase(databaseUrl, 'seal-keys.json'),
     sealFile: reader.fileToAppend('SEAL_FILE'),
     sealWebhookUrl: reader.webhookUrl('SEAL_WEBHOOK_URL', production),
     auditRetentionDays: reader.has('AUDIT_RETENTION_DAYS')
@@ -178,8 +178,8 @@ function readSharedSecret(reader: SettingReader, production: boolean): SharedSec
   const trust = {
     secrets,
     issuers: reader.list('JWT_SECRET_ISSUERS', isIssuerName, 'Give `iss` values; `*` is none.'),
-    audience: reader.text('JWT_SECRET_AUDIENCE') ?? null,
-    client: reader.text('JWT_SECRET_CLIENT') ?? null,
+    audience: reader.name('JWT_SECRET_AUDIENCE') ?? null,
+    client: reader.name('JWT_SECRET_CLIENT') ?? null,
   };
   for (const name of ['JWT_SECRET_ISSUERS', 'JWT_SECRET_AUDIENCE', 'JWT_SECRET_CLIENT']) {
     if (secrets.length === 0 && reader.has(name))

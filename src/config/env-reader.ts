@@ -43,6 +43,22 @@ export class EnvReader {
     return this.has(name) ? this.#env[name] : undefined;
   }
 
+  /** A name or path, which counts as it is written: a file with Windows line ends would name another by its CR. */
+  name(name: string): string | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : this.demandTrimmed(name, text);
+  }
+
+  demandTrimmed(name: string, text: string): string {
+    if (text !== text.trim())
+      this.report(
+        name,
+        'has white space at its beginning or end',
+        'Take it out; it may be a line end of Windows.',
+      );
+    return text.trim();
+  }
+
   /** A secret, given directly or as the path of a file in the variable's `_FILE` twin. */
   secret(name: string): string | undefined {
     const path = this.text(`${name}_FILE`);

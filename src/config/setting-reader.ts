@@ -16,14 +16,16 @@ export class SettingReader extends EnvReader {
   }
 
   databaseUrl(production: boolean): string {
-    const text = this.secret('DATABASE_URL');
-    if (text === undefined) {
+    const given = this.secret('DATABASE_URL');
+    if (given === undefined) {
       if (production && !this.has('DATABASE_URL_FILE')) {
         const remedy = 'Set it to postgres://… or to sqlite:PATH on a disk that is backed up.';
         this.report('DATABASE_URL', 'is missing', remedy);
       }
       return 'sqlite:./data/revocation.sqlite';
     }
+    const text = this.demandTrimmed('DATABASE_URL', given);
+    if (text !== given) return text;
     const isUsable = isPostgresUrl(text) ? URL.canParse(text) : sqlitePathOf(text) !== undefined;
     if (!isUsable) {
       const remedy = isPostgresUrl(text)
@@ -81,7 +83,7 @@ export class SettingReader extends EnvReader {
 
   /** Only warned of: commands that do not write to it may run as another user. */
   fileToAppend(name: string): string | null {
-    const path = this.text(name);
+    const path = this.name(name);
     if (path === undefined) return null;
     if (!isWritable(path))
       this.warnings.push(

@@ -104,6 +104,21 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite://:memory:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite://data/tokens.sqlite' }, 'DATABASE_URL is not a known database URL'],
+    // What a file with Windows line ends leaves.
+    ...['sqlite:data/tokens.sqlite\r', ' sqlite:x', 'sqlite: ', 'postgres://h/db\n'].map(
+      (DATABASE_URL): [{ DATABASE_URL: string }, string] => [
+        { DATABASE_URL },
+        'DATABASE_URL has white space at its beginning or end',
+      ],
+    ),
+    ...['SEAL_KEY_FILE', 'SEAL_FILE', 'SIGNING_KEYS_FILE'].map((name): [Record<string, string>, string] => [
+      { [name]: 'data/file\r' },
+      `${name} has white space at its beginning or end`,
+    ]),
+    [
+      { JWT_SECRET: '0sUaZpQ7xV2mB9cKfR4tY6wE1nH3jL8d', JWT_SECRET_CLIENT: 'web ' },
+      'JWT_SECRET_CLIENT has white space at its beginning or end',
+    ],
     [{ PUBLIC_URL: 'tokens.example' }, 'PUBLIC_URL must be an http(s) URL without query or fragment'],
     [
       { PUBLIC_URL: 'https://tokens.example/?a=b' },
