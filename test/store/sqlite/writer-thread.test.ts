@@ -215,23 +215,28 @@ test.serial(
   'when the thread ends, whoever waits is told that the store fails, and the next one writes',
   async (t) => {
     const { store } = await migratedStore(t);
-    const [thread] = await threadsOf(() => store.write(login));
-    const cut = Array.from({ length: 200 }, () => store.write(login));
-    // Not before one is under way: a thread that has ended is replaced by the first that comes.
-    await new Promise((resolve) => setImmediate(resolve));
-    const ended = thread?.terminate();
-    const settled = await Promise.allSettled(cut);
-    const failures = settled.flatMap((result) => (result.status === 'rejected' ? [result.reason.name] : []));
-    // On a busy machine some may have been committed before the thread has ended.
-    t.true(failures.length > 0);
-    t.true(failures.every((name) => name === 'StoreUnavailable'));
-    await ended;
-    const [next] = await threadsOf(async () => t.is(await store.write(login), 1));
-    t.truthy(next, 'another thread');
-    const head = await store.findEventHead();
-    t.true(head >= 2 + cut.length - failures.length, 'the first, the last, what was answered');
-    // What was committed in the instant of the end was not answered any more.
-    t.true(head <= 2 + cut.length);
+    let [thread] = await threadsOf(() => store.write(login));
+    for (let failed = 0; failed === 0; ) {
+      const before = await store.findEventHead();
+      const cut = Array.from({ length: 200 }, () => store.write(login));
+      // Not before one is under way: a thread that has ended is replaced by the first that comes.
+      await new Promise((resolve) => setImmediate(resolve));
+      const ended = thread?.terminate();
+      const settled = await Promise.allSettled(cut);
+      const failures = settled.flatMap((result) =>
+        result.status === 'rejected' ? [result.reason.name] : [],
+      );
+      t.true(failures.every((name) => name === 'StoreUnavailable'));
+      await ended;
+      [thread] = await threadsOf(async () => t.is(await store.write(login), 1));
+      t.truthy(thread, 'another thread');
+      const written = (await store.findEventHead()) - before;
+      t.true(written > cut.length - failures.length, 'what was answered, and the last');
+      // What was committed in the instant of the end was not answered any more.
+      t.true(written <= cut.length + 1);
+      // On a busy machine all may have been committed before the thread has ended: then once more.
+      failed = failures.length;
+    }
   },
 );
 
