@@ -61,7 +61,9 @@ export async function readSealLines(path: string): Promise<string[]> {
 async function* linesOf(path: string): AsyncGenerator<string> {
   let rest = '';
   for await (const text of createReadStream(path, 'utf8')) {
-    const lines = `${rest}${text}`.split('\n');
+    const lines = text.split('\n');
+    // Not split again: a file that is no export may be one long line.
+    lines[0] = rest + lines[0];
     rest = lines.pop() ?? '';
     yield* lines;
   }
