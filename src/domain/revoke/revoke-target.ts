@@ -103,14 +103,15 @@ export function decideRevocation(
 
   const targets = [order.target, ...order.further];
   // Of what was replaced so lately that it may be replaced again, the final row is no end; a row beside it is one.
-  const areInGrace = facts.each(targets, (target) => isInGrace(facts, now, policy, target));
-  const rows = targets.map((target, n) =>
-    rowOf({ ...order, target }, policy, now, isForGood && !areInGrace[n]),
-  );
+  const areFinal = facts.each(targets, (target) => isForGood && !isInGrace(facts, now, policy, target));
+  const rows = targets.map((target, n) => rowOf({ ...order, target }, policy, now, areFinal[n] === true));
   const earlier = facts
-    .each(targets, (target) => (isForGood ? facts.final(target) : undefined))
-    .map((row, n) => (areInGrace[n] ? undefined : row));
-  const wasThere = earlier.every((row) => row !== undefined);
+    .each(
+      targets.filter((_, n) => areFinal[n]),
+      (target) => facts.final(target),
+    )
+    .filter((row) => row !== undefined);
+  const wasThere = earlier.length === targets.length;
   const events = [eventFor(order, rows[0] as NewRevocation, wasThere)];
   const { target, further, only } = order;
   const ordered = { target, further, only };
