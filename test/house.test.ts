@@ -145,12 +145,11 @@ test('the application is given a store, and opens none', (t) => {
 
 test('only main.ts and the command line touch the process', (t) => {
   const others = sources.filter((source) => !within('src/main.ts', 'src/cli/')(source));
-  // What is to be done later in the same turn is no matter of the process; a worker's process is another one.
+  // What is to be done later in the same turn is no matter of the process.
   t.deepEqual(
     offences(
       others,
-      ({ code }) =>
-        code.match(/(?<!\.)\bprocess\s*[.[](?!nextTick\b)|\bglobalThis\b|\bnode:process\b/g) ?? [],
+      ({ code }) => code.match(/\bprocess\s*[.[](?!nextTick\b)|\bglobalThis\b|\bnode:process\b/g) ?? [],
     ),
     [],
   );

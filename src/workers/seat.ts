@@ -128,7 +128,7 @@ export class Seat {
     this.#worker = undefined;
     this.#isListening = false;
     this.#parts.onEnd(worker);
-    if (wasListening) this.#replace({ worker: worker.process.pid, ended_with: how });
+    if (wasListening) this.#replace({ worker: pidOf(worker), ended_with: how });
   }
 
   #replace(ended: Record<string, unknown>): void {
@@ -149,7 +149,7 @@ export class Seat {
   #startAgain(): void {
     this.start().then(
       ({ url }) =>
-        this.#parts.log.info({ worker: this.#worker?.process.pid, url }, 'the worker in its place listens'),
+        this.#parts.log.info({ worker: pidOf(this.#worker), url }, 'the worker in its place listens'),
       (error: WorkerFailed) => this.#replace({ failure: error.message }),
     );
   }
@@ -162,4 +162,9 @@ function tell(worker: Worker, message: ToWorker): void {
 /** Ignores `error` events: a worker that is about to end cannot be sent messages. */
 function exitOf(worker: Worker): Promise<number | null> {
   return new Promise((resolve) => worker.once('exit', resolve));
+}
+
+function pidOf(worker: Worker | undefined): number | undefined {
+  const { process: started } = worker ?? {};
+  return started?.pid;
 }
