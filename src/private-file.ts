@@ -3,10 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Writes JSON to `path` unless a file is there; of several processes one wins. Resolves to whether this one did. */
+/**
+ * Writes JSON to `path`, in a folder that is made where it is missing, unless a file is there; of several processes one
+ * wins. Resolves to whether this one did.
+ */
 export async function createPrivateFile(path: string, value: object): Promise<boolean> {
-  const temporary = await writeBeside(path, value);
+  await mkdir(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}`;
   try {
+    await writeFile(temporary, toText(value), { mode: 0o600, flag: 'wx', flush: true });
     await link(temporary, path);
     await keepNames(path);
     return true;
@@ -18,25 +23,36 @@ export async function createPrivateFile(path: string, value: object): Promise<bo
   }
 }
 
-/** Writes JSON to `path`, whatever is there. */
-export async function replacePrivateFile(path: string, value: object): Promise<void> {
-  const temporary = await writeBeside(path, value);
-  try {
-    await rename(temporary, path);
-    await keepNames(path);
-  } finally {
-    // Where it could not be renamed: no key is left lying about.
-    await rm(temporary, { force: true });
-  }
+class BeingChanged extends Error {
+  override readonly name = 'BeingChanged';
 }
 
-/** Resolves to a new file in the folder of `path`, which is made where it is missing. */
-async function writeBeside(path: string, value: object): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${randomUUID()}`;
-  const text = `${JSON.stringify(value, null, 2)}\n`;
-  await writeFile(temporary, text, { mode: 0o600, flag: 'wx', flush: true });
-  return temporary;
+/**
+ * Writes to `path` the JSON that `change` makes of what is there. One process at a time: the file in which it is
+ * prepared is made before `change` reads, and is there until all is done.
+ */
+export async function changePrivateFile(path: string, change: () => Promise<object>): Promise<void> {
+  const next = `${path}.next`;
+  const file = await open(next, 'wx', 0o600).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+    throw new BeingChanged(`${path} is being changed. If nobody does, that was cut short: remove ${next}`);
+  });
+  try {
+    await file.writeFile(toText(await change()));
+    await file.sync();
+    await rename(next, path);
+  } catch (error) {
+    // No key is left lying about.
+    await rm(next);
+    throw error;
+  } finally {
+    await file.close();
+  }
+  await keepNames(path);
+}
+
+function toText(value: object): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 /** A name is durable when its folder is: what a key has signed must not outlive it. Some file systems cannot do it. */

@@ -4,7 +4,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { type SigningAlgorithm, signingAlgorithms } from '../domain/records/clients.ts';
-import { createPrivateFile, replacePrivateFile } from '../private-file.ts';
+import { changePrivateFile, createPrivateFile } from '../private-file.ts';
 
 type Role = 'previous' | 'current' | 'next';
 
@@ -86,14 +86,15 @@ export async function createKeyFile(path: string): Promise<boolean> {
 
 /** The next key comes into use, a new next one is published. */
 export async function rotateKeyFile(path: string): Promise<void> {
-  const keys = await readKeyFile(path);
-  const after: Record<Role, Role | null> = { previous: null, current: 'previous', next: 'current' };
-  const moved = keys.flatMap((key): StoredKey[] => {
-    const role = after[key.role];
-    return role === null ? [] : [{ ...key, role }];
-  });
   const next = await Promise.all(signingAlgorithms.map((alg) => newKey(alg, 'next')));
-  await replacePrivateFile(path, { keys: [...moved, ...next] });
+  const after: Record<Role, Role | null> = { previous: null, current: 'previous', next: 'current' };
+  await changePrivateFile(path, async () => {
+    const moved = (await readKeyFile(path)).flatMap((key): StoredKey[] => {
+      const role = after[key.role];
+      return role === null ? [] : [{ ...key, role }];
+    });
+    return { keys: [...moved, ...next] };
+  });
 }
 
 async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {

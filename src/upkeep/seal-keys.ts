@@ -4,7 +4,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
-import { createPrivateFile, replacePrivateFile } from '../private-file.ts';
+import { changePrivateFile, createPrivateFile } from '../private-file.ts';
 
 class UnusableSealKey extends Error {
   override readonly name = 'UnusableSealKey';
@@ -48,10 +48,11 @@ export class SealKeys {
     if (!this.exists) await createPrivateFile(this.path, { keys: [await newKey()] });
   }
 
-  /** Makes a key and retires the one in use, whose public part stays. */
+  /** Makes a key and retires the one in use, if any, whose public part stays. */
   async rotate(): Promise<JWK> {
     const key = await newKey();
-    await replacePrivateFile(this.path, { keys: [key, ...this.publicKeys().keys] });
+    if (!(await createPrivateFile(this.path, { keys: [key] })))
+      await changePrivateFile(this.path, async () => ({ keys: [key, ...this.publicKeys().keys] }));
     return toPublic(key);
   }
 

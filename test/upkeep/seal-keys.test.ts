@@ -1,7 +1,9 @@
-// The file of the keys that sign seals: made once, however many processes find that it is not there.
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+// The file of the keys that sign seals: made once, however many processes find that it is not there; and no key that
+// ever signed is lost from it.
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import test from 'ava';
 import { openStore } from '../../src/store/open.ts';
 import { SealKeys } from '../../src/upkeep/seal-keys.ts';
 import { sealAndSend } from '../../src/upkeep/trail-work.ts';
@@ -22,4 +24,35 @@ testEachStore('of many that make the first key one wins, and all seal with it', 
   t.like(await verify(store, new SealKeys(sealKeyFile)), { finding: null, sealedThrough: 3, unsealed: 0 });
   t.deepEqual(readdirSync(folder), ['keys.json']);
   t.is(statSync(sealKeyFile).mode & 0o777, 0o600);
+});
+
+test('of rotations at once none loses the key of another; the rest are refused, as after one cut short', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'revocation-seal-keys-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'keys.json');
+  const made: (string | undefined)[] = [];
+  for (let round = 0; round < 5; round++) {
+    const all = await Promise.allSettled(Array.from({ length: 8 }, () => new SealKeys(path).rotate()));
+    for (const one of all) {
+      if (one.status === 'fulfilled') made.push(one.value.kid);
+      else
+        t.regex(
+          one.reason.message,
+          /keys\.json is being changed\. If nobody does, .*: remove .*keys\.json\.next$/,
+        );
+    }
+  }
+  const kept = new SealKeys(path).publicKeys().keys.map(({ kid }) => kid);
+  t.deepEqual([...kept].sort(), [...made].sort());
+  t.deepEqual(readdirSync(folder), ['keys.json']);
+
+  writeFileSync(`${path}.next`, '');
+  await t.throwsAsync(new SealKeys(path).rotate(), { message: /is being changed/ });
+  t.deepEqual(
+    new SealKeys(path).publicKeys().keys.map(({ kid }) => kid),
+    kept,
+  );
+  rmSync(`${path}.next`);
+  await new SealKeys(path).rotate();
+  t.is(new SealKeys(path).publicKeys().keys.length, kept.length + 1);
 });
