@@ -4,6 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { createLog } from '../log.ts';
+import { loggedSentenceOf } from '../logged-errors.ts';
 import { prepareServer, startServer } from '../server.ts';
 import { startFleet } from '../workers/fleet.ts';
 import { WorkerFailed } from '../workers/seat.ts';
@@ -53,7 +54,14 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     // Before the start is complete: the first of several workers serves earlier than the last.
     stopWhenTold(process, starting, log);
     const server = await starting;
-    const text = await welcome(server, config, log);
+    const text = await welcome(server, config, log).catch((error) => {
+      // It serves by now, and lasts out a database that fails.
+      log.warn(
+        { error: loggedSentenceOf(error) },
+        'it serves, but demo data and warnings of settings are missing, as the database failed',
+      );
+      return '';
+    });
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
     if (text !== '') output.write(`${text}\n`);
   } catch (error) {

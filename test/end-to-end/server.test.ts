@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { readPackageFile } from '../../src/package-root.ts';
+import { dialectOf } from '../../src/store/dialect.ts';
 import { publicUrl, TestApp } from '../helpers/app.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
@@ -312,6 +313,19 @@ testEachStore(
     t.like(warning, { issuer: publicUrl });
   },
 );
+
+testEachStore('a server whose demo data cannot be written says so, and serves', async (t, database) => {
+  const db = dialectOf(database.url).openWriter();
+  await (database.kind === 'sqlite'
+    ? db.raw(`create trigger no_client before insert on clients begin select raise(abort, 'no client'); end`)
+    : db.raw('alter table clients add constraint no_client check (client_id is null)'));
+  await db.destroy();
+  const server = await launch(t, { DATABASE_URL: database.url, SEED_DEMO: 'yes' });
+  const [warning] = server.log().filter(({ level }) => level === 40);
+  t.regex(String(warning?.msg), /^it serves, but demo data .* missing/);
+  t.is((await fetch(`${server.url}/health/ready`)).status, 200);
+  t.is(await server.end('SIGTERM'), 0);
+});
 
 test('a newcomer is shown lines that work as they stand, and no log line holds what is in them', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'revocation-newcomer-'));
