@@ -10,7 +10,7 @@ import { startFleet } from '../workers/fleet.ts';
 import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
 import { welcome } from './first-start.ts';
-import { writeTogether } from './write-together.ts';
+import { linesLost, type Output, writeTogether } from './write-together.ts';
 
 /**
  * How much the long-lived part of the heap may grow before it is collected; by default V8 lets it double. Measured with
@@ -28,7 +28,7 @@ interface Serving {
 
 export async function serve(process: NodeJS.Process): Promise<void> {
   setFlagsFromString(heapGrowth);
-  const output = writeTogether(process);
+  const output = writeTogether(process, (lines) => log.warn({ lines }, linesLost));
   let config: Config;
   try {
     config = readConfig(process.env, { isTerminal: process.stdout.isTTY });
@@ -52,7 +52,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
       ? startFleet(config, log)
       : startServer(config, log, { nodeVersion: process.version });
     // Before the start is complete: the first of several workers serves earlier than the last.
-    stopWhenTold(process, starting, log);
+    stopWhenTold(process, starting, log, output);
     const server = await starting;
     const text = await welcome(server, config, log).catch((error) => {
       // It serves by now, and lasts out a database that fails.
@@ -65,7 +65,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     log.info({ url: server.url, admin_url: server.adminUrl }, 'listening');
     if (text !== '') output.write(`${text}\n`);
   } catch (error) {
-    output.flush();
+    await output.end();
     process.stderr.write(`${error instanceof WorkerFailed ? error.message : describeFailure(error)}\n`);
     process.exit(1);
   }
@@ -74,11 +74,17 @@ export async function serve(process: NodeJS.Process): Promise<void> {
 /** npm passes on a Ctrl-C that the terminal has sent us already: two signals this close are one key press. */
 const sameKeyMs = 1_000;
 
-function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: Logger): void {
+function stopWhenTold(
+  process: NodeJS.Process,
+  starting: Promise<Serving>,
+  log: Logger,
+  output: Output,
+): void {
   let toldAt: number | null = null;
-  const stop = async (exitCode: number) => {
+  const stop = async (code: number) => {
     if (toldAt !== null) return;
     toldAt = performance.now();
+    let exitCode = code;
     log.info('stopping; open requests may end');
     // A failed start is reported elsewhere, and ends the process.
     const server = await starting.catch(() => null);
@@ -86,11 +92,12 @@ function stopWhenTold(process: NodeJS.Process, starting: Promise<Serving>, log: 
     try {
       await server.stop();
       log.info('stopped');
-      process.exit(exitCode);
     } catch (error) {
       log.error({ error: (error as Error).name }, 'stopped, but not as it should');
-      process.exit(1);
+      exitCode = 1;
     }
+    await output.end();
+    process.exit(exitCode);
   };
   process.on('SIGTERM', () => void stop(0));
   // Its terminal was closed, or somebody hopes that files are read again.

@@ -7,13 +7,14 @@ import { createLog } from '../log.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import type { ToFirst, ToWorker } from '../workers/messages.ts';
 import { describeFailure } from './failure.ts';
-import { writeTogether } from './write-together.ts';
+import { linesLost, type Output, writeTogether } from './write-together.ts';
 
 const channel = cluster.worker;
 if (!channel) throw new Error('this program is started by the server, when WORKERS is over 1');
 const tell = (message: ToFirst) => channel.send(message);
 
 let server: Promise<RunningServer> | undefined;
+let output: Output | undefined;
 const collecting = new Map<number, (others: readonly Counts[]) => void>();
 let collected = 0;
 const otherWorkers: OtherWorkers = {
@@ -53,7 +54,8 @@ tell({ kind: 'ready' });
 async function start(config: Config): Promise<void> {
   const { logLevel: level, logFormat: format } = config;
   const { pid, version: nodeVersion } = process;
-  const log = createLog({ level, format, pid, write: writeTogether(process).write });
+  output = writeTogether(process, (lines) => log.warn({ lines }, linesLost));
+  const log = createLog({ level, format, pid, write: output.write });
   server = startServer(config, log, { nodeVersion, otherWorkers });
   try {
     const { url, adminUrl } = await server;
@@ -72,6 +74,7 @@ async function refuse(): Promise<void> {
 async function stop(): Promise<void> {
   try {
     await (await server)?.stop();
+    await output?.end();
     process.exit(0);
   } catch (error) {
     process.stderr.write(`${describeFailure(error)}\n`);
