@@ -182,16 +182,3 @@ export function cutoffForName(
   const purgeAfter = cutoff + lifetimeDaysMax * dayMs + hourMs;
   return { target, cutoff, cause, purgeAfter, ...unlimited, ...limits };
 }
-
-/**
- * Ends a grant or session: for good, or, if its issuer reuses such ids (an SSO session that survives an app's
- * logout), only what was issued until `cutoff`.
- */
-export function revocationOfUnit(
-  unit: Target,
-  cause: Cause,
-  { cutoff, now, reusesIds }: { cutoff: number; now: number; reusesIds: boolean },
-  policy: LifetimePolicy,
-): NewRevocation {
-  return reusesIds ? cutoffForName(unit, cause, cutoff, policy) : finalForName(unit, cause, now, policy);
-}

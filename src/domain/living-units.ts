@@ -1,10 +1,11 @@
-// Units, which are the grants and sessions of tokens: is a registered token of one still alive, and which can a token
-// still end? Revocation and logout answer "revoked" only when they ended something.
+// Units, which are the grants and sessions of tokens: is a registered token of one still alive, which can a token still
+// end, and what ends them? Revocation and logout answer "revoked" only when they ended something.
 import type { Claims } from './claims.ts';
-import { isRestricted } from './cutoffs.ts';
+import { type Cause, cutoffForName, finalForName, isRestricted, type NewRevocation } from './cutoffs.ts';
+import type { LifetimePolicy } from './policy.ts';
 import type { Session } from './sessions.ts';
 import { type Facts, unitTokensMax } from './store.ts';
-import { everyIssuer, sessionTarget, type Target, targetKey, targetOf } from './targets.ts';
+import { everyIssuer, isFinal, sessionTarget, type Target, targetKey, targetOf } from './targets.ts';
 import { isRevocable, type Standing } from './verdict.ts';
 
 /**
@@ -56,4 +57,28 @@ export function unitsLeft(
   const isForged =
     key && [key, { ...key, issuer: everyIssuer }].some((target) => ended.has(targetKey(target)));
   return isForged ? [] : units.filter((unit) => !ended.has(targetKey(unit)));
+}
+
+/** Is a revocation of this target final, as its issuer's record has it? */
+export function endsForGood(facts: Facts, target: Target): boolean {
+  return isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+}
+
+/**
+ * What ends these units: for good or, where their issuer reuses such ids (an SSO session that survives an app's
+ * logout), only what was issued until `cutoff`.
+ */
+export function endingsOfUnits(
+  facts: Facts,
+  now: number,
+  policy: LifetimePolicy,
+  units: readonly Target[],
+  cause: Cause,
+  cutoff: number,
+): NewRevocation[] {
+  return units.map((unit) =>
+    endsForGood(facts, unit)
+      ? finalForName(unit, cause, now, policy)
+      : cutoffForName(unit, cause, cutoff, policy),
+  );
 }

@@ -2,14 +2,8 @@
 // (grace.ts) ends the grant.
 import { about, eventOf, type Origin } from '../audit.ts';
 import type { RegisteredToken } from '../claims.ts';
-import {
-  type Cause,
-  cutoffOnProof,
-  finalForToken,
-  type NewRevocation,
-  revocationOfUnit,
-} from '../cutoffs.ts';
-import { unitsLeft } from '../living-units.ts';
+import { type Cause, cutoffOnProof, finalForToken, type NewRevocation } from '../cutoffs.ts';
+import { endingsOfUnits, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts } from '../store.ts';
 import { targetOf, tokenTarget } from '../targets.ts';
@@ -34,9 +28,8 @@ export function reuse(
   const grant = targetOf(replaced, 'grant');
   const units = unitsLeft(replaced, standing, grant ? [grant] : []);
   const cause: Cause = { reason: 'reuse_detected', reasonText: null, origin };
-  const reusesIds = facts.issuer(replaced.issuer)?.reusesIds ?? false;
   const cutoff = cutoffOnProof([replaced], now, policy);
-  const revocations = units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy));
+  const revocations = endingsOfUnits(facts, now, policy, units, cause, cutoff);
   const event = eventOf(origin, 'refresh_token_reuse', { reason: 'reuse_detected', ...about(replaced) });
   return {
     outcome: conflict('refresh_token_reuse'),

@@ -1,13 +1,7 @@
 // What a logout ends: the scope that it is granted, and the revocations of each scope.
-import {
-  type Cause,
-  cutoffForName,
-  cutoffOnProof,
-  type NewRevocation,
-  revocationOfUnit,
-} from '../cutoffs.ts';
+import { type Cause, cutoffForName, cutoffOnProof, type NewRevocation } from '../cutoffs.ts';
 import { endOfGrace } from '../grace.ts';
-import { hasLivingToken } from '../living-units.ts';
+import { endingsOfUnits, hasLivingToken } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Session } from '../sessions.ts';
 import type { Facts } from '../store.ts';
@@ -78,13 +72,15 @@ export function endingsOf(proven: Proven, scope: LogoutScope, cause: Cause): End
 }
 
 /** The tokens themselves are ended for good, with their grants and sessions. */
-function endingsOfProofs(proven: Proven, cutoff: number, cause: Cause): NewRevocation[] {
-  const { facts, now, policy, proofs, acting } = proven;
-  const reusesIds = facts.issuer(acting.claims.issuer)?.reusesIds ?? false;
+function endingsOfProofs(
+  { facts, now, policy, proofs }: Proven,
+  cutoff: number,
+  cause: Cause,
+): NewRevocation[] {
   return proofs.flatMap(({ claims, units, isInGrace }) => [
     ...finalsForKnownToken(claims, cause, policy),
     ...(isInGrace ? [endOfGrace(claims, cause, now, policy)] : []),
-    ...units.map((unit) => revocationOfUnit(unit, cause, { cutoff, now, reusesIds }, policy)),
+    ...endingsOfUnits(facts, now, policy, units, cause, cutoff),
   ]);
 }
 

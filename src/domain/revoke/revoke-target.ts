@@ -14,10 +14,11 @@ import {
   unrestricted,
 } from '../cutoffs.ts';
 import { mayRetry } from '../grace.ts';
+import { endsForGood } from '../living-units.ts';
 import { type OnceKey, once, type Repeated } from '../once.ts';
 import type { Policy } from '../policy.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { isFinal, type Target } from '../targets.ts';
+import type { Target } from '../targets.ts';
 import { laterEnd, openEnd } from '../token-life.ts';
 import type { AuditAction } from '../vocabulary.ts';
 import { eventFor } from './order-event.ts';
@@ -162,7 +163,7 @@ function endedBefore(ordered: Ordered, earlier: readonly Revocation[]): TargetEn
 
 /** Is what this order writes final? */
 export function isFinalOrder(facts: Facts, { target, only }: RevokeOrder): boolean {
-  return !isRestricted(only) && isFinal(target, facts.issuer(target.issuer)?.reusesIds ?? false);
+  return !isRestricted(only) && endsForGood(facts, target);
 }
 
 /** What is wrong with the time of an order, if anything is. */

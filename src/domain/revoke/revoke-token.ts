@@ -2,9 +2,9 @@
 // token dies alone unless its client cascades.
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import type { Claims } from '../claims.ts';
-import { cutoffOnProof, type NewRevocation, revocationOfUnit, safeIatAfterAll } from '../cutoffs.ts';
+import { cutoffOnProof, type NewRevocation, safeIatAfterAll } from '../cutoffs.ts';
 import { mayRetry } from '../grace.ts';
-import { hasLivingToken, unitsLeft } from '../living-units.ts';
+import { endingsOfUnits, hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import { type Client, holds } from '../records/clients.ts';
 import type { Decision, Facts, Store } from '../store.ts';
@@ -61,10 +61,11 @@ function decide(
   const { reason, reasonText, origin } = request;
   const claims = findAgain(facts, request.presented, known);
   if (!mayRevoke(request.caller, claims)) return { outcome: { status: 'foreign' }, effects: {} };
-  const [standing, issuer, owner] = facts.together(
+  const [standing, owner] = facts.together(
     () => facts.standing(claims),
-    () => facts.issuer(claims.issuer),
     () => (claims.clientId === null ? undefined : facts.client(claims.clientId)),
+    // Looked at later, to end the grant: asked for now, it is loaded together with the others.
+    () => facts.issuer(claims.issuer),
   );
   const takesGrant = claims.tokenUse === 'refresh_token' || owner?.cascade === 'grant';
   const grant = takesGrant ? targetOf(claims, 'grant') : undefined;
@@ -83,11 +84,11 @@ function decide(
           finalsIfCutShort(claims, request, policy),
         );
   }
-  const revocations: NewRevocation[] = finalsForKnownToken(claims, request, policy);
-  const reusesIds = issuer?.reusesIds ?? false;
   const cutoff = cutoffOnProof([claims], now, policy);
-  for (const unit of units)
-    revocations.push(revocationOfUnit(unit, request, { cutoff, now, reusesIds }, policy));
+  const revocations = [
+    ...finalsForKnownToken(claims, request, policy),
+    ...endingsOfUnits(facts, now, policy, units, request, cutoff),
+  ];
   return {
     outcome: (seqs) => ({
       status: 'revoked',
