@@ -21,9 +21,8 @@ export function purgeCommand(process: NodeJS.Process): Command {
         if (dryRun) return show(due);
         const total = Object.values(due).reduce((sum, rows) => sum + rows, 0);
         const progress = new Progress(process.stderr, 'purging', total);
-        const counts = await purge(store, policy, origin, {
-          onPurged: (_kind, rows) => progress.advance(rows),
-        });
+        const onPurged = (rows: number) => progress.advance(rows);
+        const counts = await purge(store, policy, origin, { onPurged });
         if (!counts) throw new Refusal('temporarily_unavailable', 'Another process is purging. Try again.');
         progress.end();
         show(counts);

@@ -13,7 +13,7 @@ export interface StoredSeal {
   readonly jws: string;
 }
 
-/** The kinds of rows that are deleted when their time has come; purge/purge-rules.ts says when that is. */
+/** The kinds of rows that are deleted when their time has come, in this order; purge/purge-rules.ts says when that is. */
 export const purgeKinds = [
   'tokens',
   // Registered JWTs whose row is kept beyond their registration: see `RegisteredToken.purgeAfter`.

@@ -5,7 +5,7 @@
 //   heads, upkeep hold a handful of numbers; append_only_passes what a transaction under way may do
 // Events and ended sessions, which take more than a comparison, are in purge.ts.
 import { tokensKeptMs } from '../token-life.ts';
-import { type DueRows, type EndedSessions, type PurgeKind, purgeKinds } from '../upkeep-store.ts';
+import type { DueRows, EndedSessions, PurgeKind } from '../upkeep-store.ts';
 import { dayMs, hourMs } from '../values/durations.ts';
 
 const endedSessionsKeptMs = 7 * dayMs;
@@ -25,11 +25,6 @@ const keptMs: Readonly<Record<PurgeKind, number>> = {
 /** `lifetimeDaysMax`: the largest that was ever in force, as tokens keep the life they were issued with. */
 export function dueRows(kind: PurgeKind, now: number, lifetimeDaysMax: number): DueRows {
   return { kind, before: now - keptMs[kind], livingIssuedFrom: now - lifetimeDaysMax * dayMs - hourMs };
-}
-
-/** In the order in which they are purged. */
-export function allDueRows(now: number, lifetimeDaysMax: number): DueRows[] {
-  return purgeKinds.map((kind) => dueRows(kind, now, lifetimeDaysMax));
 }
 
 /** Sessions that are due because they were ended, without those already due because they expired. */

@@ -4,9 +4,9 @@ import { eventOf, type Origin } from '../audit.ts';
 import type { LifetimePolicy } from '../policy.ts';
 import { nowOf, recordEvents, type Store } from '../store.ts';
 import { tokensKeptMs } from '../token-life.ts';
-import type { PurgeStep } from '../upkeep-store.ts';
+import { type PurgeStep, purgeKinds } from '../upkeep-store.ts';
 import { dayMs } from '../values/durations.ts';
-import { allDueRows, endedSessions } from './purge-rules.ts';
+import { dueRows, endedSessions } from './purge-rules.ts';
 
 /** Small enough for a request that waits for the writer behind a batch not to notice. */
 const batchRows = 200;
@@ -22,7 +22,7 @@ export interface PurgePolicy extends LifetimePolicy {
 export type PurgeCounts = Readonly<Record<string, number>>;
 
 export interface PurgeOptions {
-  readonly onPurged?: (kind: string, rows: number) => void;
+  readonly onPurged?: (rows: number) => void;
   /** Ends the run between two steps; the rest is left to the next. */
   readonly signal?: AbortSignal;
   /** Called between two steps, with the time that the first took: others wait for the writer, too. */
@@ -85,7 +85,7 @@ export function purge(
         const began = performance.now();
         const step = await task.step();
         counts[task.name] = (counts[task.name] ?? 0) + step.purged;
-        onPurged(task.name, step.purged);
+        onPurged(step.purged);
         isDone = step.isDone;
         if (!isDone && !signal?.aborted) await rest(performance.now() - began);
       }
@@ -106,13 +106,10 @@ async function planOf(store: Store, policy: PurgePolicy): Promise<Plan> {
   const { upkeep } = store;
   const now = await nowOf(store);
   const lifetimeDaysMax = Math.max(policy.lifetimeDaysMax, await upkeep.readNote('lifetime_days_max'));
-  const byKind = allDueRows(now, lifetimeDaysMax).map(
-    (due): Task => ({
-      name: due.kind,
-      count: () => upkeep.countDue(due),
-      step: () => upkeep.purgeDue(due, batchRows),
-    }),
-  );
+  const byKind = purgeKinds.map((kind): Task => {
+    const due = dueRows(kind, now, lifetimeDaysMax);
+    return { name: kind, count: () => upkeep.countDue(due), step: () => upkeep.purgeDue(due, batchRows) };
+  });
   const ended = endedSessions(now);
   const endedTask: Task = {
     name: 'ended_sessions',

@@ -33,7 +33,6 @@ export async function eraseSubject(
   origin: Origin,
   userId: string,
   key: string,
-  onErased: (rows: number) => void = () => {},
 ): Promise<Erasure> {
   const { upkeep } = store;
   const pseudonym = pseudonymOf(userId, key);
@@ -43,7 +42,7 @@ export async function eraseSubject(
   };
   // Every erasure leaves an event, however it ends.
   await record({ begins: true });
-  const { tokens, left: tokensLeft } = await eraseTokens(store, origin, userId, onErased);
+  const { tokens, left: tokensLeft } = await eraseTokens(store, origin, userId);
   const { erased: sessions, left: sessionsLeft } = await upkeep.eraseSessions(userId, await nowOf(store));
   const revocations = await upkeep.eraseRevocations(userId, pseudonym);
   await record({ tokens, sessions, revocations });
@@ -51,7 +50,6 @@ export async function eraseSubject(
   for (let erased = batchRows; erased === batchRows; ) {
     erased = await upkeep.eraseEvents(userId, batchRows);
     events += erased;
-    onErased(erased);
   }
   return { events, sessions, tokens, revocations, tokensLeft, sessionsLeft };
 }
@@ -64,7 +62,6 @@ async function eraseTokens(
   store: Store,
   origin: Origin,
   userId: string,
-  onErased: (rows: number) => void,
 ): Promise<{ tokens: number; left: number }> {
   const cause: Cause = { reason: 'erased', reasonText: null, origin };
   let [tokens, left, after] = [0, 0, 0];
@@ -80,10 +77,8 @@ async function eraseTokens(
         .map((token) => finalForToken(tokenTarget(token), cause, endByRegistration(token)));
       return { outcome: dead, effects: { revocations } };
     });
-    const erased = await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));
-    tokens += erased;
+    tokens += await store.upkeep.eraseTokens(dead.map(({ digest }) => digest));
     left += page.length - dead.length;
-    onErased(erased);
   }
 }
 
