@@ -1,17 +1,15 @@
-// `audit …`: seal, verify, prove, export and erase. Verifying an export needs neither the database nor the
-// server, only public keys.
-import { once } from 'node:events';
-import { type FileHandle, open } from 'node:fs/promises';
-import { Command, InvalidArgumentError } from 'commander';
+// `audit …`: the audit trail. Here are the commands of a few lines; audit-export.ts and audit-verify.ts have the others.
+import { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { type Erasure, eraseSubject } from '../domain/trail/erase-subject.ts';
-import { csvHeader, exportEvents } from '../domain/trail/export-trail.ts';
 import { recordReading } from '../domain/trail/record-reading.ts';
 import { proveEvent } from '../domain/trail/trail-proof.ts';
 import { SealKeys } from '../upkeep/seal-keys.ts';
 import { sealAndSend } from '../upkeep/trail-work.ts';
-import { badParameter, Refusal } from '../wire/refusal.ts';
+import { Refusal } from '../wire/refusal.ts';
+import { exportCommand } from './audit-export.ts';
 import { verifyCommand } from './audit-verify.ts';
+import { toEventId } from './options.ts';
 import { printer } from './printer.ts';
 import { Progress } from './progress.ts';
 import { storedSeals } from './read-trail.ts';
@@ -25,7 +23,7 @@ export function auditCommand(process: NodeJS.Process): Command {
     .addCommand(proofCommand(process))
     .addCommand(exportCommand(process))
     .addCommand(sealsCommand(process))
-    .addCommand(keysCommand(process))
+    .addCommand(sealKeysCommand(process))
     .addCommand(rotateKeyCommand(process))
     .addCommand(eraseCommand(process));
 }
@@ -52,7 +50,7 @@ function sealCommand(process: NodeJS.Process): Command {
 function proofCommand(process: NodeJS.Process): Command {
   const { say } = printer(process);
   return new Command('proof')
-    .argument('<event>', 'its id', toId)
+    .argument('<event>', 'its id', toEventId)
     .description('print a proof that one event is in the sealed trail; check it with `audit verify --proof`')
     .action((seq: number) =>
       withStore(process, async (store, _config, origin) => {
@@ -63,43 +61,6 @@ function proofCommand(process: NodeJS.Process): Command {
         if (leaves.length !== seal.last - seal.first + 1) throw new Refusal('not_found', incomplete);
         await recordReading(store, origin, 'audit_read', {}, { view: 'proof', id: String(seq) });
         say(JSON.stringify(proveEvent(event, leaves, seal), null, 2));
-      }),
-    );
-}
-
-function exportCommand(process: NodeJS.Process): Command {
-  return new Command('export')
-    .description('write the trail as NDJSON, which `audit verify --export` checks offline, or as CSV')
-    .option('--format <format>', 'ndjson or csv', toFormat, 'ndjson')
-    .option('--out <file>', 'write to this file (default: standard output)')
-    .option('--after <event>', 'go on after this event', toId, 0)
-    .option('--through <event>', 'end with this event (default: the last)', toId)
-    .action((options: { format: 'ndjson' | 'csv'; out?: string; after: number; through?: number }) =>
-      withStore(process, async (store, _config, origin) => {
-        const { format, after } = options;
-        const head = await store.findEventHead();
-        const through = Math.min(options.through ?? head, head);
-        if (after > through) throw badParameter('--after', 'is after the end of the export');
-        const file = options.out === undefined ? null : await openFile(options.out, after > 0);
-        await recordReading(store, origin, 'audit_exported', {}, { format, after, through });
-        const progress = new Progress(process.stderr, 'exporting', through - after);
-        // A reader such as `head` goes when it has enough.
-        let isRead = true;
-        const onWritten = (error?: Error | null): void => {
-          if (error) isRead = false;
-        };
-        try {
-          for await (const text of exportEvents(store, { through }, after, format)) {
-            if (file) await file.appendFile(text);
-            else if (!process.stdout.write(text, onWritten))
-              await once(process.stdout, 'drain').catch(onWritten);
-            if (!isRead) return;
-            if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
-          }
-        } finally {
-          await file?.close();
-        }
-        progress.end();
       }),
     );
 }
@@ -115,7 +76,7 @@ function sealsCommand(process: NodeJS.Process): Command {
     );
 }
 
-function keysCommand(process: NodeJS.Process): Command {
+function sealKeysCommand(process: NodeJS.Process): Command {
   const { say } = printer(process);
   return new Command('keys')
     .description('print the public keys of seals, retired ones included, as a JWK set')
@@ -179,26 +140,3 @@ function toWire({ events, sessions, tokens, revocations, tokensLeft, sessionsLef
 const incomplete = 'Other events of its range are missing, so nothing can be proven. Run: audit verify';
 const unconfirmed =
   'Nothing was erased. It cannot be undone: to do it, give the user id once more, by --confirm.';
-
-function toFormat(text: string): 'ndjson' | 'csv' {
-  if (text === 'ndjson' || text === 'csv') return text;
-  throw new InvalidArgumentError('Give ndjson or csv.');
-}
-
-function toId(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give the id of an event.');
-  return Number(text);
-}
-
-/** Opens a new file, or one to continue. Rejects before the export is recorded in the trail. */
-async function openFile(path: string, goesOn: boolean): Promise<FileHandle> {
-  try {
-    return await open(path, goesOn ? 'a' : 'wx', 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new Refusal(
-      'invalid_request',
-      'The file of --out is there already. Name another, or go on with it by --after.',
-    );
-  }
-}

@@ -1,10 +1,16 @@
-// What options of several commands have in common: lists, patches, and files of JSON.
+// What options of several commands have in common: lists, ids of events, patches, and files of JSON.
 import { readFile } from 'node:fs/promises';
+import { InvalidArgumentError } from 'commander';
 import { Refusal } from '../wire/refusal.ts';
 
 /** An option may be given several times, and may list several values with commas. */
 export function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, ...value.split(',')];
+}
+
+export function toEventId(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give the id of an event.');
+  return Number(text);
 }
 
 /**
