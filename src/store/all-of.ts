@@ -1,8 +1,5 @@
 // Statements of one transaction that do not wait for each other: they are sent together.
-import { codeOf } from './drivers.ts';
-
-/** Postgres's answer to every statement of a transaction after the one that failed. */
-const transactionHasFailed = '25P02';
+import { codeOf, transactionHasFailed } from './drivers.ts';
 
 /**
  * Resolves when all have. Rejects with the failure that caused the others, but only when the last has ended or, if it

@@ -8,6 +8,9 @@ export const silent = { warn() {}, error() {}, deprecate() {}, debug() {} };
 /** The code of a transaction's failure when `updateFixed` found no row as its condition says. */
 export const rowHasChanged = 'ROW_HAS_CHANGED';
 
+/** The code with which a database may refuse every statement of a transaction after the one that failed. */
+export const transactionHasFailed = '25P02';
+
 /** The driver's code for a failure; empty if it gives none. */
 export function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
