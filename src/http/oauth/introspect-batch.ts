@@ -24,7 +24,7 @@ export interface IntrospectBatchParts extends TraceParts {
 }
 
 const tokensMax = 100;
-const bodyBytesMax = 262_144;
+const batchBytesMax = 262_144;
 /** Most of a request's cost is not its token: so many tokens of a batch weigh as much as one more introspection. */
 const tokensPerRequest = 10;
 /** How many signatures of one batch are checked side by side: few, so that other requests get theirs checked, too. */
@@ -36,7 +36,7 @@ const batchBody = z.object({ tokens: z.array(z.unknown()), ...credentialMembers 
 export function handleIntrospectBatch(parts: IntrospectBatchParts) {
   const { store, tokenVerifier, auth, overload } = parts;
   return async function introspectBatch(ctx: Context): Promise<void> {
-    const body = check(batchBody, await readJson(ctx, bodyBytesMax));
+    const body = check(batchBody, await readJson(ctx, batchBytesMax));
     const caller = await permitAsker(auth, ctx, credentialsOf(body));
     const presentedTokens = readTokens(body.tokens);
 
