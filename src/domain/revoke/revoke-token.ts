@@ -2,7 +2,7 @@
 // token dies alone unless its client cascades.
 import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
 import type { Claims } from '../claims.ts';
-import { cutoffOnProof, type NewRevocation, safeIatAfterAll } from '../cutoffs.ts';
+import { cutoffOnProof, safeIatAfterAll } from '../cutoffs.ts';
 import { mayRetry } from '../grace.ts';
 import { endingsOfUnits, hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
@@ -11,7 +11,7 @@ import type { Decision, Facts, Store } from '../store.ts';
 import { targetOf } from '../targets.ts';
 import type { KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
-import { isRevocable } from '../verdict.ts';
+import { isRevocable, type Standing } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
 import { finalsForKnownToken, finalsIfCutShort, findAgain, findEndable } from './endable-token.ts';
 
@@ -58,7 +58,6 @@ function decide(
   request: RevokeRequest,
   known: KnownToken,
 ): Decision<Revoked> {
-  const { reason, reasonText, origin } = request;
   const claims = findAgain(facts, request.presented, known);
   if (!mayRevoke(request.caller, claims)) return { outcome: { status: 'foreign' }, effects: {} };
   const [standing, owner] = facts.together(
@@ -74,16 +73,7 @@ function decide(
     isRevocable(claims, standing, now) ||
     mayRetry(claims, standing, policy, now) ||
     hasLivingToken(facts, units, now);
-  const event = (action: AuditAction) => eventOf(origin, action, { reason, reasonText, ...about(claims) });
-  if (!isAnythingLeft) {
-    return standing.coveredBy.length > 0
-      ? nothingLeft('token_already_revoked', event('revoke_already_revoked'))
-      : nothingLeft(
-          'token_expired',
-          event('revoke_expired_token'),
-          finalsIfCutShort(claims, request, policy),
-        );
-  }
+  if (!isAnythingLeft) return nothingLeft(claims, standing, request, policy);
   const cutoff = cutoffOnProof([claims], now, policy);
   const revocations = [
     ...finalsForKnownToken(claims, request, policy),
@@ -96,14 +86,28 @@ function decide(
       seq: Math.max(...seqs),
       safeIatAfter: safeIatAfterAll(revocations),
     }),
-    effects: { revocations, events: [event('revoke')] },
+    effects: { revocations, events: [eventAbout(claims, request, 'revoke')] },
   };
 }
 
+/** All that it could end was revoked, or has expired. */
 function nothingLeft(
-  reason: InactiveReason,
-  event: NewEvent,
-  revocations: readonly NewRevocation[] = [],
+  claims: KnownToken,
+  { coveredBy }: Standing,
+  request: RevokeRequest,
+  policy: Policy,
 ): Decision<Revoked> {
-  return { outcome: { status: 'already_inactive', reason }, effects: { events: [event], revocations } };
+  const isRevoked = coveredBy.length > 0;
+  const event = eventAbout(claims, request, isRevoked ? 'revoke_already_revoked' : 'revoke_expired_token');
+  const reason = isRevoked ? 'token_already_revoked' : 'token_expired';
+  const revocations = isRevoked ? [] : finalsIfCutShort(claims, request, policy);
+  return { outcome: { status: 'already_inactive', reason }, effects: { revocations, events: [event] } };
+}
+
+function eventAbout(
+  claims: Claims,
+  { origin, reason, reasonText }: RevokeRequest,
+  action: AuditAction,
+): NewEvent {
+  return eventOf(origin, action, { reason, reasonText, ...about(claims) });
 }
