@@ -107,7 +107,8 @@ export class JwtVerifier implements TokenVerifier {
     const { policy, sharedSecret } = this.#parts;
     const { iss = policy.publicUrl } = jwt.payload;
     if (jwt.header.alg !== 'HS256' || typeof iss !== 'string' || hasBadMembers(jwt.header)) return opaque;
-    const read = readVerifiedJwt(digest, jwt, iss, sharedSecret.reading, null, policy);
+    const unproven = { digest, issuer: iss, keyThumbprint: null, ...jwt };
+    const read = readVerifiedJwt(unproven, sharedSecret.reading, policy);
     return read.ok
       ? { kind: 'opaque', said: this.#verified(read.claims, sharedSecret.reading, null) }
       : opaque;
@@ -126,7 +127,8 @@ export class JwtVerifier implements TokenVerifier {
     if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer.issuer);
     const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer, sureness);
     if (!key) return this.#refuse('bad_signature', issuer.issuer);
-    const read = readVerifiedJwt(digest, jwt, issuer.issuer, issuer, key.thumbprint, this.#parts.policy);
+    const signed = { digest, issuer: issuer.issuer, keyThumbprint: key.thumbprint, ...jwt };
+    const read = readVerifiedJwt(signed, issuer, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer.issuer);
     const verified = this.#verified(read.claims, issuer, issuer.createdAt);
     this.#remembered.set(digest, { verified, issuer });
@@ -144,7 +146,8 @@ export class JwtVerifier implements TokenVerifier {
     if (hasBadMembers(jwt.header)) return this.#refuse('bad_header', issuer);
     for (const { secret, thumbprint } of sharedSecret.keys) {
       if (!(await isSignedWith(presentedToken, secret))) continue;
-      const read = readVerifiedJwt(digest, jwt, issuer, sharedSecret.reading, thumbprint, policy);
+      const signed = { digest, issuer, keyThumbprint: thumbprint, ...jwt };
+      const read = readVerifiedJwt(signed, sharedSecret.reading, policy);
       return read.ok
         ? this.#verified(read.claims, sharedSecret.reading, null)
         : this.#refuse(read.why, issuer);

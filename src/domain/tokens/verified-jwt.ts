@@ -18,21 +18,20 @@ export type JwtRead =
 
 type Payload = UntrustedJwt['payload'];
 
+/** A JWT with what its payload need not say: whose it is, and which key signed it. */
+export interface SignedJwt extends UntrustedJwt {
+  /** Of its whole string. */
+  readonly digest: Digest;
+  readonly issuer: string;
+  /** Null: nothing proves its signature. */
+  readonly keyThumbprint: string | null;
+}
+
 /** Thrown inside this file for a claim of the wrong type; never leaves it. */
 class Malformed extends Error {}
 
-/**
- * Reads a JWT whose signature holds, or, with null for `keyThumbprint`, what one says. `digest` is that of its whole
- * string. Never throws, whatever the payload holds.
- */
-export function readVerifiedJwt(
-  digest: Digest,
-  jwt: UntrustedJwt,
-  issuer: string,
-  reading: JwtReading,
-  keyThumbprint: string | null,
-  policy: Policy,
-): JwtRead {
+/** Reads a JWT whose signature holds; or what one says, if nothing proves it. Never throws, whatever the payload holds. */
+export function readVerifiedJwt(jwt: SignedJwt, reading: JwtReading, policy: Policy): JwtRead {
   const { header, payload } = jwt;
   const type = typeOf(header);
   if (type === undefined || foreignTypes.has(type) || !(type === '' || reading.types.includes(type)))
@@ -41,7 +40,7 @@ export function readVerifiedJwt(
   if (tokenUse === undefined) return { ok: false, why: 'id_token' };
   if (type === 'at+jwt' && !followsRfc9068(payload)) return { ok: false, why: 'missing_claims' };
   try {
-    const claims = toClaims(digest, jwt, issuer, reading, tokenUse, keyThumbprint, policy);
+    const claims = toClaims(jwt, reading, tokenUse, policy);
     const { audiences } = reading;
     // A token for this server itself lets its bearer call us.
     const accepted = [...audiences, policy.publicUrl];
@@ -89,12 +88,9 @@ function followsRfc9068({ iss, exp, aud, sub, client_id, iat, jti }: Payload): b
 }
 
 function toClaims(
-  digest: Digest,
-  { payload, signingInputDigest }: UntrustedJwt,
-  issuer: string,
+  { issuer, digest, signingInputDigest, keyThumbprint, payload }: SignedJwt,
   reading: JwtReading,
   tokenUse: TokenUse,
-  keyThumbprint: string | null,
   policy: Policy,
 ): Claims {
   const { issuedAt, expiresAt } = readLife(payload, policy);
