@@ -19,9 +19,15 @@ interface Details {
   readonly isRecorded?: boolean;
 }
 
-/** Code → status, and the `error` that OAuth endpoints give instead. */
-export const refusalCodes = {
-  invalid_request: { status: 400, title: 'The request is malformed', oauth: 'invalid_request' },
+interface RefusalKind {
+  readonly status: number;
+  readonly title: string;
+  /** The `error` that OAuth endpoints give; without it `invalid_request`. */
+  readonly oauth?: string;
+}
+
+const kinds = {
+  invalid_request: { status: 400, title: 'The request is malformed' },
   invalid_grant: { status: 400, title: 'The token belongs to another client', oauth: 'invalid_grant' },
   invalid_client: { status: 401, title: 'Client authentication failed', oauth: 'invalid_client' },
   invalid_token: { status: 401, title: 'The bearer token is not accepted', oauth: 'invalid_token' },
@@ -35,81 +41,43 @@ export const refusalCodes = {
     title: 'The client may not act for this issuer',
     oauth: 'unauthorized_client',
   },
-  not_found: { status: 404, title: 'There is nothing here', oauth: 'invalid_request' },
-  method_not_allowed: { status: 405, title: 'The method is not offered here', oauth: 'invalid_request' },
-  claims_conflict: {
-    status: 409,
-    title: 'The token is registered with other claims',
-    oauth: 'invalid_request',
-  },
-  grant_conflict: {
-    status: 409,
-    title: 'The grant belongs to another issuer, client or user',
-    oauth: 'invalid_request',
-  },
-  session_conflict: {
-    status: 409,
-    title: 'The session belongs to another issuer or user',
-    oauth: 'invalid_request',
-  },
-  rotation_conflict: {
-    status: 409,
-    title: 'The token to be replaced does not match',
-    oauth: 'invalid_request',
-  },
+  not_found: { status: 404, title: 'There is nothing here' },
+  method_not_allowed: { status: 405, title: 'The method is not offered here' },
+  claims_conflict: { status: 409, title: 'The token is registered with other claims' },
+  grant_conflict: { status: 409, title: 'The grant belongs to another issuer, client or user' },
+  session_conflict: { status: 409, title: 'The session belongs to another issuer or user' },
+  rotation_conflict: { status: 409, title: 'The token to be replaced does not match' },
   refresh_token_dead: { status: 409, title: 'The token to be replaced is not alive', oauth: 'invalid_grant' },
   refresh_token_reuse: {
     status: 409,
     title: 'The token to be replaced was replaced before; its grant is revoked',
     oauth: 'invalid_grant',
   },
-  confirmation_required: {
-    status: 409,
-    title: 'The revocation must be confirmed',
-    oauth: 'invalid_request',
-  },
-  idempotency_key_reused: {
-    status: 422,
-    title: 'The Idempotency-Key was used for another request',
-    oauth: 'invalid_request',
-  },
-  issuer_exists: { status: 409, title: 'The issuer is on record', oauth: 'invalid_request' },
-  client_exists: { status: 409, title: 'A client with this client_id exists', oauth: 'invalid_request' },
-  precondition_failed: {
-    status: 412,
-    title: 'A condition of the request is not met',
-    oauth: 'invalid_request',
-  },
-  too_large: { status: 413, title: 'The body is too large', oauth: 'invalid_request' },
-  too_many_items: { status: 413, title: 'The array has too many items', oauth: 'invalid_request' },
-  unsupported_media_type: {
-    status: 415,
-    title: 'The content type is not accepted here',
-    oauth: 'invalid_request',
-  },
+  confirmation_required: { status: 409, title: 'The revocation must be confirmed' },
+  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used for another request' },
+  issuer_exists: { status: 409, title: 'The issuer is on record' },
+  client_exists: { status: 409, title: 'A client with this client_id exists' },
+  precondition_failed: { status: 412, title: 'A condition of the request is not met' },
+  too_large: { status: 413, title: 'The body is too large' },
+  too_many_items: { status: 413, title: 'The array has too many items' },
+  unsupported_media_type: { status: 415, title: 'The content type is not accepted here' },
   too_many_failures: {
     status: 429,
     title: 'Too many failed authentications',
     oauth: 'temporarily_unavailable',
   },
   server_error: { status: 500, title: 'The server failed', oauth: 'server_error' },
-  unknown_transfer_coding: {
-    status: 501,
-    title: 'The transfer coding is not implemented',
-    oauth: 'invalid_request',
-  },
-  unsupported_version: {
-    status: 505,
-    title: 'The version of HTTP is not supported',
-    oauth: 'invalid_request',
-  },
+  unknown_transfer_coding: { status: 501, title: 'The transfer coding is not implemented' },
+  unsupported_version: { status: 505, title: 'The version of HTTP is not supported' },
   temporarily_unavailable: {
     status: 503,
     title: 'The server cannot answer reliably now',
     oauth: 'temporarily_unavailable',
   },
-} as const;
-export type RefusalCode = keyof typeof refusalCodes;
+} satisfies Readonly<Record<string, RefusalKind>>;
+export type RefusalCode = keyof typeof kinds;
+
+export const refusalCodes: Readonly<Record<RefusalCode, RefusalKind>> = kinds;
 
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -162,7 +130,7 @@ export interface RenderedRefusal {
 }
 
 export function render(refusal: Refusal, family: ErrorFamily): RenderedRefusal {
-  const { status, title, oauth } = refusalCodes[refusal.code];
+  const { status, title, oauth = 'invalid_request' } = refusalCodes[refusal.code];
   const { message, parameters } = refusal;
   switch (family) {
     case 'oauth': {
