@@ -63,6 +63,20 @@ testEachStore(
   empty,
 );
 
+testEachStore('each migration can be undone where there are records', async (t, database) => {
+  const app = await TestApp.start(database);
+  const { client, issuer, end } = await trustForOneClient(app);
+  const token = await app.register({ client_id: client.client_id, sub: 'u1', session_id: 's1' });
+  t.true(await app.isActive(await issuer.sign({ sid: 's1' })));
+  await end({ kind: 'subject', sub: 'u1' });
+  await app.form('/revoke', { token }, client);
+  await app.stop();
+  const { done } = await migrationStatus(database.url);
+  for (const name of done.toReversed()) t.deepEqual(await migrateDown(database.url), [name]);
+  t.deepEqual(await migrateUp(database.url), done);
+  await assertServes(t, database);
+});
+
 testEachStore(
   'what was revoked stays dead, and what lives alive, where migrations go down and up again',
   async (t, database) => {
