@@ -48,7 +48,7 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
   if (config.migrateOnStart) {
     const ran = await migrateUp(config.databaseUrl);
     if (ran.length > 0) log.info({ migrations: ran }, 'the database schema was brought up to date');
-    if (config.production && (await haveMadeSchema(ran)))
+    if (config.production && haveMadeSchema(ran))
       log.warn(
         'the database was empty: if tokens were revoked here before, DATABASE_URL names another one now',
       );

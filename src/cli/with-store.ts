@@ -18,7 +18,7 @@ const madeCurrent = 'The schema of the database was old; now it is up to date.\n
 export async function withNewStore<T>(process: NodeJS.Process, work: Work<T>): Promise<T> {
   const { databaseUrl, migrateOnStart } = readConfig(process.env);
   const ran = migrateOnStart ? await migrateUp(databaseUrl) : [];
-  if (ran.length > 0) process.stderr.write((await haveMadeSchema(ran)) ? madeNew : madeCurrent);
+  if (ran.length > 0) process.stderr.write(haveMadeSchema(ran) ? madeNew : madeCurrent);
   return withStore(process, work);
 }
 

@@ -2,7 +2,7 @@
 // process killed half-way leaves nothing that stops the next.
 import type { Knex } from 'knex';
 import { type Dialect, dialectOf, readsOf } from './dialect.ts';
-import { migrationConfig } from './migration-source.ts';
+import { migrationConfig, migrationNames } from './migration-source.ts';
 
 export interface MigrationStatus {
   readonly done: string[];
@@ -40,8 +40,8 @@ export async function migrateUp(databaseUrl: string): Promise<string[]> {
 }
 
 /** Did these migrations, which `migrateUp` ran, make the schema? Then the database was empty. */
-export async function haveMadeSchema(ran: readonly string[]): Promise<boolean> {
-  const [first = ''] = await migrationConfig.migrationSource.getMigrations();
+export function haveMadeSchema(ran: readonly string[]): boolean {
+  const [first = ''] = migrationNames();
   return ran.includes(first);
 }
 
@@ -63,8 +63,7 @@ export async function migrateDown(databaseUrl: string): Promise<string[]> {
 /** Creates no database: if there is none, everything is pending. */
 export async function migrationStatus(databaseUrl: string): Promise<MigrationStatus> {
   const dialect = dialectOf(databaseUrl);
-  if (!dialect.isThere())
-    return { done: [], pending: await migrationConfig.migrationSource.getMigrations(), newer: [] };
+  if (!dialect.isThere()) return { done: [], pending: migrationNames(), newer: [] };
   const knex = dialect.openReader();
   try {
     return await migrationStatusOf(knex);
@@ -75,7 +74,7 @@ export async function migrationStatus(databaseUrl: string): Promise<MigrationSta
 
 /** Reads the record of migrations without creating it. */
 export async function migrationStatusOf(knex: Knex): Promise<MigrationStatus> {
-  const all = await migrationConfig.migrationSource.getMigrations();
+  const all = migrationNames();
   const isRecorded = await readsOf(knex).hasTable(migrationConfig.tableName);
   const done: string[] = isRecorded ? await knex(migrationConfig.tableName).orderBy('id').pluck('name') : [];
   const [pending, newer] = [

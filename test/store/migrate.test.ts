@@ -208,6 +208,9 @@ testEachStore(
   'a database migrated from TypeScript by the knex command line runs under the built JavaScript',
   async (t, database) => {
     const env = { DATABASE_URL: database.url };
+    const { pending } = await migrationStatus(database.url);
+    const shown = await run('npm', ['run', '-s', 'knex', '--', 'migrate:status'], env);
+    t.deepEqual(shown.stdout.match(/^\d{4}-\S+/gm), pending);
     const migrated = await run('npm', ['run', '-s', 'knex', '--', 'migrate:latest'], env);
     t.is(migrated.code, 0, migrated.stderr);
     const status = await cli(['migrate', 'status'], env);
