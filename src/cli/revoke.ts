@@ -98,7 +98,7 @@ async function revoke(process: NodeJS.Process, options: Options): Promise<void> 
 
 function help(): string {
   const givable = Object.entries(reasonRules).filter(([, { givenBy }]) => givenBy !== 'server');
-  const lines = givable.map(([code, { means, scope }]) => `  ${code.padEnd(22)} ${means} (${scope})`);
+  const lines = givable.map(([code, { means, ends }]) => `  ${code.padEnd(22)} ${means} (${ends})`);
   return `
 Reasons (and what they usually end):
 ${lines.join('\n')}

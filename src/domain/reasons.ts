@@ -12,7 +12,7 @@ export interface ReasonRule {
   readonly givenBy: ReasonGiver;
   readonly means: string;
   /** What it usually ends; the target of the revocation decides. */
-  readonly scope: string;
+  readonly ends: string;
 }
 
 /** The whole vocabulary on one page; docs/revocations.md and `revoke --help` show it. */
@@ -20,63 +20,63 @@ export const reasonRules: Readonly<Record<Reason, ReasonRule>> = {
   client_request: {
     givenBy: 'anyone',
     means: 'a client revoked its own token and gave no other reason',
-    scope: 'token, its grant',
+    ends: 'token, its grant',
   },
   user_initiated_logout: {
     givenBy: 'anyone',
     means: 'an app logged its user out',
-    scope: 'token, grant, session; subject for scope all',
+    ends: 'token, grant, session; subject for scope all',
   },
   user_logout: {
     givenBy: 'anyone',
     means: 'the user ended a session, for instance on a list of devices',
-    scope: 'session',
+    ends: 'session',
   },
   password_reset: {
     givenBy: 'anyone',
     means: 'the user has a new password; older logins end',
-    scope: 'subject',
+    ends: 'subject',
   },
   credential_compromise: {
     givenBy: 'anyone',
     means: 'a token, password or client secret is in the wrong hands',
-    scope: 'token, grant, subject, client',
+    ends: 'token, grant, subject, client',
   },
   key_compromise: {
     givenBy: 'operators',
     means: 'a signing key is in the wrong hands',
-    scope: 'key, issuer',
+    ends: 'key, issuer',
   },
   offboarding: {
     givenBy: 'operators',
     means: 'a person or client has left',
-    scope: 'subject, client',
+    ends: 'subject, client',
   },
-  policy: { givenBy: 'operators', means: 'a rule of the house asks for it', scope: 'any' },
+  policy: { givenBy: 'operators', means: 'a rule of the house asks for it', ends: 'any' },
   admin: {
     givenBy: 'operators',
     means: 'an operator decided; the free text says why',
-    scope: 'any',
+    ends: 'any',
   },
   identity_provider: {
     givenBy: 'server',
     means: 'another system signalled it through an inbox',
-    scope: 'session, subject',
+    ends: 'session, subject',
   },
   superseded: {
     givenBy: 'server',
     means: 'rotation replaced the refresh token; presented again it is reuse',
-    scope: 'token',
+    ends: 'token',
   },
   erased: {
     givenBy: 'server',
     means: 'the dead token of a person who was erased: its own row is gone',
-    scope: 'token',
+    ends: 'token',
   },
   reuse_detected: {
     givenBy: 'server',
     means: 'a superseded refresh token came back: it or its successor was stolen',
-    scope: 'grant',
+    ends: 'grant',
   },
 };
 
