@@ -4,7 +4,7 @@ import { readConfig } from './src/config.ts';
 import { dialectOf } from './src/store/dialect.ts';
 import { migrationConfig } from './src/store/migration-source.ts';
 
-const { client } = dialectOf(readConfig(process.env).databaseUrl).openWriter();
+const { client } = dialectOf(readConfig(process.env).databaseUrl).openMigrator();
 
 export default {
   ...client.config,

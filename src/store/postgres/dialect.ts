@@ -3,7 +3,7 @@
 import type { Dialect } from '../dialect.ts';
 import { codeOf } from '../drivers.ts';
 import { withMigrationLock, withTaskLock } from './locks.ts';
-import { openPool, unlimited } from './pool.ts';
+import { openMigrator, openPool } from './pool.ts';
 
 export function postgresDialect(url: string): Dialect {
   return {
@@ -11,7 +11,7 @@ export function postgresDialect(url: string): Dialect {
     isInPlace: () => true,
     openReader: () => openPool(url),
     openWriter: () => openPool(url),
-    openMigrator: () => openPool(url, unlimited),
+    openMigrator: () => openMigrator(url),
     inTransaction: (writer, work) => writer.transaction(work),
     readsBesideWriter: false,
     clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',

@@ -5,6 +5,7 @@ import { silent } from '../drivers.ts';
 import { PostgresClient } from './client.ts';
 import { acquireTimeoutMs, connectionTo } from './connection.ts';
 import { demandOwnSession } from './own-session.ts';
+import { settle } from './settle.ts';
 
 const poolMax = 10;
 const statementTimeoutMs = 10_000;
@@ -20,9 +21,21 @@ interface Timeouts {
 }
 
 const usual: Timeouts = { statement: statementTimeoutMs, silence: silenceTimeoutMs };
-export const unlimited: Timeouts = { statement: 0, silence: 0 };
+const unlimited: Timeouts = { statement: 0, silence: 0 };
 
-export function openPool(url: string, timeouts = usual): Knex {
+export function openPool(url: string): Knex {
+  return openPoolWith(url, usual, (client) => prepare(client, usual));
+}
+
+/** For migrations. */
+export function openMigrator(url: string): Knex {
+  return openPoolWith(url, unlimited, async (client) => {
+    await prepare(client, unlimited);
+    await settle(client);
+  });
+}
+
+function openPoolWith(url: string, timeouts: Timeouts, prepared: (client: pg.Client) => Promise<void>): Knex {
   const connection = {
     ...connectionTo(url),
     query_timeout: timeouts.silence,
@@ -53,7 +66,7 @@ export function openPool(url: string, timeouts = usual): Knex {
           client.end().catch(() => {});
           done(error);
         };
-        prepare(client, timeouts)
+        prepared(client)
           .then(() => demandOwnSessionOnce(client))
           .then(() => done(null), giveUp);
       },
