@@ -19,6 +19,8 @@ const remedies: Readonly<Record<string, string>> = {
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
   EAI_AGAIN: 'The host in DATABASE_URL cannot be looked up now. Check DNS and the network, then repeat.',
+  ENOENT:
+    'There is no socket of Postgres where DATABASE_URL points. Start the database, or correct DATABASE_URL.',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'The certificate of the database is for another host than DATABASE_URL names. Name that host there.',
   ETIMEDOUT:
@@ -31,9 +33,14 @@ const remedies: Readonly<Record<string, string>> = {
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
     'The database has no schema of this program yet, or an older one. Run: npm run -s cli -- migrate up',
+  NOT_UTF8:
+    'The encoding of the database is not UTF8, so that revocations could fail for a letter in a name. Make another one: ' +
+    'createdb -E UTF8 -T template0 NAME.',
   SCHEMA_NEWER:
     'The schema of the database is newer than this program, which would not see all that counts there. Run the version ' +
     'that brought it up to date (`migrate status` shows what is not known here), or a later one.',
+  'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string':
+    'The database asks for a password, and DATABASE_URL has none. Give it there.',
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   SESSION_SHARED: pooler,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
@@ -45,11 +52,18 @@ const remedies: Readonly<Record<string, string>> = {
     'The database gives no connection within five seconds: it does not answer, or a pooler in front of it has none left ' +
     '(docs/operating.md, Poolers).',
   'transaction blocks not allowed in statement pooling mode': pooler,
+  '25006':
+    'The database is read-only (default_transaction_read_only). Some providers make it so when its disk is full: free room, ' +
+    'and make it writable.',
   '26000': pooler,
   '28000':
-    'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf.',
-  '28P01': 'The database refused the password in DATABASE_URL. Correct it.',
+    'The database does not let in the user whom DATABASE_URL names. Correct it, or let the user in: createuser NAME, pg_hba.conf. ' +
+    'If it lets in over TLS only, add sslmode=verify-full; if only with a certificate, sslcert=FILE and sslkey=FILE.',
+  '28P01': 'The database refused the user or the password in DATABASE_URL. Correct them.',
   '3D000': 'The database named in DATABASE_URL does not exist. Create it: createdb NAME.',
+  '3F000':
+    'The database has no schema for this user to make tables in: its search_path names none that is there. Correct it: ' +
+    'alter role NAME set search_path = SCHEMA.',
   '42501':
     'The database user may not do this. As the owner of the schema, run: npm run -s cli -- migrate up; and grant the ' +
     'user of the server what it needs (docs/operating.md, Updating).',

@@ -69,6 +69,19 @@ test('a TLS that the database does not offer, or cannot prove, is told with what
     t.regex(failure(code), /&sslrootcert=FILE\.$/);
 });
 
+test('a Postgres that lets nobody in, or nothing be written, is told with what to do', (t) => {
+  const failure = (code: string, more: object = {}) =>
+    describeFailure(Object.assign(new Error('inner'), { code, ...more }));
+  t.regex(failure('28000'), /add sslmode=verify-full; .* sslcert=FILE and sslkey=FILE\.$/);
+  t.regex(failure('28P01'), /^The database refused the user or the password/);
+  const noPassword = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string');
+  t.regex(describeFailure(noPassword), /^The database asks for a password, and DATABASE_URL has none\./);
+  const socket = { syscall: 'connect', address: '/nowhere/.s.PGSQL.5432' };
+  t.regex(failure('ENOENT', socket), /^There is no socket of Postgres where DATABASE_URL points\./);
+  t.regex(failure('25006'), /^The database is read-only .* free room, and make it writable\.$/);
+  t.regex(failure('3F000'), /^The database has no schema for this user .* search_path = SCHEMA\.$/);
+});
+
 test('what lies between the server and Postgres is told with what to do', (t) => {
   const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
   for (const code of ['26000', '42P05', 'SESSION_SHARED'])
