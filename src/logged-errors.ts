@@ -38,18 +38,22 @@ const harmlessMessages: ReadonlySet<unknown> = new Set([
 
 function withoutMessage(cause: unknown): unknown {
   if (!isObject(cause)) return typeof cause;
-  const { name, code, routine, constraint, message } = cause;
-  const said = harmlessMessages.has(message) ? { message } : {};
-  return { name, code, routine, constraint, ...said };
+  const { name, code, routine, constraint } = cause;
+  const message = harmlessMessageOf(cause);
+  return { name, code, routine, constraint, ...(message === undefined ? {} : { message }) };
+}
+
+function harmlessMessageOf({ message }: Readonly<Record<string, unknown>>): unknown {
+  return harmlessMessages.has(message) ? message : undefined;
 }
 
 /**
  * For upkeep, in one sentence. It reaches the database through the store alone, so the message of whatever fails is our
- * own or comes from files, keys and webhooks. Of the cause, which may be a driver's, only its code is logged.
+ * own or comes from files, keys and webhooks. Of the cause, which may be a driver's, only its code is logged, or what it
+ * says of a connection.
  */
 export function loggedSentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { name, message, cause } = error;
-  const reason = isObject(cause) ? `: ${cause.code ?? cause.name}` : '';
-  return `${name}: ${message}${reason}`;
+  return `${name}: ${message}${isObject(cause) ? `: ${cause.code ?? harmlessMessageOf(cause) ?? cause.name}` : ''}`;
 }

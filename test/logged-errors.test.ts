@@ -35,6 +35,14 @@ test('a problem is told with its cause, and without what a database wrote', (t) 
     loggedSentenceOf(new StoreUnavailable('our own words', { cause })),
     'StoreUnavailable: our own words: SQLITE_FULL',
   );
+  for (const [said, told] of [
+    ['Connection terminated unexpectedly', 'Connection terminated unexpectedly'],
+    ['insert …', 'Error'],
+  ] as const)
+    t.is(
+      loggedSentenceOf(new StoreUnavailable('x', { cause: new Error(said) })),
+      `StoreUnavailable: x: ${told}`,
+    );
 });
 
 test('what is no error, or has none for its cause, is told all the same', (t) => {
