@@ -11,6 +11,8 @@ const taskKeys = { seal: 1, purge: 2 } as const satisfies Record<Exclusive, numb
 
 export function withMigrationLock<T>(url: string, work: () => Promise<T>): Promise<T> {
   return withSessionOfItsOwn(url, async (client) => {
+    // What the user or the database has for them would end the wait, and with it a start of the server.
+    await client.query('set statement_timeout = 0; set lock_timeout = 0');
     await client.query('select pg_advisory_lock($1)', [migrationKey]);
     return work();
   });
