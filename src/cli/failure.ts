@@ -38,7 +38,8 @@ const remedies: Readonly<Record<string, string>> = {
     'createdb -E UTF8 -T template0 NAME.',
   SCHEMA_NEWER:
     'The schema of the database is newer than this program, which would not see all that counts there. Run the version ' +
-    'that brought it up to date (`migrate status` shows what is not known here), or a later one.',
+    'that brought it up to date (`migrate status` shows what is not known here), or a later one. If another program notes ' +
+    'its migrations there, give this one a database of its own.',
   'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string':
     'The database asks for a password, and DATABASE_URL has none. Give it there.',
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
@@ -69,6 +70,7 @@ const remedies: Readonly<Record<string, string>> = {
     'user of the server what it needs (docs/operating.md, Updating).',
   '42P01': 'The database has no schema yet. Run: npm run -s cli -- migrate up',
   '42P05': pooler,
+  '42P07': 'Another program has a table of the same name there. Give this one a database of its own.',
   '53100': diskFull,
   '53300':
     'Postgres takes no more connections. Allow more (max_connections, or the limit of the user or database); how many a ' +

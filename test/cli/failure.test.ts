@@ -7,6 +7,7 @@ import { newIssuerBody } from '../../src/wire/issuers.ts';
 import { revocationBody } from '../../src/wire/revocations.ts';
 import { freshDatabase } from '../helpers/databases.ts';
 import { cli } from '../helpers/run.ts';
+import { byHand } from '../helpers/tamper.ts';
 
 test('every member that an option gives is told by its option', (t) => {
   const members = [newClientBody, rotateBody, newIssuerBody].flatMap(({ shape }) => Object.keys(shape));
@@ -80,6 +81,23 @@ test('a Postgres that lets nobody in, or nothing be written, is told with what t
   t.regex(failure('ENOENT', socket), /^There is no socket of Postgres where DATABASE_URL points\./);
   t.regex(failure('25006'), /^The database is read-only .* free room, and make it writable\.$/);
   t.regex(failure('3F000'), /^The database has no schema for this user .* search_path = SCHEMA\.$/);
+});
+
+test('where another program is at home in the database, that is told with what to do', async (t) => {
+  for (const [table, remedy] of [
+    ['tokens (id int)', /^Another program has a table of the same name there\. /],
+    [
+      "knex_migrations as select 1 as id, 'users'::text as name",
+      /If another program notes its migrations there, /,
+    ],
+  ] as const) {
+    const database = await freshDatabase('postgres');
+    t.teardown(() => database.drop());
+    await byHand(database, (run) => run(`create table ${table}`));
+    const { code, stderr } = await cli(['migrate', 'up'], { DATABASE_URL: database.url });
+    t.is(code, 1);
+    t.regex(stderr, remedy);
+  }
 });
 
 test('what lies between the server and Postgres is told with what to do', (t) => {
