@@ -3,14 +3,14 @@
 import type { Dialect } from '../dialect.ts';
 import { codeOf } from '../drivers.ts';
 import { withMigrationLock, withTaskLock } from './locks.ts';
-import { openMigrator, openPool } from './pool.ts';
+import { openMigrator, openReader, openWriter } from './pool.ts';
 
 export function postgresDialect(url: string): Dialect {
   return {
     isThere: () => true,
     isInPlace: () => true,
-    openReader: () => openPool(url),
-    openWriter: () => openPool(url),
+    openReader: () => openReader(url),
+    openWriter: () => openWriter(url),
     openMigrator: () => openMigrator(url),
     inTransaction: (writer, work) => writer.transaction(work),
     readsBesideWriter: false,

@@ -23,19 +23,22 @@ interface Timeouts {
 const usual: Timeouts = { statement: statementTimeoutMs, silence: silenceTimeoutMs };
 const unlimited: Timeouts = { statement: 0, silence: 0 };
 
-export function openPool(url: string): Knex {
-  return openPoolWith(url, usual, (client) => prepare(client, usual));
+export function openReader(url: string): Knex {
+  return openPool(url, usual, async (client) => void (await prepare(client, usual)));
 }
 
-/** For migrations. */
+export function openWriter(url: string): Knex {
+  return openPool(url, usual, (client) => prepareToWrite(client, usual));
+}
+
 export function openMigrator(url: string): Knex {
-  return openPoolWith(url, unlimited, async (client) => {
-    await prepare(client, unlimited);
+  return openPool(url, unlimited, async (client) => {
+    await prepareToWrite(client, unlimited);
     await settle(client);
   });
 }
 
-function openPoolWith(url: string, timeouts: Timeouts, prepared: (client: pg.Client) => Promise<void>): Knex {
+function openPool(url: string, timeouts: Timeouts, prepared: (client: pg.Client) => Promise<void>): Knex {
   const connection = {
     ...connectionTo(url),
     query_timeout: timeouts.silence,
@@ -79,17 +82,36 @@ class ConnectedToStandby extends Error {
   readonly code = 'IS_STANDBY';
 }
 
+class ConnectedToRead extends Error {
+  override readonly name = 'ConnectedToRead';
+  /** What a statement that writes would be refused with. */
+  readonly code = '25006';
+}
+
+interface Prepared {
+  readonly is_standby: boolean;
+  readonly is_read_only: boolean;
+}
+
 /**
  * Rejects at a standby, which may not know the latest revocations. To look once is enough: no server becomes a standby
  * without a restart, which ends its connections.
  */
-async function prepare(client: pg.Client, { statement }: Timeouts): Promise<void> {
+async function prepare(client: pg.Client, { statement }: Timeouts): Promise<Prepared> {
   // The lock on the heads puts decisions in order: a stricter level would only make them repeat.
   const statements = `set synchronous_commit = on;
     set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement};
     set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
-    select pg_is_in_recovery() as is_standby`;
+    select pg_is_in_recovery() as is_standby,
+      current_setting('default_transaction_read_only') = 'on' as is_read_only`;
   const answers: unknown = await client.query(statements);
-  const last = (answers as pg.QueryResult<{ is_standby: boolean }>[]).at(-1);
-  if (last?.rows[0]?.is_standby !== false) throw new ConnectedToStandby('the server is a standby');
+  const prepared = (answers as pg.QueryResult<Prepared>[]).at(-1)?.rows[0];
+  if (prepared?.is_standby !== false) throw new ConnectedToStandby('the server is a standby');
+  return prepared;
+}
+
+/** Rejects where nothing may be written now: a connection that was kept would not hear that it may again. */
+async function prepareToWrite(client: pg.Client, timeouts: Timeouts): Promise<void> {
+  const { is_read_only } = await prepare(client, timeouts);
+  if (is_read_only) throw new ConnectedToRead('the database is read-only');
 }
