@@ -121,7 +121,8 @@ function showClient(
   json: boolean | undefined,
 ): void {
   printer(process).showOnce({ ...clientToWire(client), ...newSecretToWire(newSecret) }, json);
-  if (client.permissions.includes('introspect') && client.audiences.length === 0)
+  const { permissions, audiences } = client;
+  if (permissions.includes('introspect') && !permissions.includes('introspect:any') && audiences.length === 0)
     process.stderr.write(`${noAudience}\n`);
   if (!methodsOffered(config).includes(client.authMethod)) process.stderr.write(`It ${notOffered}.\n`);
 }

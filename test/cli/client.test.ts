@@ -51,6 +51,19 @@ testEachDatabase(
   },
 );
 
+testEachDatabase(
+  'only a client that sees no tokens for lack of an audience is warned of it',
+  async (t, app) => {
+    const told =
+      'It has no --audience, so it sees no tokens but its own: give it one, or the permission introspect:any.\n';
+    const created = async (id: string, ...options: string[]) =>
+      (await client(app, ['create', '--id', id, '--permission', ...options])).stderr;
+    t.is(await created('blind', 'introspect'), told);
+    t.is(await created('one', 'introspect', '--audience', 'https://api.example.com'), '');
+    t.is(await created('all', 'introspect,introspect:any'), '');
+  },
+);
+
 testEachDatabase('client create takes every certificate name, and scopes', async (t, app) => {
   const tls = ['--auth-method', 'tls_client_auth', '--tls-san-uri', 'https://api.example/one'];
   const { code, stdout, stderr } = await client(app, [

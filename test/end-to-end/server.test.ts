@@ -216,12 +216,12 @@ test('production refuses insecure defaults, all at once and each with its remedy
 });
 
 test('an older Node than package.json names is told what it lacks', async (t) => {
-  const { engines } = JSON.parse(readPackageFile('package.json'));
+  const { engines, scripts, bin } = JSON.parse(readPackageFile('package.json'));
   const wanted = engines.node.replace('>=', '');
   const [major, minor] = wanted.split('.').map(Number);
-  const startOn = (version: string) => {
+  const startOn = (version: string, main: string) => {
     const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`;
-    const args = ['--import', `data:text/javascript,${versions}`, 'dist/src/main.js', '--version'];
+    const args = ['--import', `data:text/javascript,${versions}`, main, '--version'];
     return run(process.execPath, args, {});
   };
   const told = (version: string) => ({
@@ -229,9 +229,12 @@ test('an older Node than package.json names is told what it lacks', async (t) =>
     stdout: '',
     stderr: `Node ${version} is too old for this server: run it on ${wanted} or newer.\n`,
   });
-  for (const old of [`${major - 2}.99.0`, `${major}.${minor - 1}.9`])
-    t.deepEqual(await startOn(old), told(old));
-  for (const fit of [`${major}.${minor}.0`, `${major + 1}.0.0`]) t.is((await startOn(fit)).code, 0);
+  const started = [scripts.start, scripts.cli].map((script) => script.replace('exec node ', ''));
+  for (const main of new Set<string>([...started, bin['revocation-server']])) {
+    for (const old of [`${major - 2}.99.0`, `${major}.${minor - 1}.9`])
+      t.deepEqual(await startOn(old, main), told(old));
+    for (const fit of [`${major}.${minor}.0`, `${major + 1}.0.0`]) t.is((await startOn(fit, main)).code, 0);
+  }
 });
 
 test('a port that is taken is told to the operator with its remedy', async (t) => {
