@@ -41,7 +41,10 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
   }
 }
 
-/** One compact JWS a line, as SEAL_FILE and `audit seals` have them. Throws UnreadableRecord if a line is none. */
+/**
+ * One compact JWS a line, as SEAL_FILE and `audit seals` have them. Throws UnreadableRecord if a line is none, or there is
+ * none: what was cut off or replaced would pass, and be taken for checked against the seals kept elsewhere.
+ */
 export async function readSealLines(path: string): Promise<string[]> {
   const seals: string[] = [];
   let number = 0;
@@ -54,6 +57,10 @@ export async function readSealLines(path: string): Promise<string[]> {
       throw new UnreadableRecord(`${path} is not a list of seals, one a line: see line ${number}`);
     seals.push(seal);
   }
+  if (seals.length === 0)
+    throw new UnreadableRecord(
+      `${path} has no seal in it, so it proves nothing. Name another; or seal first: audit seal`,
+    );
   return seals;
 }
 

@@ -94,6 +94,14 @@ testEachStore(
     };
     t.deepEqual(await run('audit', 'verify', '--against', file('page.json')), notSeals);
     t.deepEqual(await run('audit', 'verify', ...offline, '--seals', file('page.json')), notSeals);
+    writeFileSync(file('empty.txt'), '\n');
+    const noSeal = {
+      code: 1,
+      stdout: '',
+      stderr: `${file('empty.txt')} has no seal in it, so it proves nothing. Name another; or seal first: audit seal\n`,
+    };
+    t.deepEqual(await run('audit', 'verify', '--against', file('empty.txt')), noSeal);
+    t.deepEqual(await run('audit', 'verify', ...offline, '--seals', file('empty.txt')), noSeal);
     writeFileSync(file('garbage'), 'AGE-SECRET-KEY');
     for (const option of ['--keys', '--proof']) {
       const stderr = `The file of ${option} is not JSON.\n`;
