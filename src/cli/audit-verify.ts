@@ -64,7 +64,10 @@ async function readKeys(process: NodeJS.Process, file: string | undefined): Prom
   }
   const own = new SealKeys(readConfig(process.env).sealKeyFile).publicKeys();
   if (own.keys.length > 0) return own;
-  throw new Refusal('invalid_request', 'There are no keys to verify with. Give them with --keys.');
+  throw new Refusal(
+    'invalid_request',
+    'There are no keys to verify with. Give them with --keys; or, if nothing is sealed yet: audit seal',
+  );
 }
 
 function verifyDatabase(

@@ -48,6 +48,11 @@ testEachStore(
       code: 1,
       stderr: 'The event is not sealed yet. Run: audit seal\n',
     });
+    t.like(await run('audit', 'verify'), {
+      code: 1,
+      stderr:
+        'There are no keys to verify with. Give them with --keys; or, if nothing is sealed yet: audit seal\n',
+    });
     t.like(await run('audit', 'seal'), { code: 0, stdout: 'Sealed 1 range(s), through event 21.\n' });
     t.like(await run('audit', 'seal'), { code: 0, stdout: 'All events are sealed.\n' });
     t.is(statSync(file('keys.json')).mode & 0o777, 0o600);
