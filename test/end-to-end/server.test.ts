@@ -1,7 +1,7 @@
 // The real process: what survives kill -9, how it stops, what it refuses to start with, and what a newcomer
 // and an operator see.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -234,6 +234,17 @@ test('an older Node than package.json names is told what it lacks', async (t) =>
     for (const old of [`${major - 2}.99.0`, `${major}.${minor - 1}.9`])
       t.deepEqual(await startOn(old, main), told(old));
     for (const fit of [`${major}.${minor}.0`, `${major + 1}.0.0`]) t.is((await startOn(fit, main)).code, 0);
+  }
+});
+
+test('npm start before npm ci says what is missing', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-bare-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, 'package.json'), readPackageFile('package.json'));
+  for (const script of ['start', 'cli']) {
+    const { code, stderr } = await run('npm', ['--prefix', folder, 'run', '-s', script], {});
+    t.is(code, 1);
+    t.is(stderr, 'Nothing is built yet, nor can be. Run: npm ci\n');
   }
 });
 
