@@ -5,6 +5,7 @@ import { plainAddress } from '../addresses.ts';
 import { idLengthMax } from '../domain/claims.ts';
 import { clientIdSyntax } from '../domain/records/clients.ts';
 import { everyIssuer } from '../domain/targets.ts';
+import { tokenBytesMax, tokenSyntax } from '../domain/tokens/presented-token.ts';
 import { hasExactNumbers, isShallow } from '../domain/values/json-values.ts';
 import { printable } from '../domain/values/printable.ts';
 
@@ -56,6 +57,9 @@ export const sha256 = z
       /^[A-Za-z0-9_-]{43}$/.test(text) && Buffer.from(text, 'base64url').toString('base64url') === text,
     'must be a SHA-256 in base64url: 43 characters, without padding',
   );
+
+/** RFC 6749 appendix A.12. With a stray line end it would be another token, and an order to end it end nothing. */
+export const token = z.string().min(1).max(tokenBytesMax).regex(tokenSyntax);
 
 /** Answered as hex. */
 export const digest = sha256.transform((text) => Buffer.from(text, 'base64url').toString('hex'));

@@ -6,15 +6,14 @@ import { forever, type LoggedRevocation, type Restriction, unrestricted } from '
 import type { Preview } from '../domain/revoke/preview-revocation.ts';
 import type { Ordered, RevokeOrder, TargetEnded } from '../domain/revoke/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
-import { tokenBytesMax } from '../domain/tokens/presented-token.ts';
-import { digest, identifier, line, sha256, uri, userIdentifier } from './members.ts';
+import { digest, identifier, line, sha256, token, uri, userIdentifier } from './members.ts';
 import { parseTime, timeOf } from './time.ts';
 
 const issuer = uri.optional();
 const target = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('token'),
-    token: z.string().min(1).max(tokenBytesMax).optional(),
+    token: token.optional(),
     token_digest: digest.optional(),
   }),
   z.strictObject({ kind: z.literal('jti'), jti: identifier, issuer }),

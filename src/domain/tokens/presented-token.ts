@@ -3,7 +3,7 @@
 export const tokenBytesMax = 16_384;
 
 /** RFC 6749 appendix A.12: printable ASCII. */
-const tokenSyntax = /^[\x20-\x7e]+$/;
+export const tokenSyntax = /^[\x20-\x7e]+$/;
 
 /** False for text that is too long or has characters that no token has. */
 export function couldBeToken(text: string): boolean {

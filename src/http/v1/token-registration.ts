@@ -5,7 +5,6 @@ import type { Policy } from '../../domain/policy.ts';
 import { type Client, issuersOf } from '../../domain/records/clients.ts';
 import type { Registration } from '../../domain/register/registration.ts';
 import { parseJwt, type UntrustedJwt } from '../../domain/tokens/jwt-shape.ts';
-import { tokenBytesMax } from '../../domain/tokens/presented-token.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/tokens/shown-members.ts';
 import { opaque } from '../../domain/tokens/token-verifier.ts';
 import { claimedEndOf } from '../../domain/tokens/verified-jwt.ts';
@@ -21,6 +20,7 @@ import {
   issuerName,
   line,
   list,
+  token,
   userIdentifier,
 } from '../../wire/members.ts';
 import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
@@ -30,11 +30,6 @@ const jsonBytesMax = 8192;
 const jsonDepthMax = 8;
 const secondsMax = 253_402_300_799;
 
-const token = z
-  .string()
-  .min(1)
-  .max(tokenBytesMax)
-  .regex(/^[\x20-\x7e]+$/);
 const seconds = z.number().min(0).max(secondsMax);
 /** Accepts milliseconds as well, so that the rules of registration can explain the mistake. */
 const secondsOrMs = z

@@ -212,6 +212,7 @@ testEachDatabase('POST /v1/revocations refuses what it cannot read, naming the p
     [{ target: { kind: 'subject' }, reason: 'admin' }, 'target.sub'],
     [{ target: { kind: 'subject', sub: 'u1', user: 'x' }, reason: 'admin' }, 'target.user'],
     [{ target: { kind: 'token' }, reason: 'admin' }, 'target.token'],
+    [{ target: { kind: 'token', token: 'pasted with its line end\n' }, reason: 'admin' }, 'target.token'],
     [{ target: { kind: 'token', token_digest: 'short' }, reason: 'admin' }, 'target.token_digest'],
     [{ target: { kind: 'key', kid: 'unknown' }, reason: 'admin' }, 'target'],
     [{ target: { kind: 'key', thumbprint: `${'A'.repeat(42)}B` }, reason: 'admin' }, 'target.thumbprint'],
