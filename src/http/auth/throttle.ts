@@ -42,6 +42,8 @@ async function consume(limiter: Limiter, key: string): Promise<number> {
   } catch (refused) {
     // A failure that could not be counted is treated as one too many.
     if (refused instanceof Error) return 1;
-    return Math.max(1, Math.ceil((refused as RateLimiterRes).msBeforeNext / 1000));
+    const seconds = Math.ceil((refused as RateLimiterRes).msBeforeNext / 1000);
+    // The library counts by a timer but tells the time by the clock, which may have been set back.
+    return Math.min(Math.max(1, seconds), windowSeconds);
   }
 }

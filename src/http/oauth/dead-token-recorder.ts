@@ -14,23 +14,30 @@ const gatherMs = 100;
 
 export class DeadTokenRecorder {
   readonly #store: Store;
-  readonly #noted: LRUCache<string, true>;
+  readonly #now: () => number;
+  /** When each was recorded last. */
+  readonly #noted = new LRUCache<string, number>({ max: rememberedMax });
   #waiting: NewEvent[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(store: Store, now: () => number) {
     this.#store = store;
-    const ttlResolution = 0;
-    this.#noted = new LRUCache({ max: rememberedMax, ttl: intervalMs, ttlResolution, perf: { now } });
+    this.#now = now;
   }
 
   note(origin: Origin, claims: Claims, reason: string): void {
     const key = `${tokenRef(claims)} ${origin.actor.id}`;
-    if (this.#noted.has(key) || this.#waiting.length >= waitingMax) return;
-    this.#noted.set(key, true);
+    if (this.#isRecent(key) || this.#waiting.length >= waitingMax) return;
+    this.#noted.set(key, this.#now());
     this.#waiting.push(eventOf(origin, 'dead_token_presented', { reason, ...about(claims) }));
     this.#timer ??= setTimeout(() => void this.flush(), gatherMs).unref();
+  }
+
+  /** A time far in the future means that the clock was set back. */
+  #isRecent(key: string): boolean {
+    const notedAt = this.#noted.get(key);
+    return notedAt !== undefined && Math.abs(this.#now() - notedAt) < intervalMs;
   }
 
   /** Writes what waits. A token that could not be recorded is recorded when it is presented again. */

@@ -40,7 +40,8 @@ export class SessionActivity {
 
   async flush(): Promise<void> {
     const now = this.#now();
-    if (now - this.#recentSince >= sampleMs) {
+    // By either sign: after a clock was set back by a year, no session would be written for a year.
+    if (Math.abs(now - this.#recentSince) >= sampleMs) {
       this.#recent = new Map();
       this.#recentCount = 0;
       this.#recentSince = now;

@@ -1,8 +1,22 @@
 // Failed authentications are throttled, without locking anyone out, and counted in the audit trail.
+import test from 'ava';
+import { Throttle } from '../../../src/http/auth/throttle.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import type { TestClient } from '../../helpers/requests.ts';
 
 const anyToken = { token: 'nobody-registered-this' };
+
+test.serial('nobody is told to wait for longer than a minute, even if the clock was set back', async (t) => {
+  const throttle = new Throttle(1, false);
+  await throttle.fail('a', '192.0.2.1');
+  const { now } = Date;
+  try {
+    Date.now = () => now() - 86_400_000;
+    t.is(await throttle.fail('a', '192.0.2.1'), 60);
+  } finally {
+    Date.now = now;
+  }
+});
 
 testEachDatabase(
   'POST /revoke throttles failures by client and address, and never a right secret',

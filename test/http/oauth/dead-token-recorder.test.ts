@@ -50,6 +50,9 @@ testEachDatabase(
     app.advance(601);
     await introspect();
     t.is((await presented(app, 4)).length, 4);
+    app.advance(-86_400);
+    await introspect();
+    t.is((await presented(app, 6)).length, 6, 'also after the clock was set back');
   },
 );
 

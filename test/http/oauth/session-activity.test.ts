@@ -28,6 +28,11 @@ test('a session that is used all the time is written once a minute, many session
   activity.touch('https://i.example', 's1');
   await activity.flush();
   t.deepEqual(writes.at(-1), { ids: ['s1'], at: clock.now });
+  clock.now -= 900_000;
+  await activity.flush();
+  activity.touch('https://i.example', 's1');
+  await activity.flush();
+  t.deepEqual(writes.at(-1), { ids: ['s1'], at: clock.now }, 'also after the clock was set back');
 });
 
 test('a store that fails costs a few seconds of activity and no request', async (t) => {
