@@ -66,10 +66,13 @@ export function isJson(ctx: Context): boolean {
  * another reader may have taken the other value, as may whoever looked at the body before us.
  */
 export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
+  const { names, containers } = survey(bytes);
+  if (containers > containersMax)
+    throw new Refusal('invalid_request', `${what} has over ${containersMax} objects and arrays`);
   try {
     const text = utf8.decode(bytes);
     const value: unknown = JSON.parse(text, mayHoldProto.test(text) ? refuseProto : undefined);
-    if (countMembers(value) === countNames(bytes)) return value;
+    if (countMembers(value) === names) return value;
     throw new Refusal('invalid_request', `${what} names a member of an object twice`);
   } catch (error) {
     if (error instanceof Refusal) throw error;
@@ -77,19 +80,25 @@ export function parseJson(bytes: Uint8Array, what = 'the body'): unknown {
   }
 }
 
-const [quote, backslash, colon] = [0x22, 0x5c, 0x3a];
+/** Sixty for each token of the largest array. Parsed, a MiB of brackets takes thirty MiB and a third of a second. */
+const containersMax = 65_536;
+
+const [quote, backslash, colon, bracket, brace] = [0x22, 0x5c, 0x3a, 0x5b, 0x7b];
 
 /** Of valid JSON: outside of strings, a colon follows each name, and nothing else. */
-function countNames(bytes: Uint8Array): number {
-  let count = 0;
+function survey(bytes: Uint8Array): { names: number; containers: number } {
+  let names = 0;
+  let containers = 0;
   let isInString = false;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at];
     if (byte === quote) isInString = !isInString;
     else if (isInString && byte === backslash) at += 1;
-    else if (!isInString && byte === colon) count += 1;
+    else if (isInString) continue;
+    else if (byte === colon) names += 1;
+    else if (byte === bracket || byte === brace) containers += 1;
   }
-  return count;
+  return { names, containers };
 }
 
 /** Without recursion, as arrays may be nested by the thousand. */

@@ -56,6 +56,24 @@ testEachDatabase('JSON that is nested by the thousand is refused as any other, b
 });
 
 testEachDatabase(
+  'POST /v1/tokens refuses a body of very many objects and arrays unparsed',
+  async (t, app) => {
+    const auth = await app.addClient({ permissions: ['register'] });
+    for (const body of [
+      '['.repeat(65_537) + ']'.repeat(65_537),
+      `[[${'{},'.repeat(65_535)}0]]`,
+      `[${'['.repeat(65_537)}`,
+    ]) {
+      const reply = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body });
+      t.deepEqual([reply.status, reply.body.detail], [400, 'the body has over 65536 objects and arrays']);
+    }
+    const body = `["${'['.repeat(70_000)}"]`;
+    const { status } = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body });
+    t.is(status, 200, 'within a string they are none');
+  },
+);
+
+testEachDatabase(
   'JSON that names a member twice is refused, as a form is, wherever it is',
   async (t, app) => {
     const all = ['register', 'revoke:any', 'introspect:any'] as const;
