@@ -43,6 +43,9 @@ const remedies: Readonly<Record<string, string>> = {
   'SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string':
     'The database asks for a password, and DATABASE_URL has none. Give it there.',
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  SEVERAL_NAMES:
+    'The database file has a second name (a hard link). Who opens it by the other one would destroy it. Keep one name: ' +
+    'find the others with find -samefile, and remove them.',
   SESSION_SHARED: pooler,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
@@ -80,7 +83,9 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
   SQLITE_CORRUPT:
     'The database file is damaged. Stop the server, keep a copy of the file, and restore a backup (see docs/operating.md).',
-  SQLITE_ERROR: 'The database may have no schema yet. Run: npm run -s cli -- migrate up',
+  SQLITE_ERROR:
+    'The database may have no schema yet. Run: npm run -s cli -- migrate up. If that says the same, another program has ' +
+    'tables of the same names there: give this one a database of its own.',
   SQLITE_FULL: diskFull,
   SQLITE_IOERR:
     'The disk does not read or write the database file. See what the system says of it (dmesg), then repeat.',

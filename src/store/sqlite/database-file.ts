@@ -1,15 +1,18 @@
 // The files of a database: making them, and whether they are still those that were opened. A deleted or replaced file
 // goes on taking commits, which would be lost. So does its log: a process that comes later makes a new one, and neither
 // sees what the other writes.
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, mkdirSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { codeOf } from '../drivers.ts';
 
-/** SQL for `incarnation` in dialect.ts. It need not change, as a replaced file is noticed here. */
-export const incarnation = "''";
+/**
+ * SQL for `incarnation` in dialect.ts. A replaced file is noticed here; but SQLite can restore a backup into the file
+ * that is open, too (`.restore`), and counts this on.
+ */
+export const incarnation = '(select cast(schema_version as text) from pragma_schema_version)';
 
 /** The log, and the index of the log that all processes share. */
-const suffixes = ['', '-wal', '-shm'];
+const suffixes = ['-wal', '-shm'];
 
 export class DatabaseFile {
   /** By path. SQLite makes the log when it is first used, and keeps it while anybody has the database open. */
@@ -24,7 +27,8 @@ export class DatabaseFile {
    * never set back.
    */
   constructor(path: string, now = () => performance.now()) {
-    this.#paths = suffixes.map((suffix) => `${path}${suffix}`);
+    const realPath = realPathOf(path);
+    this.#paths = [path, ...suffixes.map((suffix) => `${realPath}${suffix}`)];
     this.#now = now;
     this.#opened.set(path, identityOf(path));
   }
@@ -51,6 +55,31 @@ export class DatabaseFile {
 function identityOf(path: string): string {
   const stat = statSync(path, { throwIfNoEntry: false });
   return stat ? `${stat.dev} ${stat.ino}` : '';
+}
+
+/** Where the file of a symbolic link is, or is to be made: SQLite keeps the log there, and locks belong there. */
+export function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    const target = codeOf(error) === 'ENOENT' ? targetOf(path) : undefined;
+    return target === undefined ? path : realPathOf(resolve(dirname(path), target));
+  }
+}
+
+function targetOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Each name of a file has a log of its own, and who opens it by one overwrites what was written by the other. */
+export function demandOneName(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat?.isFile() || stat.nlink <= 1) return;
+  throw Object.assign(new Error('the database file has several names'), { code: 'SEVERAL_NAMES' });
 }
 
 /** True if the file may not be looked at: opening it will tell why. */

@@ -3,7 +3,7 @@
 import knexFactory from 'knex';
 import type { Dialect } from '../dialect.ts';
 import { codeOf, rowHasChanged, silent } from '../drivers.ts';
-import { DatabaseFile, isThere, makeFile } from './database-file.ts';
+import { DatabaseFile, isThere, makeFile, realPathOf } from './database-file.ts';
 import { takeServerLock, withMigrationLock, withTaskLock } from './locks.ts';
 import { ReaderClient } from './reader-client.ts';
 import { ThreadClient } from './thread-client.ts';
@@ -18,9 +18,10 @@ export function sqliteDialect(path: string, pageCacheKiB?: number): Dialect {
   const cacheOf = (usualKiB: number) => `cache_size = -${Math.min(usualKiB, pageCacheKiB ?? usualKiB)}`;
   const readerPragmas = [...pragmas, cacheOf(readerKiB), 'query_only = ON'];
   const writerPragmas = [...pragmas, cacheOf(writerKiB), 'synchronous = FULL', 'foreign_keys = ON'];
+  const realPath = realPathOf(path);
   let opened: DatabaseFile | undefined;
   const open = (client: typeof ReaderClient | typeof ThreadClient, own: object) => {
-    makeFile(path);
+    makeFile(realPath);
     const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
     return knexFactory({ ...common, client, pool: { min: 1, max: 1 }, ...own });
   };
@@ -41,8 +42,8 @@ export function sqliteDialect(path: string, pageCacheKiB?: number): Dialect {
     clockSql: null,
     isTransient: (error) => codeOf(error) === rowHasChanged || /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
-    takeServerLock: () => takeServerLock(path),
-    withMigrationLock: (work) => withMigrationLock(path, work),
-    withTaskLock: (task, work) => withTaskLock(path, task, work),
+    takeServerLock: () => takeServerLock(realPath),
+    withMigrationLock: (work) => withMigrationLock(realPath, work),
+    withTaskLock: (task, work) => withTaskLock(realPath, task, work),
   };
 }

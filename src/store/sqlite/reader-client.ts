@@ -6,10 +6,11 @@ import type { Knex } from 'knex';
 import InProcessClient from 'knex/lib/dialects/better-sqlite3/index.js';
 import type { Key, Reads, Table } from '../dialect.ts';
 import { selectionOf, withConnection } from '../drivers.ts';
-import { incarnation } from './database-file.ts';
+import { demandOneName, incarnation } from './database-file.ts';
 import { Statements } from './statements.ts';
 
 interface ReaderConfig extends Knex.Config {
+  readonly connection: { readonly filename: string };
   readonly pragmas: readonly string[];
   readonly onOpened: () => void;
 }
@@ -18,7 +19,12 @@ export class ReaderClient extends InProcessClient implements Reads {
   #statements: Statements | undefined;
 
   override async acquireRawConnection(): Promise<Database.Database> {
-    const { pragmas, onOpened } = this.config as ReaderConfig;
+    const {
+      connection: { filename },
+      pragmas,
+      onOpened,
+    } = this.config as ReaderConfig;
+    demandOneName(filename);
     const connection: Database.Database = await super.acquireRawConnection();
     onOpened();
     for (const pragma of pragmas) connection.pragma(pragma);

@@ -1,5 +1,6 @@
 // What the store remembers between questions must never make a dead token look alive.
 import test from 'ava';
+import Database from 'better-sqlite3';
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { type Claims, digestOf } from '../../../src/domain/claims.ts';
 import { cutoffForName, finalForName } from '../../../src/domain/cutoffs.ts';
@@ -12,7 +13,7 @@ import { openStore } from '../../../src/store/open.ts';
 import type { NumberedRevocation } from '../../../src/store/tables/revocation-rows.ts';
 import { appendRevocations } from '../../../src/store/tables/revocations.ts';
 import { TestApp } from '../../helpers/app.ts';
-import { migratedDatabase } from '../../helpers/databases.ts';
+import { fileOf, migratedDatabase } from '../../helpers/databases.ts';
 import { testEachStore } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import { byHand, dropTriggers } from '../../helpers/tamper.ts';
@@ -104,6 +105,44 @@ test('a log that went back and grew again is read anew: another table of heads s
   t.deepEqual(await covered(other.store), [1, 1]);
   await app.stop();
 });
+
+test('a backup that is restored into the open file is read anew, also when as much was ended since (sqlite)', async (t) => {
+  const database = await migratedDatabase('sqlite');
+  t.teardown(database.drop);
+  const app = await TestApp.start(database);
+  const tokens = [
+    await app.register({ client_id: 'c1', sub: 'u1' }),
+    await app.register({ client_id: 'c1', sub: 'u2' }),
+  ];
+  const cut = (store: Store, sub: string) =>
+    store.write((_facts, now) => ({
+      outcome: undefined,
+      effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
+    }));
+  const covered = () =>
+    Promise.all(
+      tokens.map((token) =>
+        app.store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length),
+      ),
+    );
+  const file = fileOf(database);
+  await copyInto(`${file}.backup`, file);
+  await cut(app.store, 'u1');
+  t.deepEqual(await covered(), [1, 0]);
+  await copyInto(file, `${file}.backup`);
+  const other = openStore(database.url);
+  await cut(other, 'u2');
+  await other.close();
+  t.deepEqual(await covered(), [0, 1]);
+  await app.stop();
+});
+
+/** As `.backup` and `.restore` of the sqlite3 command do: through SQLite, which keeps the file. */
+async function copyInto(to: string, from: string): Promise<void> {
+  const connection = new Database(from);
+  await connection.backup(to);
+  connection.close();
+}
 
 testEachStore(
   'a long log is read while the store warms up, and then looked up no more',
@@ -214,6 +253,8 @@ testEachStore(
 );
 
 testEachStore('a token that nobody registered is not looked up', async (t, database) => {
+  // Before anything is remembered, as another schema may be that of another database.
+  await byHand(database, (run) => dropTriggers(database, run));
   const app = await TestApp.start(database);
   const find = (token: string) => app.store.ask((facts) => facts.token(digestOf(token)));
   const decide = (token: string) =>
@@ -225,7 +266,6 @@ testEachStore('a token that nobody registered is not looked up', async (t, datab
   // Behind the back of the counter, as no registration can: who looks it up finds it.
   const rename = (from: string, to: string) =>
     byHand(database, async (run) => {
-      await dropTriggers(database, run);
       const digests = [to, from].map((token) => Buffer.from(digestOf(token), 'hex'));
       await run('update tokens set digest = ? where digest = ?', ...digests);
     });

@@ -1,8 +1,10 @@
 // The files of a database that were deleted or replaced since it was opened.
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { dialectOf } from '../../../src/store/dialect.ts';
+import { migrateUp } from '../../../src/store/migrate.ts';
 import { DatabaseFile } from '../../../src/store/sqlite/database-file.ts';
 
 async function replacedFile(t: ExecutionContext, clock: { now: number }): Promise<DatabaseFile> {
@@ -51,4 +53,53 @@ test('that the log or its index was deleted or replaced is noticed as well, and 
     await rename(join(folder, 'other'), `${path}${suffix}`);
     t.false(file.isInPlace(), `another ${suffix}`);
   }
+});
+
+test('behind a symbolic link, the log that lies beside the file itself is looked at, and a link that leads elsewhere is noticed', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const [path, file, other] = [join(folder, 'link'), join(folder, 'file'), join(folder, 'other')];
+  for (const made of [file, `${file}-wal`, other]) await writeFile(made, '');
+  const clock = { now: 0 };
+  const open = async () => {
+    await rm(path, { force: true });
+    await symlink(file, path);
+    const opened = new DatabaseFile(path, () => clock.now++);
+    t.true(opened.isInPlace());
+    return opened;
+  };
+  const led = await open();
+  await rm(path);
+  await symlink(other, path);
+  t.false(led.isInPlace());
+  const logged = await open();
+  await rm(`${file}-wal`);
+  t.false(logged.isInPlace());
+});
+
+test('through a symbolic link a database is made for its owner alone, and its locks are those of the file', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  await symlink('file', join(folder, 'link'));
+  await migrateUp(`sqlite:${join(folder, 'link')}`);
+  t.deepEqual((await readdir(folder)).sort(), ['file', 'file-migrate', 'link']);
+  t.is(((await stat(join(folder, 'file'))).mode & 0o777).toString(8), '600');
+  t.true(dialectOf(`sqlite:${join(folder, 'link')}`).takeServerLock());
+  t.false(dialectOf(`sqlite:${join(folder, 'file')}`).takeServerLock());
+});
+
+test('a file with a second name is not opened, as each name would have a log of its own', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const [one, two] = [join(folder, 'one'), join(folder, 'two')];
+  await migrateUp(`sqlite:${one}`);
+  await link(one, two);
+  for (const path of [one, two]) {
+    await t.throwsAsync(migrateUp(`sqlite:${path}`), { code: 'SEVERAL_NAMES' });
+    const writer = dialectOf(`sqlite:${path}`).openWriter();
+    await t.throwsAsync(writer.raw('select 1'), { code: 'SEVERAL_NAMES' });
+    await writer.destroy();
+  }
+  await rm(two);
+  t.deepEqual(await migrateUp(`sqlite:${one}`), []);
 });
