@@ -1,10 +1,13 @@
 // What DATABASE_URL may be: `sqlite:PATH`, the path relative to the working directory, or `postgres://…`.
 
+/** A database in memory, SQLite's own URIs (`file:PATH?mode=…`), and URLs with a host. */
+const noPath = /^(?::memory:$|file:|\/\/[^/])/;
+
 /** The file of a `sqlite:` URL; undefined for another database, and for what names no file. */
 export function sqlitePathOf(databaseUrl: string): string | undefined {
   // Also as a URL without a host: sqlite:///var/lib/revocation.sqlite.
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(databaseUrl)?.[1];
-  return path === undefined || path === ':memory:' || /^\/\/[^/]/.test(path) ? undefined : path;
+  return path === undefined || noPath.test(path) ? undefined : path;
 }
 
 const tlsModes = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];

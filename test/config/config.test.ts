@@ -104,6 +104,7 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ DATABASE_URL: 'sqlite:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite://:memory:' }, 'DATABASE_URL is not a known database URL'],
     [{ DATABASE_URL: 'sqlite://data/tokens.sqlite' }, 'DATABASE_URL is not a known database URL'],
+    [{ DATABASE_URL: 'sqlite:file:tokens.sqlite?mode=memory' }, 'DATABASE_URL is not a known database URL'],
     // What a file with Windows line ends leaves.
     ...['sqlite:data/tokens.sqlite\r', ' sqlite:x', 'sqlite: ', 'postgres://h/db\n'].map(
       (DATABASE_URL): [{ DATABASE_URL: string }, string] => [
