@@ -26,6 +26,8 @@ export class Overload {
   readonly #refusal: { readonly status: number; readonly text: string };
   readonly #unlogged = new Map<RefusedWork, number>();
   readonly #line = new SummedLine<RefusedWork>(() => this.#logRefusals());
+  /** Not written yet; each on a connection that asks nothing else meanwhile. */
+  readonly #refused: { readonly response: ServerResponse; readonly requestId: string }[] = [];
   #underWay = 0;
 
   constructor(parts: OverloadParts) {
@@ -93,10 +95,21 @@ export class Overload {
   }
 
   #refuse(request: IncomingMessage, response: ServerResponse): void {
-    const { status, text } = this.#refusal;
     this.countRefusal('introspection');
-    const requestId = requestIdOf(request);
-    const headers = headersOf(text, 'application/json', requestId);
-    send(response, status, [...headers, 'Retry-After', retryAfterSeconds], text);
+    this.#refused.push({ response, requestId: requestIdOf(request) });
+    if (this.#refused.length === 1) setImmediate(() => this.#writeRefusals());
+  }
+
+  /**
+   * In a turn of the event loop as many as may be under way. Who is refused often asks again at once: written as they come,
+   * refusals took nearly all of the time, and accepted work, revocations included, waited for seconds.
+   */
+  #writeRefusals(): void {
+    const { status, text } = this.#refusal;
+    for (const { response, requestId } of this.#refused.splice(0, this.#parts.introspectionsAtOnceMax)) {
+      const headers = headersOf(text, 'application/json', requestId);
+      send(response, status, [...headers, 'Retry-After', retryAfterSeconds], text);
+    }
+    if (this.#refused.length > 0) setImmediate(() => this.#writeRefusals());
   }
 }

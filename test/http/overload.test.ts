@@ -1,8 +1,9 @@
 // Overload: what is too much gets 503 at once, and what nobody vouches for never stands in the way of
 // authenticated revocations.
 import { once } from 'node:events';
-import { request } from 'node:http';
-import { connect } from 'node:net';
+import { IncomingMessage, request, ServerResponse } from 'node:http';
+import { connect, Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Logger } from 'pino';
 import type { WaitingLine } from '../../src/domain/store.ts';
@@ -259,4 +260,30 @@ test('refusals are reported in sum, the last ones when the server ends', (t) => 
   t.deepEqual(told, [{ introspection: 1 }]);
   for (let n = 0; n < 2; n++) overload.flush();
   t.deepEqual(told, [{ introspection: 1 }, { introspection: 2, bulk: 1 }]);
+});
+
+test('of those refused no more are answered in a turn of the event loop than may be under way', async (t) => {
+  const metrics = { countOverloadRefusal: () => {} } as unknown as Metrics;
+  const log = { warn: () => {} } as unknown as Logger;
+  const overload = new Overload({ metrics, log, introspectionsAtOnceMax: 2 });
+  const handle = overload.guard((_request, response) => response.end());
+  let finish = () => {};
+  const work = overload.run(2, () => new Promise<void>((resolve) => (finish = resolve)));
+  const responses = Array.from({ length: 5 }, () => {
+    const incoming = new IncomingMessage(new Socket());
+    Object.assign(incoming, { method: 'POST', url: '/introspect' });
+    const response = new ServerResponse(incoming);
+    handle(incoming, response);
+    return response;
+  });
+  const answered = () =>
+    responses.filter(({ statusCode, writableEnded }) => writableEnded && statusCode === 503).length;
+  const turns = [answered()];
+  for (let turn = 0; turn < 4; turn++) {
+    await setImmediate();
+    turns.push(answered());
+  }
+  t.deepEqual(turns, [0, 2, 4, 5, 5]);
+  finish();
+  await work;
 });
