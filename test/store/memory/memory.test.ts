@@ -22,6 +22,19 @@ const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as con
 const issuer = 'https://tokens.example';
 const policy = { lifetimeDaysMax: 400 };
 
+/** Ends what a user has until now. */
+function cut(store: Store, sub: string): Promise<unknown> {
+  return store.write((_facts, now) => ({
+    outcome: undefined,
+    effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
+  }));
+}
+
+/** By how many revocations the token is covered; undefined if nothing is known of it. */
+function coverOf(store: Store, token: string): Promise<number | undefined> {
+  return store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length);
+}
+
 testEachStore('a suspension by another process counts at once, and so does its end', async (t, database) => {
   const app = await TestApp.start(database);
   const { client_id } = await app.addClient();
@@ -46,23 +59,16 @@ testEachStore(
       await app.register({ client_id: 'c1', sub: 'u1' }),
       await app.register({ client_id: 'c1', sub: 'u2' }),
     ];
-    const cut = (sub: string) =>
-      app.store.write((_facts, now) => ({
-        outcome: undefined,
-        effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
-      }));
-    const covers = (token: string) =>
-      app.store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length);
-    await cut('u1');
-    t.is(await covers(one), 1);
+    await cut(app.store, 'u1');
+    t.is(await coverOf(app.store, one), 1);
     await byHand(database, async (run) => {
       await dropTriggers(database, run);
       for (const table of ['revocations', 'cutoffs']) await run(`delete from ${table}`);
       await run('update heads set revocation_seq = 0');
     });
-    t.is(await covers(one), 0);
-    await cut('u2');
-    t.is(await covers(two), 1);
+    t.is(await coverOf(app.store, one), 0);
+    await cut(app.store, 'u2');
+    t.is(await coverOf(app.store, two), 1);
     await app.stop();
   },
 );
@@ -71,21 +77,11 @@ test('a log that went back and grew again is read anew: another table of heads s
   const database = await migratedDatabase('postgres');
   t.teardown(database.drop);
   const app = await TestApp.start(database);
-  const [one, two] = [
+  const tokens = [
     await app.register({ client_id: 'c1', sub: 'u1' }),
     await app.register({ client_id: 'c1', sub: 'u2' }),
   ];
-  const cut = (store: Store, sub: string) =>
-    store.write((_facts, now) => ({
-      outcome: undefined,
-      effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
-    }));
-  const covered = (store: Store) =>
-    Promise.all(
-      [one, two].map((token) =>
-        store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length),
-      ),
-    );
+  const covered = (store: Store) => Promise.all(tokens.map((token) => coverOf(store, token)));
   await cut(app.store, 'u1');
   t.deepEqual(await covered(app.store), [1, 0]);
   const other = await app.another();
@@ -114,17 +110,7 @@ test('a backup that is restored into the open file is read anew, also when as mu
     await app.register({ client_id: 'c1', sub: 'u1' }),
     await app.register({ client_id: 'c1', sub: 'u2' }),
   ];
-  const cut = (store: Store, sub: string) =>
-    store.write((_facts, now) => ({
-      outcome: undefined,
-      effects: { revocations: [cutoffForName({ kind: 'subject', issuer, id: sub }, cause, now, policy)] },
-    }));
-  const covered = () =>
-    Promise.all(
-      tokens.map((token) =>
-        app.store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length),
-      ),
-    );
+  const covered = () => Promise.all(tokens.map((token) => coverOf(app.store, token)));
   const file = fileOf(database);
   await copyInto(`${file}.backup`, file);
   await cut(app.store, 'u1');
@@ -165,12 +151,10 @@ testEachStore(
     });
     await writer.destroy();
 
-    const covers = (store: Store) =>
-      store.ask((facts) => standingOf(facts.token(digestOf(token)), facts)?.coveredBy.length);
     const [cold, warm] = [openStore(database.url), openStore(database.url)];
-    t.is(await covers(cold), 1);
+    t.is(await coverOf(cold, token), 1);
     await warm.warmUp(60_000);
-    t.is(await covers(warm), 0);
+    t.is(await coverOf(warm, token), 0);
     for (const store of [cold, warm]) await store.close();
     await app.stop();
   },
