@@ -1,6 +1,7 @@
 // A load that does not wait: requests are due at a steady rate, whatever became of earlier ones, as with many
-// independent callers. Latency counts from when a request was due, so that a server that falls behind shows it. Plain
-// sockets, each stream of requests over connections of its own.
+// independent callers. Latency counts from when a request was due, so that a server that falls behind shows it, and
+// besides from when it was sent, once a connection was free. Plain sockets, each stream of requests over connections of
+// its own.
 import { connect, type Socket } from 'node:net';
 import { type Ask, bodyOf, isExpected } from './load.ts';
 
@@ -13,13 +14,15 @@ export interface Stream {
 }
 
 export interface StreamMeasured {
-  /** Per second. */
+  /** Per second, until the last has its answer. */
   readonly answered: number;
   /** With 503 and Retry-After, per second. */
   readonly refused: number;
   readonly answeredP50Ms: number;
   readonly answeredP99Ms: number;
   readonly refusedP99Ms: number;
+  /** From when it was sent. */
+  readonly answeredOnceSentP99Ms: number;
 }
 
 interface Due {
@@ -39,7 +42,7 @@ export async function measureOpen(
   try {
     await Promise.all(loads.map((one) => one.connect()));
     await Promise.all(loads.map((one) => one.run(seconds)));
-    return new Map(loads.map((one) => [one.name, one.measured(seconds)]));
+    return new Map(loads.map((one) => [one.name, one.measured()]));
   } finally {
     for (const one of loads) one.close();
   }
@@ -56,7 +59,9 @@ class StreamLoad {
   #sent = 0;
   readonly #answered: number[] = [];
   readonly #refused: number[] = [];
+  readonly #answeredOnceSent: number[] = [];
   #asked = 0;
+  #tookMs = 0;
   #fail: (error: Error) => void = () => {};
 
   constructor(port: number, stream: Stream) {
@@ -84,18 +89,21 @@ class StreamLoad {
         const done = this.#answered.length + this.#refused.length;
         if (elapsed < seconds * 1000 || done < this.#asked) return;
         clearInterval(timer);
+        this.#tookMs = performance.now() - began;
         resolve();
       }, tickMs);
     });
   }
 
-  measured(seconds: number): StreamMeasured {
+  measured(): StreamMeasured {
+    const seconds = this.#tookMs / 1000;
     return {
       answered: this.#answered.length / seconds,
       refused: this.#refused.length / seconds,
       answeredP50Ms: at(this.#answered, 0.5),
       answeredP99Ms: at(this.#answered, 0.99),
       refusedP99Ms: at(this.#refused, 0.99),
+      answeredOnceSentP99Ms: at(this.#answeredOnceSent, 0.99),
     };
   }
 
@@ -109,9 +117,11 @@ class StreamLoad {
     this.#sockets.push(socket);
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
     let current: Due | undefined;
+    let sentAt = 0;
     let received = '';
     const send = (due: Due): void => {
       current = due;
+      sentAt = performance.now();
       received = '';
       socket.write(due.ask.bytes);
     };
@@ -124,7 +134,9 @@ class StreamLoad {
       const isRefused = received.startsWith('HTTP/1.1 503') && /\r\nretry-after: \d/i.test(received);
       if (!isRefused && !isExpected(current.ask, body))
         this.#fail(new Error(`an answer is not as expected: ${received.slice(0, 400)}`));
-      (isRefused ? this.#refused : this.#answered).push(performance.now() - current.at);
+      const now = performance.now();
+      (isRefused ? this.#refused : this.#answered).push(now - current.at);
+      if (!isRefused) this.#answeredOnceSent.push(now - sentAt);
       current = undefined;
       this.#idle.push(send);
     });

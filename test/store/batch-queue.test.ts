@@ -82,6 +82,18 @@ test('it does not wait for long', async (t) => {
   t.is(await alone, 7);
 });
 
+test('what one batch cannot take begins in the same turn, as far as there are lanes', async (t) => {
+  const { queue, batches, turn, release } = heldQueue({ ...wide, batchMax: 2, lanes: 2 });
+  const all = [1, 2, 3, 4, 5].map((item) => queue.add<number>(item, 'vouched'));
+  await new Promise((resolve) => setImmediate(resolve));
+  t.deepEqual(batches, [
+    [1, 2],
+    [3, 4],
+  ]);
+  for (let n = 0; n < 3; n++, await turn()) release();
+  t.deepEqual(await Promise.all(all), [1, 2, 3, 4, 5]);
+});
+
 test('a batch is no larger than its bound, and lanes work side by side', async (t) => {
   const { queue, batches, turn, release } = heldQueue({ ...wide, batchMax: 2, lanes: 2 });
   const all = [1, 2, 3, 4, 5].map((item) => queue.add<number>(item, 'vouched'));
