@@ -40,7 +40,10 @@ const patchTypes = ['application/merge-patch+json', jsonType];
 export async function readPatch(ctx: Context): Promise<unknown> {
   if (!patchTypes.some((type) => isOfType(ctx, type)))
     throw wrongType(patchTypes, { 'Accept-Patch': patchTypes.join(', ') });
-  return (await takeJson(ctx, bodyBytesMax)).value;
+  const { value, bytes } = await takeJson(ctx, bodyBytesMax);
+  // A patch that was lost on its way must not look like one that was made.
+  if (bytes === 0) throw new Refusal('invalid_request', 'the body is empty, and must be a JSON merge patch');
+  return value;
 }
 
 function wrongType(types: readonly string[], headers: Readonly<Record<string, string>> = {}): Refusal {

@@ -177,6 +177,23 @@ testEachDatabase('PATCH takes merge patches, and no other kind of JSON for one',
   t.deepEqual((await app.get(path, admin)).body, before);
 });
 
+testEachDatabase(
+  'PATCH with an empty body is refused, and with an empty object changes nothing',
+  async (t, app) => {
+    const admin = await app.addClient({ permissions: ['admin'] });
+    await app.addClient({ clientId: 'api' });
+    const { body: before } = await app.get(path, admin);
+    const type = 'application/merge-patch+json';
+    for (const at of [path, '/v1/issuers/nobody']) {
+      const { status, body } = await app.request('PATCH', at, { auth: admin, type, body: '' });
+      const problem = 'the body is empty, and must be a JSON merge patch';
+      t.deepEqual([status, body.code, body.detail], [400, 'invalid_request', problem], at);
+    }
+    t.is((await app.patch(path, {}, admin)).status, 200);
+    t.deepEqual((await app.get(path, admin)).body, before);
+  },
+);
+
 testEachDatabase('patches, rotations and suspensions at once are all made', async (t, app) => {
   const admin = await app.addClient({ permissions: ['admin'] });
   await app.addClient({ clientId: 'api' });
