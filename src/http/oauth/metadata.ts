@@ -68,13 +68,10 @@ export function handleMetadata({
     async jwks(ctx: Context): Promise<void> {
       if (!signingKeys) throw new Refusal('not_found', 'answers are not signed here');
       const theirs: readonly JWK[] = upstream ? await upstream.keys().catch(cannotBeFetched) : [];
+      const keys = [...(await signingKeys.published()), ...theirs];
+      // Not before all is there: a failure must not be kept for five minutes (RFC 9111 §3).
       ctx.set('Cache-Control', metadataMaxAge);
-      respond(
-        ctx,
-        200,
-        { keys: [...(await signingKeys.published()), ...theirs] },
-        'application/jwk-set+json',
-      );
+      respond(ctx, 200, { keys }, 'application/jwk-set+json');
     },
   };
 }

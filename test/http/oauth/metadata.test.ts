@@ -1,5 +1,5 @@
 // /.well-known/oauth-authorization-server, /jwks and signed introspection answers.
-import { chmodSync, statSync } from 'node:fs';
+import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -184,6 +184,19 @@ testEachDatabase(
     t.is(plain.headers['content-type'], 'application/json');
   },
   { SIGNING_KEYS_FILE: keysFile },
+);
+
+const brokenFile = temporaryKeysFile();
+writeFileSync(brokenFile, '{}', { mode: 0o600 });
+
+testEachDatabase(
+  'GET /jwks without readable keys is a failure that no cache keeps',
+  async (t, app) => {
+    const { status, headers } = await app.get('/jwks');
+    t.is(status, 500);
+    t.is(headers['cache-control'], 'no-store');
+  },
+  { SIGNING_KEYS_FILE: brokenFile },
 );
 
 const rotatedFile = temporaryKeysFile();
