@@ -46,8 +46,16 @@ export class SignalVerifier {
     this.#parts = parts;
   }
 
-  /** `types`: header `typ` values that such messages bear; '' when they may bear none. */
-  async read(message: string, kind: InboxKind, types: readonly string[]): Promise<SignalRead> {
+  /**
+   * `types`: header `typ` values that such messages bear; '' when they may bear none. `ownAudiences`: names of ours that
+   * such messages may have for an audience, beside the one on record.
+   */
+  async read(
+    message: string,
+    kind: InboxKind,
+    types: readonly string[],
+    ownAudiences: readonly string[],
+  ): Promise<SignalRead> {
     const jwt = message.length <= bytesMax ? parseJwt(message) : undefined;
     const fault = (why: SignalFault): SignalRead => ({ ok: false, why });
     if (!jwt || hasBadMembers(jwt.header)) return fault('malformed');
@@ -61,7 +69,8 @@ export class SignalVerifier {
     if (!issuer.algorithms.includes(alg)) return fault('bad_signature');
     const signer = await findSigner(message, jwt, alg, this.#parts.keyRing, issuer, { mustBeSure: true });
     if (!signer) return fault('bad_signature');
-    if (![aud].flat().includes(issuer.inbox.audience)) return fault('wrong_audience');
+    const audiences: readonly unknown[] = [issuer.inbox.audience, ...ownAudiences];
+    if (![aud].flat().some((name) => audiences.includes(name))) return fault('wrong_audience');
     if (typeof jti !== 'string' || jti === '' || typeof iat !== 'number') return fault('missing_claims');
     const { now, clockSkewMs } = this.#parts;
     if (exp !== undefined && !(typeof exp === 'number' && exp * 1000 > now())) return fault('expired');

@@ -12,7 +12,9 @@ import { type InboxParts, SignalReceiver, type SignedMessage } from './signal-re
 const types = ['global-token-revocation+jwt'];
 
 export function handleGlobalTokenRevocation(parts: InboxParts) {
-  const receiver = new SignalReceiver('global_token_revocation', parts);
+  // §3.5 of the draft: the endpoint itself, whatever audience the issuer's other messages have.
+  const endpoint = `${parts.policy.publicUrl.replace(/\/$/, '')}/global-token-revocation`;
+  const receiver = new SignalReceiver('global_token_revocation', parts, [endpoint]);
   return async function globalTokenRevocation(ctx: Context): Promise<void> {
     const assertion = bearerOf(ctx);
     const read = await receiver.accept(ctx, assertion ?? '', types, (read) => faultOf(read, receiver));

@@ -35,15 +35,17 @@ const tenMinutesMs = 600_000;
 export class SignalReceiver {
   readonly #kind: InboxKind;
   readonly #parts: InboxParts;
+  readonly #ownAudiences: readonly string[];
 
-  constructor(kind: InboxKind, parts: InboxParts) {
+  constructor(kind: InboxKind, parts: InboxParts, ownAudiences: readonly string[] = []) {
     this.#kind = kind;
     this.#parts = parts;
+    this.#ownAudiences = ownAudiences;
   }
 
   /** `types`: header `typ` values that such messages bear; '' when they may bear none. */
   read(message: string, types: readonly string[]): Promise<SignalRead> {
-    return this.#parts.signalVerifier.read(message, this.#kind, types);
+    return this.#parts.signalVerifier.read(message, this.#kind, types, this.#ownAudiences);
   }
 
   /**

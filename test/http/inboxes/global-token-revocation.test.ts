@@ -1,6 +1,7 @@
 // POST /global-token-revocation: what ends a user, and which callers and identifiers are taken.
+import { publicUrl } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import { logoutToken, trustWithInbox } from '../../helpers/inboxes.ts';
+import { logoutToken, sendLogoutToken, trustWithInbox } from '../../helpers/inboxes.ts';
 
 testEachDatabase(
   'POST /global-token-revocation ends a user as Okta asks, 204 known or not',
@@ -44,6 +45,29 @@ testEachDatabase(
     const anonymous = await app.json('/global-token-revocation', {});
     t.is(anonymous.status, 401);
     t.regex(anonymous.headers['www-authenticate'] ?? '', /^Bearer (?!.*error)/, 'RFC 6750 §3.1');
+  },
+);
+
+testEachDatabase(
+  'POST /global-token-revocation takes a JWT for its own URL, whatever audience is on record',
+  async (t, app) => {
+    const issuer = await trustWithInbox(app);
+    const endpoint = `${publicUrl}/global-token-revocation`;
+    const ask = async (aud: unknown) => {
+      const jti = app.newToken('jti');
+      const assertion = await issuer.sign({ aud, jti }, { typ: 'global-token-revocation+jwt' });
+      const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+      return (await app.json('/global-token-revocation', { sub_id }, `Bearer ${assertion}`)).status;
+    };
+    for (const aud of [undefined, null, '', [], publicUrl, `${endpoint}/`, `${endpoint}?x`])
+      t.is(await ask(aud), 401, JSON.stringify(aud));
+    const victim = await issuer.sign({ iat: app.seconds - 60 });
+    t.is(await ask(endpoint), 204);
+    t.false(await app.isActive(victim));
+    t.is(await ask([endpoint, 'x']), 204);
+    t.is(await ask('web'), 204);
+    const elsewhere = await sendLogoutToken(app, await logoutToken(issuer, { aud: endpoint }));
+    t.is(elsewhere.status, 400, 'it is the audience of no other inbox');
   },
 );
 
