@@ -44,10 +44,17 @@ export function routerOf(routes: readonly Route[], cors: Middleware): Koa.Middle
   const parametric = router.routes() as unknown as Middleware;
   return (ctx, next) => {
     if (ctx.req.url === '') throw new Refusal('invalid_request', 'the request target is not a URL');
-    if (!isWellEncoded(ctx.req))
-      throw new Refusal('invalid_request', 'the request target is not properly encoded UTF-8');
-    return (fixed.get(pathOf(ctx.req)) ?? parametric)(ctx as Context, next);
+    const answer = fixed.get(pathOf(ctx.req));
+    if (answer) return answer(ctx as Context, next);
+    // Before its parameters are decoded.
+    demandWellEncoded(ctx as Context);
+    return parametric(ctx as Context, next);
   };
+}
+
+function demandWellEncoded({ req }: Context): void {
+  if (!isWellEncoded(req))
+    throw new Refusal('invalid_request', 'the request target is not properly encoded UTF-8');
 }
 
 /**
@@ -61,6 +68,7 @@ function answererOf(routes: readonly Route[], cors: Middleware): Handle {
   const allowed = [...methods, ...(isForBrowsers ? ['OPTIONS'] : [])].join(', ');
   const handle: Handle = (ctx) => {
     checkHeaderFields(ctx.req);
+    demandWellEncoded(ctx);
     const { method = '' } = ctx.req;
     const handleMethod = byMethod.get(method === 'HEAD' ? 'GET' : method);
     if (handleMethod) {
