@@ -1,8 +1,9 @@
 // The refusal that the caller gets for whatever was thrown; what it leaves out, the log says. While the database cannot
-// be used, or an issuer's keys cannot be had, every request may fail alike: these are logged in sum.
+// be used, or keys cannot be had, an issuer's or our own, every request may fail alike: these are logged in sum.
 import type { Logger } from 'pino';
 import { StoreOverloaded, StoreUnavailable } from '../domain/store-errors.ts';
 import { KeysUnavailable } from '../domain/tokens/token-verifier.ts';
+import { SigningKeysUnusable } from '../jwt/signing-keys.ts';
 import { loggedFieldsOf } from '../logged-errors.ts';
 import { Refusal } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
@@ -19,6 +20,7 @@ export class Failures {
   readonly #overload: Overload;
   readonly #storeLine: SummedLine<object>;
   readonly #keysLine: SummedLine<object>;
+  readonly #signingLine: SummedLine<string>;
 
   constructor({ log, overload }: FailureParts) {
     this.#log = log;
@@ -31,6 +33,9 @@ export class Failures {
     );
     this.#keysLine = new SummedLine((last, refused) =>
       log.warn({ refused, ...last }, "a token cannot be verified now; see the line about its issuer's keys"),
+    );
+    this.#signingLine = new SummedLine((problem, refused) =>
+      log.error({ refused, problem }, 'answers cannot be signed, nor our own keys shown'),
     );
   }
 
@@ -53,6 +58,10 @@ export class Failures {
         headers,
       });
     }
+    if (error instanceof SigningKeysUnusable) {
+      this.#signingLine.add(error.message);
+      return new Refusal('temporarily_unavailable', 'the keys of this server cannot be used now, try again');
+    }
     this.#log.error(fields, 'a request failed in an unforeseen way; please report it with this line');
     return new Refusal('server_error', 'the server failed');
   }
@@ -61,5 +70,6 @@ export class Failures {
   flush(): void {
     this.#storeLine.flush();
     this.#keysLine.flush();
+    this.#signingLine.flush();
   }
 }

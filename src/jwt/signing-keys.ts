@@ -14,7 +14,8 @@ interface StoredKey {
   readonly jwk: JWK;
 }
 
-class SigningKeysUnusable extends Error {
+/** The text is for the operator's log: it names the file, and says what to do. */
+export class SigningKeysUnusable extends Error {
   override readonly name = 'SigningKeysUnusable';
 }
 

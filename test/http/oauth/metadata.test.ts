@@ -190,11 +190,22 @@ const brokenFile = temporaryKeysFile();
 writeFileSync(brokenFile, '{}', { mode: 0o600 });
 
 testEachDatabase(
-  'GET /jwks without readable keys is a failure that no cache keeps',
+  'while our own keys cannot be read, what needs them is 503, kept by no cache, and the log says what to do',
   async (t, app) => {
-    const { status, headers } = await app.get('/jwks');
-    t.is(status, 500);
-    t.is(headers['cache-control'], 'no-store');
+    const caller = await app.observer();
+    const jwks = await app.get('/jwks');
+    const signedAnswer = await app.form('/introspect', { token: 'x' }, caller, {
+      headers: { Accept: signed },
+    });
+    for (const { status, headers } of [jwks, signedAnswer]) {
+      t.is(status, 503);
+      t.is(headers['cache-control'], 'no-store');
+      t.is(headers['retry-after'], '1');
+    }
+    t.deepEqual((await app.form('/introspect', { token: 'x' }, caller)).body, { active: false });
+    const problem = `${brokenFile} is not a file that \`keys create\` made`;
+    t.true(app.log.some((line) => line.problem === problem));
+    t.false(app.log.some(({ msg }) => String(msg).includes('unforeseen')));
   },
   { SIGNING_KEYS_FILE: brokenFile },
 );
