@@ -154,7 +154,10 @@ function demandPower(
     case 'every_issuer':
       throw new Refusal('insufficient_permission', 'all issuers at once need the permission revoke:any');
     case 'foreign_issuer':
-      throw new Refusal('issuer_not_allowed', 'the target does not belong to an issuer of this client');
+      throw new Refusal(
+        'issuer_not_allowed',
+        'the target does not belong to an issuer of this client; a name without issuer is one of PUBLIC_URL',
+      );
     default:
       lack satisfies never;
   }

@@ -44,7 +44,10 @@ export function handleSessions({ store, policy, auth }: SessionsParts) {
       const issuer = readId(query, 'issuer', uriLengthMax) ?? caller.onlyIssuer ?? policy.publicUrl;
       const allowed = reach(caller, policy, ['revoke:any', 'audit']);
       if (allowed !== null && !allowed.includes(issuer))
-        throw new Refusal('issuer_not_allowed', 'this issuer is not among those of the client');
+        throw new Refusal(
+          'issuer_not_allowed',
+          'issuer, by default PUBLIC_URL, is not among those of the client',
+        );
       const limit = readLimit(query);
       // A cursor is valid for no other user.
       const list = fingerprintOf(query, ['user_id', 'issuer']);

@@ -82,9 +82,8 @@ export function readRegistration(value: unknown, registrar: Client, policy: Poli
   const digests = demandConsistent(said);
   const issuer = said.iss ?? policy.publicUrl;
   if (!issuersOf(registrar, policy).includes(issuer)) {
-    throw new Refusal('issuer_not_allowed', 'this client may not register tokens of this iss', {
-      parameters: [{ parameter: 'iss', message: 'iss is not among the issuers of this client' }],
-    });
+    const message = 'iss, by default PUBLIC_URL, is not among the issuers of this client';
+    throw new Refusal('issuer_not_allowed', message, { parameters: [{ parameter: 'iss', message }] });
   }
   return toRegistration(said, digests, issuer, policy);
 }

@@ -251,6 +251,14 @@ testEachDatabase('POST /v1/revocations needs the permission for the kind and the
     t.is(reply.status, 403);
     t.is(reply.body.code, code);
   }
+  const elsewhere = await app.addClient({
+    permissions: ['revoke:subject'],
+    issuers: ['https://other.example'],
+  });
+  t.is(
+    (await ask({ kind: 'subject', sub: 'u1' }, elsewhere)).body.detail,
+    'the target does not belong to an issuer of this client; a name without issuer is one of PUBLIC_URL',
+  );
   t.is((await app.json('/v1/revocations', {})).status, 401);
 });
 

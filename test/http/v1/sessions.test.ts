@@ -76,6 +76,7 @@ testEachDatabase(
     t.is((await app.get('/v1/sessions?user_id=u1&cursor=bm8', client)).status, 400);
     const foreign = await app.get('/v1/sessions?user_id=u1&issuer=https%3A%2F%2Fother.example', client);
     t.is(foreign.body.code, 'issuer_not_allowed');
+    t.is(foreign.body.detail, 'issuer, by default PUBLIC_URL, is not among those of the client');
     const auditor = await app.addClient({ permissions: ['audit'] });
     t.is((await app.get('/v1/sessions?user_id=u1&issuer=https%3A%2F%2Fother.example', auditor)).status, 200);
     t.is((await app.get('/v1/sessions?user_id=u1', await app.issuer())).status, 403);

@@ -339,6 +339,7 @@ testEachDatabase('POST /v1/tokens is for clients that may register, for their is
   for (const iss of [undefined, publicUrl, 'https://evil.example']) {
     const { status, body } = await app.json(path, { ...registration, iss }, other);
     t.deepEqual([status, body.code], [403, 'issuer_not_allowed']);
+    t.is(body.detail, 'iss, by default PUBLIC_URL, is not among the issuers of this client');
   }
   const allowed = await app.json(path, { ...registration, iss: 'https://other.example' }, other);
   t.is(allowed.status, 201);
