@@ -3,7 +3,7 @@
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
 import type { Config } from '../config.ts';
-import type { Client } from '../domain/records/clients.ts';
+import { type Client, holds } from '../domain/records/clients.ts';
 import {
   type ClientUpdated,
   createClient,
@@ -121,8 +121,13 @@ function showClient(
   json: boolean | undefined,
 ): void {
   printer(process).showOnce({ ...clientToWire(client), ...newSecretToWire(newSecret) }, json);
-  const { permissions, audiences } = client;
-  if (permissions.includes('introspect') && !permissions.includes('introspect:any') && audiences.length === 0)
+  // Who registers refresh tokens may see those without an audience.
+  const seesMore = ['introspect:any', 'register'] as const;
+  if (
+    holds(client, 'introspect') &&
+    !seesMore.some((one) => holds(client, one)) &&
+    client.audiences.length === 0
+  )
     process.stderr.write(`${noAudience}\n`);
   if (!methodsOffered(config).includes(client.authMethod)) process.stderr.write(`It ${notOffered}.\n`);
 }

@@ -61,6 +61,7 @@ testEachDatabase(
     t.is(await created('blind', 'introspect'), told);
     t.is(await created('one', 'introspect', '--audience', 'https://api.example.com'), '');
     t.is(await created('all', 'introspect,introspect:any'), '');
+    t.is(await created('issuer', 'register,introspect'), '');
   },
 );
 
