@@ -60,7 +60,7 @@ export async function provesAssertion(
   const jwt = parseJwt(assertion);
   const { alg } = jwt?.header ?? {};
   const owner = ownerOf(client);
-  if (!jwt || typeof alg !== 'string' || !owner || !isFor(jwt, client, parts, now)) return false;
+  if (!jwt || typeof alg !== 'string' || !owner || misfitIn(jwt, client, parts, now)) return false;
   if (!(await findSigner(assertion, jwt, alg, keyRing, owner))) return false;
   const { jti, exp } = jwt.payload as { jti: string; exp: number };
   // Last of all, so that an assertion that fails for another reason does not use up the id of a good one.
@@ -70,24 +70,36 @@ export async function provesAssertion(
 
 type Rules = Pick<AssertionParts, 'audiences' | 'clockSkewMs'>;
 
-function isFor({ header, payload }: UntrustedJwt, client: Client, rules: Rules, now: number): boolean {
+/** For the log: the member by which an assertion was refused; undefined where it is the signature, or a used `jti`. */
+export function misfitOf(assertion: string, client: Client, rules: Rules, now: number): string | undefined {
+  const jwt = parseJwt(assertion);
+  return jwt && misfitIn(jwt, client, rules, now);
+}
+
+/** The first member that does not fit. */
+function misfitIn(
+  { header, payload }: UntrustedJwt,
+  client: Client,
+  rules: Rules,
+  now: number,
+): string | undefined {
   const { iss, sub, exp, nbf, iat, jti } = payload;
   const type = typeOf(header);
-  const isWellFormed =
-    type !== undefined &&
-    types.includes(type) &&
-    isWordOf(asymmetricAlgorithms, header.alg) &&
-    !hasBadMembers(header);
-  const isOfClient = iss === client.clientId && sub === client.clientId;
-  const isTimely =
-    isTime(exp) &&
-    exp * 1000 > now &&
-    exp * 1000 <= now + lifetimeMsMax &&
-    [nbf, iat].every(
-      (time) => time === undefined || (isTime(time) && time * 1000 <= now + rules.clockSkewMs),
-    );
-  const isNamed = typeof jti === 'string' && jti !== '' && jti.length <= jtiLengthMax;
-  return isWellFormed && isOfClient && isTimely && isNamed && isForUs(payload.aud, rules.audiences);
+  const isPast = (time: unknown) =>
+    time === undefined || (isTime(time) && time * 1000 <= now + rules.clockSkewMs);
+  const fits = {
+    typ: type !== undefined && types.includes(type),
+    alg: isWordOf(asymmetricAlgorithms, header.alg),
+    header: !hasBadMembers(header),
+    iss: iss === client.clientId,
+    sub: sub === client.clientId,
+    exp: isTime(exp) && exp * 1000 > now && exp * 1000 <= now + lifetimeMsMax,
+    nbf: isPast(nbf),
+    iat: isPast(iat),
+    jti: typeof jti === 'string' && jti !== '' && jti.length <= jtiLengthMax,
+    aud: isForUs(payload.aud, rules.audiences),
+  };
+  return Object.entries(fits).find(([, fit]) => !fit)?.[0];
 }
 
 function isTime(value: unknown): value is number {

@@ -26,6 +26,8 @@ interface Failure {
     | 'wrong_bearer';
   /** The method that the client is registered for, if it used another. */
   readonly registered_for?: Client['authMethod'];
+  /** The member of a client assertion that does not fit. */
+  readonly member?: string | undefined;
 }
 
 /** Each method resolves, once the failure is on record, to the refusal that is to be thrown. */
@@ -46,8 +48,9 @@ export class AuthFailures {
     ctx: Context,
     credentials: Credentials,
     client: Client | undefined,
+    member: string | undefined,
   ): Promise<Refusal> {
-    return this.#refuse(ctx, credentials.clientId, client, whyNot(client, credentials));
+    return this.#refuse(ctx, credentials.clientId, client, whyNot(client, credentials, member));
   }
 
   async refuseBearer(ctx: Context): Promise<Refusal> {
@@ -87,12 +90,12 @@ export class AuthFailures {
   }
 }
 
-function whyNot(client: Client | undefined, { methods }: Credentials): Failure {
+function whyNot(client: Client | undefined, { methods }: Credentials, member: string | undefined): Failure {
   if (!client) return { why: 'unknown_client' };
   if (client.disabledAt !== null) return { why: 'suspended_client' };
   const isRegisteredFor = methods.includes(client.authMethod);
   return isRegisteredFor
-    ? { why: 'wrong_proof' }
+    ? { why: 'wrong_proof', member }
     : { why: 'wrong_method', registered_for: client.authMethod };
 }
 

@@ -9,7 +9,7 @@ import { badParameter, Refusal } from '../../wire/refusal.ts';
 import { bearerOf, type Context } from '../context.ts';
 import { demandNoTag } from '../reading/conditions.ts';
 import type { Form } from '../reading/form.ts';
-import { type AssertionParts, provesAssertion, readAssertion } from './assertion.ts';
+import { type AssertionParts, misfitOf, provesAssertion, readAssertion } from './assertion.ts';
 import { type AuthFailureParts, AuthFailures } from './auth-failures.ts';
 import { type BearerParts, findBearer } from './bearer.ts';
 import { type CertificateParts, provesByAuthority, provesByOwnKey, readCertificate } from './certificate.ts';
@@ -63,7 +63,12 @@ export class ClientAuth {
     if (!credentials) return undefined;
     const client = await clients.find(credentials.clientId);
     if (!client || !(await this.#proves(client, credentials)))
-      throw await this.#failures.refuseCredentials(ctx, credentials, client);
+      throw await this.#failures.refuseCredentials(
+        ctx,
+        credentials,
+        client,
+        this.#misfitOf(client, credentials),
+      );
     if (header && client.secrets.every(({ expiresAt }) => expiresAt === null))
       this.#proved.set(header, client);
     return noteCaller(ctx, callerOf(client));
@@ -158,6 +163,11 @@ export class ClientAuth {
       default:
         return authMethod satisfies never;
     }
+  }
+
+  #misfitOf(client: Client | undefined, { assertion }: Credentials): string | undefined {
+    const { now, assertions } = this.#parts;
+    return client && assertion !== undefined ? misfitOf(assertion, client, assertions, now()) : undefined;
   }
 
   #certificateOf(ctx: Context): PresentedCertificate | undefined {

@@ -103,6 +103,35 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'the log names the member of an assertion that does not fit, never its value',
+  async (t, app) => {
+    const { key, id } = await keyClient(app, { permissions: ['introspect'] });
+    const stranger = await newKey('ES256');
+    const by = { iss: id, sub: id };
+    const used = await assertion(app, key, by);
+    t.is((await introspectWith(app, used)).status, 200);
+    const cases: [string | undefined, string][] = [
+      ['typ', await assertion(app, key, by, { typ: 'at+jwt' })],
+      ['iss', await assertion(app, key, { ...by, iss: 'not-to-be-logged' })],
+      ['exp', await assertion(app, key, { ...by, exp: app.seconds + 3600 })],
+      ['nbf', await assertion(app, key, { ...by, nbf: app.seconds + 120 })],
+      ['iat', await assertion(app, key, { ...by, iat: app.seconds + 120 })],
+      ['jti', await assertion(app, key, { ...by, jti: undefined })],
+      ['aud', await assertion(app, stranger, { ...by, aud: `${publicUrl}/not-to-be-logged` })],
+      [undefined, await assertion(app, stranger, by)],
+      [undefined, used],
+    ];
+    for (const [, jwt] of cases) t.is((await introspectWith(app, jwt)).status, 401);
+    const lines = app.log.filter(({ msg }) => msg === 'client authentication failed');
+    t.deepEqual(
+      lines.map(({ client_id, why, member }) => [client_id, why, member]),
+      cases.map(([member]) => [id, 'wrong_proof', member]),
+    );
+    t.notRegex(JSON.stringify(lines), /not-to-be-logged/);
+  },
+);
+
+testEachDatabase(
   'private_key_jwt: an assertion may name AUTHORIZATION_SERVER_ISSUER, or an audience that older clients name',
   async (t, app) => {
     const { key, id } = await keyClient(app, { permissions: ['introspect'] });
