@@ -303,7 +303,7 @@ export const logoutOutcomes: Outcomes<TokenWorld> = {
       ],
     };
   },
-  'POST /logout: by a client that may': async ({ operator }) => ({
+  'POST /logout: by a client that may': async ({ app, operator }) => ({
     act: (caller) => caller.json('/logout', { user_id: 'u1' }, operator),
     status: 200,
     events: [
@@ -312,7 +312,7 @@ export const logoutOutcomes: Outcomes<TokenWorld> = {
         actor: client(operator),
         userId: 'u1',
         ...logoutReason,
-        metadata: { scope: 'all' },
+        metadata: { scope: 'all', issuer: app.policy.publicUrl },
       },
     ],
   }),

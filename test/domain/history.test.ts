@@ -222,7 +222,8 @@ class Play {
 
   async #logOutUser(user: string): Promise<undefined> {
     this.#model.killUser(user, this.#clock.now, null);
-    await logOutUser(this.#store, policy, { userId: user, metadata: {}, ...because });
+    const issuer = policy.publicUrl;
+    await logOutUser(this.#store, policy, { issuer, userId: user, metadata: {}, ...because });
   }
 
   async #compare(): Promise<string | undefined> {

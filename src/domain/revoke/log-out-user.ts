@@ -9,6 +9,7 @@ import type { Reason } from '../vocabulary.ts';
 import type { LoggedOut } from './log-out.ts';
 
 export interface LogoutUserRequest {
+  readonly issuer: string;
   readonly userId: string;
   readonly reason: Reason;
   readonly reasonText: string | null;
@@ -16,16 +17,16 @@ export interface LogoutUserRequest {
   readonly origin: Origin;
 }
 
-/** Logs a user of PUBLIC_URL out everywhere, at the request of a caller that may revoke anything. */
+/** Logs a user of one issuer out everywhere, at the request of a caller that may revoke anything. */
 export async function logOutUser(
   store: Store,
   policy: Policy,
   request: LogoutUserRequest,
 ): Promise<LoggedOut> {
   return store.write((facts, now) => {
-    const { userId, reason, reasonText, metadata, origin } = request;
-    const subject: Target = { kind: 'subject', issuer: policy.publicUrl, id: userId };
-    const sessionsEnded = countLivingSessions(facts, facts.sessionsOf(policy.publicUrl, userId), now);
+    const { issuer, userId, reason, reasonText, metadata, origin } = request;
+    const subject: Target = { kind: 'subject', issuer, id: userId };
+    const sessionsEnded = countLivingSessions(facts, facts.sessionsOf(issuer, userId), now);
     return {
       outcome: (seqs) => ({
         status: 'logged_out',
@@ -39,7 +40,12 @@ export async function logOutUser(
       effects: {
         revocations: [cutoffForName(subject, request, now, policy)],
         events: [
-          eventOf(origin, 'logout', { userId, reason, reasonText, metadata: { ...metadata, scope: 'all' } }),
+          eventOf(origin, 'logout', {
+            userId,
+            reason,
+            reasonText,
+            metadata: { ...metadata, scope: 'all', issuer },
+          }),
         ],
       },
     };

@@ -12,6 +12,7 @@ import { KeysUnavailable, type Presented, type TokenVerifier } from '../../domai
 import { plainText } from '../../domain/values/plain-text.ts';
 import { isLongerThan } from '../../domain/values/printable.ts';
 import { check } from '../../wire/check.ts';
+import { issuerName } from '../../wire/members.ts';
 import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
 import { timeOf } from '../../wire/time.ts';
 import { bearerChallenge } from '../auth/challenges.ts';
@@ -50,18 +51,19 @@ const userId = z
   .transform((id) => (typeof id === 'string' || Number.isSafeInteger(id) ? String(id) : noId))
   .nullish();
 const text = z.string().nullish();
+const emptyIsNull = (given: unknown) => (given === '' ? null : given);
 const logoutBody = z.object({
   refresh_token: text,
   user_id: userId,
   userId,
   reason: text,
   timestamp: z.union([z.string(), z.number()]).transform(String).nullish(),
-  scope: z.preprocess(
-    (given) => (given === '' ? null : given),
-    z.enum(['current', 'others', 'all']).nullish(),
-  ),
+  scope: z.preprocess(emptyIsNull, z.enum(['current', 'others', 'all']).nullish()),
+  issuer: z.unknown().optional(),
   ...credentialMembers,
 });
+/** Whose user a client names; beside a token it is one of the members that are ignored. */
+const namedIssuer = z.object({ issuer: z.preprocess(emptyIsNull, issuerName().nullish()) });
 type LogoutBody = z.output<typeof logoutBody>;
 
 export function handleLogout(parts: LogoutParts) {
@@ -174,8 +176,9 @@ async function logOutByClient(
   if (userId === null) throw missingParameter('user_id');
   if (isLongerThan(userId, idLengthMax)) throw badParameter('user_id', `is over ${idLengthMax} characters`);
   if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');
+  const issuer = check(namedIssuer, body).issuer ?? parts.policy.publicUrl;
   const origin = originOf(ctx, caller.actor);
-  return logOutUser(parts.store, parts.policy, { userId, ...given, metadata, origin });
+  return logOutUser(parts.store, parts.policy, { issuer, userId, ...given, metadata, origin });
 }
 
 function envelope(outcome: LoggedOut, reason: string): object {

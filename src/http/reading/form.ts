@@ -25,6 +25,7 @@ const parameters: ReadonlySet<string> = new Set([
   'client_assertion_type',
   'user_id',
   'userId',
+  'issuer',
   'scope',
   'reason',
   'timestamp',

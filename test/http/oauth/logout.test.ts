@@ -361,6 +361,35 @@ testEachDatabase(
   },
 );
 
+testEachDatabase('POST /logout by a client ends a user of the issuer that it names', async (t, app) => {
+  const issuer = 'https://login.example';
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer] });
+  const caller = await app.addClient({ permissions: ['revoke:any'] });
+  const sub = 'u1';
+  const ours = await app.register({ client_id: 'c1', sub });
+  const theirs = app.newToken();
+  const registration = app.registration({ token: theirs, client_id: 'c1', sub, iss: issuer });
+  t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+  const inForm = { user_id: sub, issuer, client_id: caller.client_id };
+  t.is((await app.form('/logout', inForm, caller)).body.data?.status, 'logged_out');
+  t.deepEqual(await activity(app, [ours, theirs]), [true, false]);
+  t.like((await app.events('logout'))[0], { userId: sub, metadata: { scope: 'all', issuer } });
+  for (const [wrong, problem] of [
+    ['*', 'must name one issuer'],
+    [7, 'must be of type string'],
+    ['x'.repeat(513), 'is over 512 characters'],
+  ] as const) {
+    const { status, body } = await app.json('/logout', { user_id: sub, issuer: wrong }, caller);
+    t.deepEqual([status, body.message], [400, `issuer ${problem}`]);
+    const proved = await app.register({ client_id: 'c1', sub: 'u2' });
+    const byToken = await app.json('/logout', { refresh_token: proved, issuer: wrong });
+    t.is(byToken.body.data?.status, 'logged_out', byToken.text);
+  }
+  t.true(await app.isActive(ours));
+  t.is((await app.json('/logout', { user_id: sub, issuer: '' }, caller)).status, 200);
+  t.false(await app.isActive(ours));
+});
+
 testEachDatabase(
   'POST /logout by a refresh token does not need the keys of the bearer beside it',
   async (t, app) => {
