@@ -108,7 +108,7 @@ function refreshKeysCommand(process: NodeJS.Process): Command {
   const { show } = printer(process);
   return new Command('refresh-keys')
     .argument('<issuer>')
-    .description('fetch its keys now and show them; running servers fetch them again before their next use')
+    .description('fetch its keys now and show them; running servers do so too, within ten seconds')
     .option('--json', 'print one JSON object')
     .action(async (name: string, { json }: { json?: boolean }) => {
       await withStore(process, async (store, _config, origin) => {
