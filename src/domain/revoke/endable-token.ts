@@ -7,6 +7,7 @@ import { tokenTarget } from '../targets.ts';
 import { endBySignature, laterEnd } from '../token-life.ts';
 import { findKnownToken, type KnownToken, registrationOf } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
+import type { Standing } from '../verdict.ts';
 
 /**
  * The token to be ended. A JWT whose registration contradicts its signature is inactive, but only as long as the
@@ -53,11 +54,20 @@ export function finalsForKnownToken(
 }
 
 /**
- * What ends a token that has expired here, though maybe not as its issuer signed it: with a larger TOKEN_LIFETIME_DAYS_MAX,
- * or without its registration once its issuer is trusted, it would be alive.
+ * What ends for good a token that is dead here already, where it may be alive elsewhere. If it was revoked, it may be so by
+ * what a server that has not noticed its issuer's record yet cannot see in it. If it has expired, then maybe not as its
+ * issuer signed it: it would be alive with a larger TOKEN_LIFETIME_DAYS_MAX, or without its registration once its issuer
+ * is trusted.
  */
-export function finalsIfCutShort(known: KnownToken, cause: Cause, policy: LifetimePolicy): NewRevocation[] {
+export function finalsForDeadToken(
+  known: KnownToken,
+  { coveredBy }: Standing,
+  cause: Cause,
+  policy: LifetimePolicy,
+): NewRevocation[] {
   const { signed, otherDigest } = known;
+  const isRevoked = coveredBy.length > 0;
   const isCutShort = signed ? endBySignature(signed, policy) > forever : otherDigest !== undefined;
-  return isCutShort ? finalsForKnownToken(known, cause, policy) : [];
+  const mayLive = isRevoked ? signed !== undefined : isCutShort;
+  return mayLive ? finalsForKnownToken(known, cause, policy) : [];
 }

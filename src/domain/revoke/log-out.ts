@@ -13,7 +13,7 @@ import type { KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable, type Standing } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
-import { finalsIfCutShort, findAgain, findEndable } from './endable-token.ts';
+import { finalsForDeadToken, findAgain, findEndable } from './endable-token.ts';
 import { endingsOf, type LogoutScope, type Proof, type Proven, scopeGranted } from './logout-scope.ts';
 
 export type LoggedOut =
@@ -112,9 +112,9 @@ function nothingLeft(logout: Logout): Decision<LoggedOut> {
   const events = eventsOf(logout, isRevoked ? 'logout_already_revoked' : 'logout_expired_token');
   const reason = isRevoked ? 'token_already_revoked' : 'token_expired';
   const cause = causeOf(logout);
-  const revocations = logout.proofs
-    .filter(({ standing }) => standing.coveredBy.length === 0)
-    .flatMap(({ claims }) => finalsIfCutShort(claims, cause, logout.policy));
+  const revocations = logout.proofs.flatMap(({ claims, standing }) =>
+    finalsForDeadToken(claims, standing, cause, logout.policy),
+  );
   return { outcome: { status: 'already_logged_out', reason }, effects: { revocations, events } };
 }
 

@@ -13,7 +13,7 @@ import type { KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable, type Standing } from '../verdict.ts';
 import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
-import { finalsForKnownToken, finalsIfCutShort, findAgain, findEndable } from './endable-token.ts';
+import { finalsForDeadToken, finalsForKnownToken, findAgain, findEndable } from './endable-token.ts';
 
 export type Revoked =
   | {
@@ -93,14 +93,14 @@ function decide(
 /** All that it could end was revoked, or has expired. */
 function nothingLeft(
   claims: KnownToken,
-  { coveredBy }: Standing,
+  standing: Standing,
   request: RevokeRequest,
   policy: Policy,
 ): Decision<Revoked> {
-  const isRevoked = coveredBy.length > 0;
+  const isRevoked = standing.coveredBy.length > 0;
   const event = eventAbout(claims, request, isRevoked ? 'revoke_already_revoked' : 'revoke_expired_token');
   const reason = isRevoked ? 'token_already_revoked' : 'token_expired';
-  const revocations = isRevoked ? [] : finalsIfCutShort(claims, request, policy);
+  const revocations = finalsForDeadToken(claims, standing, request, policy);
   return { outcome: { status: 'already_inactive', reason }, effects: { revocations, events: [event] } };
 }
 

@@ -1,6 +1,7 @@
 // One JWT, however it is named and however its signature is written: what its registration says, and what was
 // revoked of it, holds for all its spellings.
 import { randomBytes } from 'node:crypto';
+import { calculateJwkThumbprint } from 'jose';
 import { systemOrigin } from '../../../src/domain/audit.ts';
 import { digestOf } from '../../../src/domain/claims.ts';
 import { purge } from '../../../src/domain/purge/purge.ts';
@@ -301,6 +302,36 @@ testEachDatabase(
     t.deepEqual(await areActive(own, ofClient), [true, false]);
     await register(ofClient, { client_id: 'another', session_id: 's1', iat });
     t.deepEqual(await areActive(own, ofClient), [true, false]);
+  },
+);
+
+testEachDatabase(
+  'a JWT that is said to be dead for what its signature shows is dead where its issuer is not known yet',
+  async (t, app) => {
+    const issuer = await TestIssuer.unknown(app, 'https://id.example');
+    const client = await app.addClient({ permissions: ['revoke:any', 'audit'] });
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const thumbprint = await calculateJwkThumbprint(issuer.key.jwk);
+    const target = { kind: 'key', thumbprint, issuer: issuer.name };
+    const order = { target, reason: 'key_compromise', confirm: thumbprint };
+    t.is((await app.json('/v1/revocations', order, client)).status, 201);
+    const register = async (jti: string) => {
+      const token = await issuer.sign({ client_id: client.client_id, jti });
+      const registration = app.registration({ client_id: client.client_id, iss: issuer.name, jti, token });
+      t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
+      return token;
+    };
+    const [revoked, loggedOut] = [await register('1'), await register('2')];
+    const trusting = await app.another();
+    t.true(await app.isActive(revoked), 'its registration does not say which key signed it');
+    await issuer.trust();
+    const revocation = await trusting.form('/revoke', { token: revoked }, client);
+    t.is(revocation.body.reason, 'token_already_revoked');
+    const logout = await trusting.json('/logout', {}, `Bearer ${loggedOut}`);
+    t.is(logout.body.data.reason, 'token_already_revoked');
+    // For a second, this server remembers that it does not know the issuer.
+    t.deepEqual([await app.isActive(revoked), await app.isActive(loggedOut)], [false, false]);
+    t.is((await app.get('/v1/revocations?kind=token', client)).body.items.length, 2);
   },
 );
 
