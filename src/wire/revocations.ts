@@ -149,10 +149,12 @@ export function previewToWire(
 /** Notes that the caller must know. */
 function notesOf({ target }: Ordered): string[] {
   const notes = ['There is no undo: a revocation stays for as long as what it kills could live.'];
+  if (target.issuer === everyIssuer) notes.push('It holds in every issuer.');
+  else if (target.kind !== 'token' && target.kind !== 'issuer')
+    notes.push('It holds for the issuer in target alone: elsewhere the name is another.');
   if (target.kind === 'client')
     notes.push(
       'This suspends nobody: unless the client is disabled, its credentials with this server still work.',
     );
-  if (target.issuer === everyIssuer) notes.push('It holds in every issuer.');
   return notes;
 }

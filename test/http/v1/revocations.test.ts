@@ -34,7 +34,10 @@ testEachDatabase(
       safe_iat_after: app.seconds + 1,
       reason: 'offboarding',
       reason_text: 'left the firm',
-      notes: ['There is no undo: a revocation stays for as long as what it kills could live.'],
+      notes: [
+        'There is no undo: a revocation stays for as long as what it kills could live.',
+        'It holds for the issuer in target alone: elsewhere the name is another.',
+      ],
     });
     t.is(reply.headers['revocation-seq'], '1');
     t.is(reply.headers.location, '/v1/revocations/1');
