@@ -38,6 +38,7 @@ export async function* ndjsonLines(
   if (!isBlank(last)) yield [last];
 }
 
+/** Of JSON's own spaces alone (RFC 8259 §2): a line of others would be skipped, and not told from a lost one. */
 function isBlank(line: Buffer | null): boolean {
-  return line !== null && /^\s*$/.test(line.toString('latin1'));
+  return line !== null && /^[ \t\r]*$/.test(line.toString('latin1'));
 }

@@ -69,7 +69,8 @@ testEachDatabase(
     const issuer = await app.issuer();
     const token = app.newToken();
     const line = JSON.stringify(app.registration({ client_id: 'c1', token }));
-    const lines = [line, '', '{"token": ', line, ' '.repeat(70_000), `"${'x'.repeat(70_000)}"`, '[]', line];
+    const long = [' '.repeat(70_000), `"${'x'.repeat(70_000)}"`];
+    const lines = [line, '', ' \t', '{"token": ', line, ...long, '[]', line, '\f', ''];
     const reply = await app.request('POST', path, {
       auth: issuer,
       type: 'application/x-ndjson; charset=utf-8',
@@ -88,6 +89,7 @@ testEachDatabase(
         [4, 413, 'too_large'],
         [5, 400, 'invalid_request'],
         [6, 200, undefined],
+        [7, 400, 'invalid_request'],
       ],
     );
   },
