@@ -12,12 +12,19 @@ const pooler =
   'Something in front of Postgres shares its sessions, as PgBouncer does with pool_mode = transaction. Let it keep them ' +
   '(pool_mode = session), or let DATABASE_URL lead to Postgres itself.';
 
+const lost =
+  'The connection to the database was lost: it was stopped or restarted, or the network failed. What was under way may ' +
+  'have been done or not. Once the database is back, look, and repeat what is missing.';
+
 /** By code, or by message where there is none. */
 const remedies: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'The certificate of the database has expired. Renew it there.',
   DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
+  'Client has encountered a connection error and is not queryable': lost,
+  'Connection terminated unexpectedly': lost,
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
+  ECONNRESET: lost,
   EAI_AGAIN: 'The host in DATABASE_URL cannot be looked up now. Check DNS and the network, then repeat.',
   ENOENT:
     'There is no socket of Postgres where DATABASE_URL points. Start the database, or correct DATABASE_URL.',
@@ -78,6 +85,9 @@ const remedies: Readonly<Record<string, string>> = {
   '53300':
     'Postgres takes no more connections. Allow more (max_connections, or the limit of the user or database); how many a ' +
     'server opens is in docs/operating.md, Workers.',
+  '57P01': lost,
+  '57P02': lost,
+  '57P03': 'The database is starting, stopping or recovering. Repeat in a moment.',
   ENOSPC: 'The disk is full. Free room there, then repeat.',
   SQLITE_BUSY: 'Another process has held the database for too long. Try again when it is done.',
   SQLITE_CANTOPEN: 'The database file cannot be opened. Check the path in DATABASE_URL and its permissions.',
@@ -117,7 +127,9 @@ export function describeFailure(error: unknown): string {
     return listenRemedies[code] ? `${host}:${port} ${listenRemedies[code]}` : noSuchAddress;
   }
   if (typeof path === 'string' && pathRemedies[code]) return `${path} ${pathRemedies[code]}`;
-  return remedies[code] ?? remedies[familyOf(code)] ?? remedies[message] ?? `It failed: ${message}`;
+  // Knex puts the statement before what the driver says.
+  const said = message.split(' - ').at(-1) ?? message;
+  return remedies[code] ?? remedies[familyOf(code)] ?? remedies[said] ?? `It failed: ${message}`;
 }
 
 const noSuchAddress = 'This machine has no address that HOST (or ADMIN_HOST) names. Correct it.';

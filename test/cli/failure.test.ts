@@ -84,6 +84,16 @@ test('a Postgres that lets nobody in, or nothing be written, is told with what t
   t.regex(failure('3F000'), /^The database has no schema for this user .* search_path = SCHEMA\.$/);
 });
 
+test('a Postgres that goes away, or is not there yet, is told with what to do', (t) => {
+  const failure = (message: string, code?: string) =>
+    describeFailure(new Error('outer', { cause: Object.assign(new Error(message), { code }) }));
+  const lost = /^The connection to the database was lost: .* repeat what is missing\.$/;
+  for (const code of ['57P01', '57P02', 'ECONNRESET']) t.regex(failure('inner', code), lost, code);
+  t.regex(failure('Connection terminated unexpectedly'), lost);
+  t.regex(failure('ROLLBACK - Client has encountered a connection error and is not queryable'), lost);
+  t.regex(failure('inner', '57P03'), /^The database is starting, stopping or recovering\. /);
+});
+
 test('where another program is at home in the database, that is told with what to do', async (t) => {
   for (const [table, remedy] of [
     ['tokens (id int)', /^Another program has a table of the same name there\. /],
