@@ -19,9 +19,9 @@ const lost =
 /** By code, or by message where there is none. */
 const remedies: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'The certificate of the database has expired. Renew it there.',
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   'Client has encountered a connection error and is not queryable': lost,
   'Connection terminated unexpectedly': lost,
+  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
   ECONNREFUSED:
     'Nothing listens where DATABASE_URL points. Start the database there, or correct DATABASE_URL.',
   ECONNRESET: lost,

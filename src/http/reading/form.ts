@@ -55,7 +55,7 @@ function parseForm(body: Uint8Array): Form {
     if (pair === '') continue;
     const split = pair.indexOf('=');
     const name = formDecode(split < 0 ? pair : pair.slice(0, split));
-    const value = split < 0 ? '' : decodeValue(name, pair.slice(split + 1));
+    const value = split < 0 ? '' : formDecode(pair.slice(split + 1), name);
     const [plain = ''] = name.split(/[[\]]/, 1);
     if (plain !== name) {
       // Unknown parameters are ignored (RFC 6749 §3.2). A known one with brackets is refused.
@@ -69,12 +69,4 @@ function parseForm(body: Uint8Array): Form {
   }
   for (const [name, value] of form) if (value === '') form.delete(name);
   return form;
-}
-
-function decodeValue(name: string, text: string): string {
-  try {
-    return formDecode(text);
-  } catch {
-    throw badParameter(safeName(name), 'is not properly encoded UTF-8');
-  }
 }
