@@ -21,6 +21,7 @@ export interface Config {
   readonly adminPort: number | null;
   readonly adminHost: string;
   readonly databaseUrl: string;
+  /** Without a slash at its end. */
   readonly publicUrl: string;
   readonly authorizationServerIssuer: string;
   /** Processes that serve. */

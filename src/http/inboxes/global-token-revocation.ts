@@ -13,7 +13,7 @@ const types = ['global-token-revocation+jwt'];
 
 export function handleGlobalTokenRevocation(parts: InboxParts) {
   // §3.5 of the draft: the endpoint itself, whatever audience the issuer's other messages have.
-  const endpoint = `${parts.policy.publicUrl.replace(/\/$/, '')}/global-token-revocation`;
+  const endpoint = `${parts.policy.publicUrl}/global-token-revocation`;
   const receiver = new SignalReceiver('global_token_revocation', parts, [endpoint]);
   return async function globalTokenRevocation(ctx: Context): Promise<void> {
     const assertion = bearerOf(ctx);

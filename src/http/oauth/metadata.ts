@@ -37,19 +37,18 @@ export function handleMetadata({
   signingKeys,
   authMethodsOffered,
 }: MetadataParts) {
-  const base = publicUrl.replace(/\/$/, '');
   const confidential = authMethodsOffered.filter((method) => method !== 'none');
   const assertions = authMethodsOffered.includes('private_key_jwt') ? asymmetricAlgorithms : [];
   const ours = {
     issuer,
-    revocation_endpoint: `${base}/revoke`,
+    revocation_endpoint: `${publicUrl}/revoke`,
     revocation_endpoint_auth_methods_supported: authMethodsOffered,
     revocation_endpoint_auth_signing_alg_values_supported: assertions,
-    introspection_endpoint: `${base}/introspect`,
+    introspection_endpoint: `${publicUrl}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,
     introspection_endpoint_auth_signing_alg_values_supported: assertions,
     introspection_signing_alg_values_supported: signingKeys ? signingAlgorithms : [],
-    ...(signingKeys && { jwks_uri: `${base}/jwks` }),
+    ...(signingKeys && { jwks_uri: `${publicUrl}/jwks` }),
   };
 
   return {
