@@ -321,3 +321,18 @@ test('openapi.yaml describes exactly the routes that are mounted', async (t) => 
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);
   t.deepEqual(described.toSorted(), mounted.toSorted());
 });
+
+test('the Dockerfile copies all that is built, and .dockerignore lets just that in', (t) => {
+  const copies = readPackageFile('Dockerfile').matchAll(/^COPY (?!--from)(.+) \S+$/gm);
+  const copied = [...copies].flatMap(([, names = '']) => names.split(' ')).sort();
+  const letIn = [...readPackageFile('.dockerignore').matchAll(/^!(.+)$/gm)].map(([, name]) => name);
+  t.deepEqual(copied, letIn.sort());
+  const { scripts } = JSON.parse(readPackageFile('package.json'));
+  const built: string[] = /f='([^']+)'/.exec(scripts.sources)?.[1]?.split(' ') ?? [];
+  t.true(built.length > 3);
+  const isMissing = (glob: string) => {
+    const pattern = new RegExp(`^${glob.replace('*', '.*')}$`);
+    return readdirSync('.').some((name) => pattern.test(name) && !copied.includes(name));
+  };
+  t.deepEqual(built.filter(isMissing), []);
+});

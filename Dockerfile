@@ -1,0 +1,29 @@
+# The server as a container: docs/operating.md, "In a container". Nothing here is needed to run it otherwise.
+FROM node:24-bookworm-slim AS build
+# Where no binary of better-sqlite3 fits or can be had, npm compiles it.
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends python3 make g++ \
+  && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json openapi.yaml ./
+COPY src ./src
+COPY migrations ./migrations
+COPY seeds ./seeds
+RUN npm run -s build && npm prune --omit=dev
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production \
+  DATABASE_URL=sqlite:/data/revocation.sqlite
+WORKDIR /app
+COPY --from=build /app/package.json /app/openapi.yaml ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+RUN install -d -o node -g node -m 0700 /data
+USER node
+VOLUME /data
+EXPOSE 3000
+HEALTHCHECK --start-period=30s CMD ["node", "dist/src/main.js", "healthcheck"]
+# Not through npm, which would stand between the server and the signal that stops it.
+ENTRYPOINT ["node", "dist/src/main.js"]
