@@ -4,12 +4,7 @@ import { digestOf } from '../domain/claims.ts';
 import { type CertificateName, type Client, signingAlgorithms } from '../domain/records/clients.ts';
 import type { Edit } from '../domain/records/edit-record.ts';
 import type { KeySource } from '../domain/records/issuers.ts';
-import {
-  clientSecretLengthMax,
-  clientSecretLengthMin,
-  type NewClient,
-  switchClient,
-} from '../domain/records/manage-clients.ts';
+import { type NewClient, switchClient, usesSecret } from '../domain/records/manage-clients.ts';
 import { isScope } from '../domain/tokens/shown-members.ts';
 import { differingMembers, withoutAbsent } from '../domain/values/json-values.ts';
 import { authMethods, permissions } from '../domain/vocabulary.ts';
@@ -32,8 +27,8 @@ const origin = line(255).refine(
 
 const clientSecret = z
   .string()
-  .min(clientSecretLengthMin)
-  .max(clientSecretLengthMax)
+  .min(32)
+  .max(256)
   .regex(/^[\x20-\x7e]+$/);
 
 export const newClientBody = z.strictObject({
@@ -68,7 +63,7 @@ export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewCl
   const method = body.token_endpoint_auth_method;
   if (method === 'none' && body.permissions.length > 0)
     throw badParameter('permissions', 'must be empty for a client that does not authenticate');
-  if (body.client_secret !== undefined && method !== 'client_secret_basic' && method !== 'client_secret_post')
+  if (body.client_secret !== undefined && !usesSecret({ authMethod: method }))
     throw badParameter('client_secret', 'goes with clients that authenticate with a secret');
   for (const name of ['client_id', 'client_name'] as const)
     if (body.client_secret !== undefined && body[name] === body.client_secret)
@@ -76,7 +71,7 @@ export async function toNewClient(body: Body, allowHttp: boolean): Promise<NewCl
   return {
     clientId: body.client_id,
     clientName: body.client_name ?? null,
-    authMethod: body.token_endpoint_auth_method,
+    authMethod: method,
     permissions: [...new Set(body.permissions)],
     audiences: [...new Set(body.audiences)],
     allowedOrigins: [...new Set(body.allowed_origins)],

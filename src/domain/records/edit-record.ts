@@ -1,6 +1,7 @@
-// Changing the record of a client or an issuer: it is read, edited, and written if it is still as it was read.
+// Changing the record of a client or an issuer: it is read, edited, and written if it is still as it was read; or only
+// suspended and resumed.
 import { isDeepStrictEqual } from 'node:util';
-import type { Decision, Facts, Store } from '../store.ts';
+import type { Decision, Effects, Facts, Store } from '../store.ts';
 
 /** What a record is to be, and the names of the members that change. */
 export interface Edit<Fields> {
@@ -28,4 +29,22 @@ export async function editRecord<Item, Edited, Outcome extends object>(
     });
     if (outcome) return outcome;
   }
+}
+
+/**
+ * Suspends a record or lifts its suspension. Resolves to the record as it is then; undefined if there is none. `effectsOf`
+ * is not asked if the record is so already; `disabledAt` is null for one that is resumed.
+ */
+export function switchRecord<Item extends { readonly disabledAt: number | null }>(
+  store: Store,
+  find: (facts: Facts) => Item | undefined,
+  enabled: boolean,
+  effectsOf: (disabledAt: number | null) => Effects,
+): Promise<Item | undefined> {
+  return store.write((facts, now): Decision<Item | undefined> => {
+    const item = find(facts);
+    if (!item || enabled === (item.disabledAt === null)) return { outcome: item, effects: {} };
+    const disabledAt = enabled ? null : now;
+    return { outcome: { ...item, disabledAt }, effects: effectsOf(disabledAt) };
+  });
 }

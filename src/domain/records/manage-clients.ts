@@ -4,18 +4,15 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { eventOf, type Origin } from '../audit.ts';
 import { digestOf } from '../claims.ts';
-import type { Decision, Store } from '../store.ts';
+import type { Decision, Facts, Store } from '../store.ts';
 import { type Client, type ClientChange, type ClientSecret, changeClient } from './clients.ts';
-import { type Edit, editRecord } from './edit-record.ts';
-
-export const clientSecretLengthMin = 32;
-export const clientSecretLengthMax = 256;
+import { type Edit, editRecord, switchRecord } from './edit-record.ts';
 
 export type NewClient = Omit<Client, 'createdAt' | 'disabledAt' | 'secrets'>;
 
-/** Does the client's method use a secret of ours? Other methods rely on keys or certificates of the client. */
-function hasSecretOf(client: Pick<Client, 'authMethod'>): boolean {
-  return client.authMethod === 'client_secret_basic' || client.authMethod === 'client_secret_post';
+/** Does the client's method use a secret? Other methods rely on keys or certificates of the client. */
+export function usesSecret({ authMethod }: Pick<Client, 'authMethod'>): boolean {
+  return authMethod === 'client_secret_basic' || authMethod === 'client_secret_post';
 }
 
 /** A client that may do nothing but revoke its own tokens, overridden by `fields`. */
@@ -59,7 +56,7 @@ export async function createClient(
   fields: NewClient,
   givenSecret?: string,
 ): Promise<ClientCreated> {
-  const hasSecret = hasSecretOf(fields);
+  const hasSecret = usesSecret(fields);
   const clientSecret = givenSecret ?? generateClientSecret();
   return store.write((facts, now): Decision<ClientCreated> => {
     if (facts.client(fields.clientId)) return { outcome: { status: 'client_exists' }, effects: {} };
@@ -137,7 +134,7 @@ export async function rotateClientSecret(
   return store.write((facts, now): Decision<SecretRotated> => {
     const client = facts.client(clientId);
     if (!client) return { outcome: { status: 'not_found' }, effects: {} };
-    if (!hasSecretOf(client)) return { outcome: { status: 'has_no_secret' }, effects: {} };
+    if (!usesSecret(client)) return { outcome: { status: 'has_no_secret' }, effects: {} };
     if (clientSecret === clientId || clientSecret === client.clientName)
       return { outcome: { status: 'secret_is_name' }, effects: {} };
     const secret = toSecret(clientSecret, now);
@@ -155,36 +152,25 @@ export async function rotateClientSecret(
   });
 }
 
-/**
- * Suspends a client or lifts its suspension: its credentials are refused, its tokens are inactive meanwhile. Resolves to
- * the client as it is then; undefined if there is none.
- */
-export async function switchClient(
+/** While a client is suspended, its credentials are refused and its tokens inactive. */
+export function switchClient(
   store: Store,
   origin: Origin,
   clientId: string,
   enabled: boolean,
 ): Promise<Client | undefined> {
-  return store.write((facts, now): Decision<Client | undefined> => {
-    const client = facts.client(clientId);
-    if (!client || enabled === (client.disabledAt === null)) return { outcome: client, effects: {} };
-    const at = enabled ? null : now;
-    return {
-      outcome: { ...client, disabledAt: at },
-      effects: {
-        clients: [{ kind: 'set_disabled', clientId, at }],
-        events: [eventOf(origin, enabled ? 'client_enabled' : 'client_disabled', { clientId })],
-      },
-    };
-  });
+  const find = (facts: Facts) => facts.client(clientId);
+  return switchRecord(store, find, enabled, (at) => ({
+    clients: [{ kind: 'set_disabled', clientId, at }],
+    events: [eventOf(origin, enabled ? 'client_enabled' : 'client_disabled', { clientId })],
+  }));
 }
 
 /** Gives a client that needs a secret from now on the spare one; ends the secrets of one that needs none any more. */
 function secretChanges(before: Client, after: Client, spareSecret: string, now: number): ClientChange[] {
   const { clientId } = after;
-  const has = hasSecretOf(after);
-  if (has === hasSecretOf(before)) return [];
-  return has
+  if (usesSecret(after) === usesSecret(before)) return [];
+  return usesSecret(after)
     ? [{ kind: 'insert_secret', clientId, secret: toSecret(spareSecret, now) }]
     : [{ kind: 'expire_secrets', clientId, except: '', at: now }];
 }

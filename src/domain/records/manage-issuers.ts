@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { eventOf, type NewEvent, type Origin } from '../audit.ts';
 import type { Decision, Facts, Store } from '../store.ts';
-import { type Edit, editRecord } from './edit-record.ts';
+import { type Edit, editRecord, switchRecord } from './edit-record.ts';
 import type { Issuer, IssuerKey } from './issuers.ts';
 
 export type NewIssuer = Omit<Issuer, 'createdAt' | 'disabledAt' | 'keysStaleBefore'>;
@@ -96,29 +96,18 @@ function revivesBy(before: Issuer, after: NewIssuer): Revived | null {
   return isDeepStrictEqual(after.refreshMarker, refreshMarker) ? null : 'refresh_marker';
 }
 
-/**
- * Suspends an issuer or lifts its suspension: its tokens are inactive meanwhile, and can still be revoked. Resolves to the
- * issuer as it is then; undefined if there is none.
- */
-export async function switchIssuer(
+/** While an issuer is suspended, its tokens are inactive, and can still be revoked. */
+export function switchIssuer(
   store: Store,
   origin: Origin,
   name: string,
   enabled: boolean,
 ): Promise<Issuer | undefined> {
-  return store.write((facts, now): Decision<Issuer | undefined> => {
-    const issuer = facts.issuer(name);
-    if (!issuer || enabled === (issuer.disabledAt === null)) return { outcome: issuer, effects: {} };
-    const at = enabled ? null : now;
-    const metadata = { issuer: name };
-    return {
-      outcome: { ...issuer, disabledAt: at },
-      effects: {
-        issuers: [{ kind: 'set_disabled', issuer: name, at }],
-        events: [eventOf(origin, enabled ? 'issuer_enabled' : 'issuer_disabled', { metadata })],
-      },
-    };
-  });
+  const find = (facts: Facts) => facts.issuer(name);
+  return switchRecord(store, find, enabled, (at) => ({
+    issuers: [{ kind: 'set_disabled', issuer: name, at }],
+    events: [eventOf(origin, enabled ? 'issuer_enabled' : 'issuer_disabled', { metadata: { issuer: name } })],
+  }));
 }
 
 /** Every process fetches the issuer's keys again before it uses them next. Undefined if there is no such issuer. */
