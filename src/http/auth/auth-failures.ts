@@ -40,7 +40,7 @@ export class AuthFailures {
 
   /** An Authorization header that is neither Basic nor Bearer, or is no proper Basic. */
   async refuseHeader(ctx: Context): Promise<Refusal> {
-    return this.#refuse(ctx, null, undefined, { why: 'malformed' });
+    return this.#refuse(ctx, null, undefined, { why: 'malformed' }, failed());
   }
 
   /** Credentials that do not prove `client`, or that name none. */
@@ -50,34 +50,25 @@ export class AuthFailures {
     client: Client | undefined,
     member: string | undefined,
   ): Promise<Refusal> {
-    return this.#refuse(ctx, credentials.clientId, client, whyNot(client, credentials, member));
+    const why = whyNot(client, credentials, member);
+    return this.#refuse(ctx, credentials.clientId, client, why, failed());
   }
 
   async refuseBearer(ctx: Context): Promise<Refusal> {
-    const seconds = await this.#count(ctx, null, undefined, { why: 'wrong_bearer' });
-    if (seconds > 0) return tooManyFailures(seconds);
     const code = ctx.state.family === 'oauth' ? 'invalid_client' : 'invalid_token';
-    return new Refusal(code, 'the bearer token is not accepted here', { headers: invalidTokenChallenge });
+    const headers = invalidTokenChallenge;
+    const refusal = new Refusal(code, 'the bearer token is not accepted here', { headers });
+    return this.#refuse(ctx, null, undefined, { why: 'wrong_bearer' }, refusal);
   }
 
+  /** Resolves to `refusal` or, if there were too many failures, to one that says so. */
   async #refuse(
     ctx: Context,
     clientId: string | null,
     client: Client | undefined,
     failure: Failure,
+    refusal: Refusal,
   ): Promise<Refusal> {
-    const seconds = await this.#count(ctx, clientId, client, failure);
-    if (seconds > 0) return tooManyFailures(seconds);
-    return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
-  }
-
-  /** Resolves to the seconds to wait if there were too many failures, else to 0. */
-  async #count(
-    ctx: Context,
-    clientId: string | null,
-    client: Client | undefined,
-    failure: Failure,
-  ): Promise<number> {
     const { throttle, floodRecorder } = this.#parts;
     const seconds = await throttle.fail(clientId, ctx.state.ip);
     // Only the id of a client that exists is written down: anything else may be a secret in the wrong field.
@@ -86,7 +77,7 @@ export class AuthFailures {
     await floodRecorder.record(eventOf(origin, 'client_auth_failed', { clientId: known }));
     const { log, names } = ctx.state;
     log.info({ request_id: names.requestId, client_id: known, ...failure }, 'client authentication failed');
-    return seconds;
+    return seconds > 0 ? tooManyFailures(seconds) : refusal;
   }
 }
 
@@ -97,6 +88,10 @@ function whyNot(client: Client | undefined, { methods }: Credentials, member: st
   return isRegisteredFor
     ? { why: 'wrong_proof', member }
     : { why: 'wrong_method', registered_for: client.authMethod };
+}
+
+function failed(): Refusal {
+  return new Refusal('invalid_client', 'client authentication failed', { headers: basicChallenge });
 }
 
 function tooManyFailures(seconds: number): Refusal {
