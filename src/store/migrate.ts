@@ -1,7 +1,7 @@
 // Brings a database's schema up or down. Two processes that start on one empty database do no harm, and a
 // process killed half-way leaves nothing that stops the next.
 import type { Knex } from 'knex';
-import { type Dialect, dialectOf, readsOf } from './dialect.ts';
+import { dialectOf, readsOf } from './dialect.ts';
 import { migrationConfig, migrationNames } from './migration-source.ts';
 
 export interface MigrationStatus {
@@ -33,10 +33,7 @@ export async function demandSchema(databaseUrl: string): Promise<void> {
 export async function migrateUp(databaseUrl: string): Promise<string[]> {
   // Nothing is pending, so the lock, which another process might hold, is not needed.
   if ((await pendingIn(databaseUrl)).length === 0) return [];
-  return exclusively(dialectOf(databaseUrl), async (knex) => {
-    const [, names] = (await knex.migrate.latest(migrationConfig)) as [number, string[]];
-    return names;
-  });
+  return migrate(databaseUrl, (migrator) => migrator.latest(migrationConfig));
 }
 
 /** Did these migrations, which `migrateUp` ran, make the schema? Then the database was empty. */
@@ -54,10 +51,7 @@ async function pendingIn(databaseUrl: string): Promise<string[]> {
 /** Undoes the last migration; resolves to its name, or none. */
 export async function migrateDown(databaseUrl: string): Promise<string[]> {
   await pendingIn(databaseUrl);
-  return exclusively(dialectOf(databaseUrl), async (knex) => {
-    const [, names] = (await knex.migrate.down(migrationConfig)) as [number, string[]];
-    return names;
-  });
+  return migrate(databaseUrl, (migrator) => migrator.down(migrationConfig));
 }
 
 /** Creates no database: if there is none, everything is pending. */
@@ -84,13 +78,19 @@ export async function migrationStatusOf(knex: Knex): Promise<MigrationStatus> {
   return { done, pending, newer };
 }
 
-async function exclusively<T>(dialect: Dialect, work: (knex: Knex) => Promise<T>): Promise<T> {
+/** Resolves to the names of the migrations that `run` ran or undid. */
+async function migrate(
+  databaseUrl: string,
+  run: (migrator: Knex.Migrator) => Promise<[batch: number, names: string[]]>,
+): Promise<string[]> {
+  const dialect = dialectOf(databaseUrl);
   return dialect.withMigrationLock(async () => {
     const knex = dialect.openMigrator();
     try {
       // Only this process migrates now, so a lock that Knex finds set was left behind by one that died.
       await knex.migrate.forceFreeMigrationsLock(migrationConfig);
-      return await work(knex);
+      const [, names] = await run(knex.migrate);
+      return names;
     } finally {
       await knex.destroy();
     }
