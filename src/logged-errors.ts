@@ -2,29 +2,25 @@
 // unforeseen way may quote anything: of those only names, codes and places are logged. What the console tells an
 // operator, with remedies, is in cli/failure.ts.
 import { StoreUnavailable } from './domain/store-errors.ts';
-import { isObject } from './domain/values/json-values.ts';
+import { isObject, withoutAbsent } from './domain/values/json-values.ts';
 
 /** For a request that failed. Of all errors here, only the message of `StoreUnavailable` is surely our own words. */
 export function loggedFieldsOf(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: typeof error };
-  const { code } = error as { code?: unknown };
-  const cause = error.cause === undefined ? {} : { cause: withoutMessage(error.cause) };
   const isOurs = error instanceof StoreUnavailable;
-  const stack = isOurs
-    ? {}
-    : {
-        stack: error.stack
-          ?.split('\n')
-          .filter((line) => /^\s+at /.test(line))
-          .slice(0, 8),
-      };
-  return {
+  return withoutAbsent({
     error: error.name,
-    ...(isOurs ? { message: error.message } : {}),
-    ...(code ? { code } : {}),
-    ...stack,
-    ...cause,
-  };
+    message: isOurs ? error.message : undefined,
+    code: (error as { code?: unknown }).code || undefined,
+    stack: isOurs ? undefined : placesIn(error),
+    cause: error.cause === undefined ? undefined : withoutMessage(error.cause),
+  });
+}
+
+/** The stack without the message, which it begins with. */
+function placesIn({ stack }: Error): string[] | undefined {
+  const places = stack?.split('\n').filter((line) => /^\s+at /.test(line));
+  return places?.slice(0, 8);
 }
 
 /** What drivers say of connections, which have no code and quote nothing. */
@@ -39,8 +35,7 @@ const harmlessMessages: ReadonlySet<unknown> = new Set([
 function withoutMessage(cause: unknown): unknown {
   if (!isObject(cause)) return typeof cause;
   const { name, code, routine, constraint } = cause;
-  const message = harmlessMessageOf(cause);
-  return { name, code, routine, constraint, ...(message === undefined ? {} : { message }) };
+  return withoutAbsent({ name, code, routine, constraint, message: harmlessMessageOf(cause) });
 }
 
 function harmlessMessageOf({ message }: Readonly<Record<string, unknown>>): unknown {

@@ -158,13 +158,5 @@ interface Failure {
 function rootOf(error: unknown): Failure & { code: string; message: string } {
   let root = error as Failure;
   for (let next: Failure | undefined = root; next; next = next.cause ?? next.errors?.[0]) root = next;
-  const { syscall, path, address, port } = root;
-  return {
-    code: String(root.code ?? ''),
-    message: String(root.message ?? root),
-    syscall,
-    path,
-    address,
-    port,
-  };
+  return { ...root, code: String(root.code ?? ''), message: String(root.message ?? root) };
 }
