@@ -2,10 +2,10 @@
 // counts.
 import type { Decision, Store, UsedId } from './store.ts';
 
-/** Uses up an id; of all processes only one gets `used_now`. Rejects with `StoreUnavailable`. */
-export async function useId(store: Store, id: UsedId): Promise<'used_now' | 'used_before'> {
-  return store.write((facts): Decision<'used_now' | 'used_before'> => {
-    if (facts.isUsed(id.digest)) return { outcome: 'used_before', effects: {} };
-    return { outcome: 'used_now', effects: { usedIds: [id] } };
+/** Uses up an id; false if it was used before. Rejects with `StoreUnavailable`. */
+export function useId(store: Store, id: UsedId): Promise<boolean> {
+  return store.write((facts): Decision<boolean> => {
+    const isUsed = facts.isUsed(id.digest);
+    return { outcome: !isUsed, effects: isUsed ? {} : { usedIds: [id] } };
   });
 }

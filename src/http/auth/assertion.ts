@@ -65,7 +65,7 @@ export async function provesAssertion(
   const { jti, exp } = jwt.payload as { jti: string; exp: number };
   // Last of all, so that an assertion that fails for another reason does not use up the id of a good one.
   const digest = digestOf(`assertion\0${client.clientId}\0${jti}`);
-  return (await useId(store, { digest, kind: 'assertion', expiresAt: Math.ceil(exp * 1000) })) === 'used_now';
+  return useId(store, { digest, kind: 'assertion', expiresAt: Math.ceil(exp * 1000) });
 }
 
 type Rules = Pick<AssertionParts, 'audiences' | 'clockSkewMs'>;
