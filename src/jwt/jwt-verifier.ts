@@ -34,7 +34,7 @@ export interface JwtVerifierParts {
   readonly sharedSecret: SharedSecretTrust;
   readonly policy: Policy;
   /** Told of each JWT that is not accepted; the issuer's name may be a stranger's invention. */
-  readonly onRefusal: (kind: RefusalKind, issuer: string | null) => void;
+  readonly onRefusal: (kind: RefusalKind, issuer: string) => void;
 }
 
 interface Remembered {

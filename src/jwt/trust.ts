@@ -46,10 +46,10 @@ const nameLengthMax = 200;
 export function createTrust(parts: TrustParts): Trust {
   const { store, policy, log, now, sharedSecret, countRefusal, isShared } = parts;
   const told = new Set<string>();
-  const onRefusal = (kind: RefusalKind, issuer: string | null): void => {
+  const onRefusal = (kind: RefusalKind, issuer: string): void => {
     countRefusal(kind);
     const remedy = remedies[kind];
-    const name = plainText((issuer ?? '').slice(0, nameLengthMax), nameLengthMax);
+    const name = plainText(issuer.slice(0, nameLengthMax), nameLengthMax);
     const key = `${kind} ${name}`;
     if (!remedy || told.has(key) || told.size >= namesMax) return;
     told.add(key);

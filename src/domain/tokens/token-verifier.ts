@@ -78,8 +78,8 @@ export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
   readonly retryAfterSeconds: number;
 
-  constructor(message: string, retryAfterSeconds: number, options?: ErrorOptions) {
-    super(message, options);
+  constructor(message: string, retryAfterSeconds: number) {
+    super(message);
     this.retryAfterSeconds = retryAfterSeconds;
   }
 }
