@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 
 /**
  * Writes JSON to `path`, in a folder that is made where it is missing, unless a file is there; of several processes one
@@ -21,6 +22,13 @@ export async function createPrivateFile(path: string, value: object): Promise<bo
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** A new key pair for such a file, named by its RFC 7638 thumbprint. */
+export async function newPrivateKey(alg: string): Promise<JWK> {
+  const { privateKey } = await generateKeyPair(alg, { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  return { ...jwk, kid: await calculateJwkThumbprint(jwk) };
 }
 
 class BeingChanged extends Error {

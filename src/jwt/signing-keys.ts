@@ -2,9 +2,9 @@
 // (published before it is used), and its predecessor (published until the next rotation). The file is read again when
 // it has changed.
 import { readFile, stat } from 'node:fs/promises';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import type { JWK } from 'jose';
 import { type SigningAlgorithm, signingAlgorithms } from '../domain/records/clients.ts';
-import { changePrivateFile, createPrivateFile } from '../private-file.ts';
+import { changePrivateFile, createPrivateFile, newPrivateKey } from '../private-file.ts';
 
 type Role = 'previous' | 'current' | 'next';
 
@@ -99,9 +99,7 @@ export async function rotateKeyFile(path: string): Promise<void> {
 }
 
 async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {
-  const { privateKey } = await generateKeyPair(alg, { extractable: true });
-  const jwk = await exportJWK(privateKey);
-  return { role, alg, jwk: { ...jwk, kid: await calculateJwkThumbprint(jwk) } };
+  return { role, alg, jwk: await newPrivateKey(alg) };
 }
 
 async function readKeyFile(path: string): Promise<StoredKey[]> {

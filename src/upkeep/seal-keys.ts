@@ -1,10 +1,10 @@
 // The key that signs seals: an Ed25519 key in a file of its own, never in a database, as anyone who could read it
 // there could write another history. The file is a JWK set: the key in use first, with its private part, then the
 // public parts of earlier keys, which stay as long as there are seals signed by them.
-import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose';
-import { changePrivateFile, createPrivateFile } from '../private-file.ts';
+import type { JSONWebKeySet, JWK } from 'jose';
+import { digestOf } from '../domain/claims.ts';
+import { changePrivateFile, createPrivateFile, newPrivateKey } from '../private-file.ts';
 
 class UnusableSealKey extends Error {
   override readonly name = 'UnusableSealKey';
@@ -40,7 +40,7 @@ export class SealKeys {
 
   /** Makes the pseudonyms of erased persons, which readers of the database cannot recompute. */
   pseudonymKey(): string {
-    return hash('sha256', `pseudonyms\0${this.signingKey().d}`, 'hex');
+    return digestOf(`pseudonyms\0${this.signingKey().d}`);
   }
 
   /** Makes the first key where there is no file; of several processes one wins. */
@@ -76,9 +76,7 @@ export class SealKeys {
 }
 
 async function newKey(): Promise<JWK> {
-  const { privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true });
-  const jwk = await exportJWK(privateKey);
-  return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'EdDSA', use: 'sig' };
+  return { ...(await newPrivateKey('EdDSA')), alg: 'EdDSA', use: 'sig' };
 }
 
 export function toPublic({ d: _, ...key }: JWK): JWK {
