@@ -80,9 +80,9 @@ export function isSameUser(
 
 export const beforeAllTime = 0;
 
-/** Digest of a token string as it was presented. */
-export function digestOf(presentedToken: string): Digest {
-  return hash('sha256', presentedToken, 'hex');
+/** Of a token string as it was presented, or of any other text. */
+export function digestOf(text: string): Digest {
+  return hash('sha256', text, 'hex');
 }
 
 /** How logs, answers and the audit trail name a token: the first 16 hex digits of its digest. */

@@ -3,11 +3,11 @@
 import { hash } from 'node:crypto';
 
 export function leafHash(text: string): Buffer {
-  return digestOf(`\0${text}`);
+  return sha256(`\0${text}`);
 }
 
 /** Hashes to a string of bytes first, which takes half the time of asking for a Buffer. */
-function digestOf(input: string | Buffer): Buffer {
+function sha256(input: string | Buffer): Buffer {
   return Buffer.from(hash('sha256', input, 'binary'), 'latin1');
 }
 
@@ -16,7 +16,7 @@ const node = Buffer.alloc(65, 1);
 function nodeHash(left: Buffer, right: Buffer): Buffer {
   left.copy(node, 1);
   right.copy(node, 33);
-  return digestOf(node);
+  return sha256(node);
 }
 
 /** Hashes pairs of a level; one left over moves up unchanged, which gives exactly the tree of RFC 6962. */

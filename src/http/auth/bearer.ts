@@ -1,7 +1,6 @@
 // Bearer access tokens of trusted issuers as callers (RFC 6750), so that operators and auditors come in with
 // their company's login. Their scopes are permissions only where the issuer's record says so.
-import { hash } from 'node:crypto';
-import type { Claims } from '../../domain/claims.ts';
+import { type Claims, digestOf } from '../../domain/claims.ts';
 import type { Caller } from '../../domain/records/clients.ts';
 import type { Issuer } from '../../domain/records/issuers.ts';
 import { plainClient } from '../../domain/records/manage-clients.ts';
@@ -56,7 +55,7 @@ function toCaller({ subject, clientId, members }: Claims, issuer: Issuer): Calle
   const granted = scopes.flatMap((scope) =>
     Object.hasOwn(scopePermissions, scope) ? (scopePermissions[scope] ?? []) : [],
   );
-  const name = hash('sha256', `${issuer.issuer}\0${subject ?? clientId ?? ''}`, 'hex');
+  const name = digestOf(`${issuer.issuer}\0${subject ?? clientId ?? ''}`);
   return {
     createdAt: 0,
     disabledAt: null,

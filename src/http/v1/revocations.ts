@@ -1,6 +1,6 @@
 // /v1/revocations: end everything under a name with one call, see beforehand what it would hit, and read
 // the log of what was ended.
-import { hash } from 'node:crypto';
+import { digestOf } from '../../domain/claims.ts';
 import type { RevocationFilter } from '../../domain/listings.ts';
 import type { OnceKey, Repeated } from '../../domain/once.ts';
 import type { Policy } from '../../domain/policy.ts';
@@ -181,7 +181,7 @@ function readIdempotencyKey(ctx: Context, client: Client, body: unknown): OnceKe
   if (key === undefined)
     throw badParameter('Idempotency-Key', 'must be a string of 1 to 255 printable characters');
   return {
-    keyDigest: hash('sha256', `${client.clientId}\0${key}`, 'hex'),
-    requestDigest: hash('sha256', JSON.stringify(body), 'hex'),
+    keyDigest: digestOf(`${client.clientId}\0${key}`),
+    requestDigest: digestOf(JSON.stringify(body)),
   };
 }
