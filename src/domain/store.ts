@@ -7,6 +7,7 @@ import type { NewEvent } from './audit.ts';
 import type { Claims, Digest, RegisteredToken } from './claims.ts';
 import type { LoggedRevocation, NewRevocation, Revocation } from './cutoffs.ts';
 import type { Listings } from './listings.ts';
+import type { OnceKey } from './once.ts';
 import type { Client, ClientChange } from './records/clients.ts';
 import type { Issuer, IssuerChange, IssuerKey } from './records/issuers.ts';
 import type { Grant, Session } from './sessions.ts';
@@ -150,9 +151,7 @@ export interface Effects {
 }
 
 /** Asks for the outcome of a decision, which must be plain JSON, to be kept. */
-export interface KeepOutcome {
-  readonly keyDigest: Digest;
-  readonly requestDigest: Digest;
+export interface KeepOutcome extends OnceKey {
   readonly expiresAt: number;
 }
 

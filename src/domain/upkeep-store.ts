@@ -65,6 +65,18 @@ export interface PurgeStep {
   readonly isDone: boolean;
 }
 
+/** How many sessions an erasure deleted, and how many it had to leave. */
+export interface ErasedSessions {
+  readonly erased: number;
+  readonly left: number;
+}
+
+/** A registered token, and its place in the order of registration. */
+export interface StoredToken {
+  readonly id: number;
+  readonly token: RegisteredToken;
+}
+
 export interface UpkeepStore {
   /**
    * Runs `work`; resolves to undefined, without running it, if another process on this database is doing the same
@@ -110,13 +122,9 @@ export interface UpkeepStore {
   /** Deletes the personal members of at most `limit` events about this user; resolves to how many. */
   eraseEvents(userId: string, limit: number): Promise<number>;
   /** Deletes sessions of this user that have expired or that have no token. */
-  eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }>;
+  eraseSessions(userId: string, now: number): Promise<ErasedSessions>;
   /** Registered tokens of this user by ascending `id`, above `after`. */
-  listTokensOf(
-    userId: string,
-    after: number,
-    limit: number,
-  ): Promise<{ id: number; token: RegisteredToken }[]>;
+  listTokensOf(userId: string, after: number, limit: number): Promise<StoredToken[]>;
   eraseTokens(digests: readonly Digest[]): Promise<number>;
   /** Puts `pseudonym` in the place of the name in revocations of this user and by them, and drops their free text. */
   eraseRevocations(userId: string, pseudonym: string): Promise<number>;

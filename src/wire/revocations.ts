@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Actor } from '../domain/audit.ts';
 import { forever, type LoggedRevocation, type Restriction, unrestricted } from '../domain/cutoffs.ts';
+import type { ConfirmationCode } from '../domain/revoke/confirmation.ts';
 import type { Preview } from '../domain/revoke/preview-revocation.ts';
 import type { Ordered, RevokeOrder, TargetEnded } from '../domain/revoke/revoke-target.ts';
 import { everyIssuer, type Target } from '../domain/targets.ts';
@@ -118,7 +119,7 @@ export function outcomeToWire(outcome: TargetEnded): object {
 export function previewToWire(
   order: RevokeOrder,
   preview: Preview,
-  confirm: { code: string; expiresAt: number } | null,
+  confirm: ConfirmationCode | null,
 ): object {
   const tallies = (counts: ReadonlyMap<string, number>, name: string) =>
     [...counts]

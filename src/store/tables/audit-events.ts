@@ -4,6 +4,7 @@ import type { Knex } from 'knex';
 import type { NewEvent } from '../../domain/audit.ts';
 import type { EventCount, EventFilter } from '../../domain/listings.ts';
 import type { RecordedEvent } from '../../domain/trail/audit-leaf.ts';
+import type { CheckedEvent } from '../../domain/trail/verify-trail.ts';
 import { writesOf } from '../dialect.ts';
 import { type EventRow, eventToRow, rowToEvent } from './audit-rows.ts';
 
@@ -69,11 +70,7 @@ export async function findEvent(db: Knex, seq: number): Promise<RecordedEvent | 
 }
 
 /** For checking: events as they stand, each with the leaf that was stored beside it. */
-export async function listStoredEvents(
-  db: Knex,
-  after: number,
-  limit: number,
-): Promise<{ event: RecordedEvent; storedLeaf: Buffer | null }[]> {
+export async function listStoredEvents(db: Knex, after: number, limit: number): Promise<CheckedEvent[]> {
   const rows: EventRow[] = await db<EventRow>('audit_events')
     .where('seq', '>', after)
     .orderBy('seq')

@@ -5,6 +5,7 @@ import type { Digest, RegisteredToken } from '../../domain/claims.ts';
 import type { TokenPage } from '../../domain/listings.ts';
 import type { Grant } from '../../domain/sessions.ts';
 import { everyIssuer, type Target } from '../../domain/targets.ts';
+import type { StoredToken } from '../../domain/upkeep-store.ts';
 import { readsOf, type Table, writesOf } from '../dialect.ts';
 import { rowToToken, type TokenRow, tokenToRow } from './token-rows.ts';
 
@@ -69,7 +70,7 @@ export async function listTokensOf(
   subject: string,
   after: number,
   limit: number,
-): Promise<{ id: number; token: RegisteredToken }[]> {
+): Promise<StoredToken[]> {
   const query = db('tokens').where('subject', subject).andWhere('id', '>', after).orderBy('id').limit(limit);
   return ((await query) as (TokenRow & { id: number })[]).map((row) => ({
     id: row.id,

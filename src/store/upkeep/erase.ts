@@ -2,6 +2,7 @@
 import type { Knex } from 'knex';
 import type { Digest } from '../../domain/claims.ts';
 import { commitmentsOf } from '../../domain/trail/audit-leaf.ts';
+import type { ErasedSessions } from '../../domain/upkeep-store.ts';
 import { type EventRow, rowToEvent } from '../tables/audit-rows.ts';
 import { announceChange, holdDecisions } from '../tables/heads.ts';
 import { readNote, writeNote } from '../tables/notes.ts';
@@ -37,11 +38,7 @@ export async function eraseEvents(writer: Knex, userId: string, limit: number): 
 }
 
 /** Sessions that have expired or have no token left; dead tokens were erased before. */
-export async function eraseSessions(
-  writer: Knex,
-  userId: string,
-  now: number,
-): Promise<{ erased: number; left: number }> {
+export async function eraseSessions(writer: Knex, userId: string, now: number): Promise<ErasedSessions> {
   return writer.transaction(async (tx) => {
     // A decision that has read a session would otherwise write it down again.
     await holdDecisions(tx);

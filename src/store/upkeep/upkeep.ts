@@ -1,14 +1,16 @@
 // The upkeep port of domain/upkeep-store.ts over Knex. Writes and counts go through the writer, as SQLite's reader
 // works in the thread that asks; rows are read through the reader, a page at a time.
 import type { Knex } from 'knex';
-import type { Digest, RegisteredToken } from '../../domain/claims.ts';
+import type { Digest } from '../../domain/claims.ts';
 import type { CheckedEvent } from '../../domain/trail/verify-trail.ts';
 import type {
   DueRows,
   EndedSessions,
+  ErasedSessions,
   Exclusive,
   PurgeStep,
   StoredSeal,
+  StoredToken,
   UpkeepNote,
   UpkeepStore,
 } from '../../domain/upkeep-store.ts';
@@ -117,15 +119,11 @@ export class KnexUpkeep implements UpkeepStore {
     return guarded(eraseEvents(this.#writer, userId, limit));
   }
 
-  eraseSessions(userId: string, now: number): Promise<{ erased: number; left: number }> {
+  eraseSessions(userId: string, now: number): Promise<ErasedSessions> {
     return guarded(eraseSessions(this.#writer, userId, now));
   }
 
-  listTokensOf(
-    userId: string,
-    after: number,
-    limit: number,
-  ): Promise<{ id: number; token: RegisteredToken }[]> {
+  listTokensOf(userId: string, after: number, limit: number): Promise<StoredToken[]> {
     return guarded(listTokensOf(this.#reader, userId, after, limit));
   }
 
