@@ -72,8 +72,7 @@ export function handleShowEvent({ store, auth }: AuditParts) {
     const caller = await auth.permit(ctx, 'audit');
     readQuery(ctx, []);
     const { id = '' } = ctx.params as { id?: string };
-    const seq = /^[1-9][0-9]{0,14}$/.test(id) ? Number(id) : 0;
-    const event = seq === 0 ? undefined : await store.findEvent(seq);
+    const event = /^[1-9]\d{0,14}$/.test(id) ? await store.findEvent(Number(id)) : undefined;
     if (!event) throw new Refusal('not_found', 'there is no such event');
     const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_read', {}, { view: 'event', id });

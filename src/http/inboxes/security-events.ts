@@ -26,28 +26,26 @@ export function handleSecurityEvents(parts: InboxParts) {
       await receiver.refuse(ctx, read.why);
       return answerError(ctx, errOf[read.why], notAccepted);
     }
-    const from = read.issuer.issuer;
+    const refuse = async (why: string, err: string, description: string) => {
+      await receiver.refuse(ctx, why, read.issuer.issuer);
+      answerError(ctx, err, description);
+    };
     const { events, sub_id } = read.payload;
     // RFC 8417 §2.2: the value of each event is an object, which may be empty.
-    if (!isObject(events) || !Object.values(events).every(isObject)) {
-      await receiver.refuse(ctx, 'malformed', from);
-      return answerError(ctx, 'invalid_request', 'events is missing or malformed');
-    }
+    if (!isObject(events) || !Object.values(events).every(isObject))
+      return refuse('malformed', 'invalid_request', 'events is missing or malformed');
     const event = events[sessionRevoked];
     // The verification event, or events that we do not act on.
     if (!isObject(event)) return answerReceived(ctx, await receiver.act(ctx, read, []));
     const at = event.event_timestamp;
     // It would end nothing, and its sender would take it for done.
-    if (typeof at === 'number' && at < 0) {
-      await receiver.refuse(ctx, 'malformed', from);
-      return answerError(ctx, 'invalid_request', 'event_timestamp is before 1970');
-    }
+    if (typeof at === 'number' && at < 0)
+      return refuse('malformed', 'invalid_request', 'event_timestamp is before 1970');
     const subject = sub_id ?? event.subject;
     const named = nameSubject(read.inbox, subject);
     if (named.status !== 'named') {
-      await receiver.refuse(ctx, named.status, from);
       const err = named.status === 'not_governed' ? 'access_denied' : 'invalid_request';
-      return answerError(ctx, err, 'the subject is not accepted');
+      return refuse(named.status, err, 'the subject is not accepted');
     }
     // What a message tells of happened before it was issued. Some senders count milliseconds.
     const happenedAt = typeof at === 'number' ? Math.min(at * 1000, read.issuedAt) : read.issuedAt;
