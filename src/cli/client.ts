@@ -104,7 +104,7 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
 }
 
 async function update(process: NodeJS.Process, id: string, options: UpdateOptions): Promise<void> {
-  const patch = patchOf(await clientMembersIn(options), options.unset, alternatives);
+  const patch = patchOf(await clientMembersIn(options), alternatives, options.unset);
   await withStore(process, async (store, config, origin) => {
     const updated = await updateClient(store, origin, id, (client) =>
       patchClient(client, patch, !config.production),

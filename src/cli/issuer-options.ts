@@ -92,7 +92,7 @@ function toInbox(options: IssuerOptions): object | undefined {
     kinds: options.inbox,
     audience: options.inboxAudience,
     governs: options.inboxGoverns,
-    keep_offline: options.inboxEndsOffline && false,
+    keep_offline: options.inboxEndsOffline ? false : undefined,
     subject_formats: options.inboxSubjectFormat,
   });
   return Object.keys(inbox).length > 0 ? inbox : undefined;

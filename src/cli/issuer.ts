@@ -78,7 +78,7 @@ async function add(process: NodeJS.Process, options: AddOptions): Promise<void> 
 }
 
 async function update(process: NodeJS.Process, name: string, options: UpdateOptions): Promise<void> {
-  const patch = patchOf(await issuerMembersIn(options), options.unset, alternatives);
+  const patch = patchOf(await issuerMembersIn(options), alternatives, options.unset);
   await withStore(process, async (store, config, origin) => {
     const updated = await updateIssuer(store, origin, name, (issuer) =>
       patchIssuer(issuer, patch, !config.production),

@@ -19,8 +19,8 @@ export function toEventId(text: string): number {
  */
 export function patchOf(
   members: Record<string, unknown>,
+  alternatives: readonly (readonly string[])[],
   unset: readonly string[] = [],
-  alternatives: readonly (readonly string[])[] = [],
 ): Record<string, unknown> {
   const others = alternatives
     .filter((names) => names.some((name) => name in members))

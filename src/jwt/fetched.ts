@@ -3,6 +3,7 @@
 // often, and while the other side is down, the last value stays in use for a day.
 import { setTimeout as delay } from 'node:timers/promises';
 import { KeysUnavailable } from '../domain/tokens/token-verifier.ts';
+import { dayMs } from '../domain/values/durations.ts';
 
 /** The least time between two attempts. */
 const coolDownMs = 10_000;
@@ -13,7 +14,7 @@ const certainMs = coolDownMs;
 /** After this, the value is fetched again even if nothing seems to be missing from it. */
 const freshMs = 300_000;
 /** How long the last value stays in use while the issuer is down. */
-const lastingMs = 86_400_000;
+const lastingMs = dayMs;
 
 export interface FetchedParts<Value> {
   /** As errors call it: `the keys of https://id.example`. */

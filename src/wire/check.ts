@@ -58,7 +58,7 @@ function problemOf(issue: Issue): string {
       if ('options' in issue && issue.options) return `must be one of: ${issue.options.join(', ')}`;
       return issue.message === wordless ? 'has the wrong form' : issue.message;
     case 'custom':
-      return issue.message ?? 'is not acceptable';
+      return issue.message;
     default:
       return 'has the wrong form';
   }

@@ -5,7 +5,7 @@ import { covers, keysOf, type Revocation } from '../cutoffs.ts';
 import type { Policy } from '../policy.ts';
 import type { Facts, Store } from '../store.ts';
 import { everyIssuer, targetKey, targetsEverywhere } from '../targets.ts';
-import { hourMs } from '../values/durations.ts';
+import { dayMs, hourMs } from '../values/durations.ts';
 import { isRevocable } from '../verdict.ts';
 import { isFinalOrder, type RevokeOrder, rowOf } from './revoke-target.ts';
 
@@ -25,9 +25,9 @@ type ActivityAge = 'hour' | 'day' | 'week' | 'month' | 'older';
 
 const ages: readonly (readonly [ActivityAge, number])[] = [
   ['hour', hourMs],
-  ['day', 24 * hourMs],
-  ['week', 7 * 24 * hourMs],
-  ['month', 30 * 24 * hourMs],
+  ['day', dayMs],
+  ['week', 7 * dayMs],
+  ['month', 30 * dayMs],
 ];
 const tokensMax = 20_000;
 const pagesMax = 200;

@@ -48,7 +48,6 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
     );
     if (ends.some((row) => row !== undefined)) return { outcome: { status: 'key_revoked' }, effects: {} };
     if (isUsed) return { outcome: { status: 'repeated' }, effects: {} };
-    const used = { usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }] } as const;
     const cutoff = cutoffOfEvent(signal.happenedAt, now, policy);
     const done = signal.targets.map((target): Effects => {
       const metadata = { inbox: signal.kind, from: signal.issuer.issuer };
@@ -59,7 +58,7 @@ export function receiveSignal(store: Store, policy: Policy, signal: Signal): Pro
     return {
       outcome: { status: 'done' },
       effects: {
-        ...used,
+        usedIds: [{ digest, kind: 'inbox', expiresAt: now + rememberedMs }],
         revocations: done.flatMap(({ revocations }) => revocations ?? []),
         events:
           done.length === 0

@@ -1,6 +1,7 @@
 // The body of POST /v1/tokens, from JSON to a registration of the domain.
 import { z } from 'zod';
 import { digestOf } from '../../domain/claims.ts';
+import { forever } from '../../domain/cutoffs.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { type Client, issuersOf } from '../../domain/records/clients.ts';
 import type { Registration } from '../../domain/register/registration.ts';
@@ -28,7 +29,7 @@ import { badParameter, missingParameter, Refusal } from '../../wire/refusal.ts';
 const scopeLengthMax = 4096;
 const jsonBytesMax = 8192;
 const jsonDepthMax = 8;
-const secondsMax = 253_402_300_799;
+const secondsMax = Math.floor(forever / 1000);
 
 const seconds = z.number().min(0).max(secondsMax);
 /** Accepts milliseconds as well, so that the rules of registration can explain the mistake. */
