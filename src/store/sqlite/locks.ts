@@ -24,15 +24,8 @@ const held: Database.Database[] = [];
 export function takeServerLock(path: string): boolean {
   const lock = new Database(makeFile(`${path}-serve`), { timeout: 0 });
   held.push(lock);
-  try {
-    // Nobody removes a file beside it when the process ends.
-    lock.pragma('journal_mode = memory');
-    lock.exec('begin exclusive');
-    return true;
-  } catch (error) {
-    if (codeOf(error) === 'SQLITE_BUSY') return false;
-    throw error;
-  }
+  // Nobody removes a file beside it when the process ends.
+  return take(lock, 'pragma journal_mode = memory; begin exclusive');
 }
 
 /** Undefined when another process has the lock. */
@@ -43,15 +36,19 @@ export async function withTaskLock<T>(
 ): Promise<T | undefined> {
   const lock = new Database(makeFile(`${path}-${task}`), { timeout: 0 });
   try {
-    lock.exec('begin exclusive');
-  } catch (error) {
-    lock.close();
-    if (codeOf(error) === 'SQLITE_BUSY') return undefined;
-    throw error;
-  }
-  try {
-    return await work();
+    return take(lock, 'begin exclusive') ? await work() : undefined;
   } finally {
     lock.close();
+  }
+}
+
+/** False when another process has it. */
+function take(lock: Database.Database, sql: string): boolean {
+  try {
+    lock.exec(sql);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 'SQLITE_BUSY') return false;
+    throw error;
   }
 }
