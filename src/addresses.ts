@@ -23,7 +23,8 @@ export function trustedPeers(cidrs: readonly string[]): BlockList {
   for (const cidr of cidrs) {
     const [address = '', bits] = cidr.split('/');
     const family = isIPv4(address) ? 'ipv4' : 'ipv6';
-    peers.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+    if (bits === undefined) peers.addAddress(address, family);
+    else peers.addSubnet(address, Number(bits), family);
   }
   return peers;
 }

@@ -25,7 +25,7 @@ export class Upstream {
   #keys: { readonly uri: string; readonly fetched: Fetched<readonly JWK[]> } | undefined;
 
   constructor(parts: UpstreamParts) {
-    const { given, now } = parts;
+    const { given, url, now } = parts;
     this.#parts = parts;
     this.#metadata = new Fetched<UpstreamMetadata>({
       what: 'the metadata of the authorization server',
@@ -33,7 +33,7 @@ export class Upstream {
       isGiven: given !== null,
       now,
       onFailure: (problem) =>
-        this.#warn(parts.url, problem, "the authorization server's metadata could not be fetched"),
+        parts.log.warn({ url, problem }, "the authorization server's metadata could not be fetched"),
     });
   }
 
@@ -51,7 +51,7 @@ export class Upstream {
   }
 
   #keysAt(uri: string): Fetched<readonly JWK[]> {
-    const { url, issuer, fetchJson, now } = this.#parts;
+    const { url, issuer, fetchJson, now, log } = this.#parts;
     return new Fetched<readonly JWK[]>({
       what: `the keys of ${issuer}`,
       fetch: async () => {
@@ -61,12 +61,8 @@ export class Upstream {
       isGiven: false,
       now,
       onFailure: (problem) =>
-        this.#warn(uri, problem, "the authorization server's keys could not be fetched"),
+        log.warn({ url: uri, problem }, "the authorization server's keys could not be fetched"),
     });
-  }
-
-  #warn(url: string | null, problem: string, what: string): void {
-    this.#parts.log.warn({ url, problem }, what);
   }
 }
 
