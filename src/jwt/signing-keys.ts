@@ -114,7 +114,7 @@ async function readKeyFile(path: string): Promise<StoredKey[]> {
   return keys;
 }
 
-/** Undefined if a key is missing. */
+/** Undefined if it is no such file, or lacks a key that is in use. */
 function parseKeys(text: string): StoredKey[] | undefined {
   try {
     const { keys } = JSON.parse(text) as { keys: StoredKey[] };

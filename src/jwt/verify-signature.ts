@@ -88,8 +88,8 @@ export async function isSignedWith(jwt: string, secret: Uint8Array): Promise<boo
 let gathering: Promise<void> | undefined;
 
 /**
- * Lets other requests in between two signatures of one. And all signatures that are asked for in one turn of the
- * event loop are handed over together, as waking a thread costs more than half a verification.
+ * A request that has several signatures checked lets others in between. And all signatures that are asked for in one turn
+ * of the event loop are handed over together, as waking a thread costs more than half a verification.
  */
 function endOfTurn(): Promise<void> {
   gathering ??= new Promise((resolve) =>

@@ -159,7 +159,7 @@ function tell(worker: Worker, message: ToWorker): void {
   worker.send(message);
 }
 
-/** Ignores `error` events: a worker that is about to end cannot be sent messages. */
+/** `once` of node:events would reject at an `error` event, which comes when a message is sent to a worker that is ending. */
 function exitOf(worker: Worker): Promise<number | null> {
   return new Promise((resolve) => worker.once('exit', resolve));
 }

@@ -54,10 +54,10 @@ export function finalsForKnownToken(
 }
 
 /**
- * What ends for good a token that is dead here already, where it may be alive elsewhere. If it was revoked, it may be so by
- * what a server that has not noticed its issuer's record yet cannot see in it. If it has expired, then maybe not as its
- * issuer signed it: it would be alive with a larger TOKEN_LIFETIME_DAYS_MAX, or without its registration once its issuer
- * is trusted.
+ * What ends for good a token that is dead here already, but may be alive to another server, or later. A revoked JWT may
+ * be dead by a claim that only its signature gives, and a server that has not noticed its issuer's record yet does not
+ * see that claim. One that has expired may be signed to live longer: it would be alive with a larger
+ * TOKEN_LIFETIME_DAYS_MAX, or without its registration once its issuer is trusted.
  */
 export function finalsForDeadToken(
   known: KnownToken,

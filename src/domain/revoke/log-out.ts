@@ -130,7 +130,7 @@ function endLogins(logout: Logout): Decision<LoggedOut> {
       userId: acting.claims.subject,
       revokedAt: now,
       sessionsEnded,
-      // That a token is not replaced again limits no other.
+      // The cutoff that ends the grace interval of a token limits no other token.
       safeIatAfter: safeIatAfterAll(revocations.filter(({ target }) => target.kind !== 'token')),
       seq: Math.max(...seqs),
     }),

@@ -34,8 +34,8 @@ const rememberedMs = 7 * dayMs;
 
 /** Acts on a message, and not again when it is repeated within seven days. Rejects with `StoreUnavailable`. */
 export function receiveSignal(store: Store, policy: Policy, signal: Signal): Promise<SignalReceived> {
-  // By its jti alone, a later message of an issuer that repeats them would end nothing. And one bearer token of a global
-  // token revocation may name several users, each in a request body of its own.
+  // Not by its jti alone: a later message of an issuer that repeats them would end nothing. And one bearer token of a
+  // global token revocation may come with several users, each in a request body of its own.
   const { kind, jti, happenedAt, targets } = signal;
   const digest = digestOf(`inbox\0${JSON.stringify([signal.issuer.issuer, kind, jti, happenedAt, targets])}`);
   const cause: Cause = { reason: 'identity_provider', reasonText: null, origin: signal.origin };

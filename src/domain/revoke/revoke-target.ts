@@ -103,7 +103,8 @@ export function decideRevocation(
   if (problem) return { outcome: { status: 'refused', parameter: 'cutoff', problem }, effects: {} };
 
   const targets = [order.target, ...order.further];
-  // Of what was replaced so lately that it may be replaced again, the final row is no end; a row beside it is one.
+  // A refresh token in its grace interval has a final row, by which it was replaced, and may be replaced again all the
+  // same. Only a row with a cutoff, beside that one, ends this.
   const areFinal = facts.each(targets, (target) => isForGood && !isInGrace(facts, now, policy, target));
   const rows = targets.map((target, n) => rowOf({ ...order, target }, policy, now, areFinal[n] === true));
   const earlier = facts

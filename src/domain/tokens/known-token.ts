@@ -94,8 +94,9 @@ function asSigned(registered: RegisteredToken, verified: Verified): KnownToken |
 }
 
 /**
- * Before its issuer was trusted, it was judged by its registration alone, at other servers a moment longer; otherwise,
- * before it was registered, by its signature alone.
+ * A JWT that was registered before its issuer was trusted was judged by its registration alone until then, and at other
+ * servers, which notice the record later, a moment longer. One that was registered after that was judged by its signature
+ * alone until it was registered.
  */
 function judgementBefore(registered: RegisteredToken, { token, defaults }: Verified): EarlierJudgement {
   const { registeredAt } = registered;

@@ -43,8 +43,8 @@ export type Verification =
 export interface Opaque {
   readonly kind: 'opaque';
   /**
-   * What a JWT says that a shared secret may have signed, one that is no setting now: counts against the token only, and
-   * only where its very string is registered.
+   * What a JWT of HS256 says, for which no secret is set now. One that was set before, or will be, may have signed it: so
+   * this counts, but against the token only, and only if this very string is registered.
    */
   readonly said?: Verified;
 }

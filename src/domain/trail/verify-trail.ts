@@ -85,6 +85,7 @@ class Walk {
     this.#head = this.#headBefore;
     const start = (await this.#events.peek())?.event.seq ?? 1;
     const ranges = this.#chain.filter(({ first }) => first >= start);
+    // A purge deletes whole ranges. A trail that begins within one has lost events: all are then checked from the first.
     const isAtEdge = start === (ranges[0]?.first ?? (this.#chain.at(-1)?.last ?? 0) + 1);
     if (isAtEdge) this.#purgedThrough = start - 1;
     for (const seal of isAtEdge ? ranges : this.#chain) {

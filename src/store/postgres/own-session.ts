@@ -18,7 +18,7 @@ export async function demandOwnSession(client: pg.Client, url: string): Promise<
   // Poolers tell their clients a number of their own making. Not in the types of pg.
   const { processID } = client as pg.Client & { readonly processID?: number | null };
   if (session === processID) return;
-  // Where statements share sessions, this ends the connection.
+  // A pooler that gives each statement another session (pool_mode = statement) ends the connection here.
   await client.query('begin');
   await client.query('rollback');
   if (await isSharedWithAnother(client, session, url)) throw new SessionShared('its sessions are shared');
