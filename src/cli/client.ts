@@ -27,8 +27,9 @@ import {
 } from '../wire/clients.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { timeOf } from '../wire/time.ts';
-import { type ClientOptions, clientMembersIn, toInteger, withClientOptions } from './client-options.ts';
-import { collect, patchOf } from './options.ts';
+import { clientOptions } from './client-options.ts';
+import { membersIn, withMemberOptions } from './member-options.ts';
+import { collect, patchOf, toInteger } from './options.ts';
 import { printer } from './printer.ts';
 import { addRecordCommands, type RecordCommands, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
@@ -42,13 +43,15 @@ const alternatives = [
 const noAudience =
   'It has no --audience, so it sees no tokens but its own: give it one, or the permission introspect:any.';
 
-interface CreateOptions extends ClientOptions {
+interface CreateOptions {
   id: string;
   secretStdin?: boolean;
+  json?: boolean;
 }
 
-interface UpdateOptions extends ClientOptions {
+interface UpdateOptions {
   unset?: string[];
+  json?: boolean;
 }
 
 const records: RecordCommands<Client> = {
@@ -71,7 +74,7 @@ function createCommand(process: NodeJS.Process): Command {
   const command = new Command('create')
     .description('create a client; its generated secret is shown once')
     .requiredOption('--id <id>', 'client_id');
-  return withClientOptions(command)
+  return withMemberOptions(command, clientOptions)
     .option('--secret-stdin', 'read the secret from standard input instead of generating one')
     .action((options: CreateOptions) => create(process, options));
 }
@@ -80,7 +83,7 @@ function updateCommand(process: NodeJS.Process): Command {
   const command = new Command('update')
     .argument('<id>')
     .description('change a client; what is not named stays, and a list replaces the list before it');
-  return withClientOptions(command)
+  return withMemberOptions(command, clientOptions)
     .option('--unset <member...>', `back to the default: ${clientMembers.join(', ')}`, collect)
     .action((id: string, options: UpdateOptions) => update(process, id, options));
 }
@@ -89,7 +92,7 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
   const client_secret = await readSecret(process, options.secretStdin);
   const body = check(
     newClientBody,
-    withoutAbsent({ client_id: options.id, ...(await clientMembersIn(options)), client_secret }),
+    withoutAbsent({ client_id: options.id, ...(await membersIn(clientOptions, options)), client_secret }),
   );
   await withNewStore(process, async (store, config, origin) => {
     const fields = await toNewClient(body, !config.production);
@@ -104,7 +107,7 @@ async function create(process: NodeJS.Process, options: CreateOptions): Promise<
 }
 
 async function update(process: NodeJS.Process, id: string, options: UpdateOptions): Promise<void> {
-  const patch = patchOf(await clientMembersIn(options), alternatives, options.unset);
+  const patch = patchOf(await membersIn(clientOptions, options), alternatives, options.unset);
   await withStore(process, async (store, config, origin) => {
     const updated = await updateClient(store, origin, id, (client) =>
       patchClient(client, patch, !config.production),

@@ -17,18 +17,21 @@ import {
   wouldRevive,
 } from '../wire/issuers.ts';
 import { Refusal } from '../wire/refusal.ts';
-import { type IssuerOptions, issuerMembersIn, withIssuerOptions } from './issuer-options.ts';
+import { issuerOptions } from './issuer-options.ts';
+import { membersIn, withMemberOptions } from './member-options.ts';
 import { collect, patchOf } from './options.ts';
 import { printer } from './printer.ts';
 import { addRecordCommands, type RecordCommands, throwUnknown } from './records.ts';
 import { withNewStore, withStore } from './with-store.ts';
 
-interface AddOptions extends IssuerOptions {
+interface AddOptions {
   issuer: string;
+  json?: boolean;
 }
 
-interface UpdateOptions extends IssuerOptions {
+interface UpdateOptions {
   unset?: string[];
+  json?: boolean;
 }
 
 /** Members of which an issuer has one. */
@@ -54,20 +57,21 @@ function addIssuerCommand(process: NodeJS.Process): Command {
   const command = new Command('add')
     .description('trust the JWTs of an issuer; its keys come from one of three places')
     .requiredOption('--issuer <url>', 'the `iss` of its tokens');
-  return withIssuerOptions(command).action((options: AddOptions) => add(process, options));
+  return withMemberOptions(command, issuerOptions).action((options: AddOptions) => add(process, options));
 }
 
 function updateIssuerCommand(process: NodeJS.Process): Command {
   const command = new Command('update')
     .argument('<issuer>')
     .description('change an issuer; what is not named stays, and a list replaces the list before it');
-  return withIssuerOptions(command)
+  return withMemberOptions(command, issuerOptions)
     .option('--unset <member...>', `back to the default: ${issuerMembers.join(', ')}`, collect)
     .action((name: string, options: UpdateOptions) => update(process, name, options));
 }
 
 async function add(process: NodeJS.Process, options: AddOptions): Promise<void> {
-  const body = check(newIssuerBody, { issuer: options.issuer, ...(await issuerMembersIn(options)) });
+  const members = await membersIn(issuerOptions, options);
+  const body = check(newIssuerBody, { issuer: options.issuer, ...members });
   await withNewStore(process, async (store, config, origin) => {
     const fields = await toNewIssuer(body, !config.production);
     const added = await addIssuer(store, origin, fields, await namedInRecord(fields));
@@ -78,7 +82,7 @@ async function add(process: NodeJS.Process, options: AddOptions): Promise<void> 
 }
 
 async function update(process: NodeJS.Process, name: string, options: UpdateOptions): Promise<void> {
-  const patch = patchOf(await issuerMembersIn(options), alternatives, options.unset);
+  const patch = patchOf(await membersIn(issuerOptions, options), alternatives, options.unset);
   await withStore(process, async (store, config, origin) => {
     const updated = await updateIssuer(store, origin, name, (issuer) =>
       patchIssuer(issuer, patch, !config.production),

@@ -1,4 +1,4 @@
-// What options of several commands have in common: lists, ids of events, patches, and files of JSON.
+// What options of several commands have in common: lists, numbers, ids of events, patches, and files of JSON.
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
 import { Refusal } from '../wire/refusal.ts';
@@ -6,6 +6,11 @@ import { Refusal } from '../wire/refusal.ts';
 /** An option may be given several times, and may list several values with commas. */
 export function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, ...value.split(',')];
+}
+
+export function toInteger(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
+  return Number(text);
 }
 
 export function toEventId(text: string): number {
