@@ -68,7 +68,7 @@ export function purge(
   store: Store,
   policy: PurgePolicy,
   origin: Origin,
-  { onPurged = () => {}, signal, rest = async () => {} }: PurgeOptions = {},
+  options: PurgeOptions = {},
 ): Promise<PurgeCounts | undefined> {
   return store.upkeep.exclusively('purge', async () => {
     await noteSettings(store, policy);
@@ -79,21 +79,25 @@ export function purge(
     if (Object.values(due).some((rows) => rows > 0))
       await record(store, origin, { begins: true, due, ...told });
     const counts: Record<string, number> = {};
-    for (const task of plan.tasks) {
-      counts[task.name] = 0;
-      for (let isDone = false; !isDone && !signal?.aborted; ) {
-        const began = performance.now();
-        const step = await task.step();
-        counts[task.name] = (counts[task.name] ?? 0) + step.purged;
-        onPurged(step.purged);
-        isDone = step.isDone;
-        if (!isDone && !signal?.aborted) await rest(performance.now() - began);
-      }
-    }
+    for (const task of plan.tasks) counts[task.name] = await run(task, options);
     await record(store, origin, { rows: counts, ...told });
-    if (!signal?.aborted) await store.upkeep.writeNote('purge_succeeded_at', await nowOf(store));
+    if (!options.signal?.aborted) await store.upkeep.writeNote('purge_succeeded_at', await nowOf(store));
     return counts;
   });
+}
+
+/** Resolves to how many rows it deleted. */
+async function run(task: Task, { onPurged, signal, rest }: PurgeOptions): Promise<number> {
+  let rows = 0;
+  while (!signal?.aborted) {
+    const began = performance.now();
+    const { purged, isDone } = await task.step();
+    rows += purged;
+    onPurged?.(purged);
+    if (isDone) break;
+    if (!signal?.aborted) await rest?.(performance.now() - began);
+  }
+  return rows;
 }
 
 async function countAll({ tasks }: Plan): Promise<Record<string, number>> {
