@@ -1,5 +1,7 @@
 // What `client` and `issuer` have in common: records can be listed, shown, suspended and resumed.
 import type { Command } from 'commander';
+import type { Origin } from '../domain/audit.ts';
+import type { Store } from '../domain/store.ts';
 import type { RecordKind } from '../wire/record-kind.ts';
 import { Refusal } from '../wire/refusal.ts';
 import { printer } from './printer.ts';
@@ -22,13 +24,28 @@ export function addRecordCommands<Item>(
   process: NodeJS.Process,
   records: RecordCommands<Item>,
 ): void {
-  const { noun, suspended } = records;
+  const { noun, key, suspended, find, setEnabled, toWire } = records;
+  const { show } = printer(process);
+  /** A command about one record, which it shows as `work` leaves it. */
+  const add = (
+    verb: string,
+    description: string,
+    work: (store: Store, origin: Origin, name: string) => Promise<Item | undefined>,
+  ) =>
+    command
+      .command(`${verb} <${key}>`)
+      .description(description)
+      .option('--json', 'print one JSON object')
+      .action((name: string, { json }: { json?: boolean }) =>
+        withStore(process, async (store, _config, origin) => {
+          const item = await work(store, origin, name);
+          show(toWire(item ?? throwUnknown(records)), json);
+        }),
+      );
   addListCommand(command, process, records);
-  addShowCommand(command, process, records);
-  const add = (verb: string, enabled: boolean, description: string) =>
-    addSwitchCommand(command, process, records, { verb, enabled, description });
-  add('disable', false, `suspend the ${noun}: ${suspended}`);
-  add('enable', true, `lift the suspension of the ${noun}`);
+  add('show', `show one ${noun}`, (store, _origin, name) => store.ask((facts) => find(facts, name)));
+  add('disable', `suspend the ${noun}: ${suspended}`, (...of) => setEnabled(...of, false));
+  add('enable', `lift the suspension of the ${noun}`, (...of) => setEnabled(...of, true));
 }
 
 function addListCommand<Item>(
@@ -49,43 +66,6 @@ function addListCommand<Item>(
           page = await listAfter(store, last === undefined ? '' : keyOf(last), pageSize);
           for (const item of page) say(json ? JSON.stringify(toWire(item)) : summaryOf(item));
         } while (page.length === pageSize);
-      });
-    });
-}
-
-function addShowCommand<Item>(
-  command: Command,
-  process: NodeJS.Process,
-  records: RecordCommands<Item>,
-): void {
-  const { show } = printer(process);
-  command
-    .command(`show <${records.key}>`)
-    .description(`show one ${records.noun}`)
-    .option('--json', 'print one JSON object')
-    .action(async (name: string, { json }: { json?: boolean }) => {
-      await withStore(process, async (store) => {
-        const item = await store.ask((facts) => records.find(facts, name));
-        show(records.toWire(item ?? throwUnknown(records)), json);
-      });
-    });
-}
-
-function addSwitchCommand<Item>(
-  command: Command,
-  process: NodeJS.Process,
-  records: RecordCommands<Item>,
-  { verb, enabled, description }: { verb: string; enabled: boolean; description: string },
-): void {
-  const { show } = printer(process);
-  command
-    .command(`${verb} <${records.key}>`)
-    .description(description)
-    .option('--json', 'print one JSON object')
-    .action(async (name: string, { json }: { json?: boolean }) => {
-      await withStore(process, async (store, _config, origin) => {
-        const item = await records.setEnabled(store, origin, name, enabled);
-        show(records.toWire(item ?? throwUnknown(records)), json);
       });
     });
 }
