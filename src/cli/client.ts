@@ -5,7 +5,7 @@ import { Command } from 'commander';
 import type { Config } from '../config.ts';
 import { type Client, holds } from '../domain/records/clients.ts';
 import {
-  type ClientUpdated,
+  type ClientWithSecret,
   createClient,
   rotateClientSecret,
   updateClient,
@@ -120,7 +120,7 @@ async function update(process: NodeJS.Process, id: string, options: UpdateOption
 function showClient(
   process: NodeJS.Process,
   config: Config,
-  { client, newSecret }: ClientUpdated,
+  { client, newSecret }: ClientWithSecret,
   json: boolean | undefined,
 ): void {
   printer(process).showOnce({ ...clientToWire(client), ...newSecretToWire(newSecret) }, json);

@@ -3,7 +3,7 @@
 import type { Config } from '../config.ts';
 import type { Store } from '../domain/store.ts';
 import { type ExportTrail, exportEvents } from '../domain/trail/export-trail.ts';
-import { type Sealed, sealEvents } from '../domain/trail/seal-events.ts';
+import { type Sealed, type Sealing, sealEvents } from '../domain/trail/seal-events.ts';
 import { SealKeys } from './seal-keys.ts';
 import { sendSeals } from './send-seals.ts';
 
@@ -22,12 +22,7 @@ export interface TrailWork {
   stop(): Promise<void>;
 }
 
-export interface SealOptions {
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (sealed: number) => void;
-}
+type SealOptions = Pick<Sealing, 'now' | 'signal' | 'onProgress'>;
 
 /** Seals what is unsealed, then sends what is unsent. Undefined when another process is doing it. */
 export async function sealAndSend(

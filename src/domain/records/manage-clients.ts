@@ -40,13 +40,14 @@ function generateClientSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
+export interface ClientWithSecret {
+  readonly client: Client;
+  /** Null unless one was generated. */
+  readonly newSecret: string | null;
+}
+
 export type ClientCreated =
-  | {
-      readonly status: 'created';
-      readonly client: Client;
-      /** Null unless one was generated. */
-      readonly newSecret: string | null;
-    }
+  | (ClientWithSecret & { readonly status: 'created' })
   | { readonly status: 'client_exists' };
 
 /** Without a `givenSecret` one is generated, for a client whose method needs one. */
@@ -72,12 +73,6 @@ export async function createClient(
   });
 }
 
-export interface ClientUpdated {
-  readonly client: Client;
-  /** Null unless one was generated. */
-  readonly newSecret: string | null;
-}
-
 /**
  * A client whose new method needs a secret is given one; the secrets of one whose new method needs none end. Undefined if
  * there is no such client.
@@ -87,13 +82,13 @@ export async function updateClient(
   origin: Origin,
   clientId: string,
   edit: (client: Client) => Promise<Edit<NewClient>>,
-): Promise<ClientUpdated | undefined> {
+): Promise<ClientWithSecret | undefined> {
   const spareSecret = generateClientSecret();
   return editRecord(
     store,
     (facts) => facts.client(clientId),
     edit,
-    (before, { fields, changed }, _facts, now): Decision<ClientUpdated> => {
+    (before, { fields, changed }, _facts, now): Decision<ClientWithSecret> => {
       if (changed.length === 0) return { outcome: { client: before, newSecret: null }, effects: {} };
       const update: ClientChange = { kind: 'update', client: { ...before, ...fields } };
       const changes = [update, ...secretChanges(before, update.client, spareSecret, now)];

@@ -1,20 +1,16 @@
 // Logging a user out by id alone, without any of their tokens: for clients that may revoke anything.
-import { eventOf, type Origin } from '../audit.ts';
-import { cutoffForName, safeIatAfter } from '../cutoffs.ts';
+import { eventOf } from '../audit.ts';
+import { type Cause, cutoffForName, safeIatAfter } from '../cutoffs.ts';
 import { countLivingSessions } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
 import type { Store } from '../store.ts';
 import type { Target } from '../targets.ts';
-import type { Reason } from '../vocabulary.ts';
 import type { LoggedOut } from './log-out.ts';
 
-export interface LogoutUserRequest {
+export interface LogoutUserRequest extends Cause {
   readonly issuer: string;
   readonly userId: string;
-  readonly reason: Reason;
-  readonly reasonText: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly origin: Origin;
 }
 
 /** Logs a user of one issuer out everywhere, at the request of a caller that may revoke anything. */

@@ -1,8 +1,8 @@
 // RFC 7009: a client revokes one of its own tokens. A refresh token takes its grant with it; an access
 // token dies alone unless its client cascades.
-import { about, eventOf, type NewEvent, type Origin } from '../audit.ts';
+import { about, eventOf, type NewEvent } from '../audit.ts';
 import type { Claims } from '../claims.ts';
-import { cutoffOnProof, safeIatAfterAll } from '../cutoffs.ts';
+import { type Cause, cutoffOnProof, safeIatAfterAll } from '../cutoffs.ts';
 import { mayRetry } from '../grace.ts';
 import { endingsOfUnits, hasLivingToken, unitsLeft } from '../living-units.ts';
 import type { Policy } from '../policy.ts';
@@ -12,7 +12,7 @@ import { targetOf } from '../targets.ts';
 import type { KnownToken } from '../tokens/known-token.ts';
 import type { Presented } from '../tokens/token-verifier.ts';
 import { isRevocable, type Standing } from '../verdict.ts';
-import type { AuditAction, InactiveReason, Reason } from '../vocabulary.ts';
+import type { AuditAction, InactiveReason } from '../vocabulary.ts';
 import { finalsForDeadToken, finalsForKnownToken, findAgain, findEndable } from './endable-token.ts';
 
 export type Revoked =
@@ -26,12 +26,9 @@ export type Revoked =
   | { readonly status: 'already_inactive'; readonly reason: InactiveReason }
   | { readonly status: 'foreign' };
 
-export interface RevokeRequest {
+export interface RevokeRequest extends Cause {
   readonly caller: Client;
   readonly presented: Presented;
-  readonly reason: Reason;
-  readonly reasonText: string | null;
-  readonly origin: Origin;
 }
 
 /**
@@ -104,10 +101,6 @@ function nothingLeft(
   return { outcome: { status: 'already_inactive', reason }, effects: { revocations, events: [event] } };
 }
 
-function eventAbout(
-  claims: Claims,
-  { origin, reason, reasonText }: RevokeRequest,
-  action: AuditAction,
-): NewEvent {
+function eventAbout(claims: Claims, { origin, reason, reasonText }: Cause, action: AuditAction): NewEvent {
   return eventOf(origin, action, { reason, reasonText, ...about(claims) });
 }
