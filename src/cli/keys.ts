@@ -4,49 +4,38 @@ import { Command } from 'commander';
 import { readConfig } from '../config.ts';
 import { createKeyFile, rotateKeyFile, SigningKeys } from '../jwt/signing-keys.ts';
 import { Refusal } from '../wire/refusal.ts';
+import { printer } from './printer.ts';
 
 export function keysCommand(process: NodeJS.Process): Command {
-  const show = async (path: string) => {
-    for (const key of await new SigningKeys(path, { mayCreate: false }).listed())
-      process.stdout.write(`${JSON.stringify(key)}\n`);
-  };
-  const pathOf = ({ file }: { file?: string }): string => {
-    const path = file ?? readConfig(process.env).signingKeysFile;
-    if (path === null) throw new Refusal('invalid_request', 'Set SIGNING_KEYS_FILE, or give --file.');
-    return path;
-  };
+  const { say } = printer(process);
   const command = new Command('keys').description(
     'the keys that sign introspection answers: create, rotate, list',
   );
-
-  command
-    .command('create')
-    .description('make the file, with a current and a next key of each algorithm')
-    .option('--file <file>', 'where (default: SIGNING_KEYS_FILE)')
-    .action(async (options: { file?: string }) => {
-      const path = pathOf(options);
-      if (!(await createKeyFile(path)))
-        throw new Refusal(
-          'invalid_request',
-          'The file is there already. `keys rotate` makes new keys in it.',
-        );
-      await show(path);
-    });
-
-  command
-    .command('rotate')
-    .description('the next key comes into use and a new next one is published; servers notice within seconds')
-    .option('--file <file>', 'which (default: SIGNING_KEYS_FILE)')
-    .action(async (options: { file?: string }) => {
-      const path = pathOf(options);
-      await rotateKeyFile(path);
-      await show(path);
-    });
-
-  command
-    .command('list')
-    .description('the public keys that /jwks shows, each with its role')
-    .option('--file <file>', 'which (default: SIGNING_KEYS_FILE)')
-    .action((options: { file?: string }) => show(pathOf(options)));
+  /** Each command does its `work` on the file, and shows the keys that are then in it. */
+  const add = (name: string, description: string, which: string, work: (path: string) => Promise<unknown>) =>
+    command
+      .command(name)
+      .description(description)
+      .option('--file <file>', `${which} (default: SIGNING_KEYS_FILE)`)
+      .action(async ({ file }: { file?: string }) => {
+        const path = file ?? readConfig(process.env).signingKeysFile;
+        if (path === null) throw new Refusal('invalid_request', 'Set SIGNING_KEYS_FILE, or give --file.');
+        await work(path);
+        for (const key of await new SigningKeys(path, { mayCreate: false }).listed())
+          say(JSON.stringify(key));
+      });
+  add('create', 'make the file, with a current and a next key of each algorithm', 'where', create);
+  add(
+    'rotate',
+    'the next key comes into use and a new next one is published; servers notice within seconds',
+    'which',
+    rotateKeyFile,
+  );
+  add('list', 'the public keys that /jwks shows, each with its role', 'which', async () => {});
   return command;
+}
+
+async function create(path: string): Promise<void> {
+  if (await createKeyFile(path)) return;
+  throw new Refusal('invalid_request', 'The file is there already. `keys rotate` makes new keys in it.');
 }
