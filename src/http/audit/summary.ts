@@ -10,10 +10,11 @@ import { respond } from '../respond.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
 
-const intervals = { hour: hourMs, day: dayMs } as const;
-/** A month of hours, three years of days. */
-const intervalsMax = { hour: 31 * 24, day: 3 * 366 } as const;
-const intervalsDefault = { hour: 24, day: 30 } as const;
+/** `max`: how many one answer may cover, a month of hours or three years of days. `usual`: how many it covers by default. */
+const intervals = {
+  hour: { ms: hourMs, max: 31 * 24, usual: 24 },
+  day: { ms: dayMs, max: 3 * 366, usual: 30 },
+};
 /** Rows of one answer, far more than a trail usually has: of what is beyond, the latest is left out. */
 const rowsMax = 100_000;
 
@@ -24,17 +25,14 @@ export function handleSummary({ store, auth, now }: AuditParts & { readonly now:
     const interval = query.get('interval') ?? 'day';
     if (interval !== 'hour' && interval !== 'day') throw badParameter('interval', 'must be hour or day');
     const given = readEventFilter(query);
-    const intervalMs = intervals[interval];
+    const { ms, max, usual } = intervals[interval];
     const to = given.to ?? Math.max(now() + 1, given.from ?? 0);
-    const from =
-      given.from ??
-      Math.max(yearZero, (Math.ceil(to / intervalMs) - intervalsDefault[interval]) * intervalMs);
-    if (to - from > intervalsMax[interval] * intervalMs)
-      throw badParameter('from', `is over ${intervalsMax[interval]} intervals before to`);
+    const from = given.from ?? Math.max(yearZero, (Math.ceil(to / ms) - usual) * ms);
+    if (to - from > max * ms) throw badParameter('from', `is over ${max} intervals before to`);
     const through = await store.findEventHead();
     const origin = originOf(ctx, caller.actor);
     await recordReading(store, origin, 'audit_read', given, { view: 'summary', interval });
-    const counts = await store.countEvents({ ...given, from, to, through }, intervalMs, rowsMax);
+    const counts = await store.countEvents({ ...given, from, to, through }, ms, rowsMax);
     const items = counts.map(({ at, ...count }) => ({ time: timeOf(at), ...count }));
     respond(ctx, 200, { interval, from: timeOf(from), to: timeOf(to), items });
   };
