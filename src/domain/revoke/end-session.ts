@@ -34,7 +34,7 @@ export async function endSession(
     const order = orderOf(sessionTarget(session), cause, 'session_end', { metadata });
     const decided = decideRevocation(facts, now, policy, order);
     // The event names the session's user.
-    const events = decided.effects.events?.map((event) => ({
+    const events = (decided.effects.events ?? []).map((event) => ({
       ...event,
       userId: session.subject,
       clientId: session.clientId,
@@ -46,7 +46,7 @@ export async function endSession(
         const { seq, safeIatAfter } = outcomeOf(decided, seqs) as TargetEnded;
         return { status, seq, safeIatAfter };
       },
-      effects: { ...decided.effects, ...(events && { events }) },
+      effects: { ...decided.effects, events },
     };
   });
 }
