@@ -159,7 +159,7 @@ function tell(worker: Worker, message: ToWorker): void {
   worker.send(message);
 }
 
-/** `once` of node:events would reject at an `error` event, which comes when a message is sent to a worker that is ending. */
+/** Not by `once` of node:events, which rejects at an `error` event: such comes if a dying worker is sent a message. */
 function exitOf(worker: Worker): Promise<number | null> {
   return new Promise((resolve) => worker.once('exit', resolve));
 }

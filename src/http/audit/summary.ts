@@ -10,7 +10,7 @@ import { respond } from '../respond.ts';
 import { eventFilterNames, readEventFilter } from './event-filter.ts';
 import type { AuditParts } from './events.ts';
 
-/** `max`: how many one answer may cover, a month of hours or three years of days. `usual`: how many it covers by default. */
+/** `max`: how many one answer covers at most, a month of hours or three years of days; `usual`: by default. */
 const intervals = {
   hour: { ms: hourMs, max: 31 * 24, usual: 24 },
   day: { ms: dayMs, max: 3 * 366, usual: 30 },

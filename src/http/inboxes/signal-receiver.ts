@@ -105,7 +105,7 @@ export class SignalReceiver {
   }
 }
 
-/** The channel is `inbox` at each of these endpoints, whose families differ. `from` is the sender, if that is certain. */
+/** The channel is `inbox`, though the endpoints are of several families. `from` is the sender, if that is certain. */
 function originOfSignal(ctx: Context, from: string | null): Origin {
   return { ...originOf(ctx, { kind: 'system', id: from }), channel: 'inbox' };
 }
