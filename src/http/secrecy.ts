@@ -21,7 +21,7 @@ const namesInBodies = [...secretNames, 'tokens'];
 
 /**
  * The secrets in a body, in the items of an array, in a list of tokens, and in the target of a revocation. Deeper
- * levels are not searched: no valid body has secrets there, and arrays may be nested by the thousand.
+ * levels are not searched: no valid body has secrets there.
  */
 export function secretsIn(body: unknown): string[] {
   const secrets: string[] = [];

@@ -91,7 +91,7 @@ async function* inOneChunk<Item>(items: readonly Item[]): AsyncGenerator<readonl
 function parseLine(line: Buffer | null): unknown {
   if (line === null) return new Refusal('too_large', `a line is over ${bodyBytesMax} bytes`);
   try {
-    return parseJson(line, 'the line');
+    return parseJson(line, bodyBytesMax, 'the line');
   } catch (refusal) {
     return refusal;
   }

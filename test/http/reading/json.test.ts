@@ -39,39 +39,71 @@ for (const path of ['/v1/tokens', '/v1/clients']) {
   });
 }
 
-testEachDatabase('JSON that is nested by the thousand is refused as any other, by name', async (t, app) => {
+testEachDatabase('JSON that is nested by the thousand is refused unparsed, by name', async (t, app) => {
   const all = ['register', 'admin', 'audit', 'revoke:any', 'introspect:any'] as const;
   const auth = await app.addClient({ permissions: [...all] });
-  const arrays = '['.repeat(30_000) + ']'.repeat(30_000);
-  const targets = `${'{"target":'.repeat(5_000)}{}${'}'.repeat(5_000)}`;
-  for (const path of ['/v1/clients', '/v1/revocations', '/v1/tokens/explain', '/introspect/batch', '/logout'])
-    for (const body of [arrays, targets]) {
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  const targets = (depth: number) => `${'{"target":'.repeat(depth - 1)}{}${'}'.repeat(depth - 1)}`;
+  const paths = [
+    '/v1/tokens',
+    '/v1/clients',
+    '/v1/revocations',
+    '/v1/tokens/explain',
+    '/introspect/batch',
+    '/logout',
+  ];
+  const tooDeep = /^the body is over 32 levels deep$/;
+  const tooDeepOrMany = /^the body (?:is over 32 levels deep|has over \d+ objects and arrays)$/;
+  for (const path of paths)
+    for (const [body, problem] of [
+      [nested(33), tooDeep],
+      [targets(33), tooDeep],
+      [nested(30_000), tooDeepOrMany],
+      [targets(5_000), tooDeepOrMany],
+    ] as const) {
       const reply = await app.request('POST', path, { auth, type: 'application/json', body });
-      t.true([400, 401].includes(reply.status), `${path}: ${reply.status} ${reply.text}`);
+      const { detail, error_description, message } = reply.body;
+      t.is(reply.status, 400, path);
+      t.regex(detail ?? error_description ?? message, problem, path);
     }
-  const items = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body: arrays });
-  t.is(items.body.items[0].http_status, 400);
-  const lines = await app.request('POST', '/v1/tokens', { auth, type: 'application/x-ndjson', body: arrays });
-  t.is(JSON.parse(lines.text).http_status, 400);
+  for (const body of [nested(30_000), targets(33)]) {
+    const lines = await app.request('POST', '/v1/tokens', { auth, type: 'application/x-ndjson', body });
+    const limit = body.length > 1_000 ? 'has over 4096 objects and arrays' : 'is over 32 levels deep';
+    const { http_status, detail } = JSON.parse(lines.text);
+    t.deepEqual([http_status, detail], [400, `the line ${limit}`]);
+  }
+  const refresh_token = await app.register({ client_id: 'web' });
+  const device = JSON.parse(nested(31));
+  const json = { type: 'application/json', body: JSON.stringify({ refresh_token, device }) };
+  const { body } = await app.request('POST', '/logout', json);
+  t.is(body.data.status, 'logged_out', 'at the limit it is read as any other');
 });
 
-testEachDatabase(
-  'POST /v1/tokens refuses a body of very many objects and arrays unparsed',
-  async (t, app) => {
-    const auth = await app.addClient({ permissions: ['register'] });
+testEachDatabase('JSON of very many objects and arrays is refused unparsed', async (t, app) => {
+  const auth = await app.addClient({ permissions: ['register', 'admin'] });
+  for (const [path, max] of [
+    ['/v1/tokens', 65_536],
+    ['/v1/clients', 4096],
+  ] as const) {
     for (const body of [
-      '['.repeat(65_537) + ']'.repeat(65_537),
-      `[[${'{},'.repeat(65_535)}0]]`,
-      `[${'['.repeat(65_537)}`,
+      '['.repeat(max + 1) + ']'.repeat(max + 1),
+      `[[${'{},'.repeat(max - 1)}0]]`,
+      `[${'['.repeat(max + 1)}`,
     ]) {
-      const reply = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body });
-      t.deepEqual([reply.status, reply.body.detail], [400, 'the body has over 65536 objects and arrays']);
+      const reply = await app.request('POST', path, { auth, type: 'application/json', body });
+      t.deepEqual([reply.status, reply.body.detail], [400, `the body has over ${max} objects and arrays`]);
     }
-    const body = `["${'['.repeat(70_000)}"]`;
-    const { status } = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body });
-    t.is(status, 200, 'within a string they are none');
-  },
-);
+    const most = await app.request('POST', path, {
+      auth,
+      type: 'application/json',
+      body: `[${'{},'.repeat(max - 2)}0]`,
+    });
+    t.notRegex(String(most.body.detail), /objects and arrays/);
+  }
+  const body = `["${'['.repeat(70_000)}"]`;
+  const { status } = await app.request('POST', '/v1/tokens', { auth, type: 'application/json', body });
+  t.is(status, 200, 'within a string they are none');
+});
 
 testEachDatabase(
   'JSON that names a member twice is refused, as a form is, wherever it is',
