@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isObject } from '../domain/values/json-values.ts';
-import { plainText, userAgentMax } from '../domain/values/plain-text.ts';
+import { couldShow, plainText, userAgentMax } from '../domain/values/plain-text.ts';
 import { parseBasic } from './auth/secret.ts';
 import { hasBody } from './reading/body-flow.ts';
 
@@ -53,6 +53,8 @@ export function requestIdOf({ headers }: IncomingMessage): string {
 
 /** A User-Agent that repeats more secrets is dropped: to look for each of thousands would take too long. */
 const repeatedSecretsMax = 4;
+/** The same for both names if there are more: each of the largest array may have a token and one that it replaces. */
+const secretsMax = 2_000;
 /** A shorter request id is taken to be no secret while the body is unread. */
 const secretLengthMin = 16;
 /** No browser's User-Agent has a word this long. */
@@ -91,8 +93,9 @@ export class ChosenNames {
     this.#settle();
     if (this.#userAgent === undefined) {
       const given = this.#request.headers['user-agent'] ?? '';
-      const secrets = given === '' ? [] : [...this.#repeated, ...headerSecrets(this.#request)];
-      this.#userAgent = plainText(given, userAgentMax, secrets);
+      if (given !== '') this.hide(headerSecrets(this.#request));
+      if (this.#userAgent === undefined)
+        this.#userAgent = plainText(given, userAgentMax, [...this.#repeated]);
     }
     return this.#userAgent;
   }
@@ -104,7 +107,7 @@ export class ChosenNames {
   }
 
   /** The body holds these secrets and no others. */
-  understood(secrets: Iterable<string>): void {
+  understood(secrets: readonly string[]): void {
     this.hide(secrets);
     this.#body = null;
     this.#isSettled = true;
@@ -116,13 +119,23 @@ export class ChosenNames {
     this.#isSettled = true;
   }
 
-  hide(secrets: Iterable<string>): void {
+  hide(secrets: readonly string[]): void {
+    if (secrets.length > secretsMax) {
+      this.#requestId = randomUUID();
+      this.#userAgent = null;
+      return;
+    }
     const userAgent = this.#request.headers['user-agent'] ?? '';
     for (const secret of secrets) {
       if (secret === '') continue;
       if (this.#requestId.includes(secret)) this.#requestId = randomUUID();
       // In this order, as looking for a long token in a set reads all of it.
-      if (this.#userAgent === null || !userAgent.includes(secret) || this.#repeated.has(secret)) continue;
+      if (
+        this.#userAgent === null ||
+        !couldShow(userAgent, userAgentMax, secret) ||
+        this.#repeated.has(secret)
+      )
+        continue;
       this.#repeated.add(secret);
       this.#userAgent = this.#repeated.size > repeatedSecretsMax ? null : undefined;
     }

@@ -165,3 +165,26 @@ testEachDatabase('a User-Agent that repeats token after token is dropped, soon',
   const kept = (await app.events('request_refused')).map(({ userAgent }) => userAgent);
   t.deepEqual([...new Set(kept)], ['tool [removed] [removed]', null]);
 });
+
+testEachDatabase(
+  'thousands of secrets are not looked for one by one in a long User-Agent',
+  async (t, app) => {
+    const tokens = Array.from({ length: 21_000 }, (_, n) => `aaaa${n.toString(36).padStart(5, '0')}`);
+    const headers = { 'User-Agent': 'a'.repeat(30_000), 'X-Request-Id': 'mine' };
+    const began = performance.now();
+    const reply = await app.json('/introspect/batch', { tokens }, undefined, { headers });
+    t.true(performance.now() - began < 700, 'nobody need be known for it');
+    t.is(reply.status, 400);
+    t.not(reply.headers['x-request-id'], 'mine', 'it could be one of them');
+  },
+);
+
+testEachDatabase('nor are hundreds of cookies in a request that repeats them all', async (t, app) => {
+  const cookies = Array.from({ length: 200 }, (_, n) => `c=${'a'.repeat(8 + n)}`);
+  const headers = { 'User-Agent': 'a'.repeat(1_000), Cookie: cookies.join(';') };
+  const token = await app.register({ client_id: 'web', sub: 'u1' });
+  const body = { refresh_token: token, reason: 'a'.repeat(800) };
+  t.is((await app.json('/logout', body, undefined, { headers })).status, 200);
+  const [event] = await app.events('logout');
+  t.deepEqual([event?.userAgent, event?.reasonText], [null, null]);
+});

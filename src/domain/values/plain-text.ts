@@ -22,6 +22,14 @@ function looksRandom(run: string): boolean {
 /** For each character that may be kept of a text this many are read, however much more its sender wrote. */
 const readPerKept = 4;
 
+/** A text that repeats more secrets is dropped: each is looked for at every place, and a header may hold hundreds. */
+const repeatedMax = 16;
+
+/** Is this secret, or its beginning, in what `plainText` reads of a text? */
+export function couldShow(text: string, lengthMax: number, secret: string): boolean {
+  return text.slice(0, readPerKept * lengthMax + secret.length).includes(secret);
+}
+
 /** The first characters of a text, without the beginning of a secret that was cut off with the rest. */
 function beginningOf(text: string, lengthMax: number, secrets: readonly string[]): string {
   const read = text.slice(0, lengthMax);
@@ -43,6 +51,7 @@ function withoutSecrets(text: string, secrets: readonly string[]): string {
   };
   markShaped(text);
   const found = secrets.filter((secret) => secret !== '' && text.includes(secret));
+  if (found.length > repeatedMax) return '';
   for (const secret of found)
     for (let at = text.indexOf(secret); at >= 0; at = text.indexOf(secret, at + 1)) mark(at, secret.length);
   // What is left beside a secret may be shaped like a token only without it.
