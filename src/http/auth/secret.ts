@@ -8,7 +8,7 @@ import type { Form } from '../reading/form.ts';
 import { formDecode } from '../reading/urlencoded.ts';
 import type { Credentials } from './credentials.ts';
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const someDigest = digestOf('no secret has this digest');
 
 /** RFC 6749 §2.3.1: id and secret are form-encoded before they are joined and base64-encoded. */

@@ -94,6 +94,7 @@ testEachDatabase('POST /revoke tells no failed authentication from another', asy
     'no client': await app.form('/revoke', anyToken, basic(':secret')),
     'bad escape': await app.form('/revoke', anyToken, basic('a:%ZZ')),
     'no UTF-8': await app.form('/revoke', anyToken, basic(Buffer.from([0x61, 0x3a, 0xff]))),
+    'a byte order mark': await app.form('/revoke', anyToken, basic(`\ufeff${client_id}:${secret}`)),
     'escaped no UTF-8': await app.form('/revoke', anyToken, basic('a:%FF')),
     NUL: await app.form('/revoke', anyToken, basic('a\0:b')),
     'very long': await app.form('/revoke', anyToken, basic(`${'x'.repeat(9000)}:y`)),
