@@ -6,6 +6,7 @@ import type { LifetimePolicy, Policy } from '../policy.ts';
 import { foreignTypes, type JwtReading } from '../records/issuers.ts';
 import { endBySignature, issuedFrom } from '../token-life.ts';
 import { dayMs } from '../values/durations.ts';
+import { hasExactNumbers } from '../values/json-values.ts';
 import { isName } from '../values/printable.ts';
 import { typeOf, type UntrustedJwt } from './jwt-shape.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from './shown-members.ts';
@@ -190,7 +191,11 @@ function shownMembers(payload: Payload, exp: number): Record<string, unknown> {
     scope: toScope(scope) ?? toScope(scp),
     username: isId(username) ? username : undefined,
     cnf,
-    authorization_details: areAuthorizationDetails(authorization_details) ? authorization_details : undefined,
+    // With a number that we would round, they would grant something else.
+    authorization_details:
+      areAuthorizationDetails(authorization_details) && hasExactNumbers(authorization_details)
+        ? authorization_details
+        : undefined,
     acr: isId(acr) ? acr : undefined,
     auth_time: isTime(auth_time) ? auth_time : undefined,
     iat,

@@ -9,13 +9,25 @@ const invalid = { status: 'already_inactive', reason: 'token_not_found' };
 
 testEachDatabase('POST /introspect shows of a JWT only the members that are well-formed', async (t, app) => {
   const issuer = await TestIssuer.inline(app);
-  const good = { scope: 'a b', authorization_details: [{ type: 'payment' }], acr: 'mfa', username: 'Al' };
+  const good = {
+    scope: 'a b',
+    authorization_details: [{ type: 'payment', amount: 12.5 }],
+    acr: 'mfa',
+    username: 'Al',
+  };
   t.like(await app.introspect(await issuer.sign(good)), good);
   for (const scope of ['a  b', ' a b ', ['a', ' ', 'b']])
     t.is((await app.introspect(await issuer.sign({ scope }))).scope, 'a b', 'spaces left over');
   const malformed: Record<string, unknown[]> = {
     scope: ['', ' ', 'a "b', 'a\\', 'é', 5, ['a', 'é'], []],
-    authorization_details: [[{}], [{ type: '' }], [{ type: 'a' }, 'b'], {}, 'payment'],
+    authorization_details: [
+      [{}],
+      [{ type: '' }],
+      [{ type: 'a' }, 'b'],
+      {},
+      'payment',
+      [{ type: 'payment', amount: 2 ** 60 }],
+    ],
     acr: ['', 'a\nb', 5],
     username: ['', 5],
     auth_time: [-1, 1e300, '5'],
