@@ -11,7 +11,12 @@ export function respond(ctx: Context, status: number, body: object, contentType 
   respondText(ctx, status, JSON.stringify(body), contentType);
 }
 
-export function respondText(ctx: Context, status: number, text: string, contentType: string): void {
+export function respondText(
+  ctx: Context,
+  status: number,
+  text: string | Uint8Array,
+  contentType: string,
+): void {
   const { res } = ctx;
   ctx.respond = false;
   const cacheControl = res.getHeader('Cache-Control') as string | undefined;
@@ -22,7 +27,12 @@ export function respondText(ctx: Context, status: number, text: string, contentT
  * Header and body in one piece. By `end(text)`, Node would add an empty piece and gather both, which takes a twentieth
  * of what an introspection costs.
  */
-export function send(res: ServerResponse, status: number, headers: readonly string[], text: string): void {
+export function send(
+  res: ServerResponse,
+  status: number,
+  headers: readonly string[],
+  text: string | Uint8Array,
+): void {
   res.writeHead(status, headers as string[]);
   const { socket } = res;
   socket?.cork();
@@ -33,7 +43,7 @@ export function send(res: ServerResponse, status: number, headers: readonly stri
 
 /** Names and values in turn, as `writeHead` takes them. */
 export function headersOf(
-  text: string,
+  text: string | Uint8Array,
   contentType: string,
   requestId: string,
   cacheControl = 'no-store',

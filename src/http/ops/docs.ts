@@ -24,13 +24,16 @@ const policy =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 export function handleDocs(openapiYaml: string, version: string) {
-  /** Made when it is first asked for, as it takes longer than all else that a start does. */
-  let openapiJson: string | undefined;
+  /**
+   * Made when it is first asked for, as it takes longer than all else that a start does. Bytes, as connections that do
+   * not read share them, and would each hold a copy of a string.
+   */
+  let openapiJson: Buffer | undefined;
 
   return {
     async openapi(ctx: Context): Promise<void> {
       ctx.set('Cache-Control', 'no-cache');
-      openapiJson ??= toJson(openapiYaml, version);
+      openapiJson ??= Buffer.from(toJson(openapiYaml, version));
       respondText(ctx, 200, openapiJson, 'application/json');
     },
 

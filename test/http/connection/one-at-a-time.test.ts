@@ -1,7 +1,7 @@
 // What a connection may ask of the server before it is answered.
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import test from 'ava';
 import { Listener } from '../../../src/http/connection/listener.ts';
 
@@ -36,4 +36,66 @@ test('of a connection on which many requests wait no more is read, until they ar
   t.true(bytesRead() > 100_000, 'then it goes on');
   socket.destroy();
   await once(socket, 'close');
+});
+
+/** Tiny requests, as many as are read at once. */
+const many = 'GET / HTTP/1.1\r\n\r\n'.repeat(3_600);
+
+async function connectedTo(listener: Listener): Promise<Socket> {
+  const socket = connect(Number(new URL(listener.url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('requests that wait on one connection hold up no other', async (t) => {
+  const paths: (string | undefined)[] = [];
+  const listener = await Listener.open(
+    ({ url }, response) => {
+      paths.push(url);
+      response.end();
+    },
+    { host: '127.0.0.1', port: 0, workers: 1 },
+  );
+  t.teardown(() => listener.close(0));
+  const [greedy, modest] = [await connectedTo(listener), await connectedTo(listener)];
+  greedy.resume().write(many);
+  modest.write('GET /modest HTTP/1.1\r\n\r\n');
+  await once(modest, 'data');
+  t.true(paths.indexOf('/modest') < 1_000, `after ${paths.indexOf('/modest')} others`);
+  greedy.destroy();
+  modest.destroy();
+});
+
+test('connections that send requests by the thousand are cut off when too many wait', async (t) => {
+  const waiting: ServerResponse[] = [];
+  const listener = await Listener.open((_request, response) => waiting.push(response), {
+    host: '127.0.0.1',
+    port: 0,
+    workers: 1,
+  });
+  t.teardown(() => listener.close(0));
+  const greedy = await Promise.all(Array.from({ length: 12 }, () => connectedTo(listener)));
+  const closed = Promise.all(greedy.slice(3).map((socket) => once(socket.resume(), 'close')));
+  for (const socket of greedy) {
+    socket.write(many);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await closed;
+  t.deepEqual(
+    greedy.slice(0, 2).map((socket) => socket.destroyed),
+    [false, false],
+  );
+  const modest = await connectedTo(listener);
+  modest.write('GET / HTTP/1.1\r\n\r\n'.repeat(20));
+  let answers = '';
+  modest.on('data', (data) => {
+    answers += data;
+  });
+  while (answers.split('HTTP/1.1 200').length <= 20) {
+    for (const response of waiting.splice(0)) response.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  for (const socket of [...greedy, modest]) socket.destroy();
+  t.pass('few may wait on any connection');
 });
