@@ -29,6 +29,8 @@ export function handleDocs(openapiYaml: string, version: string) {
    * not read share them, and would each hold a copy of a string.
    */
   let openapiJson: Buffer | undefined;
+  /** Read once, for the same reason. */
+  const files = new Map<string, Buffer>();
 
   return {
     async openapi(ctx: Context): Promise<void> {
@@ -46,7 +48,9 @@ export function handleDocs(openapiYaml: string, version: string) {
       if (file === 'start.js') return send(ctx, 'text/javascript', start);
       const type = Object.hasOwn(assets, file) ? assets[file] : undefined;
       if (type === undefined) throw new Refusal('not_found', 'there is nothing here');
-      send(ctx, type, await readFile(join(getAbsoluteFSPath(), file)));
+      const content = files.get(file) ?? (await readFile(join(getAbsoluteFSPath(), file)));
+      files.set(file, content);
+      send(ctx, type, content);
     },
   };
 }
