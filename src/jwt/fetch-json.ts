@@ -1,6 +1,8 @@
 // Fetches a JSON document from an address that an administrator configured: with a time limit and a size
 // limit, and without following redirects, which could lead elsewhere.
 
+import { addPiece } from '../domain/values/pieces.ts';
+
 const timeoutMs = 5_000;
 const bytesMax = 1_048_576;
 
@@ -38,7 +40,7 @@ async function readBounded(response: Response): Promise<string> {
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
     if (length > bytesMax) throw new FetchFailed(`answered over ${bytesMax} bytes`);
-    chunks.push(chunk);
+    addPiece(chunks, chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,4 +1,5 @@
 // Bodies as bytes: plain, and no larger than the endpoint allows. form.ts and json.ts say what the bytes mean.
+import { addPiece } from '../../domain/values/pieces.ts';
 import { Refusal } from '../../wire/refusal.ts';
 import type { Context } from '../context.ts';
 import { inviteBody } from './body-flow.ts';
@@ -20,7 +21,7 @@ export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise
     request.on('data', (chunk: Buffer) => {
       length += chunk.length;
       if (length > bytesMax) reject(tooLarge(bytesMax));
-      else chunks.push(chunk);
+      else addPiece(chunks, chunk);
     });
     request.on('end', () => {
       const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);

@@ -1,5 +1,6 @@
 // Newline-delimited JSON from a stream: lines of bounded length, in constant memory.
 import type { Readable } from 'node:stream';
+import { addPiece } from '../../domain/values/pieces.ts';
 
 /**
  * Yields the lines that are not blank, together if they came together; null for a line over `bytesMax`, whose rest is
@@ -19,7 +20,7 @@ export async function* ndjsonLines(
   };
   const keep = (part: Buffer): void => {
     length += part.length;
-    if (length <= bytesMax) parts.push(part);
+    if (length <= bytesMax) addPiece(parts, part);
     else parts = [];
   };
   for await (const chunk of stream as AsyncIterable<Buffer>) {

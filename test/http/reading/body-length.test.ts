@@ -119,3 +119,24 @@ function sendChunked(
     request.end(body);
   });
 }
+
+testEachDatabase('a body that comes byte by byte is read as any other', async (t, app) => {
+  const { client_id, secret } = await app.issuer();
+  const auth = `${client_id}:${secret}`;
+  const line = `${JSON.stringify(app.registration({ token: 'byte-by-byte', client_id: 'web' }))}${' '.repeat(700)}`;
+  for (const [path, type, body] of [
+    ['/v1/tokens', 'application/x-ndjson', `${line}\n${line}\n`],
+    ['/v1/tokens', 'application/json', `[${line},${line}]`],
+    ['/revoke', formType, `token=${'x'.repeat(1_000)}`],
+  ] as const) {
+    const headers = { 'content-type': type };
+    const request = httpRequest(`${app.url}${path}`, { method: 'POST', auth, headers });
+    const answered = once(request, 'response');
+    for (const byte of body) request.write(byte);
+    request.end();
+    const [response] = await answered;
+    t.is(response.statusCode, 200, type);
+    const answer = await text(response);
+    if (path === '/v1/tokens') t.is(answer.split('"active":true').length, 3, answer);
+  }
+});
