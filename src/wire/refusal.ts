@@ -66,6 +66,7 @@ const kinds = {
     title: 'Too many failed authentications',
     oauth: 'temporarily_unavailable',
   },
+  too_many_fields: { status: 431, title: 'The header has too many fields' },
   server_error: { status: 500, title: 'The server failed', oauth: 'server_error' },
   unknown_transfer_coding: { status: 501, title: 'The transfer coding is not implemented' },
   unsupported_version: { status: 505, title: 'The version of HTTP is not supported' },

@@ -11,7 +11,7 @@ import { type AddressInfo, Server as Port } from 'node:net';
 import { localUrl } from '../../local-url.ts';
 import { type Connection, makeLast } from './connection.ts';
 import { oneAtATime } from './one-at-a-time.ts';
-import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
+import { headerBytesMax, headerFieldsMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
 import { answerUnreadable, refuseConnect } from './unreadable.ts';
 
 /** How often overdue requests are looked for. */
@@ -56,8 +56,8 @@ export class Listener {
     server.on('checkExpectation', inTurn);
     server.on('connect', refuseConnect);
     server.headersTimeout = headersTimeoutMs;
-    // By default Node silently drops header fields after the 2000th. Their bytes are bounded anyway.
-    server.maxHeadersCount = 0;
+    // One more than is accepted: that there were too many shows.
+    server.maxHeadersCount = headerFieldsMax + 1;
     server.keepAliveTimeout = keepAliveTimeoutMs;
     server.maxConnections = ownConnectionsMax;
     Object.assign(server, {

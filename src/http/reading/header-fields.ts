@@ -1,8 +1,9 @@
-// What the head of a request must be like before anything is made of it: the version of HTTP, how the body is framed,
-// and header fields that there may be only once. If there are several, Node takes the first, but a proxy in front of us
+// What the head of a request must be like before anything is made of it: the version of HTTP, how many header fields
+// there are, how the body is framed, and fields that there may be only once. If there are several, Node takes the first, but a proxy in front of us
 // may have used the last.
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../wire/refusal.ts';
+import { headerFieldsMax } from '../connection/request-limits.ts';
 
 /** uri-host and port (RFC 3986 §3.2): empty where the target has none. */
 const hostSyntax = /^(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::\d*)?$/;
@@ -15,12 +16,15 @@ const versions: readonly string[] = ['1.0', '1.1'];
 const closing = { headers: { Connection: 'close' } };
 
 /**
- * RFC 9110 §15.6.6 for the version, RFC 9112 §6.1 for the framing, §3.2 for Host, RFC 9110 §5.3 for the rest.
+ * RFC 9110 §15.6.6 for the version, RFC 6585 §5 for the number of fields, RFC 9112 §6.1 for the framing, §3.2 for Host,
+ * RFC 9110 §5.3 for the rest.
  * @throws Refusal
  */
 export function checkHeaderFields({ headers, rawHeaders, httpVersion }: IncomingMessage): void {
   if (!versions.includes(httpVersion))
     throw new Refusal('unsupported_version', 'of the versions of HTTP, 1.0 and 1.1 are spoken here', closing);
+  if (rawHeaders.length > 2 * headerFieldsMax)
+    throw new Refusal('too_many_fields', `the header has over ${headerFieldsMax} fields`, closing);
   const { 'transfer-encoding': codings } = headers;
   if (codings !== undefined) checkTransferCodings(codings, httpVersion);
   const seen: string[] = [];
