@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import { isStreaming } from '../reading/body-flow.ts';
 import { headersOf } from '../respond.ts';
 import { type Connection, makeLast } from './connection.ts';
-import { headerBytesMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
+import { headerBytesMax, headerFieldsMax, headersTimeoutMs, requestTimeoutMs } from './request-limits.ts';
 
 /** Node's own limit. */
 const chunkExtensionBytesMax = 16_384;
@@ -56,7 +56,10 @@ function whyUnreadable({ code, rawPacket }: Unreadable): readonly [status: strin
     case 'HPE_HEADER_OVERFLOW':
       return longTarget.test(text)
         ? ['414 URI Too Long', `the request target is over ${headerBytesMax} bytes`]
-        : ['431 Request Header Fields Too Large', `the headers are over ${headerBytesMax} bytes`];
+        : [
+            '431 Request Header Fields Too Large',
+            `the headers are over ${headerBytesMax} bytes or ${headerFieldsMax} fields`,
+          ];
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return ['413 Content Too Large', `the chunk extensions are over ${chunkExtensionBytesMax} bytes`];
     case 'ERR_HTTP_REQUEST_TIMEOUT':

@@ -113,11 +113,16 @@ testEachDatabase(
       return text(socket);
     };
     for (const path of ['/revoke', '/logout', '/v1/tokens', '/introspect', '/nowhere', '/health/ready'])
-      for (const fields of [257, 300, 4000])
-        t.regex(
-          await say(path, fields),
-          /^HTTP\/1.1 431 [\s\S]*\r\nConnection: close[\s\S]*the header has over 256 fields/,
-        );
+      for (const [fields, problem] of [
+        [257, 'the header has over 256 fields'],
+        // Newer Nodes refuse these themselves, where one that is dropped says how long the body is.
+        [300, '256 fields'],
+        [4000, '256 fields'],
+      ] as const) {
+        const said = await say(path, fields);
+        t.regex(said, /^HTTP\/1.1 431 [\s\S]*\r\nConnection: close\r\n/, path);
+        t.true(said.includes(problem), `${path}: ${said}`);
+      }
     t.regex(await say('/logout', 256), /^HTTP\/1.1 200 /);
     t.deepEqual(
       (await app.events('logout_invalid_token')).map(({ ip }) => ip),
