@@ -11,6 +11,7 @@ export const formType = 'application/x-www-form-urlencoded';
 
 export type Form = ReadonlyMap<string, string>;
 
+/** Those that are ignored count as well, as each takes time to read. */
 const parametersMax = 64;
 
 /** All parameters that any endpoint reads from a form. */
@@ -51,8 +52,12 @@ function parseForm(body: Uint8Array): Form {
   const form = new Map<string, string>();
   const text = decodeWhole(() => utf8.decode(body));
   if (text === '') return form;
+  let count = 0;
   for (const pair of text.split('&')) {
     if (pair === '') continue;
+    count += 1;
+    if (count > parametersMax)
+      throw new Refusal('invalid_request', `there are over ${parametersMax} parameters`);
     const split = pair.indexOf('=');
     const name = formDecode(split < 0 ? pair : pair.slice(0, split));
     const value = split < 0 ? '' : formDecode(pair.slice(split + 1), name);
@@ -64,8 +69,6 @@ function parseForm(body: Uint8Array): Form {
     }
     if (form.has(name)) throw badParameter(safeName(name), 'is repeated');
     form.set(name, value);
-    if (form.size > parametersMax)
-      throw new Refusal('invalid_request', `there are over ${parametersMax} parameters`);
   }
   for (const [name, value] of form) if (value === '') form.delete(name);
   return form;

@@ -51,6 +51,12 @@ const wrongForms: readonly Bad[] = [
     'there are over 64 parameters',
   ],
   [
+    'too many parameters that are ignored',
+    { body: Array.from({ length: 65 }, (_, n) => `p${n}[]=${canary}`).join('&') },
+    400,
+    'there are over 64 parameters',
+  ],
+  [
     'JSON',
     { type: 'application/json', body: `{"token":"${canary}"}` },
     400,

@@ -105,6 +105,33 @@ testEachDatabase('JSON of very many objects and arrays is refused unparsed', asy
   t.is(status, 200, 'within a string they are none');
 });
 
+testEachDatabase('JSON of very many members is refused unparsed', async (t, app) => {
+  const auth = await app.addClient({ permissions: ['register', 'introspect'] });
+  const refresh_token = await app.register({ client_id: 'web' });
+  for (const [path, max] of [
+    ['/v1/tokens', 65_536],
+    ['/introspect/batch', 16_384],
+    ['/logout', 4096],
+  ] as const) {
+    const send = (count: number) => {
+      const one = path === '/logout' ? [`"refresh_token":"${refresh_token}"`] : [];
+      const members = Array.from({ length: count - one.length }, (_, n) => `"${n.toString(36)}":0`);
+      const body = `{${[...one, ...members].join(',')}}`;
+      return app.request('POST', path, {
+        type: 'application/json',
+        body,
+        ...(path !== '/logout' && { auth }),
+      });
+    };
+    const { status, body } = await send(max + 1);
+    t.is(status, 400, path);
+    t.is(body.detail ?? body.error_description ?? body.message, `the body has over ${max} members`);
+    const most = await send(max);
+    t.notRegex(most.text, /over \d+ members/);
+    if (path === '/logout') t.is(most.body.data.status, 'logged_out', 'at the limit it is read as any other');
+  }
+});
+
 testEachDatabase(
   'JSON that names a member twice is refused, as a form is, wherever it is',
   async (t, app) => {
