@@ -2,6 +2,7 @@
 // read.
 import type { RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { joinChunks } from '../reading/body-flow.ts';
 import { type Connection, cutOff } from './connection.ts';
 
 /** How many requests may wait on one connection for earlier answers; beyond it, reading from the connection pauses. */
@@ -44,6 +45,7 @@ export function oneAtATime(handle: RequestListener): RequestListener {
   };
   return (request, response) => {
     const { socket } = request as { readonly socket: Connection };
+    if (request.headers['transfer-encoding'] !== undefined) joinChunks(request);
     const begin = () => {
       // After an answer that ends the connection nothing is done, as nobody would hear of it (RFC 9112 §9.6).
       if (!socket.writableEnded && !socket.destroyed) handle(request, response);

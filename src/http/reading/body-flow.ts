@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PassThrough, pipeline, type Readable } from 'node:stream';
+import { addPiece } from '../../domain/values/pieces.ts';
 import { requestTimeoutMs } from '../connection/request-limits.ts';
 
 /** A refused sender that goes on for this many bytes is cut off. */
@@ -11,6 +12,33 @@ const restBytesMax = 4 * 2 ** 20;
 /** Whether the request says that it has a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/**
+ * Joins what comes of a body in one turn. Each chunk would be a piece of its own, of hundreds of bytes in memory, and as
+ * small as its sender likes, while nobody may be reading the body yet.
+ */
+export function joinChunks(request: IncomingMessage): void {
+  const push = request.push.bind(request);
+  let chunks: Uint8Array[] = [];
+  let length = 0;
+  const pushAll = (): boolean => {
+    const whole = Buffer.concat(chunks);
+    chunks = [];
+    length = 0;
+    return whole.length === 0 || push(whole);
+  };
+  request.push = (chunk: Buffer | null) => {
+    if (chunk === null) {
+      pushAll();
+      return push(null);
+    }
+    // A body that comes faster than it is read is stopped as Node would do it; whoever reads on starts it again.
+    if (length === 0) setImmediate(() => pushAll() || request.socket.pause());
+    addPiece(chunks, chunk);
+    length += chunk.length;
+    return length < request.readableHighWaterMark || pushAll();
+  };
 }
 
 /** Among other expectations, which are unknown here. */

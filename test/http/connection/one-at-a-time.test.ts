@@ -1,6 +1,6 @@
 // What a connection may ask of the server before it is answered.
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import test from 'ava';
 import { Listener } from '../../../src/http/connection/listener.ts';
@@ -36,6 +36,31 @@ test('of a connection on which many requests wait no more is read, until they ar
   t.true(bytesRead() > 100_000, 'then it goes on');
   socket.destroy();
   await once(socket, 'close');
+});
+
+test('of a body that waits its tiny chunks are joined', async (t) => {
+  const begun: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
+  const listener = await Listener.open((request, response) => begun.push({ request, response }), {
+    host: '127.0.0.1',
+    port: 0,
+    workers: 1,
+  });
+  t.teardown(() => listener.close(0));
+  const socket = await connectedTo(listener);
+  const chunks = Array.from({ length: 10_000 }, (_, n) => `1\r\n${n % 10}\r\n`).join('');
+  socket.write(
+    `GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}0\r\n\r\n`,
+  );
+  while (begun.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  begun[0]?.response.end();
+  while (begun.length === 1) await new Promise((resolve) => setImmediate(resolve));
+  const pieces: Buffer[] = [];
+  // One event for each piece, while an iterator would join what is there.
+  begun[1]?.request.on('data', (piece: Buffer) => pieces.push(piece));
+  while (begun[1]?.request.readableEnded === false) await new Promise((resolve) => setImmediate(resolve));
+  t.is(Buffer.concat(pieces).toString(), '0123456789'.repeat(1_000));
+  t.true(pieces.length < 100, `${pieces.length} pieces`);
+  socket.destroy();
 });
 
 /** Tiny requests, as many as are read at once. */
