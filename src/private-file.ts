@@ -1,20 +1,21 @@
-// Files that hold private keys: only their owner can read them, and each is there whole or not at all.
+// Files that hold private keys: only their owner can read them, and each is there whole or not at all. When a call has
+// resolved it is durable: what a key has signed must not outlive it.
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { link, open, rename, rm, writeFile } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
+import { keepName, makeFolderOf } from './durable-names.ts';
 
 /**
  * Writes JSON to `path`, in a folder that is made where it is missing, unless a file is there; of several processes one
  * wins. Resolves to whether this one did.
  */
 export async function createPrivateFile(path: string, value: object): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true });
+  makeFolderOf(path);
   const temporary = `${path}.${randomUUID()}`;
   try {
     await writeFile(temporary, toText(value), { mode: 0o600, flag: 'wx', flush: true });
     await link(temporary, path);
-    await keepNames(path);
+    keepName(path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -56,16 +57,9 @@ export async function changePrivateFile(path: string, change: () => Promise<obje
   } finally {
     await file.close();
   }
-  await keepNames(path);
+  keepName(path);
 }
 
 function toText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;
-}
-
-/** A name is durable when its folder is: what a key has signed must not outlive it. Some file systems cannot do it. */
-async function keepNames(path: string): Promise<void> {
-  const folder = await open(dirname(path)).catch(() => null);
-  await folder?.sync().catch(() => {});
-  await folder?.close();
 }

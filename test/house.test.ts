@@ -91,7 +91,7 @@ test('in the domain, no operation imports one of another kind, and nothing below
 const rooms: Readonly<Record<string, readonly string[]>> = {
   'src/config/': ['src/config.ts'],
   'src/jwt/': ['src/domain/', 'src/private-file.ts', 'src/short-memory.ts'],
-  'src/store/': ['src/config/database-url.ts', 'src/domain/'],
+  'src/store/': ['src/config/database-url.ts', 'src/domain/', 'src/durable-names.ts'],
   'src/wire/': ['src/addresses.ts', 'src/domain/', 'src/jwt/', 'src/local-url.ts'],
   'src/http/': [
     'src/addresses.ts',
@@ -107,6 +107,7 @@ const rooms: Readonly<Record<string, readonly string[]>> = {
     'src/domain/',
     'src/store/',
     'src/config.ts',
+    'src/durable-names.ts',
     'src/logged-errors.ts',
     'src/private-file.ts',
   ],

@@ -4,6 +4,7 @@
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeFileSync } from 'node:fs';
 import type { Store } from '../domain/store.ts';
 import type { StoredSeal } from '../domain/upkeep-store.ts';
+import { keepName } from '../durable-names.ts';
 
 export interface Destinations {
   readonly file: string | null;
@@ -55,6 +56,7 @@ function append(file: string, seals: readonly StoredSeal[]): void {
   try {
     writeFileSync(descriptor, beginning + seals.map(({ jws }) => `${jws}\n`).join(''));
     fsyncSync(descriptor);
+    if (before.isFile()) keepName(file);
   } catch (error) {
     // A part of a line, from when the disk was full, would begin the next line.
     if (before.isFile()) ftruncateSync(descriptor, before.size);

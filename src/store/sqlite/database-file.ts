@@ -1,8 +1,9 @@
 // The files of a database: making them, and whether they are still those that were opened. A deleted or replaced file
 // goes on taking commits, which would be lost. So does its log: a process that comes later makes a new one, and neither
 // sees what the other writes.
-import { closeSync, mkdirSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { makeFolderOf } from '../../durable-names.ts';
 import { codeOf } from '../drivers.ts';
 
 /**
@@ -93,11 +94,12 @@ export function isThere(path: string): boolean {
 }
 
 /**
- * Creates a database file that only its owner can read; SQLite then creates its log likewise. An existing file is
- * left alone: opening and closing it would release the locks that this process holds on it.
+ * Creates a database file that only its owner can read; SQLite then creates its log likewise, and syncs their folder with
+ * the first commit. An existing file is left alone: opening and closing it would release the locks that this process
+ * holds on it.
  */
 export function makeFile(path: string): string {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolderOf(path, 0o700);
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch {

@@ -2,6 +2,7 @@
 // is not in its way. The operating system lets go of a lock when its process dies.
 import Database from 'better-sqlite3';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
+import { keepName } from '../../durable-names.ts';
 import { codeOf } from '../drivers.ts';
 import { makeFile } from './database-file.ts';
 
@@ -20,8 +21,11 @@ export async function withMigrationLock<T>(path: string, work: () => Promise<T>)
 /** Until the process ends: a connection that nobody refers to would be closed. */
 const held: Database.Database[] = [];
 
-/** False when another process that serves has the lock. */
+/** False when another process that serves has the lock. To be called when the database was opened and closed once. */
 export function takeServerLock(path: string): boolean {
+  // That has played and deleted the log that a killed process left. It must not come back with the power: where a sync of
+  // it had failed, the disk has an older one, which would be played over what is said from now on.
+  keepName(path);
   const lock = new Database(makeFile(`${path}-serve`), { timeout: 0 });
   held.push(lock);
   // Nobody removes a file beside it when the process ends.
