@@ -1,9 +1,11 @@
 // What a power loss would take with its folder: the database, the files of keys, and the file of seals. A folder that was
 // made is durable when the one it is in has been synced, and a file when its own has.
-import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
+import { exportCommand } from '../src/cli/audit-export.ts';
 import { createKeyFile, rotateKeyFile } from '../src/jwt/signing-keys.ts';
 import { migrateUp } from '../src/store/migrate.ts';
 import { isOnlyServer, openStore } from '../src/store/open.ts';
@@ -61,6 +63,25 @@ test.serial('a file system that cannot sync folders is used all the same', async
   const { kid } = await new SealKeys(path).rotate();
   t.is(new SealKeys(path).signingKey().kid, kid);
   t.is(folders.synced.length, 2);
+});
+
+test.serial('an export that was written to a file is durable', async (t) => {
+  const folder = newFolder(t);
+  const url = `sqlite:${join(folder, 'db.sqlite')}`;
+  await migrateUp(url);
+  const out = join(folder, 'a', 'trail.ndjson');
+  mkdirSync(join(folder, 'a'));
+  const given = {
+    env: { DATABASE_URL: url },
+    argv: [],
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
+  };
+  const { synced } = watchFolders(t);
+  const command = exportCommand(given as unknown as NodeJS.Process);
+  await command.parseAsync(['--out', out], { from: 'user' });
+  t.true(existsSync(out));
+  t.deepEqual(synced, [join(folder, 'a')]);
 });
 
 test.serial('a seal counts as sent when the file it went to is durable, name included', async (t) => {

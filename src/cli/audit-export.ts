@@ -6,6 +6,7 @@ import type { Origin } from '../domain/audit.ts';
 import type { Store } from '../domain/store.ts';
 import { csvHeader, type ExportFormat, exportEvents } from '../domain/trail/export-trail.ts';
 import { recordReading } from '../domain/trail/record-reading.ts';
+import { keepName } from '../durable-names.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { toEventId } from './options.ts';
 import { Progress } from './progress.ts';
@@ -47,6 +48,10 @@ async function exportTrail(
     for await (const text of exportEvents(store, { through }, after, format)) {
       if (!(await write(text))) return;
       if (text !== csvHeader) progress.advance(text.split('\n').length - 1);
+    }
+    if (file && out !== undefined && (await file.stat()).isFile()) {
+      await file.sync();
+      keepName(out);
     }
   } finally {
     await file?.close();
