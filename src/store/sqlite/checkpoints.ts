@@ -7,6 +7,7 @@
 // spent a quarter of its time on checkpoints, at 4,000 an eighth, as pages that were written several times are copied
 // once.
 import type Database from 'better-sqlite3';
+import { codeOf } from '../drivers.ts';
 
 /** Pages not yet copied, 4 KiB each, at which a writer must wait for a checkpoint. */
 const pagesMax = 4_000;
@@ -23,6 +24,9 @@ const idleMs = 100;
 /** The log's file is cut back to this size, also after a larger transaction. */
 const fileBytesMax = 64 * 2 ** 20;
 
+/** Whatever SQLite's code for it goes on with. */
+const diskFailed = 'SQLITE_IOERR';
+
 interface Progress {
   /** Pages in the log, and how many of them the database file has. */
   readonly log: number;
@@ -37,6 +41,7 @@ export class Checkpoints {
   readonly #busyTimeoutMs: number;
   /** The length of the log when it was last to begin anew, and could not. */
   #keptAt = 0;
+  #failure: { readonly error: unknown; isTold: boolean } | null = null;
 
   constructor(connection: Database.Database) {
     this.#connection = connection;
@@ -52,6 +57,16 @@ export class Checkpoints {
     this.#idle.refresh();
   }
 
+  /**
+   * The error of a disk that failed while it was copied to, once until it succeeds again; else undefined. Nothing is lost
+   * yet, but the system may have forgotten what it could not write, and after a success the log is written over.
+   */
+  takeFailure(): unknown {
+    if (this.#failure === null || this.#failure.isTold) return undefined;
+    this.#failure.isTold = true;
+    return this.#failure.error;
+  }
+
   stop(): void {
     clearTimeout(this.#idle);
   }
@@ -61,13 +76,17 @@ export class Checkpoints {
     if (this.#connection.inTransaction) return;
     try {
       let { log, checkpointed } = this.#ask('NOOP');
-      if (log - checkpointed >= pages) ({ log, checkpointed } = this.#ask('PASSIVE'));
+      if (log - checkpointed >= pages) {
+        ({ log, checkpointed } = this.#ask('PASSIVE'));
+        if (this.#failure?.isTold) this.#failure = null;
+      }
       if (log < this.#keptAt) this.#keptAt = 0;
       const isTooLong = log >= Math.max(logPagesMax, this.#keptAt + idlePages);
       // More is left where somebody reads old pages, as a backup does: to wait for that would keep all writers waiting.
       if (isTooLong && log - checkpointed < idlePages) this.#beginAnew(log);
-    } catch {
+    } catch (error) {
       // The log stays whole, and the next request tries again. A full disk shows in the commits.
+      if (codeOf(error).startsWith(diskFailed)) this.#failure ??= { error, isTold: false };
     }
   }
 

@@ -54,10 +54,14 @@ class Writer {
     this.#checkpoints.consider();
   }
 
-  /** Immediate: a transaction that read first and then found another process writing could only fail. */
+  /**
+   * Immediate: a transaction that read first and then found another process writing could only fail. One fails for the
+   * disk that failed after the last, so that somebody hears of it.
+   */
   #begin(): null {
+    const failure = this.#checkpoints.takeFailure();
     this.#isInTransaction = true;
-    this.#failure = null;
+    this.#failure = failure === undefined ? null : { error: failure };
     this.#try(() => this.#statements.of('begin immediate').run([]));
     return null;
   }
