@@ -11,7 +11,8 @@ COPY tsconfig.json tsconfig.build.json openapi.yaml ./
 COPY src ./src
 COPY migrations ./migrations
 COPY seeds ./seeds
-RUN npm run -s build && npm prune --omit=dev
+# Files keep the mode of a checkout, which its owner alone may be able to read.
+RUN npm run -s build && npm prune --omit=dev && chmod a+r package.json openapi.yaml
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production \
