@@ -1,6 +1,6 @@
 // What the head of a request must be like before anything is made of it: the version of HTTP, how many header fields
-// there are, how the body is framed, and fields that there may be only once. If there are several, Node takes the first, but a proxy in front of us
-// may have used the last.
+// there are, how the body is framed, and fields that there may be only once. If there are several, Node takes the first,
+// but a proxy in front of us may have used the last.
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../wire/refusal.ts';
 import { headerFieldsMax } from '../connection/request-limits.ts';
