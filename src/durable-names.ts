@@ -16,17 +16,13 @@ export function makeFolderOf(path: string, mode?: number): void {
 
 /** Makes the name of what is at `path` durable; its content is for others to sync. */
 export function keepName(path: string): void {
-  let folder: number;
+  let folder: number | undefined;
   try {
     folder = openSync(dirname(realpathSync(path)), 'r');
-  } catch {
-    return;
-  }
-  try {
     fsyncSync(folder);
   } catch (error) {
     if (failures.includes((error as NodeJS.ErrnoException).code)) throw error;
   } finally {
-    closeSync(folder);
+    if (folder !== undefined) closeSync(folder);
   }
 }
