@@ -19,6 +19,7 @@ import { SessionActivity } from './http/oauth/session-activity.ts';
 import { Metrics, type OtherWorkers } from './http/ops/metrics.ts';
 import { type TrailStatus, watchTrail } from './http/ops/trail-metrics.ts';
 import { Overload } from './http/overload.ts';
+import { UnfinishedBodies } from './http/reading/unfinished-bodies.ts';
 import type { SharedSecretTrust } from './jwt/shared-secret.ts';
 import { SignalVerifier } from './jwt/signal-verifier.ts';
 import type { SigningKeys } from './jwt/signing-keys.ts';
@@ -104,6 +105,7 @@ export function servicesOf(parts: AppParts) {
     overload,
     failures: new Failures({ log: parts.log, overload }),
     floodRecorder,
+    unfinishedBodies: new UnfinishedBodies(),
     clients,
     auth,
     authMethodsOffered: methodsOffered({

@@ -4,10 +4,12 @@ import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import type { Actor } from '../domain/audit.ts';
 import type { ErrorFamily } from '../wire/refusal.ts';
+import type { UnfinishedBodies } from './reading/unfinished-bodies.ts';
 import type { ChosenNames } from './secrecy.ts';
 
 export interface State {
   readonly names: ChosenNames;
+  readonly bodies: UnfinishedBodies;
   /** Address of the caller, through trusted proxies. */
   ip: string;
   family: ErrorFamily;

@@ -8,6 +8,7 @@ import { loggedFieldsOf } from '../logged-errors.ts';
 import { Refusal } from '../wire/refusal.ts';
 import type { Context } from './context.ts';
 import type { Overload } from './overload.ts';
+import { NoRoomForBody } from './reading/unfinished-bodies.ts';
 import { SummedLine } from './summed-line.ts';
 
 export interface FailureParts {
@@ -43,6 +44,10 @@ export class Failures {
     if (error instanceof Refusal) return error;
     if (error instanceof StoreOverloaded) {
       this.#overload.countRefusal(error.line);
+      return new Refusal('temporarily_unavailable', error.message);
+    }
+    if (error instanceof NoRoomForBody) {
+      this.#overload.countRefusal('body');
       return new Refusal('temporarily_unavailable', error.message);
     }
     const { names, route } = ctx.state;

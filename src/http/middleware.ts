@@ -10,6 +10,7 @@ import type { Failures } from './failures.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './ops/metrics.ts';
 import { discardRest } from './reading/body-flow.ts';
+import type { UnfinishedBodies } from './reading/unfinished-bodies.ts';
 import { recordRefusal } from './refused-requests.ts';
 import { respond, retryAfterSeconds, setCommonHeaders } from './respond.ts';
 import { ChosenNames } from './secrecy.ts';
@@ -21,13 +22,15 @@ export interface PassageParts {
   readonly metrics: Metrics;
   readonly failures: Failures;
   readonly floodRecorder: FloodRecorder;
+  readonly unfinishedBodies: UnfinishedBodies;
 }
 
 /** In order: names the request, lets it be answered, answers what is thrown, completes the headers, counts. */
-export function passage({ log, trustedProxies, metrics, failures, floodRecorder }: PassageParts) {
+export function passage(parts: PassageParts) {
+  const { metrics, failures, floodRecorder } = parts;
   return async function passage(ctx: Context, next: Next): Promise<void> {
     const began = performance.now();
-    identify(ctx, log, trustedProxies);
+    identify(ctx, parts);
     try {
       await next();
     } catch (error) {
@@ -38,11 +41,12 @@ export function passage({ log, trustedProxies, metrics, failures, floodRecorder 
   };
 }
 
-function identify(ctx: Context, log: Logger, trustedProxies: BlockList): void {
+function identify(ctx: Context, { log, trustedProxies, unfinishedBodies: bodies }: PassageParts): void {
   const { headers, socket } = ctx.req;
   const forwardedFor = headers['x-forwarded-for'] ?? '';
   ctx.state = {
     names: new ChosenNames(ctx.req),
+    bodies,
     ip: addressOf(socket.remoteAddress ?? '', String(forwardedFor), trustedProxies),
     family: 'v1',
     route: 'none',

@@ -18,7 +18,7 @@ import { SummedLine } from './summed-line.ts';
  */
 const refusalsATurn = 200;
 
-export type RefusedWork = WaitingLine | 'introspection';
+export type RefusedWork = WaitingLine | 'introspection' | 'body';
 
 export interface OverloadParts {
   readonly metrics: Metrics;

@@ -11,24 +11,35 @@ export const bodyBytesMax = 65_536;
  * sender's names count for little (`ChosenNames`).
  */
 export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
-  const { req: request, state } = ctx;
+  const { req: request } = ctx;
+  const { names, bodies } = ctx.state;
   return new Promise((resolve, reject) => {
     demandPlain(ctx);
     if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
     inviteBody(request, ctx.res);
     const chunks: Buffer[] = [];
     let length = 0;
-    request.on('data', (chunk: Buffer) => {
+    const giveUp = (error: Error) => {
+      // The rest of the body is still to come, and must not be kept.
+      request.off('data', take);
+      chunks.length = 0;
+      bodies.release(giveUp);
+      reject(error);
+    };
+    const take = (chunk: Buffer) => {
       length += chunk.length;
-      if (length > bytesMax) reject(tooLarge(bytesMax));
-      else addPiece(chunks, chunk);
-    });
+      if (length > bytesMax) return giveUp(tooLarge(bytesMax));
+      addPiece(chunks, chunk);
+      if (!request.complete) bodies.hold(giveUp, chunk.length);
+    };
+    request.on('data', take);
     request.on('end', () => {
+      bodies.release(giveUp);
       const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-      state.names.received(body);
+      names.received(body);
       resolve(body);
     });
-    request.on('error', () => reject(new Refusal('invalid_request', 'the body ended early')));
+    request.on('error', () => giveUp(new Refusal('invalid_request', 'the body ended early')));
   });
 }
 

@@ -1,13 +1,14 @@
 // Bodies over the limit: whoever sends one reads why it is refused, whether or not they said how long it is, and is
 // not listened to for ever.
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import type { TestApp } from '../../helpers/app.ts';
 import { formType } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import { eventually } from '../../helpers/eventually.ts';
 import { type Auth, authorization } from '../../helpers/requests.ts';
 import { problemsOf } from '../../helpers/response-contract.ts';
 
@@ -140,3 +141,42 @@ testEachDatabase('a body that comes byte by byte is read as any other', async (t
     if (path === '/v1/tokens') t.is(answer.split('"active":true').length, 3, answer);
   }
 });
+
+testEachDatabase(
+  'of bodies that never end 64 MiB are held; beyond that the oldest get 503, and all others are read',
+  async (t, app) => {
+    const bytes = 262_144;
+    const tooMany = 3;
+    const senders = Array.from({ length: 2 ** 26 / bytes + tooMany }, () =>
+      httpRequest(`${app.url}/introspect/batch`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'content-length': bytes },
+      }),
+    );
+    t.teardown(() => {
+      for (const sender of senders) sender.destroy();
+    });
+    const answers: IncomingMessage[] = [];
+    // All but one byte, one after another, so that it is known who is the oldest.
+    for (const sender of senders) {
+      sender.on('error', () => {});
+      sender.on('response', (response) => answers.push(response));
+      await new Promise((resolve) => sender.write(Buffer.alloc(bytes - 1, ' '), resolve));
+    }
+    await eventually(() => answers.length === tooMany || undefined);
+    for (const answer of answers) {
+      t.is(answer.statusCode, 503);
+      t.is(answer.headers['retry-after'], '1');
+      const { error_description } = JSON.parse(await text(answer));
+      t.is(error_description, 'too many bodies are on their way, at most 64 MiB of them may be; try again');
+    }
+    const token = await app.register({ client_id: 'web' });
+    t.true(await app.isActive(token), 'others are read');
+    const { text: metrics } = await app.get('/metrics', await app.addClient({ permissions: ['metrics'] }));
+    t.regex(metrics, new RegExp(`^revocation_overload_refusals_total\\{work="body"\\} ${tooMany}$`, 'm'));
+    const last = senders.at(-1) as ClientRequest;
+    const answered = once(last, 'response');
+    last.end(' ');
+    t.is((await answered)[0].statusCode, 400, 'who had room is read to the end, and sent no JSON');
+  },
+);
