@@ -9,6 +9,8 @@ import { dayMs } from '../domain/values/durations.ts';
 const coolDownMs = 10_000;
 /** The same for a caller that must be certain, if the last attempt went well. */
 const sureCoolDownMs = 1_000;
+/** Timers may fire a millisecond early by the clock of `now`, and that clock may be slewed. */
+const timerErrorMs = 5;
 /** A value proves that something is missing from it if its fetch began within this time. */
 const certainMs = coolDownMs;
 /** After this, the value is fetched again even if nothing seems to be missing from it. */
@@ -72,7 +74,8 @@ export class Fetched<Value> {
   async certain(mark: number, since = this.#parts.now() - certainMs): Promise<Value> {
     if (!this.#ifBegun(since)) await this.#load(mark);
     if (!this.#ifBegun(since) && !this.#hasFailed) {
-      await delay(Math.max(0, sureCoolDownMs - this.#msSince(this.#attemptedAt)));
+      const restMs = sureCoolDownMs - this.#msSince(this.#attemptedAt);
+      await delay(Math.max(0, restMs + timerErrorMs));
       if (!this.#ifBegun(since)) await this.#load(mark, sureCoolDownMs);
     }
     return this.#valueOf(this.#ifBegun(since));

@@ -1,0 +1,20 @@
+// A fetched value as those ask for it who must be certain; issuer-keys.test.ts has the rest, over HTTP.
+import test from 'ava';
+import { Fetched } from '../../src/jwt/fetched.ts';
+
+test('who must be certain gets a value after the cool-down, though the clock lags behind the timer', async (t) => {
+  let fetches = 0;
+  const fetched = new Fetched({
+    what: 'the keys',
+    fetch: async () => {
+      fetches += 1;
+      return fetches;
+    },
+    isGiven: false,
+    now: () => performance.now() * 0.997,
+    onFailure: (problem) => t.fail(problem),
+  });
+  t.is(await fetched.current(), 1);
+  const asked = performance.now() * 0.997;
+  t.deepEqual(await Promise.all([fetched.certain(0, asked), fetched.certain(0, asked)]), [2, 2]);
+});
