@@ -105,11 +105,12 @@ function toCertificateName(body: Body): CertificateName | null {
     const value = body[`tls_client_auth_${kind}`];
     return value === undefined ? [] : [{ kind, value }];
   });
+  const [first, second] = given.map(({ kind }) => `tls_client_auth_${kind}`);
   const isNeeded = body.token_endpoint_auth_method === 'tls_client_auth';
-  if (given.length !== (isNeeded ? 1 : 0)) {
-    const problem = isNeeded ? 'or one other tls_client_auth_ name is needed' : 'goes with tls_client_auth';
-    throw badParameter('tls_client_auth_subject_dn', problem);
-  }
+  if (first !== undefined && !isNeeded) throw badParameter(first, 'goes with tls_client_auth');
+  if (second !== undefined) throw badParameter(second, `is given, and so is ${first}`);
+  if (first === undefined && isNeeded)
+    throw badParameter('tls_client_auth_subject_dn', 'or one other tls_client_auth_ name is needed');
   return given[0] ?? null;
 }
 

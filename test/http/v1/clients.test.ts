@@ -300,6 +300,16 @@ testEachDatabase('POST /v1/clients refuses a client by the name of what is wrong
       { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: canary },
       'tls_client_auth_subject_dn',
     ],
+    [{ tls_client_auth_san_dns: canary }, 'tls_client_auth_san_dns'],
+    [{ token_endpoint_auth_method: 'tls_client_auth' }, 'tls_client_auth_subject_dn'],
+    [
+      {
+        token_endpoint_auth_method: 'tls_client_auth',
+        tls_client_auth_san_dns: canary,
+        tls_client_auth_san_email: canary,
+      },
+      'tls_client_auth_san_email',
+    ],
   ];
   for (const [members, parameter] of tries) {
     const client_id = parameter === 'client_id' ? undefined : 'c1';
