@@ -5,6 +5,8 @@ import { setTimeout } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 
 const rememberMs = 800;
+/** Timers may fire a millisecond early. */
+const timerErrorMs = 2;
 
 /** Timed from before the reading, so that no record is remembered for longer than `rememberMs` after it has changed. */
 interface Since<Value> {
@@ -78,6 +80,6 @@ export class ShortMemory<Value extends object> {
     this.#values.delete(key);
     this.#absent.delete(key);
     this.#readings.delete(key);
-    if (this.#isShared) await setTimeout(rememberMs);
+    if (this.#isShared) await setTimeout(rememberMs + timerErrorMs);
   }
 }

@@ -174,6 +174,7 @@ async function logOutByClient(
   }
   demandPermission(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');
+  if (userId !== (body.userId || userId)) throw badParameter('userId', 'is another than user_id');
   if (isLongerThan(userId, idLengthMax)) throw badParameter('user_id', `is over ${idLengthMax} characters`);
   if (!isId(userId)) throw badParameter('user_id', 'has the wrong form');
   const issuer = check(namedIssuer, body).issuer ?? parts.policy.publicUrl;

@@ -356,6 +356,10 @@ testEachDatabase(
     const event = (await app.events('logout'))[0];
     t.deepEqual(event?.actor, { kind: 'client', id: caller.client_id });
     t.deepEqual([event?.reason, event?.reasonText], ['offboarding', null]);
+    const two = await app.json('/logout', { user_id: 7, userId: '8' }, caller);
+    t.is(two.status, 400);
+    t.deepEqual(two.body.errors, [{ field: 'userId', message: 'userId is another than user_id' }]);
+    t.is((await app.json('/logout', { user_id: 7, userId: '7' }, caller)).status, 200);
     const fields = { user_id: '7', client_id: post.client_id, client_secret: post.secret };
     t.is((await app.form('/logout', fields)).body.data.sessions_ended, 0);
   },
