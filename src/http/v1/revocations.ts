@@ -172,8 +172,8 @@ function targetNamed(kind: TargetKind, issuer: string, id: string): Target {
 
 /** draft-ietf-httpapi-idempotency-key-header: a string, quoted as structured fields are, or bare. */
 function readIdempotencyKey(ctx: Context, client: Client, body: unknown): OnceKey | null {
+  if (ctx.headers['idempotency-key'] === undefined) return null;
   const header = ctx.get('idempotency-key');
-  if (header === '') return null;
   const [, quoted, bare] =
     /^(?:"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"|([\x21\x23-\x7e]{1,255}))$/.exec(header) ?? [];
   // RFC 9651 §3.3.3.
