@@ -98,7 +98,7 @@ async function post(url: string, seals: readonly StoredSeal[], signal: AbortSign
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ seals: seals.map(({ jws }) => jws) }),
-    redirect: 'error',
+    redirect: 'manual',
     signal: AbortSignal.any([signal, AbortSignal.timeout(webhookTimeoutMs)]),
   });
   await response.arrayBuffer();
