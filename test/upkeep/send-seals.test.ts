@@ -31,7 +31,7 @@ testEachDatabase(
       });
       request.on('end', () => {
         if (status === 200) received.push(...JSON.parse(body).seals);
-        response.writeHead(status).end();
+        response.writeHead(status, { Location: '/elsewhere' }).end();
       });
     });
     await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
@@ -42,6 +42,9 @@ testEachDatabase(
     const first = await seal(app.store, keys);
     const error = await t.throwsAsync(sendSeals(app.store, { file, webhookUrl }));
     t.is(error?.message, 'SEAL_WEBHOOK_URL answered 500');
+    status = 307;
+    const redirected = await t.throwsAsync(sendSeals(app.store, { file, webhookUrl }));
+    t.is(redirected?.message, 'SEAL_WEBHOOK_URL answered 307');
     t.is(readFileSync(file, 'utf8'), `${first[0]?.jws}\n`);
 
     status = 200;
@@ -125,6 +128,22 @@ testEachDatabase('an export verifies offline, and names the line that a hand has
     n === 8 ? line.replace(/"ip":"[^"]{22}"/, `"ip":"${'A'.repeat(22)}"`) : line,
   );
   t.like((await check(salted)).finding, { kind: 'altered', event: 9 });
+  const says = async (changes: object) => {
+    const line = JSON.stringify({ ...JSON.parse(lines[8] as string), ...changes });
+    return check(lines.toSpliced(8, 1, line));
+  };
+  t.like(await says({}), { finding: null });
+  const message =
+    /^line 9 of .* cannot be read: event 9 has other members, or in another form, than an export/;
+  for (const changes of [{ approved_by: 'bob' }, { erased: ['ip'] }, { user_id: ['user-9'] }, { count: '1' }])
+    await t.throwsAsync(says(changes), { message }, JSON.stringify(changes));
+  const { proof } = JSON.parse(lines[8] as string);
+  const beside = { erased: ['ip'], proof: { ...proof, commitments: { ip: 'A'.repeat(43) } } };
+  t.like((await says(beside)).finding, {
+    kind: 'altered',
+    event: 9,
+    detail: 'what it says was erased is there, or is no personal member',
+  });
   await t.throwsAsync(check(['{}']), { message: /^line 1 of .* cannot be read: it is not an event/ });
 });
 
@@ -142,6 +161,9 @@ testEachDatabase('a proof of one event holds, and for no other event', async (t,
     t.is(await checkProof(proof, readSeal), null);
     const other = { ...proof, event: { ...proof.event, user_id: 'someone' } };
     t.is(await checkProof(other, readSeal), 'the event is not what was sealed');
+    const commitments = { user_id: 'A'.repeat(43) };
+    const erased = { ...proof.event, erased: ['user_id'], proof: { ...proof.event.proof, commitments } };
+    t.is(await checkProof({ ...proof, event: erased }, readSeal), 'the event is not what was sealed');
     const moved = { ...proof, leaf_index: 2 };
     t.is(await checkProof(moved, readSeal), 'the event is not in the range of the seal');
     const strangers = sealReader((await newKeys(t)).publicKeys());

@@ -69,6 +69,14 @@ export function personalFieldsOf(event: AuditEvent): PersonalField[] {
   );
 }
 
+/** Whether it says only of personal members that it does not have that they were erased: no leaf shows this. */
+export function lacksWhatWasErased(event: RecordedEvent): boolean {
+  const isLacking = (field: string) =>
+    personalFields.some((known) => known === field) &&
+    !personalFieldsOf(event).some((there) => there === field);
+  return Object.entries(event.erased).every(([field, text]) => typeof text === 'string' && isLacking(field));
+}
+
 /** base64url of SHA-256 over `<salt>.<field>.<value>`; the salt is 16 random bytes in base64url. */
 function commitment(salt: string, field: PersonalField, text: string): string {
   return hash('sha256', `${salt}.${field}.${text}`, 'base64url');

@@ -1,4 +1,5 @@
 // An audit event as JSON: what the API answers, what an export holds, and how the verifier reads it back.
+import { isDeepStrictEqual } from 'node:util';
 import type { AuditEvent } from '../audit.ts';
 import { isObject } from '../values/json-values.ts';
 import { type ByField, type PersonalField, personalFields, type RecordedEvent } from './audit-leaf.ts';
@@ -36,7 +37,7 @@ export class UnreadableRecord extends Error {
   override readonly name = 'UnreadableRecord';
 }
 
-/** Reads what `eventToRecord` wrote. The leaf shows if the record was altered since. */
+/** Reads what `eventToRecord` wrote, and nothing beside it, which no leaf would show to be altered. */
 export function eventFromRecord(value: unknown): RecordedEvent {
   const record = asObject(value);
   const proof = asObject(record.proof);
@@ -44,7 +45,7 @@ export function eventFromRecord(value: unknown): RecordedEvent {
   const seq = Number(record.id);
   const at = Date.parse(String(record.time));
   if (!Number.isSafeInteger(seq) || Number.isNaN(at)) throw new UnreadableRecord('it has no id or no time');
-  return {
+  const event: RecordedEvent = {
     seq,
     at,
     action: record.action as AuditEvent['action'],
@@ -64,6 +65,9 @@ export function eventFromRecord(value: unknown): RecordedEvent {
     salts: byFieldOf(proof.salts, saltForm),
     erased: byFieldOf(proof.commitments, commitmentForm),
   };
+  const { proof: _, ...wire } = record;
+  if (isDeepStrictEqual(eventToWire(event), wire)) return event;
+  throw new UnreadableRecord(`event ${seq} has other members, or in another form, than an export gives it`);
 }
 
 function asObject(value: unknown): Record<string, unknown> {

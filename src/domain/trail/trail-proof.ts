@@ -1,5 +1,5 @@
 // Proves one event without showing the others: its record, its place in a seal's tree, and the seal.
-import { leafOf, type RecordedEvent } from './audit-leaf.ts';
+import { lacksWhatWasErased, leafOf, type RecordedEvent } from './audit-leaf.ts';
 import { eventFromRecord, eventToRecord } from './audit-record.ts';
 import { inclusionPath, rootFromPath } from './merkle.ts';
 import type { ReadSeal, Seal } from './seals.ts';
@@ -34,5 +34,7 @@ export async function checkProof(proof: InclusionProof, readSeal: ReadSeal): Pro
   if (!isInPlace) return 'the event is not in the range of the seal';
   const path = proof.path.map((step) => Buffer.from(String(step), 'base64url'));
   const root = rootFromPath(leafOf(event), proof.leaf_index, proof.tree_size, path);
-  return root?.toString('base64url') === seal.root ? null : 'the event is not what was sealed';
+  return root?.toString('base64url') === seal.root && lacksWhatWasErased(event)
+    ? null
+    : 'the event is not what was sealed';
 }

@@ -1,6 +1,6 @@
 // Checks an audit trail against its seals, knowing nothing but the public keys: on the database or on an
 // export, without asking the server. Stops at the first event that is not in place, as diagnosis.ts explains it.
-import { leafOf, type RecordedEvent } from './audit-leaf.ts';
+import { lacksWhatWasErased, leafOf, type RecordedEvent } from './audit-leaf.ts';
 import { diagnoseContent, diagnosePlace } from './diagnosis.ts';
 import { atEvent, type Finding } from './finding.ts';
 import { LookAhead } from './look-ahead.ts';
@@ -109,7 +109,7 @@ class Walk {
       if (next.event.seq !== seq) return diagnosePlace(this.#events, seq, seal);
       const leaf = leafOf(next.event);
       if (markOf(leaf) !== markAt(seal, seq)) return diagnoseContent(this.#events, seq, seal, this.#chain);
-      const stored = this.#checkStored(next, leaf);
+      const stored = this.#checkBesides(next, leaf);
       if (stored) return stored;
       leaves.push(leaf);
       this.#pass(next);
@@ -130,7 +130,7 @@ class Walk {
           null,
           `it stands after ${this.#head}, the last number that was given out`,
         );
-      const stored = this.#checkStored(next, leafOf(next.event));
+      const stored = this.#checkBesides(next, leafOf(next.event));
       if (stored) return stored;
       this.#unsealed += 1;
       this.#pass(next);
@@ -156,9 +156,11 @@ class Walk {
     );
   }
 
-  #checkStored({ event, storedLeaf }: CheckedEvent, leaf: Buffer): Finding | null {
-    if (storedLeaf === undefined || storedLeaf?.equals(leaf)) return null;
-    return atEvent('altered', event.seq, null, 'it differs from the leaf that was stored with it');
+  #checkBesides({ event, storedLeaf }: CheckedEvent, leaf: Buffer): Finding | null {
+    if (storedLeaf !== undefined && !storedLeaf?.equals(leaf))
+      return atEvent('altered', event.seq, null, 'it differs from the leaf that was stored with it');
+    if (lacksWhatWasErased(event)) return null;
+    return atEvent('altered', event.seq, null, 'what it says was erased is there, or is no personal member');
   }
 
   #pass({ event }: CheckedEvent): void {

@@ -1,7 +1,9 @@
 // The leaf of an event: frozen to the byte, sensitive to every member, and independent of erased values.
 import test from 'ava';
 import {
+  type ByField,
   commitmentsOf,
+  lacksWhatWasErased,
   leafOf,
   personalFields,
   type RecordedEvent,
@@ -83,6 +85,16 @@ test('an event keeps its leaf when its personal members are erased', (t) => {
 
 test('an event that went through an export has the same leaf', (t) => {
   t.deepEqual(leafOf(eventFromRecord(JSON.parse(JSON.stringify(eventToRecord(event))))), leafOf(event));
+});
+
+test('an event says of nothing that it was erased but of what it lacks', (t) => {
+  const without: RecordedEvent = { ...event, ip: null };
+  const commitment = 'A'.repeat(43);
+  t.true(lacksWhatWasErased(event));
+  t.true(lacksWhatWasErased({ ...without, erased: { ip: commitment } }));
+  t.false(lacksWhatWasErased({ ...event, erased: { ip: commitment } }));
+  for (const erased of [{ ip: null }, { client_id: commitment }])
+    t.false(lacksWhatWasErased({ ...without, erased: erased as ByField }), JSON.stringify(erased));
 });
 
 test('canonical JSON sorts members at every depth', (t) => {

@@ -46,6 +46,26 @@ const tamperings: readonly Tampering[] = [
     ...{ kind: 'altered', event: 3, seal: null, detail: 'it differs from the leaf that was stored with it' },
   },
   {
+    title: 'names an event that was made to say of what is there that it was erased',
+    run: (run) => run(`update audit_events set erased = '{"ip":"x"}' where seq = 5`),
+    ...{
+      kind: 'altered',
+      event: 5,
+      seal: null,
+      detail: 'what it says was erased is there, or is no personal member',
+    },
+  },
+  {
+    title: 'names an event that was made to say of what is no personal member that it was erased',
+    run: (run) => run(`update audit_events set erased = '["ip"]' where seq = 5`),
+    ...{
+      kind: 'altered',
+      event: 5,
+      seal: null,
+      detail: 'what it says was erased is there, or is no personal member',
+    },
+  },
+  {
     title: 'names an event that was deleted',
     run: (run) => run('delete from audit_events where seq = 11'),
     ...{ kind: 'missing', event: 11, seal: 2, detail: '12 stands where it is due' },
@@ -66,6 +86,17 @@ const tamperings: readonly Tampering[] = [
         await run('update audit_events set seq = ? where seq = ?', seq + 1, seq);
       await run(
         `insert into audit_events (seq, ${columns}) select 6, ${columns} from audit_events where seq = 2`,
+      );
+    },
+    ...{ kind: 'inserted', event: 6, seal: 1, detail: 'what was 6 was moved to 7 to make room' },
+  },
+  {
+    title: 'names a copy of a later event that was slipped in while those after it were moved down',
+    run: async (run) => {
+      for (let seq = 22; seq >= 6; seq--)
+        await run('update audit_events set seq = ? where seq = ?', seq + 1, seq);
+      await run(
+        `insert into audit_events (seq, ${columns}) select 6, ${columns} from audit_events where seq = 12`,
       );
     },
     ...{ kind: 'inserted', event: 6, seal: 1, detail: 'what was 6 was moved to 7 to make room' },
