@@ -1,6 +1,7 @@
 // What options of several commands have in common: lists, numbers, ids of events, patches, and files of JSON.
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
+import { parseUnambiguous } from '../domain/values/json-values.ts';
 import { Refusal } from '../wire/refusal.ts';
 
 /** An option may be given several times, and may list several values with commas. */
@@ -46,11 +47,14 @@ export async function readJsonFile(option: string, path: string): Promise<unknow
       `The file of ${option} ${fileProblems[code ?? ''] ?? 'cannot be read'}.`,
     );
   });
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = parseUnambiguous(text);
   } catch {
     throw new Refusal('invalid_request', `The file of ${option} is not JSON.`);
   }
+  if (value !== undefined) return value;
+  throw new Refusal('invalid_request', `The file of ${option} names a member of an object twice.`);
 }
 
 const fileProblems: Readonly<Record<string, string>> = {

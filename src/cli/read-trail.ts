@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Store } from '../domain/store.ts';
 import { eventFromRecord, UnreadableRecord } from '../domain/trail/audit-record.ts';
 import type { CheckedEvent } from '../domain/trail/verify-trail.ts';
+import { parseUnambiguous } from '../domain/values/json-values.ts';
 
 const pageSize = 1000;
 
@@ -33,7 +34,7 @@ export async function* exportedEvents(path: string): AsyncGenerator<CheckedEvent
     number += 1;
     if (line.trim() === '') continue;
     try {
-      yield { event: eventFromRecord(JSON.parse(line)) };
+      yield { event: eventFromRecord(parseUnambiguous(line)) };
     } catch (error) {
       const problem = error instanceof UnreadableRecord ? error.message : 'it is not JSON';
       throw new UnreadableRecord(`line ${number} of ${path} cannot be read: ${problem}`);

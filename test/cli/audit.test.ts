@@ -115,6 +115,11 @@ testEachStore(
         stderr: `The file of ${option} is not there.\n`,
       });
     }
+    writeFileSync(file('twice.json'), '{"event":{},"event":{}}');
+    t.like(await run('audit', 'verify', '--proof', file('twice.json')), {
+      code: 1,
+      stderr: 'The file of --proof names a member of an object twice.\n',
+    });
     t.like(await run('audit', 'verify', '--keys', file('page.json')), {
       stderr: 'The file of --keys is not a JWK set with a key in it.\n',
     });

@@ -144,6 +144,10 @@ testEachDatabase('an export verifies offline, and names the line that a hand has
     event: 9,
     detail: 'what it says was erased is there, or is no personal member',
   });
+  const twice = (lines[8] as string).replace('{', '{"user_id":"mallory",');
+  await t.throwsAsync(check(lines.toSpliced(8, 1, twice)), {
+    message: /^line 9 of .* cannot be read: it is not an event/,
+  });
   await t.throwsAsync(check(['{}']), { message: /^line 1 of .* cannot be read: it is not an event/ });
 });
 

@@ -5,6 +5,18 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Parses JSON; undefined if an object names a member twice: other readers may take the other value. */
+export function parseUnambiguous(json: string): unknown {
+  const value: unknown = JSON.parse(json);
+  const again = JSON.stringify(value);
+  return again === json || countNames(again) === countNames(json) ? value : undefined;
+}
+
+/** Of valid JSON: outside of strings, a colon follows each name, and nothing else. */
+function countNames(json: string): number {
+  return json.replace(/"(?:[^"\\]+|\\.)*"/g, '').split(':').length - 1;
+}
+
 /** Without members that are undefined or null. */
 export function withoutAbsent(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
