@@ -27,7 +27,7 @@ export async function withStore<T>(process: NodeJS.Process, work: Work<T>): Prom
   const config = readConfig(process.env);
   await demandSchema(config.databaseUrl);
   const store = openStore(config.databaseUrl, { lifetimeDaysMax: config.tokenLifetimeDaysMax });
-  const actor = { kind: 'operator', id: userInfo().username } as const;
+  const actor = { kind: 'operator', id: operatorOf(process) } as const;
   const origin: Origin = { actor, channel: 'cli', ip: null, userAgent: null, requestId: null };
   try {
     return await work(store, config, origin);
@@ -36,6 +36,15 @@ export async function withStore<T>(process: NodeJS.Process, work: Work<T>): Prom
     throw error;
   } finally {
     await store.close();
+  }
+}
+
+/** A container may run as a user who has no name there. */
+function operatorOf({ geteuid }: NodeJS.Process): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(geteuid?.());
   }
 }
 

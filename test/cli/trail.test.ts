@@ -17,6 +17,7 @@ import type { TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
+import { run } from '../helpers/run.ts';
 import { byHand } from '../helpers/tamper.ts';
 
 const commands: Readonly<Record<string, (process: NodeJS.Process) => Command>> = {
@@ -154,6 +155,25 @@ testEachStore('every command that changes or is refused something is an event', 
     }
   }
 });
+
+testEachStore(
+  'a user without a name, as containers may have, is an operator by number',
+  async (t, database) => {
+    const nameless = `import os from 'node:os';
+    import { syncBuiltinESMExports } from 'node:module';
+    os.userInfo = () => { throw Object.assign(new Error('no such user'), { code: 'ERR_SYSTEM_ERROR' }); };
+    syncBuiltinESMExports();`;
+    const args = ['--import', `data:text/javascript,${nameless}`, 'dist/src/cli/main.js', 'client', 'create'];
+    const { code, stderr } = await run(process.execPath, [...args, '--id', 'c1'], {
+      DATABASE_URL: database.url,
+    });
+    t.is(code, 0, stderr);
+    const store = openStore(database.url);
+    t.teardown(() => store.close());
+    const [event] = await store.listEventsAfter({ through: await store.findEventHead() }, 0, 1);
+    t.deepEqual(event?.actor, { kind: 'operator', id: String(userInfo().uid) });
+  },
+);
 
 /** The database itself refuses events, as a full disk would. */
 async function refuseEvents(database: TestDatabase, isRefusing: boolean): Promise<void> {
