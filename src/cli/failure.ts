@@ -40,6 +40,9 @@ const remedies: Readonly<Record<string, string>> = {
     'Correct it; or make one: start the server, or run: npm run -s cli -- migrate up',
   MIGRATIONS_PENDING:
     'The database has no schema of this program yet, or an older one. Run: npm run -s cli -- migrate up',
+  NOT_ON_STANDBY:
+    'The wait for a synchronous standby of Postgres was cancelled. What was under way is written, but the standby may lack it. ' +
+    'Once standbys answer, repeat it.',
   NOT_UTF8:
     'The encoding of the database is not UTF8, so that revocations could fail for a letter in a name. Make another one: ' +
     'createdb -E UTF8 -T template0 NAME.',

@@ -15,6 +15,11 @@ class TransactionRolledBack extends Error {
   override readonly name = 'TransactionRolledBack';
 }
 
+class NotOnStandby extends Error {
+  override readonly name = 'NotOnStandby';
+  readonly code = 'NOT_ON_STANDBY';
+}
+
 /** Answers not yet awaited, by connection with an open transaction. */
 const unanswered = new WeakMap<pg.Client, Promise<unknown>[]>();
 
@@ -65,11 +70,20 @@ export class PipelinedClient extends PgClient {
   }
 }
 
-/** After a failed statement Postgres answers COMMIT with success, although it has rolled back. */
+/**
+ * After a failed statement Postgres answers COMMIT with success, although it has rolled back. So it does, with a warning,
+ * where the wait for a synchronous standby was cancelled, which may lack then what is written here.
+ */
 async function commit(client: pg.Client, sql: string): Promise<pg.QueryResult> {
+  let wasCancelled = false;
+  const look = ({ routine }: { readonly routine?: string | undefined }) => {
+    wasCancelled ||= routine === 'SyncRepWaitForLSN';
+  };
+  client.on('notice', look);
   const committed = answered(client, client.query(sql));
   unanswered.delete(client);
-  const result = await committed;
+  const result = await committed.finally(() => client.off('notice', look));
   if (result.command !== 'COMMIT') throw new TransactionRolledBack('the transaction was rolled back');
+  if (wasCancelled) throw new NotOnStandby('a synchronous standby may lack what was written');
   return result;
 }

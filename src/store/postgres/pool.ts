@@ -98,8 +98,8 @@ interface Prepared {
  * without a restart, which ends its connections.
  */
 async function prepare(client: pg.Client, { statement }: Timeouts): Promise<Prepared> {
-  // The lock on the heads puts decisions in order: a stricter level would only make them repeat.
-  const statements = `set synchronous_commit = on;
+  // The lock on the heads puts decisions in order: a stricter level would only make them repeat. COMMIT may warn.
+  const statements = `set synchronous_commit = on; set client_min_messages = warning;
     set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement};
     set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
     select pg_is_in_recovery() as is_standby,
