@@ -38,8 +38,10 @@ function withoutMessage(cause: unknown): unknown {
   return withoutAbsent({ name, code, routine, constraint, message: harmlessMessageOf(cause) });
 }
 
+/** Knex puts the statement before what the driver says. */
 function harmlessMessageOf({ message }: Readonly<Record<string, unknown>>): unknown {
-  return harmlessMessages.has(message) ? message : undefined;
+  const said = String(message).split(' - ').at(-1);
+  return harmlessMessages.has(said) ? said : undefined;
 }
 
 /**

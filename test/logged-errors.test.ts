@@ -21,6 +21,14 @@ test('what a driver says of a connection is logged, as it has no code', (t) => {
   t.like(cause, { name: 'Error', message: 'Query read timeout' });
 });
 
+test('of a statement before what a driver says of a connection nothing is logged', (t) => {
+  for (const statement of ['COMMIT;', 'insert into "tokens" values (a - b)']) {
+    const said = new Error(`${statement} - Query read timeout`);
+    const { cause } = loggedFieldsOf(new StoreUnavailable('x', { cause: said }));
+    t.deepEqual(cause, { name: 'Error', message: 'Query read timeout' });
+  }
+});
+
 test('what is no error, or has none for its cause, is described all the same', (t) => {
   t.deepEqual(loggedFieldsOf(undefined), { error: 'undefined' });
   t.deepEqual(loggedFieldsOf(null), { error: 'object' });
