@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Agent, createServer, request as httpRequest } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -235,6 +235,21 @@ test('an older Node than package.json names is told what it lacks', async (t) =>
       t.deepEqual(await startOn(old, main), told(old));
     for (const fit of [`${major}.${minor}.0`, `${major + 1}.0.0`]) t.is((await startOn(fit, main)).code, 0);
   }
+});
+
+testEachStore('HTTP is read strictly whatever Node was told', async (t, database) => {
+  const env = { DATABASE_URL: database.url, ...noSeeds, NODE_OPTIONS: '--insecure-http-parser' };
+  const { hostname, port } = new URL((await launch(t, env)).url);
+  const ask = async (fields: string) => {
+    const socket = connect(Number(port), hostname);
+    socket.end(
+      `GET /health/alive HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n${fields}\r\n0\r\n\r\n`,
+    );
+    return (await text(socket)).split('\r\n')[0];
+  };
+  t.is(await ask(''), 'HTTP/1.1 200 OK');
+  // What a proxy may read as another request (RFC 9112 §6.1, §11.2).
+  t.is(await ask('Content-Length: 3\r\n'), 'HTTP/1.1 400 Bad Request');
 });
 
 test('npm start before npm ci says what is missing', async (t) => {

@@ -46,6 +46,8 @@ export class Listener {
       maxHeaderSize: headerBytesMax,
       requestTimeout: requestTimeoutMs,
       connectionsCheckingInterval: checkingIntervalMs,
+      // Otherwise an option of Node's for the whole process decides.
+      insecureHTTPParser: false,
       // The application checks it itself, and names it where it is missing.
       requireHostHeader: false,
     };
