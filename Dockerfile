@@ -15,8 +15,10 @@ COPY seeds ./seeds
 RUN npm run -s build && npm prune --omit=dev && chmod a+r package.json openapi.yaml
 
 FROM node:24-bookworm-slim
+# SQLITE_TMPDIR: where SQLite puts temporary files, as /tmp may be read-only.
 ENV NODE_ENV=production \
-  DATABASE_URL=sqlite:/data/revocation.sqlite
+  DATABASE_URL=sqlite:/data/revocation.sqlite \
+  SQLITE_TMPDIR=/data
 WORKDIR /app
 COPY --from=build /app/package.json /app/openapi.yaml ./
 COPY --from=build /app/node_modules ./node_modules

@@ -337,3 +337,10 @@ test('the Dockerfile copies all that is built, and .dockerignore lets just that 
   };
   t.deepEqual(built.filter(isMissing), []);
 });
+
+test('in a container SQLite keeps all its files on the volume', (t) => {
+  const dockerfile = readPackageFile('Dockerfile');
+  const [, volume = ''] = /^VOLUME (\S+)$/m.exec(dockerfile) ?? [];
+  t.true(dockerfile.includes(`DATABASE_URL=sqlite:${volume}/`));
+  t.regex(dockerfile, new RegExp(`SQLITE_TMPDIR=${volume}$`, 'm'));
+});

@@ -102,6 +102,8 @@ const remedies: Readonly<Record<string, string>> = {
   SQLITE_FULL: diskFull,
   SQLITE_IOERR:
     'The disk does not read or write the database file. See what the system says of it (dmesg), then repeat.',
+  SQLITE_IOERR_GETTEMPPATH:
+    'SQLite finds no folder for temporary files. Make /tmp writable, or name a folder in SQLITE_TMPDIR.',
   SQLITE_NOTADB: 'The file that DATABASE_URL names is not a database. Correct DATABASE_URL.',
   SQLITE_READONLY: 'This user may not write the database file or its folder. Give it the permission.',
 };

@@ -53,6 +53,7 @@ test('what a disk does to a database is told with what to do', (t) => {
   const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
   for (const code of ['SQLITE_FULL', 'ENOSPC', '53100']) t.regex(failure(code), /^The disk is full\. /, code);
   t.regex(failure('SQLITE_CORRUPT_INDEX'), /^The database file is damaged\. .* restore a backup/);
+  t.regex(failure('SQLITE_IOERR_GETTEMPPATH'), /^SQLite finds no folder .* SQLITE_TMPDIR\.$/);
   t.regex(failure('SQLITE_IOERR_WRITE'), /^The disk does not read or write the database file\. /);
   t.regex(failure('SEVERAL_NAMES'), /^The database file has a second name .* remove them\./);
   t.regex(failure('28000'), /^The database does not let in the user/);
