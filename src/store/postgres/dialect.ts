@@ -3,14 +3,15 @@
 import type { Dialect } from '../dialect.ts';
 import { codeOf } from '../drivers.ts';
 import { withMigrationLock, withTaskLock } from './locks.ts';
-import { openMigrator, openReader, openWriter } from './pool.ts';
+import { Connections, openMigrator, openReader, openWriter } from './pool.ts';
 
 export function postgresDialect(url: string): Dialect {
+  const connections = new Connections();
   return {
     isThere: () => true,
     isInPlace: () => true,
-    openReader: () => openReader(url),
-    openWriter: () => openWriter(url),
+    openReader: () => openReader(url, connections),
+    openWriter: () => openWriter(url, connections),
     openMigrator: () => openMigrator(url),
     inTransaction: (writer, work) => writer.transaction(work),
     readsBesideWriter: false,

@@ -23,12 +23,34 @@ interface Timeouts {
 const usual: Timeouts = { statement: statementTimeoutMs, silence: silenceTimeoutMs };
 const unlimited: Timeouts = { statement: 0, silence: 0 };
 
-export function openReader(url: string): Knex {
-  return openPool(url, usual, async (client) => void (await prepare(client, usual)));
+/**
+ * The open connections of several pools to one Postgres. When another one answers under its name, those to the one before
+ * end, even if that is still there: it does not hear what is revoked from now on.
+ */
+export class Connections {
+  readonly #open = new Set<pg.Client>();
+  #startedAt = '';
+
+  add(client: pg.Client, startedAt: string): void {
+    if (startedAt !== this.#startedAt) for (const former of this.#open) former.end().catch(() => {});
+    this.#startedAt = startedAt;
+    this.#open.add(client);
+    client.once('end', () => this.#open.delete(client));
+  }
 }
 
-export function openWriter(url: string): Knex {
-  return openPool(url, usual, (client) => prepareToWrite(client, usual));
+export function openReader(url: string, connections: Connections): Knex {
+  return openPool(url, usual, async (client) => {
+    const { started_at } = await prepare(client, usual);
+    connections.add(client, started_at);
+  });
+}
+
+export function openWriter(url: string, connections: Connections): Knex {
+  return openPool(url, usual, async (client) => {
+    const { started_at } = await prepareToWrite(client, usual);
+    connections.add(client, started_at);
+  });
 }
 
 export function openMigrator(url: string): Knex {
@@ -89,6 +111,8 @@ class ConnectedToRead extends Error {
 }
 
 interface Prepared {
+  /** Differs from one Postgres to another. */
+  readonly started_at: string;
   readonly is_standby: boolean;
   readonly is_read_only: boolean;
 }
@@ -102,7 +126,7 @@ async function prepare(client: pg.Client, { statement }: Timeouts): Promise<Prep
   const statements = `set synchronous_commit = on; set client_min_messages = warning;
     set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement};
     set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
-    select pg_is_in_recovery() as is_standby,
+    select pg_is_in_recovery() as is_standby, pg_postmaster_start_time()::text as started_at,
       current_setting('default_transaction_read_only') = 'on' as is_read_only`;
   const answers: unknown = await client.query(statements);
   const prepared = (answers as pg.QueryResult<Prepared>[]).at(-1)?.rows[0];
@@ -111,7 +135,8 @@ async function prepare(client: pg.Client, { statement }: Timeouts): Promise<Prep
 }
 
 /** Rejects where nothing may be written now: a connection that was kept would not hear that it may again. */
-async function prepareToWrite(client: pg.Client, timeouts: Timeouts): Promise<void> {
-  const { is_read_only } = await prepare(client, timeouts);
-  if (is_read_only) throw new ConnectedToRead('the database is read-only');
+async function prepareToWrite(client: pg.Client, timeouts: Timeouts): Promise<Prepared> {
+  const prepared = await prepare(client, timeouts);
+  if (prepared.is_read_only) throw new ConnectedToRead('the database is read-only');
+  return prepared;
 }
