@@ -27,3 +27,7 @@ export async function withConnectionOfItsOwn<T>(
     await client.end();
   }
 }
+
+/** For one session: what a user or a database has for these, where this Postgres knows them, would end it amid its work. */
+export const endlessSession = `select set_config(name, '0', false) from pg_settings
+  where name in ('idle_session_timeout', 'transaction_timeout')`;

@@ -3,7 +3,7 @@
 // tolerate.
 import type pg from 'pg';
 import type { Exclusive } from '../../domain/upkeep-store.ts';
-import { withConnectionOfItsOwn } from './connection.ts';
+import { endlessSession, withConnectionOfItsOwn } from './connection.ts';
 import { demandOwnSession } from './own-session.ts';
 
 const migrationKey = 7009_7662;
@@ -34,6 +34,7 @@ export function withTaskLock<T>(
 async function withSessionOfItsOwn<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   return withConnectionOfItsOwn(url, async (client) => {
     await demandOwnSession(client, url);
+    await client.query(endlessSession);
     return work(client);
   });
 }

@@ -3,7 +3,7 @@ import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
 import { silent } from '../drivers.ts';
 import { PostgresClient } from './client.ts';
-import { acquireTimeoutMs, connectionTo } from './connection.ts';
+import { acquireTimeoutMs, connectionTo, endlessSession } from './connection.ts';
 import { demandOwnSession } from './own-session.ts';
 import { settle } from './settle.ts';
 
@@ -125,7 +125,7 @@ async function prepare(client: pg.Client, { statement }: Timeouts): Promise<Prep
   // The lock on the heads puts decisions in order: a stricter level would only make them repeat. COMMIT may warn.
   const statements = `set synchronous_commit = on; set client_min_messages = warning;
     set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement};
-    set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs};
+    set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}; ${endlessSession};
     select pg_is_in_recovery() as is_standby, pg_postmaster_start_time()::text as started_at,
       current_setting('default_transaction_read_only') = 'on' as is_read_only`;
   const answers: unknown = await client.query(statements);
