@@ -1,34 +1,28 @@
 // What a power loss would take with its folder: the database, the files of keys, and the file of seals. A folder that was
 // made is durable when the one it is in has been synced, and a file when its own has.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { exportCommand } from '../src/cli/audit-export.ts';
 import { createKeyFile, rotateKeyFile } from '../src/jwt/signing-keys.ts';
 import { migrateUp } from '../src/store/migrate.ts';
 import { isOnlyServer, openStore } from '../src/store/open.ts';
 import { SealKeys } from '../src/upkeep/seal-keys.ts';
 import { sealAndSend } from '../src/upkeep/trail-work.ts';
+import { folderOf } from './helpers/folders.ts';
 import { watchFolders } from './helpers/synced-folders.ts';
 import { appendLogouts, issuer } from './helpers/trail.ts';
 
-function newFolder(t: ExecutionContext): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'revocation-durable-')));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 test.serial('the folders that are made for a database are durable before it is', async (t) => {
-  const folder = newFolder(t);
+  const folder = folderOf(t);
   const { synced } = watchFolders(t);
   await migrateUp(`sqlite:${join(folder, 'a', 'b', 'new.sqlite')}`);
   t.deepEqual(synced, [join(folder, 'a'), folder]);
 });
 
 test.serial('a log that was deleted does not come back under a server that starts', async (t) => {
-  const folder = newFolder(t);
+  const folder = folderOf(t);
   const url = `sqlite:${join(folder, 'new.sqlite')}`;
   await migrateUp(url);
   const { synced } = watchFolders(t);
@@ -37,7 +31,7 @@ test.serial('a log that was deleted does not come back under a server that start
 });
 
 test.serial('files of keys are durable when they are made and when they are changed', async (t) => {
-  const folder = newFolder(t);
+  const folder = folderOf(t);
   const [sealing, signing] = [join(folder, 'a', 'b', 'seal.json'), join(folder, 'c', 'sign.json')];
   const { synced } = watchFolders(t);
   await new SealKeys(sealing).rotate();
@@ -51,13 +45,13 @@ test.serial('files of keys are durable when they are made and when they are chan
 });
 
 test.serial('that a key could not be made durable is said', async (t) => {
-  const path = join(newFolder(t), 'seal.json');
+  const path = join(folderOf(t), 'seal.json');
   watchFolders(t).failsWith = 'EIO';
   await t.throwsAsync(new SealKeys(path).rotate(), { code: 'EIO' });
 });
 
 test.serial('a file system that cannot sync folders is used all the same', async (t) => {
-  const path = join(newFolder(t), 'a', 'seal.json');
+  const path = join(folderOf(t), 'a', 'seal.json');
   const folders = watchFolders(t);
   folders.failsWith = 'EINVAL';
   const { kid } = await new SealKeys(path).rotate();
@@ -66,7 +60,7 @@ test.serial('a file system that cannot sync folders is used all the same', async
 });
 
 test.serial('an export that was written to a file is durable', async (t) => {
-  const folder = newFolder(t);
+  const folder = folderOf(t);
   const url = `sqlite:${join(folder, 'db.sqlite')}`;
   await migrateUp(url);
   const out = join(folder, 'a', 'trail.ndjson');
@@ -85,7 +79,7 @@ test.serial('an export that was written to a file is durable', async (t) => {
 });
 
 test.serial('a seal counts as sent when the file it went to is durable, name included', async (t) => {
-  const folder = newFolder(t);
+  const folder = folderOf(t);
   const url = `sqlite:${join(folder, 'db.sqlite')}`;
   await migrateUp(url);
   const store = openStore(url);

@@ -1,13 +1,13 @@
 // `audit …` and `purge` as an operator types them: each command in a process of its own, on both databases.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { packageRoot } from '../../src/package-root.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { byHand, dropTriggers } from '../helpers/tamper.ts';
 import { appendLogouts } from '../helpers/trail.ts';
 
@@ -18,8 +18,7 @@ interface Ended {
 }
 
 function commandsOn(t: ExecutionContext, database: TestDatabase) {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-cli-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const main = join(packageRoot(), 'dist/src/cli/main.js');
   const env = {
     PATH: process.env.PATH,

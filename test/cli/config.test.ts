@@ -1,9 +1,7 @@
 // `config check`: what an operator sees of the settings, and what nobody may.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
 import { settings } from '../../src/config.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { cli } from '../helpers/run.ts';
 
 test('config check shows every setting by its own name, and no secret', async (t) => {
@@ -74,8 +72,7 @@ test('config check names every problem with its remedy, and none of the values',
 });
 
 test('config check looks at key files in production, where nothing makes them by itself', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-keys-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const env = {
     NODE_ENV: 'production',
     PUBLIC_URL: 'https://tokens.example',

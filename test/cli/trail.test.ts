@@ -1,7 +1,6 @@
 // The command line in the audit trail: whatever a command changes or is refused is an event of the operator,
 // and nothing is changed when that event cannot be written. The commands run inside this process.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Command } from 'commander';
@@ -16,6 +15,7 @@ import { TestApp } from '../helpers/app.ts';
 import type { TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
 import { run } from '../helpers/run.ts';
 import { byHand } from '../helpers/tamper.ts';
@@ -29,8 +29,7 @@ const commands: Readonly<Record<string, (process: NodeJS.Process) => Command>> =
 };
 
 function operatorAt(t: ExecutionContext, database: TestDatabase) {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-trail-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const env = { DATABASE_URL: database.url, SEAL_KEY_FILE: join(folder, 'keys.json') };
   const out = { write: () => true };
   /** Resolves to what refused the command; undefined when nothing did. */

@@ -1,10 +1,11 @@
 // Settings: all problems at once, each with its remedy, and no insecure default in production.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { trustedPeers } from '../../src/addresses.ts';
 import { ConfigError, readConfig } from '../../src/config.ts';
+import { folderOf } from '../helpers/folders.ts';
 
 const production = {
   NODE_ENV: 'production',
@@ -169,8 +170,7 @@ test('no problem repeats a value', (t) => {
 });
 
 test('a secret may stand in a file, but not in both', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-config-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const file = join(folder, 'url');
   await writeFile(file, 'postgres://u:p@db.example/tokens\n');
   t.is(readConfig({ DATABASE_URL_FILE: file }).databaseUrl, 'postgres://u:p@db.example/tokens');

@@ -1,11 +1,12 @@
 // Runs the cases of cases.json against the server, on both databases, each with fixtures of its own.
+import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { sharedFolder } from '../helpers/folders.ts';
 import { forge } from '../helpers/issuer.ts';
 import { encodeForm, type Reply, type RequestParts } from '../helpers/requests.ts';
-import { temporaryKeysFile } from '../helpers/signing-keys.ts';
 import { type Case, type CaseRequest, cases, type Expected, findCase } from './cases.ts';
 import { type Fixtures, makeFixtures } from './fixtures.ts';
 
@@ -14,7 +15,7 @@ const settings = {
     response_types_supported: ['code'],
     token_endpoint: `${publicUrl}/token`,
   }),
-  SIGNING_KEYS_FILE: temporaryKeysFile(),
+  SIGNING_KEYS_FILE: join(sharedFolder(), 'signing-keys.json'),
 };
 
 for (const one of cases) {

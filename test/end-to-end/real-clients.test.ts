@@ -1,28 +1,26 @@
 // Client libraries that know nothing of us find us by our metadata and speak every method they know:
 // openid-client and oauth4webapi.
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as oauth from 'oauth4webapi';
 import * as openid from 'openid-client';
 import { publicUrl, type TestApp } from '../helpers/app.ts';
 import * as certificates from '../helpers/certificates.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { sharedFolder } from '../helpers/folders.ts';
 import { newKey } from '../helpers/issuer.ts';
-import { temporaryKeysFile } from '../helpers/signing-keys.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'revocation-ca-'));
+const folder = sharedFolder();
 const authorityFile = join(folder, 'ca.pem');
 writeFileSync(authorityFile, certificates.root);
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const settings = {
   AUTHORIZATION_SERVER_METADATA: JSON.stringify({
     response_types_supported: ['code'],
     token_endpoint: 'https://as.example/token',
   }),
-  SIGNING_KEYS_FILE: temporaryKeysFile(),
+  SIGNING_KEYS_FILE: join(folder, 'signing-keys.json'),
   CLIENT_CERT_PROXIES: '127.0.0.1',
   TLS_CLIENT_CA_FILE: authorityFile,
 };

@@ -1,10 +1,9 @@
 // The real process: what survives kill -9, how it stops, what it refuses to start with, and what a newcomer
 // and an operator see.
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Agent, createServer, request as httpRequest } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
@@ -15,6 +14,7 @@ import { migratedDatabase } from '../helpers/databases.ts';
 import { dump, findSecrets } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { authorization, encodeForm, linesOf, type TestClient } from '../helpers/requests.ts';
 import { cli, run } from '../helpers/run.ts';
 import { createClient, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
@@ -184,8 +184,7 @@ testEachStore(
 );
 
 test('client create says what is wrong, and makes nothing', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-cli-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const env = { DATABASE_URL: `sqlite:${join(folder, 'test.sqlite')}` };
   const weak = await cli(['client', 'create', '--id', 'c1', '--secret-stdin'], env, 'too-short\n');
   t.is(weak.code, 1);
@@ -253,8 +252,7 @@ testEachStore('HTTP is read strictly whatever Node was told', async (t, database
 });
 
 test('npm start before npm ci says what is missing', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-bare-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   await writeFile(join(folder, 'package.json'), readPackageFile('package.json'));
   for (const script of ['start', 'cli']) {
     const { code, stderr } = await run('npm', ['--prefix', folder, 'run', '-s', script], {});
@@ -264,8 +262,7 @@ test('npm start before npm ci says what is missing', async (t) => {
 });
 
 test('a port that is taken is told to the operator with its remedy', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-port-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   t.teardown(() => taken.close());
@@ -357,8 +354,7 @@ testEachStore('a server whose demo data cannot be written says so, and serves', 
 });
 
 test('a newcomer is shown lines that work as they stand, and no log line holds what is in them', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-newcomer-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const database = { kind: 'sqlite', url: `sqlite:${join(folder, 'data/revocation.sqlite')}` } as const;
   const server = await launch(t, { DATABASE_URL: database.url, LOG_LEVEL: 'debug' });
   const commands = server

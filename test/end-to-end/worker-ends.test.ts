@@ -1,15 +1,14 @@
 // How workers end: killed under load, killed again and again, told to stop, left alone by the first process;
 // and what is told when they cannot start.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { authorization } from '../helpers/requests.ts';
 import { run } from '../helpers/run.ts';
 import { addClients, call, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
@@ -29,14 +28,8 @@ function workersOf(server: ServerProcess): Promise<number[]> {
   });
 }
 
-async function folderOf(t: ExecutionContext): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-workers-'));
-  t.teardown(() => rm(folder, { recursive: true }));
-  return folder;
-}
-
-async function temporaryDatabase(t: ExecutionContext): Promise<string> {
-  return `sqlite:${join(await folderOf(t), 'test.sqlite')}`;
+function temporaryDatabase(t: ExecutionContext): string {
+  return `sqlite:${join(folderOf(t), 'test.sqlite')}`;
 }
 
 /** The lines about workers that took the place of another. */
@@ -96,7 +89,7 @@ testEachStore(
     t.timeout(patienceMs);
     const { api } = await addClients(database.url, { api: ['introspect:any', 'metrics'] });
     const env = { DATABASE_URL: database.url, ...settings, SEAL_INTERVAL_SECONDS: '1' };
-    const server = await launch(t, { ...env, SEAL_KEY_FILE: join(await folderOf(t), 'seal.json') });
+    const server = await launch(t, { ...env, SEAL_KEY_FILE: join(folderOf(t), 'seal.json') });
     let { url } = server;
     const scrape = async () => (await call(url, '/metrics', api)).text;
     const answered = async () =>
@@ -163,7 +156,7 @@ testEachStore('SIGTERM lets the open requests of all workers end, and exits with
 });
 
 test.serial('a worker that ends again and again ends the server, with 1', async (t) => {
-  const server = await launch(t, { DATABASE_URL: await temporaryDatabase(t), ...settings });
+  const server = await launch(t, { DATABASE_URL: temporaryDatabase(t), ...settings });
   let [victim] = await workersOf(server);
   for (let n = 1; n < 5; n++) {
     process.kill(victim as number, 'SIGKILL');
@@ -178,7 +171,7 @@ test.serial('a worker that ends again and again ends the server, with 1', async 
 });
 
 test.serial('workers do not outlive the first process', async (t) => {
-  const server = await launch(t, { DATABASE_URL: await temporaryDatabase(t), ...settings });
+  const server = await launch(t, { DATABASE_URL: temporaryDatabase(t), ...settings });
   await server.end('SIGKILL');
   t.true(await eventually(() => isRefused(server.url)));
 });
@@ -188,7 +181,7 @@ test.serial('what keeps the workers from starting is told once, with its remedy'
   await once(taken, 'listening');
   t.teardown(() => taken.close());
   const PORT = String((taken.address() as AddressInfo).port);
-  const env = { DATABASE_URL: await temporaryDatabase(t), ...settings, PORT };
+  const env = { DATABASE_URL: temporaryDatabase(t), ...settings, PORT };
   const { code, stdout, stderr } = await run(process.execPath, ['dist/src/main.js'], env);
   t.is(code, 1);
   t.is(stderr.match(/:\d+ is taken\./g)?.length, 1);

@@ -1,6 +1,4 @@
 // Helpers of the tests of sealing and verifying: a trail of known events, sealed with a key of its own.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { storedEvents, storedSeals } from '../../src/cli/read-trail.ts';
@@ -11,12 +9,12 @@ import { sealReader } from '../../src/domain/trail/seals.ts';
 import { type TrailReport, verifyTrail } from '../../src/domain/trail/verify-trail.ts';
 import type { StoredSeal } from '../../src/domain/upkeep-store.ts';
 import { SealKeys } from '../../src/upkeep/seal-keys.ts';
+import { folderOf } from './folders.ts';
 
 export const issuer = 'https://tokens.example';
 
 export async function newKeys(t: ExecutionContext): Promise<SealKeys> {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-keys-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const keys = new SealKeys(join(folder, 'keys.json'));
   await keys.rotate();
   return keys;

@@ -1,23 +1,20 @@
 // The file of the keys that sign seals: made once, however many processes find that it is not there; and no key that
 // ever signed is lost from it.
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { openStore } from '../../src/store/open.ts';
 import { SealKeys } from '../../src/upkeep/seal-keys.ts';
 import { sealAndSend } from '../../src/upkeep/trail-work.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { appendLogouts, issuer, verify } from '../helpers/trail.ts';
 
 testEachStore('of many that make the first key one wins, and all seal with it', async (t, database) => {
   const store = openStore(database.url);
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-seal-keys-'));
-  t.teardown(async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  });
+  t.teardown(() => store.close());
   await appendLogouts(store, 3);
+  const folder = folderOf(t);
   const sealKeyFile = join(folder, 'keys.json');
   const config = { publicUrl: issuer, production: false, sealKeyFile, sealFile: null, sealWebhookUrl: null };
   await Promise.all(Array.from({ length: 8 }, () => sealAndSend(store, config, { now: Date.now })));
@@ -27,8 +24,7 @@ testEachStore('of many that make the first key one wins, and all seal with it', 
 });
 
 test('of rotations at once none loses the key of another; the rest are refused, as after one cut short', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-seal-keys-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const path = join(folder, 'keys.json');
   const made: (string | undefined)[] = [];
   for (let round = 0; round < 5; round++) {

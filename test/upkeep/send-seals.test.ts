@@ -1,9 +1,8 @@
 // Seals leave the machine: to a file and to a webhook, each once, in order, and again after a failure. What
 // has not left is what /metrics says.
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportedEvents, readSealLines } from '../../src/cli/read-trail.ts';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
@@ -14,13 +13,13 @@ import { checkProof, proveEvent } from '../../src/domain/trail/trail-proof.ts';
 import { verifyTrail } from '../../src/domain/trail/verify-trail.ts';
 import { sendSeals } from '../../src/upkeep/send-seals.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { folderOf } from '../helpers/folders.ts';
 import { appendLogouts, newKeys, seal } from '../helpers/trail.ts';
 
 testEachDatabase(
   'seals are sent to file and webhook in order, and again until they arrive',
   async (t, app) => {
-    const folder = mkdtempSync(join(tmpdir(), 'revocation-seals-'));
-    t.teardown(() => rmSync(folder, { recursive: true }));
+    const folder = folderOf(t);
     const file = join(folder, 'seals.txt');
     const received: string[] = [];
     let status = 500;
@@ -59,8 +58,7 @@ testEachDatabase(
 );
 
 testEachDatabase('a line that a crash has cut short spoils no seal after it', async (t, app) => {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-seals-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const file = join(folder, 'seals.txt');
   const keys = await newKeys(t);
   await appendLogouts(app.store, 4);
@@ -98,8 +96,7 @@ testEachDatabase(
 );
 
 testEachDatabase('an export verifies offline, and names the line that a hand has changed', async (t, app) => {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-export-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const keys = await newKeys(t);
   await appendLogouts(app.store, 30);
   const seals = (await seal(app.store, keys)).map(({ jws }) => jws);
@@ -176,8 +173,7 @@ testEachDatabase('a proof of one event holds, and for no other event', async (t,
 });
 
 testEachDatabase('a salt that took over the beginning of its value is found out', async (t, app) => {
-  const folder = mkdtempSync(join(tmpdir(), 'revocation-export-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
+  const folder = folderOf(t);
   const keys = await newKeys(t);
   const readSeal = sealReader(keys.publicKeys());
   // Whoever chooses these names wants to be able to say later that it was alice.

@@ -1,19 +1,17 @@
 // Clients that authenticate by their TLS certificate, which a proxy passes on (RFC 8705, RFC 9440).
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestApp } from '../../helpers/app.ts';
 import * as certificates from '../../helpers/certificates.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import { sharedFolder } from '../../helpers/folders.ts';
 import * as limited from '../../helpers/limited-certificates.ts';
 import type { TestClient } from '../../helpers/requests.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'revocation-ca-'));
-const authorityFile = join(folder, 'ca.pem');
+const authorityFile = join(sharedFolder(), 'ca.pem');
 const { authority, oldAuthority, rsaAuthority } = limited;
 writeFileSync(authorityFile, [certificates.root, authority, oldAuthority, rsaAuthority].join('\n'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const behindProxy = { CLIENT_CERT_PROXIES: '127.0.0.1/32,::1', TLS_CLIENT_CA_FILE: authorityFile };
 
 /** The same certificate with a kind of key that nobody knows; its signature no longer holds, but that is seen later. */

@@ -2,15 +2,16 @@
 import { chmodSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { prefers } from '../../../src/http/oauth/accept.ts';
 import { rotateKeyFile } from '../../../src/jwt/signing-keys.ts';
 import { api, publicUrl, type TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import { sharedFolder } from '../../helpers/folders.ts';
 import { newKey } from '../../helpers/issuer.ts';
 import type { TestClient } from '../../helpers/requests.ts';
-import { temporaryKeysFile } from '../../helpers/signing-keys.ts';
 
 const path = '/.well-known/oauth-authorization-server';
 const theirs = {
@@ -20,7 +21,7 @@ const theirs = {
 };
 const signed = 'application/token-introspection+jwt';
 const given = { AUTHORIZATION_SERVER_METADATA: JSON.stringify(theirs) };
-const keysFile = temporaryKeysFile();
+const keysFile = join(sharedFolder(), 'signing-keys.json');
 
 testEachDatabase(
   `GET ${path} adds our endpoints to what is given; the Host header changes nothing`,
@@ -186,7 +187,7 @@ testEachDatabase(
   { SIGNING_KEYS_FILE: keysFile },
 );
 
-const brokenFile = temporaryKeysFile();
+const brokenFile = join(sharedFolder(), 'signing-keys.json');
 writeFileSync(brokenFile, '{}', { mode: 0o600 });
 
 testEachDatabase(
@@ -210,7 +211,7 @@ testEachDatabase(
   { SIGNING_KEYS_FILE: brokenFile },
 );
 
-const rotatedFile = temporaryKeysFile();
+const rotatedFile = join(sharedFolder(), 'signing-keys.json');
 
 test.serial('the next key is published before it is used, and the file is for its owner only', async (t) => {
   const { SigningKeys } = await import('../../../src/jwt/signing-keys.ts');

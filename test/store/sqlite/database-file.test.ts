@@ -1,15 +1,14 @@
 // The files of a database that were deleted or replaced since it was opened.
-import { link, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { link, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { dialectOf } from '../../../src/store/dialect.ts';
 import { migrateUp } from '../../../src/store/migrate.ts';
 import { DatabaseFile } from '../../../src/store/sqlite/database-file.ts';
+import { folderOf } from '../../helpers/folders.ts';
 
 async function replacedFile(t: ExecutionContext, clock: { now: number }): Promise<DatabaseFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const [path, other] = [join(folder, 'a'), join(folder, 'b')];
   await writeFile(path, '');
   await writeFile(other, '');
@@ -36,8 +35,7 @@ test('that a file was replaced is noticed at once where the question allows no a
 });
 
 test('that the log or its index was deleted or replaced is noticed as well, and that there was none yet is not', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const path = join(folder, 'a');
   await writeFile(path, '');
   for (const suffix of ['-wal', '-shm']) {
@@ -56,8 +54,7 @@ test('that the log or its index was deleted or replaced is noticed as well, and 
 });
 
 test('behind a symbolic link, the log that lies beside the file itself is looked at, and a link that leads elsewhere is noticed', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const [path, file, other] = [join(folder, 'link'), join(folder, 'file'), join(folder, 'other')];
   for (const made of [file, `${file}-wal`, other]) await writeFile(made, '');
   const clock = { now: 0 };
@@ -78,8 +75,7 @@ test('behind a symbolic link, the log that lies beside the file itself is looked
 });
 
 test('through a symbolic link a database is made for its owner alone, and its locks are those of the file', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   await symlink('file', join(folder, 'link'));
   await migrateUp(`sqlite:${join(folder, 'link')}`);
   t.deepEqual((await readdir(folder)).sort(), ['file', 'file-migrate', 'link']);
@@ -89,8 +85,7 @@ test('through a symbolic link a database is made for its owner alone, and its lo
 });
 
 test('a file with a second name is not opened, as each name would have a log of its own', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'revocation-test-'));
-  t.teardown(() => rm(folder, { recursive: true }));
+  const folder = folderOf(t);
   const [one, two] = [join(folder, 'one'), join(folder, 'two')];
   await migrateUp(`sqlite:${one}`);
   await link(one, two);
