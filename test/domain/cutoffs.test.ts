@@ -11,6 +11,7 @@ import {
   keysOf,
   type Restriction,
   type Revocation,
+  unrestricted,
 } from '../../src/domain/cutoffs.ts';
 import { registerToken } from '../../src/domain/register/register-token.ts';
 import { opaqueRegistration } from '../../src/domain/register/registration.ts';
@@ -25,6 +26,8 @@ import { testEachStore } from '../helpers/each-database.ts';
 const clients = ['app', 'tv'] as const;
 const uses = ['access_token', 'refresh_token'] as const;
 const ids = fc.constantFrom('1', '2', '3');
+const offline = 'read offline_access';
+const someScope = fc.constantFrom('read', offline);
 
 const someClaims = fc
   .record({
@@ -33,19 +36,20 @@ const someClaims = fc
     issuedAt: fc.integer({ min: 0, max: 20 }),
     sessionId: fc.option(ids),
     grantId: fc.option(ids),
+    scope: someScope,
   })
   .map(
-    (claims): Claims => ({
+    ({ scope, ...claims }): Claims => ({
       issuer: 'i',
-      digest: digestOf(JSON.stringify(claims)),
-      targetDigest: digestOf(JSON.stringify(claims)),
+      digest: digestOf(JSON.stringify([claims, scope])),
+      targetDigest: digestOf(JSON.stringify([claims, scope])),
       subject: 'u1',
       jti: null,
       keyThumbprint: null,
       expiresAt: 100,
       notBefore: null,
       audience: [],
-      members: {},
+      members: { scope },
       ...claims,
     }),
   );
@@ -61,7 +65,7 @@ const someExceptions = fc.option(
 const someRestriction: fc.Arbitrary<Restriction> = fc.record({
   clientId: fc.option(fc.constantFrom(...clients), { freq: 2 }),
   tokenUse: fc.option(fc.constantFrom(...uses), { freq: 2 }),
-  keepsOffline: fc.constant(false),
+  keepsOffline: fc.boolean(),
 });
 const someRows = fc
   .array(
@@ -91,7 +95,7 @@ test('however often a user is logged out, a handful of rows decides', (t) => {
     key,
     cutoff: seq,
     exceptKey,
-    only: { clientId: null, tokenUse: null, keepsOffline: false },
+    only: unrestricted,
     reason: 'admin',
     revokedAt: seq,
   });
@@ -107,6 +111,7 @@ interface Step {
   readonly sub: string;
   readonly clientId: (typeof clients)[number];
   readonly tokenUse: (typeof uses)[number];
+  readonly scope: string;
   readonly age: number;
   readonly only: Restriction;
   readonly kind: 'subject' | 'client' | 'issuer';
@@ -120,6 +125,7 @@ const someStep: fc.Arbitrary<Step> = fc.record({
   sub: fc.constantFrom('u1', 'u2'),
   clientId: fc.constantFrom(...clients),
   tokenUse: fc.constantFrom(...uses),
+  scope: someScope,
   age: fc.integer({ min: 0, max: 3000 }),
   only: someRestriction,
   kind: fc.constantFrom('subject', 'subject', 'subject', 'client', 'issuer'),
@@ -159,6 +165,7 @@ testEachStore(
             subject: `${run} ${step.sub}`,
             iat: issuedAt / 1000,
             exp: clock.now / 1000 + 3600,
+            members: { scope: step.scope },
           });
           await registerToken(store, policy, 'issuer', systemOrigin, registration);
         } else {
@@ -166,8 +173,7 @@ testEachStore(
           const everywhere = step.everywhere && step.kind === 'subject';
           const id = { subject: `${run} ${step.sub}`, client: step.clientId, issuer: '' }[step.kind];
           const target: Target = { kind: step.kind, issuer: everywhere ? everyIssuer : issuer, id };
-          const only =
-            step.kind === 'subject' ? step.only : { clientId: null, tokenUse: null, keepsOffline: false };
+          const only = step.kind === 'subject' ? step.only : unrestricted;
           const cutoff = clock.now - step.back;
           orders.push({ step: { ...step, only }, cutoff });
           const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
@@ -181,7 +187,8 @@ testEachStore(
             (order.kind === 'issuer' ||
               (order.kind === 'client' ? order.clientId === step.clientId : order.sub === step.sub)) &&
             (order.only.clientId ?? step.clientId) === step.clientId &&
-            (order.only.tokenUse ?? step.tokenUse) === step.tokenUse,
+            (order.only.tokenUse ?? step.tokenUse) === step.tokenUse &&
+            !(order.only.keepsOffline && step.scope === offline),
         );
         // Questions use what is remembered, decisions look everything up: they must agree.
         const isDead = (facts: Facts) => {
