@@ -1,4 +1,5 @@
 // What a token that is presented can still end: its login, and no later one; nothing where its key was stolen.
+import { unitTokensMax } from '../../src/domain/store.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
@@ -125,5 +126,27 @@ testEachDatabase(
     await app.json(`/v1/clients/${client.client_id}/enable`, {}, admin);
     t.false(await app.isActive(first));
     t.true(await app.isActive(second));
+  },
+);
+
+testEachDatabase(
+  'POST /logout: a session of more tokens than are looked at counts as alive, and is ended',
+  async (t, app) => {
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    const client = await app.addClient();
+    const of = { client_id: client.client_id, sub: 'u1', session_id: 's1' };
+    const [alive, dead] = [await app.register(of), await app.register(of)];
+    await app.form('/revoke', { token: dead }, client);
+    const newer = Array.from({ length: unitTokensMax }, () =>
+      app.registration({ ...of, client_id: 'tv', token: app.newToken() }),
+    );
+    t.is((await app.json('/v1/tokens', newer, await app.issuer())).status, 200);
+    const target = { kind: 'client', client_id: 'tv' };
+    const ended = await app.json('/v1/revocations', { target, reason: 'admin', confirm: 'tv' }, operator);
+    t.is(ended.status, 201);
+
+    const { body } = await app.json('/logout', {}, `Bearer ${dead}`);
+    t.is(body.data.status, 'logged_out');
+    t.false(await app.isActive(alive));
   },
 );
