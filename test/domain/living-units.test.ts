@@ -2,7 +2,9 @@
 import { unitTokensMax } from '../../src/domain/store.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { logoutToken, sendLogoutToken, trustWithInbox } from '../helpers/inboxes.ts';
 import { TestIssuer } from '../helpers/issuer.ts';
+import { activity } from '../helpers/logins.ts';
 
 const dead = { status: 'already_logged_out', reason: 'token_already_revoked' };
 
@@ -148,5 +150,22 @@ testEachDatabase(
     const { body } = await app.json('/logout', {}, `Bearer ${dead}`);
     t.is(body.data.status, 'logged_out');
     t.false(await app.isActive(alive));
+  },
+);
+
+testEachDatabase(
+  'POST /logout: a token that a back-channel logout ended still ends the offline tokens which that one spared',
+  async (t, app) => {
+    const issuer = await trustWithInbox(app);
+    await app.addClient({ clientId: 'web' });
+    const register = await registrarOf(app, issuer);
+    const of = { client_id: 'web', token_use: 'access_token', sub: 'u1', session_id: 's1' };
+    const tokens = [await register(of), await register({ ...of, scope: 'offline_access' })];
+    app.advance(1);
+    await sendLogoutToken(app, await logoutToken(issuer, { sub: undefined, sid: 's1' }));
+    t.deepEqual(await activity(app, tokens), [false, true]);
+    const { body } = await app.json('/logout', {}, `Bearer ${tokens[0]}`);
+    t.is(body.data.status, 'logged_out');
+    t.deepEqual(await activity(app, tokens), [false, false]);
   },
 );
