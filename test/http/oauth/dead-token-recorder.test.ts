@@ -1,6 +1,7 @@
 // `dead_token_presented`: a revoked token that is tried at /introspect leaves one event per caller and
 // interval, and never holds up or changes the answer.
 import type { AuditEvent } from '../../../src/domain/audit.ts';
+import { digestOf } from '../../../src/domain/claims.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
@@ -55,6 +56,20 @@ testEachDatabase(
     t.is((await presented(app, 6)).length, 6, 'also after the clock was set back');
   },
 );
+
+testEachDatabase('POST /introspect of a revoked token that has expired is not noted', async (t, app) => {
+  const client = await app.addClient();
+  const { client_id } = client;
+  const [expired, dead] = [
+    await app.register({ client_id }),
+    await app.register({ client_id, exp: app.seconds + 86_400 }),
+  ];
+  for (const token of [expired, dead]) await app.form('/revoke', { token }, client);
+  app.advance(3600);
+  for (const token of [expired, dead]) await app.introspect(token);
+  const refs = (await presented(app, 1)).map(({ tokenRef }) => tokenRef);
+  t.deepEqual(refs, [digestOf(dead).slice(0, 16)]);
+});
 
 testEachDatabase(
   'POST /introspect of a revoked token answers while nothing can be written',

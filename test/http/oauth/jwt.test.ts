@@ -223,9 +223,17 @@ testEachDatabase('a registered JWT is verified as well, and both must agree', as
   t.is((await register(token, { sub: 'u1', session_id: 's1' })).status, 201);
   t.is((await app.introspect(token)).sid, 's1', 'the registration adds the session');
   t.false(await app.isActive(app.secret(forge(token))));
-  const contradicting = await issuer.sign({ client_id, n: 1 });
-  await register(contradicting, { sub: 'u2', session_id: 's2' });
-  t.false(await app.isActive(contradicting));
+  const contradictions = [
+    ...[{ sub: 'u2' }, { client_id: 'another' }, { grant_id: 'another' }, { session_id: 'another' }],
+    ...[{ jti: 'another' }, { token_use: 'refresh_token' }],
+  ];
+  for (const [n, other] of [{}, ...contradictions].entries()) {
+    const names = { client_id, sub: 'u1', grant_id: `g${n}`, jti: `j${n}` };
+    const signed = await issuer.sign({ ...names, sid: `sid${n}` });
+    const reply = await register(signed, { ...names, session_id: `sid${n}`, ...other });
+    t.is(reply.status, 201, reply.text);
+    t.is(await app.isActive(signed), n === 0, JSON.stringify(other));
+  }
   const forgedFirst = app.secret(forge(await issuer.sign({ client_id, n: 2 })));
   t.is((await register(forgedFirst, { sub: 'u1' })).status, 201);
   t.false(await app.isActive(forgedFirst), 'registered, and its signature is forged');

@@ -125,17 +125,19 @@ testEachDatabase('POST /v1/tokens names at most 20 members that are wrong, soon'
 
 testEachDatabase('POST /v1/tokens refuses times that issuers get wrong', async (t, app) => {
   const issuer = await app.issuer();
-  const { seconds } = app;
+  const seconds = app.seconds + 1;
+  app.clock.now = seconds * 1000;
   const day = 86_400;
   const future = 'iat lies in the future; it is given in seconds since 1970';
   const tooLong = 'exp is over 400 days after iat; it is given in seconds since 1970';
   const tries: [string, Record<string, unknown>, string | undefined][] = [
     ['nbf in milliseconds', { nbf: seconds * 1000 }, 'nbf is over 253402300799'],
     ['iat in milliseconds', { iat: seconds * 1000, exp: seconds * 1000 + 1000 }, future],
-    ['iat beyond the skew', { iat: seconds + 62 }, future],
+    ['iat beyond the skew', { iat: seconds + 61 }, future],
     ['iat within the skew', { iat: seconds + 60 }, undefined],
     ['exp in milliseconds', { exp: seconds * 1000 }, tooLong],
-    ['a life too long', { exp: seconds + 400 * day + 2 }, tooLong],
+    ['a life too long', { exp: seconds + 400 * day + 1 }, tooLong],
+    ['the longest life, begun ahead', { iat: seconds + 60, exp: seconds + 400 * day + 60 }, tooLong],
     ['a life that ended, too long', { iat: seconds - 500 * day, exp: seconds - 1 }, tooLong],
     ['the longest life', { exp: seconds + 400 * day }, undefined],
     ['exp in the past, for an import', { iat: seconds - 100, exp: seconds - 50 }, undefined],
