@@ -2,7 +2,6 @@
 // trusted proxy, first while no event can be written; the events that it leaves are compared whole.
 import type { ExecutionContext } from 'ava';
 import type { AuditEvent } from '../../src/domain/audit.ts';
-import { digestOf } from '../../src/domain/claims.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { dump } from '../helpers/dump.ts';
 import { eventually } from '../helpers/eventually.ts';
@@ -61,11 +60,6 @@ export interface Case {
 
 /** Names `METHOD /path: what becomes of it`; each makes its case anew. */
 export type Outcomes<World> = Readonly<Record<string, (world: World) => Promise<Case>>>;
-
-/** How a token stands in the trail. */
-export function refOf(token: string): string {
-  return digestOf(token).slice(0, 16);
-}
 
 export function client(of: TestClient | string): AuditEvent['actor'] {
   return { kind: 'client', id: typeof of === 'string' ? of : of.client_id };

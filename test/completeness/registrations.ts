@@ -1,8 +1,9 @@
 // The outcomes of /v1/tokens and /v1/sessions.
 import type { Reason } from '../../src/domain/vocabulary.ts';
 import type { TestApp } from '../helpers/app.ts';
+import { refOf } from '../helpers/claims.ts';
 import type { TestClient } from '../helpers/requests.ts';
-import { type Case, client, type Expected, type Outcomes, refOf, refused } from './outcomes.ts';
+import { type Case, client, type Expected, type Outcomes, refused } from './outcomes.ts';
 
 export interface RegistrationWorld {
   readonly app: TestApp;

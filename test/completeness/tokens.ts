@@ -1,7 +1,8 @@
 // The outcomes of /revoke, /introspect, alone and in batches, and /logout.
 import type { TestApp } from '../helpers/app.ts';
+import { refOf } from '../helpers/claims.ts';
 import type { TestClient } from '../helpers/requests.ts';
-import { client, nobody, type Outcomes, refOf, refused } from './outcomes.ts';
+import { client, nobody, type Outcomes, refused } from './outcomes.ts';
 
 export interface TokenWorld {
   readonly app: TestApp;

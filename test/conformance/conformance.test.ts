@@ -6,7 +6,7 @@ import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { sharedFolder } from '../helpers/folders.ts';
 import { forge } from '../helpers/issuer.ts';
-import { encodeForm, type Reply, type RequestParts } from '../helpers/requests.ts';
+import { encodeForm, likenessOf, type Reply, type RequestParts } from '../helpers/requests.ts';
 import { type Case, type CaseRequest, cases, type Expected, findCase } from './cases.ts';
 import { type Fixtures, makeFixtures } from './fixtures.ts';
 
@@ -193,9 +193,4 @@ function checkTypes(t: ExecutionContext, body: Record<string, unknown>): void {
   }
   t.is(typeof body.scope, 'string');
   t.true(typeof body.aud === 'string' || Array.isArray(body.aud));
-}
-
-/** Two answers that a caller cannot tell apart. */
-function likenessOf({ status, text, headers }: Reply): unknown {
-  return { status, text, headers: Object.keys(headers).sort() };
 }

@@ -22,6 +22,7 @@ import { dayMs } from '../../src/domain/values/durations.ts';
 import { openStore } from '../../src/store/open.ts';
 import { claimsOf } from '../helpers/claims.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { policy } from '../helpers/policy.ts';
 
 const clients = ['app', 'tv'] as const;
 const uses = ['access_token', 'refresh_token'] as const;
@@ -132,13 +133,6 @@ const someStep: fc.Arbitrary<Step> = fc.record({
   everywhere: fc.boolean(),
   back: fc.integer({ min: 0, max: 3000 }),
 });
-
-const policy = {
-  publicUrl: 'https://t.example',
-  clockSkewMs: 60_000,
-  lifetimeDaysMax: 400,
-  refreshGraceMs: 0,
-};
 
 testEachStore(
   'tokens registered between revocations die by the model, late ones included',

@@ -15,14 +15,9 @@ import { revokeToken } from '../../src/domain/revoke/revoke-token.ts';
 import type { Store } from '../../src/domain/store.ts';
 import { openStore } from '../../src/store/open.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { policy } from '../helpers/policy.ts';
 import { presentOpaque } from '../helpers/present-opaque.ts';
 
-const policy = {
-  publicUrl: 'https://tokens.example',
-  clockSkewMs: 60_000,
-  lifetimeDaysMax: 400,
-  refreshGraceMs: 0,
-};
 const start = 1_800_000_000_000;
 const lifeSeconds = { access_token: 20, refresh_token: 60 } as const;
 

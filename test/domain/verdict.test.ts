@@ -16,6 +16,7 @@ import {
 import { isFinal, type Target, targetKey, targetsOf, unitOf } from '../../src/domain/targets.ts';
 import { isRevocable, isSuperseded, type Standing, verdict } from '../../src/domain/verdict.ts';
 import { claimsOf } from '../helpers/claims.ts';
+import { policy } from '../helpers/policy.ts';
 
 const clear: Standing = { coveredBy: [], suspended: false };
 const row: Revocation = {
@@ -116,7 +117,7 @@ test('a cutoff covers what was issued at or before it, but for the exception', (
       subject,
       cause,
       cutoff,
-      { lifetimeDaysMax: 400 },
+      policy,
       except ? { exceptKey: targetKey(except) } : {},
     );
     return covers({ ...row, key: targetKey(subject), cutoff, exceptKey }, keys, claims);

@@ -2,7 +2,7 @@
 // and an operator see.
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { Agent, createServer, request as httpRequest } from 'node:http';
+import { Agent, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -17,7 +17,13 @@ import { eventually } from '../helpers/eventually.ts';
 import { folderOf } from '../helpers/folders.ts';
 import { authorization, encodeForm, linesOf, type TestClient } from '../helpers/requests.ts';
 import { cli, run } from '../helpers/run.ts';
-import { createClient, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
+import {
+  beginRegistration,
+  createClient,
+  isRefused,
+  launch,
+  type ServerProcess,
+} from '../helpers/server-process.ts';
 
 const noSeeds = { SEED_DEMO: 'no' };
 
@@ -90,33 +96,9 @@ test('two processes on one Postgres: of 100 simultaneous revocations exactly one
   t.is(replies.filter((status) => status === 'already_inactive').length, 99);
 });
 
-/** A registration that the server waits for, over a connection that is kept; `end` sends the rest of it. */
-async function beginRegistration(server: ServerProcess, issuer: TestClient) {
-  const now = Math.floor(Date.now() / 1000);
-  const claims = { token_use: 'access_token', client_id: 'app', iat: now, exp: now + 60 };
-  const body = JSON.stringify({ token: 'a-token-of-the-test', ...claims });
-  const open = httpRequest(`${server.url}/v1/tokens`, {
-    agent: new Agent({ keepAlive: true }),
-    method: 'POST',
-    headers: {
-      authorization: authorization(issuer),
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
-      expect: '100-continue',
-    },
-  });
-  open.flushHeaders();
-  await once(open, 'continue');
-  return async () => {
-    open.end(body);
-    const [response] = await once(open, 'response');
-    const { status } = JSON.parse(await text(response));
-    return [response.statusCode, status, response.headers.connection];
-  };
-}
-
 // Longer than a test may take: whatever waits for its end fails.
 const patience = { SHUTDOWN_GRACE_SECONDS: '600' };
+const keptAlive = () => new Agent({ keepAlive: true });
 
 for (const signal of ['SIGTERM', 'SIGHUP'] as const)
   testEachStore(
@@ -125,7 +107,7 @@ for (const signal of ['SIGTERM', 'SIGHUP'] as const)
       const env = { DATABASE_URL: database.url, ...noSeeds, ...patience };
       const issuer = await createClient(env, 'issuer', '--permission', 'register');
       const server = await launch(t, env);
-      const end = await beginRegistration(server, issuer);
+      const end = await beginRegistration(server.url, issuer, 'a-token-of-the-test', keptAlive());
       const ended = server.end(signal);
       await eventually(() => isRefused(server.url));
       t.deepEqual(await end(), [201, 'registered', 'close']);
@@ -140,7 +122,7 @@ test('a Ctrl-C that comes twice, as npm passes it on, lets open requests end', a
   const env = { DATABASE_URL: database.url, ...noSeeds, ...patience };
   const issuer = await createClient(env, 'issuer', '--permission', 'register');
   const server = await launch(t, env);
-  const end = await beginRegistration(server, issuer);
+  const end = await beginRegistration(server.url, issuer, 'a-token-of-the-test', keptAlive());
   const ended = server.end('SIGINT');
   await eventually(() => /stopping/.test(server.output()) || undefined);
   void server.end('SIGINT');

@@ -1,17 +1,22 @@
 // How workers end: killed under load, killed again and again, told to stop, left alone by the first process;
 // and what is told when they cannot start.
 import { once } from 'node:events';
-import { createServer, request } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 import { folderOf } from '../helpers/folders.ts';
-import { authorization } from '../helpers/requests.ts';
 import { run } from '../helpers/run.ts';
-import { addClients, call, isRefused, launch, type ServerProcess } from '../helpers/server-process.ts';
+import {
+  addClients,
+  beginRegistration,
+  call,
+  isRefused,
+  launch,
+  type ServerProcess,
+} from '../helpers/server-process.ts';
 
 /** Starting four processes takes long on a machine that is busy with other tests. */
 const patienceMs = 120_000;
@@ -112,41 +117,12 @@ testEachStore('SIGTERM lets the open requests of all workers end, and exits with
   t.timeout(patienceMs);
   const { issuer } = await addClients(database.url, { issuer: ['register'] });
   const server = await launch(t, { DATABASE_URL: database.url, ...settings });
-  const now = Math.floor(Date.now() / 1000);
-  const open = await Promise.all(
-    Array.from({ length: 6 }, async (_, n) => {
-      const token = `access-token-number-${n}-of-the-test`;
-      const body = JSON.stringify({
-        token,
-        token_use: 'access_token',
-        client_id: 'app',
-        iat: now,
-        exp: now + 60,
-      });
-      const sent = request(`${server.url}/v1/tokens`, {
-        method: 'POST',
-        agent: false,
-        headers: {
-          authorization: authorization(issuer),
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-          expect: '100-continue',
-        },
-      });
-      sent.on('error', () => {});
-      sent.flushHeaders();
-      await once(sent, 'continue');
-      return { sent, body };
-    }),
-  );
+  const tokens = Array.from({ length: 6 }, (_, n) => `access-token-number-${n}-of-the-test`);
+  const open = await Promise.all(tokens.map((token) => beginRegistration(server.url, issuer, token)));
   const ended = server.end('SIGTERM');
   await eventually(() => isRefused(server.url));
-  const statuses = open.map(async ({ sent, body }) => {
-    sent.end(body);
-    const [response] = await once(sent, 'response');
-    return [response.statusCode, JSON.parse(await text(response)).status];
-  });
-  t.deepEqual(await Promise.all(statuses), Array(6).fill([201, 'registered']));
+  const answers = await Promise.all(open.map((end) => end()));
+  t.deepEqual(answers, Array(6).fill([201, 'registered', 'close']));
   t.is(await ended, 0);
   t.is(server.log().at(-1)?.msg, 'stopped');
   const pids = server

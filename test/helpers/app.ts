@@ -152,6 +152,11 @@ export class TestApp {
     return this.#ownClient('test-observer', ['introspect:any']);
   }
 
+  /** May read the audit trail. */
+  auditor(): Promise<TestClient> {
+    return this.#ownClient('test-auditor', ['audit']);
+  }
+
   /** Registers a token of `client_id` over HTTP, live for an hour, and resolves to it. */
   async register(members: Readonly<Record<string, unknown>>): Promise<string> {
     const token = String(members.token ?? this.newToken());

@@ -29,6 +29,11 @@ export function wireDigestOf(token: string): string {
   return Buffer.from(digestOf(token), 'hex').toString('base64url');
 }
 
+/** How a token stands in the trail, and in answers. */
+export function refOf(token: string): string {
+  return digestOf(token).slice(0, 16);
+}
+
 /** A JWT of this issuer that nobody signed. */
 export function unsignedJwt(iss: string): string {
   const parts = [

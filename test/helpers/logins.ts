@@ -28,6 +28,11 @@ export async function logIn(app: TestApp, client: TestClient, device: Device = {
   return { refresh, access: await app.register(shared) };
 }
 
+/** Registers the successor of a refresh token. */
+export function rotate(app: TestApp, { client_id }: TestClient, replaces: string): Promise<string> {
+  return app.register({ client_id, token_use: 'refresh_token', aud: undefined, replaces });
+}
+
 /** Which of these tokens are active, in their order. */
 export async function activity(app: TestApp, tokens: readonly string[]): Promise<boolean[]> {
   return Promise.all(tokens.map((token) => app.isActive(token)));

@@ -65,6 +65,12 @@ export async function send(
   };
 }
 
+/** What a caller can tell answers apart by: all but the time and the id of the request. */
+export function likenessOf({ status, headers, text }: Reply): unknown {
+  const { date: _, 'x-request-id': _id, ...others } = headers;
+  return { status, text, headers: others };
+}
+
 export function authorization(auth: Auth): string {
   if (typeof auth === 'string') return auth;
   const [id, secret] = 'client_id' in auth ? [auth.client_id, auth.secret] : auth;

@@ -2,7 +2,7 @@
 // command line; and calls that each have a connection of their own.
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { type Agent, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import { systemOrigin } from '../../src/domain/audit.ts';
@@ -126,6 +126,39 @@ export async function call(
   if (problems.length > 0) throw new Error(`${verb} ${path} → ${status}: ${problems.join('; ')}\n${body}`);
   const isJson = /[/+]json\b/.test(headers['content-type'] ?? '');
   return { status, headers, text: body, body: isJson ? JSON.parse(body) : undefined };
+}
+
+/**
+ * A registration for which the server waits: resolves once it has asked for the body. The function sends that, and
+ * resolves to the status code, what became of the token, and whether the connection is kept.
+ */
+export async function beginRegistration(
+  url: string,
+  issuer: TestClient,
+  token: string,
+  agent: Agent | false = false,
+): Promise<() => Promise<unknown[]>> {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = { token_use: 'access_token', client_id: 'app', iat: now, exp: now + 60 };
+  const body = JSON.stringify({ token, ...claims });
+  const sent = request(`${url}/v1/tokens`, {
+    agent,
+    method: 'POST',
+    headers: {
+      authorization: authorization(issuer),
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(body),
+      expect: '100-continue',
+    },
+  });
+  sent.flushHeaders();
+  await once(sent, 'continue');
+  return async () => {
+    sent.end(body);
+    const [response] = await once(sent, 'response');
+    const { status } = JSON.parse(await text(response));
+    return [response.statusCode, status, response.headers.connection];
+  };
 }
 
 /** The address that the server logs once it listens; waits until all output of its start has come. */

@@ -6,6 +6,7 @@ import { cutoffForName } from '../../src/domain/cutoffs.ts';
 import { openStore } from '../../src/store/open.ts';
 import { TestApp } from '../helpers/app.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { policy } from '../helpers/policy.ts';
 
 const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
 const issuer = 'https://tokens.example';
@@ -24,7 +25,7 @@ testEachStore(
       outcome: undefined,
       effects: {
         revocations: Array.from({ length: longLog }, (_, n) =>
-          cutoffForName({ kind: 'subject', issuer, id: `u${n}` }, cause, now, { lifetimeDaysMax: 400 }),
+          cutoffForName({ kind: 'subject', issuer, id: `u${n}` }, cause, now, policy),
         ),
       },
     }));

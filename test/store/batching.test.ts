@@ -13,15 +13,10 @@ import { openStore } from '../../src/store/open.ts';
 import { migratedDatabase, type TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { policy } from '../helpers/policy.ts';
 import { presentOpaque } from '../helpers/present-opaque.ts';
 
 const start = 1_800_000_000_000;
-const policy = {
-  publicUrl: 'https://tokens.example',
-  clockSkewMs: 60_000,
-  lifetimeDaysMax: 400,
-  refreshGraceMs: 0,
-};
 const batchSizes = [200, 1, 3];
 
 function registration(name: string, fields: Partial<Registration> = {}): Registration {

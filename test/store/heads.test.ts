@@ -6,14 +6,18 @@ import Database from 'better-sqlite3';
 import { sqlitePathOf } from '../../src/config/database-url.ts';
 import { eventOf, systemOrigin } from '../../src/domain/audit.ts';
 import { digestOf } from '../../src/domain/claims.ts';
-import { forever, unrestricted } from '../../src/domain/cutoffs.ts';
+import { cutoffForName, finalForName, forever } from '../../src/domain/cutoffs.ts';
 import type { Decision, Facts, Store } from '../../src/domain/store.ts';
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
+import { sessionTarget } from '../../src/domain/targets.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { openStore } from '../../src/store/open.ts';
 import { glanceAtHeads, holdDecisions, moveHeads, readHeads } from '../../src/store/tables/heads.ts';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { policy } from '../helpers/policy.ts';
+
+const cause = { reason: 'client_request', reasonText: null, origin: systemOrigin } as const;
 
 test('what was decided while another process wrote is decided again', async (t) => {
   const database = await migratedDatabase('sqlite');
@@ -109,9 +113,7 @@ testEachStore('what two processes end at the same time, neither fails at', async
     (id: string) =>
     (_facts: Facts, now: number): Decision<string> => {
       const target = { kind: 'subject', issuer: 'https://id.example', id } as const;
-      const cause = { reason: 'client_request', reasonText: null, origin: systemOrigin } as const;
-      const cutoff = { target, only: unrestricted, cutoff: now, exceptKey: null, cause };
-      const revocations = [{ ...cutoff, purgeAfter: now + 3_600_000 }];
+      const revocations = [cutoffForName(target, cause, now, policy)];
       return { outcome: id, effects: { revocations, events: [eventOf(systemOrigin, 'bulk_revoke')] } };
     };
   for (let n = 0; n < 40; n++) {
@@ -147,10 +149,7 @@ testEachStore(
         ip: null,
         ...times,
       };
-      const target = { kind: 'session', issuer, id: sessionId } as const;
-      const cause = { reason: 'client_request', reasonText: null, origin: systemOrigin } as const;
-      const end = { target, only: unrestricted, cutoff: forever, exceptKey: null, cause };
-      const revocations = [{ ...end, purgeAfter: now + 3_600_000 }];
+      const revocations = [finalForName(sessionTarget({ issuer, sessionId }), cause, now, policy)];
       return { outcome: undefined, effects: { sessions: [session], revocations } };
     });
     const { announced_seq: before } = await readHeads(reader);

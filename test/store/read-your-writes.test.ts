@@ -6,14 +6,10 @@ import { orderOf, revokeTarget } from '../../src/domain/revoke/revoke-target.ts'
 import type { Facts } from '../../src/domain/store.ts';
 import { everyIssuer, type Target } from '../../src/domain/targets.ts';
 import { openStore } from '../../src/store/open.ts';
+import { claimsOf } from '../helpers/claims.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { policy } from '../helpers/policy.ts';
 
-const policy = {
-  publicUrl: 'https://t.example',
-  clockSkewMs: 60_000,
-  lifetimeDaysMax: 400,
-  refreshGraceMs: 0,
-};
 const pairs = 4_000;
 const conversations = 40;
 
@@ -23,23 +19,16 @@ testEachStore(
     const writer = openStore(database.url);
     const reader = openStore(database.url);
     t.teardown(() => Promise.all([writer.close(), reader.close()]));
-    const claims = (n: number) => ({
-      issuer: policy.publicUrl,
-      digest: digestOf(`token ${n}`),
-      targetDigest: digestOf(`token ${n}`),
-      tokenUse: 'access_token' as const,
-      clientId: 'app',
-      subject: `user ${n}`,
-      grantId: `grant ${n}`,
-      sessionId: `session ${n}`,
-      jti: `jti ${n}`,
-      keyThumbprint: null,
-      issuedAt: 1_000_000,
-      expiresAt: Date.now() + 3_600_000,
-      notBefore: null,
-      audience: [],
-      members: {},
-    });
+    const claims = (n: number) =>
+      claimsOf({
+        digest: digestOf(`token ${n}`),
+        targetDigest: digestOf(`token ${n}`),
+        subject: `user ${n}`,
+        grantId: `grant ${n}`,
+        sessionId: `session ${n}`,
+        jti: `jti ${n}`,
+        expiresAt: Date.now() + 3_600_000,
+      });
     const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
     const targetOf = (n: number): Target => {
       const issuer = n % 50 === 0 ? everyIssuer : policy.publicUrl;

@@ -168,7 +168,7 @@ testEachStore(
     };
     const app = await TestApp.start(database, {}, undefined, undefined, work);
     t.teardown(() => app.stop());
-    const auth = await app.addClient({ permissions: ['audit'] });
+    const auth = await app.auditor();
     const begin = async (query: string): Promise<IncomingMessage> => {
       const url = `${app.url}/v1/audit/export${query}`;
       const request = get(url, { headers: { authorization: authorization(auth) } });
@@ -220,7 +220,7 @@ testEachStore('GET /v1/audit/export is 503 when its first page cannot be read', 
   };
   const app = await TestApp.start(database, {}, undefined, undefined, work);
   t.teardown(() => app.stop());
-  const reply = await app.get('/v1/audit/export', await app.addClient({ permissions: ['audit'] }));
+  const reply = await app.get('/v1/audit/export', await app.auditor());
   t.is(reply.status, 503);
   t.is(reply.headers['retry-after'], '1');
 });

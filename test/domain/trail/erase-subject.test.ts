@@ -32,7 +32,7 @@ testEachDatabase('audit erase leaves nothing of a person who has no living token
   // A server remembers tokens that come again.
   for (let n = 0; n < 3; n++) t.true(await app.isActive(token));
   await app.json('/logout', { scope: 'all', refresh_token: token, reason: 'bye from alice-4711' });
-  const auditor = await app.addClient({ permissions: ['audit'] });
+  const auditor = await app.auditor();
   await app.get(`/v1/audit/events?user_id=${alice}`, auditor);
   await seal(app.store, keys);
   const before = await app.store.countEvents({ through: 1000 }, day * 1000, 100);
@@ -109,7 +109,7 @@ testEachDatabase('audit erase takes the sessions whose tokens are all dead', asy
   await app.form('/revoke', { token: dead }, client);
   const erased = await eraseSubject(app.store, systemOrigin, alice, keys.pseudonymKey());
   t.like(erased, { tokens: 1, tokensLeft: 1, sessions: 1, sessionsLeft: 1 });
-  const auditor = await app.addClient({ permissions: ['audit'] });
+  const auditor = await app.auditor();
   const { body } = await app.get(`/v1/sessions?user_id=${alice}`, auditor);
   t.deepEqual(
     body.items.map((session: { session_id: string }) => session.session_id),

@@ -1,4 +1,4 @@
-// GET /v1/audit/events: filters, and walks by cursor that neither skip nor repeat.
+// GET /v1/audit/events: what an event shows, filters, and walks that neither skip nor repeat while others write.
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { logIn } from '../../helpers/logins.ts';
@@ -10,10 +10,6 @@ interface Item {
   readonly id: string;
   readonly action: string;
   readonly user_id: string | null;
-}
-
-async function auditor(app: TestApp): Promise<TestClient> {
-  return app.addClient({ clientId: 'auditor', permissions: ['audit'] });
 }
 
 /** Follows the links from page to page; `between` is run after each. */
@@ -34,7 +30,7 @@ async function walk(
 }
 
 testEachDatabase('GET /v1/audit/events shows an event with all that is known of it', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   const client = await app.addClient();
   const { refresh } = await logIn(app, client, { session_id: 's1' });
   const headers = { 'X-Request-Id': 'req-1', 'User-Agent': 'tool/1.0' };
@@ -67,7 +63,7 @@ testEachDatabase('GET /v1/audit/events shows an event with all that is known of 
 testEachDatabase(
   'GET /v1/audit/events filters by user, client, action and half-open time',
   async (t, app) => {
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     const [one, two] = [await app.addClient(), await app.addClient()];
     const times: string[] = [];
     for (const [client, sub] of [
@@ -96,7 +92,7 @@ testEachDatabase(
 testEachDatabase(
   'GET /v1/audit/events walked while events are written neither skips nor repeats',
   async (t, app) => {
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     const write = () => app.json('/logout', { refresh_token: 'unknown' });
     const client = await app.addClient();
     for (let n = 0; n < 4; n++) await logIn(app, client);
@@ -113,7 +109,7 @@ testEachDatabase(
   'GET /v1/audit/events gives every event once to a reader that polls while two servers write',
   async (t, app) => {
     const other = await app.another();
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     const clients = [await app.addClient(), await app.addClient()];
     const writing = Promise.all(
       Array.from({ length: 40 }, (_, n) => logIn(n % 2 ? app : other, clients[n % 2] as TestClient)),
@@ -139,7 +135,7 @@ testEachDatabase(
 );
 
 testEachDatabase('GET /v1/audit/events refuses a cursor that belongs to another query', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await logIn(app, await app.addClient());
   const { body } = await app.get(`${path}?limit=1`, caller);
   const cursor = body.next_cursor;
@@ -156,7 +152,7 @@ testEachDatabase('GET /v1/audit/events is for auditors', async (t, app) => {
 });
 
 testEachDatabase('GET /v1/audit/events answers 503 while the store fails', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await app.get(path, caller);
   app.store.fault = 'everything';
   const reply = await app.get(path, caller);
@@ -170,7 +166,7 @@ testEachDatabase(
   'addresses are kept in one writing, without zones, and found in any',
   async (t, app) => {
     const issuer = await app.issuer();
-    const auditor = await app.addClient({ permissions: ['audit'] });
+    const auditor = await app.auditor();
     const ips = { '2001:DB8:0:0:0:0:0:1': '2001:db8::1', '::FFFF:c000:207': '192.0.2.7', '::1': '::1' };
     for (const [written, kept] of Object.entries(ips)) {
       const login = { token: app.newToken(), client_id: 'c1', session_id: written, ip: written };

@@ -2,20 +2,13 @@
 import test from 'ava';
 import { eventOf, systemOrigin } from '../../../src/domain/audit.ts';
 import { csvCell } from '../../../src/domain/trail/export-trail.ts';
-import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import type { TestClient } from '../../helpers/requests.ts';
 import { appendLogouts, newKeys, seal } from '../../helpers/trail.ts';
 
 const path = '/v1/audit/events';
 
-async function auditor(app: TestApp): Promise<TestClient> {
-  return app.addClient({ clientId: 'auditor', permissions: ['audit'] });
-}
-
-/** Ids of a whole walk, page by page. */
 testEachDatabase('GET /v1/audit/events/{id} shows one event, and that it was read', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await appendLogouts(app.store, 1);
   const reply = await app.get(`${path}/2`, caller);
   t.is(reply.status, 200);
@@ -26,7 +19,7 @@ testEachDatabase('GET /v1/audit/events/{id} shows one event, and that it was rea
 
 testEachDatabase('GET /v1/audit/summary counts by interval, action and reason', async (t, app) => {
   app.clock.now = Date.UTC(2026, 0, 10, 12, 30);
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await appendLogouts(app.store, 3);
   app.advance(3600);
   await appendLogouts(app.store, 2);
@@ -52,7 +45,7 @@ testEachDatabase('GET /v1/audit/summary counts by interval, action and reason', 
 testEachDatabase(
   'GET /v1/audit/export gives every event, and goes on where it was cut off',
   async (t, app) => {
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     await appendLogouts(app.store, 2400);
     const whole = await app.get('/v1/audit/export', caller);
     t.is(whole.status, 200);
@@ -84,7 +77,7 @@ testEachDatabase(
 );
 
 testEachDatabase('GET /v1/audit/export as CSV runs no formula', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   const event = eventOf({ ...systemOrigin, userAgent: '=HYPERLINK("http://x")' }, 'logout', {
     reasonText: '+1, "quoted"',
     userId: '-2',
@@ -115,7 +108,7 @@ test('a CSV cell that a spreadsheet would run begins with an apostrophe', (t) =>
 });
 
 testEachDatabase('GET /v1/audit/seals pages through the seals, for auditors', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   const keys = await newKeys(t);
   for (const count of [3, 4, 5]) {
     await appendLogouts(app.store, count);

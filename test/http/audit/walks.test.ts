@@ -10,10 +10,6 @@ import { appendLogouts, newKeys, seal } from '../../helpers/trail.ts';
 
 const path = '/v1/audit/events';
 
-async function auditor(app: TestApp): Promise<TestClient> {
-  return app.addClient({ clientId: 'auditor', permissions: ['audit'] });
-}
-
 /** Ids of a whole walk, page by page. */
 async function walk(app: TestApp, caller: TestClient, query: string): Promise<number[]> {
   const ids: number[] = [];
@@ -28,7 +24,7 @@ async function walk(app: TestApp, caller: TestClient, query: string): Promise<nu
 }
 
 testEachDatabase('GET /v1/audit/events filters by everything that an event names', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await appendLogouts(app.store, 3);
   const origin = { ...systemOrigin, requestId: 'req-7' };
   const details = { tokenRef: '0123456789abcdef', reason: 'policy' };
@@ -49,7 +45,7 @@ testEachDatabase('GET /v1/audit/events filters by everything that an event names
 });
 
 testEachDatabase('GET /v1/audit/events walks from either end, and meets the same events', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await appendLogouts(app.store, 25);
   const newest = await walk(app, caller, 'limit=7&action=logout');
   const oldest = await walk(app, caller, 'limit=7&action=logout&order=oldest');
@@ -64,7 +60,7 @@ testEachDatabase('GET /v1/audit/events walks from either end, and meets the same
 testEachDatabase(
   'GET /v1/audit/events leaves one audit_read per walk, which the walk does not meet',
   async (t, app) => {
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     await appendLogouts(app.store, 5);
     const ids = await walk(app, caller, 'limit=2&user_id=user-1');
     t.is(ids.length, 1);
@@ -73,7 +69,7 @@ testEachDatabase(
     t.is(reads.length, 2);
     t.like(reads[0], {
       userId: 'user-1',
-      clientId: 'auditor',
+      clientId: caller.client_id,
       channel: 'api',
       metadata: { view: 'events', filters: { user_id: true } },
     });
@@ -88,7 +84,7 @@ const cursorOf = (position: unknown) => Buffer.from(JSON.stringify(position)).to
 const positionOf = (cursor: string) => JSON.parse(Buffer.from(cursor, 'base64url').toString());
 
 testEachDatabase('GET /v1/audit/events refuses made-up cursors and filters by name', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   await appendLogouts(app.store, 2);
   const { body } = await app.get(`${path}?limit=1`, caller);
   const [reading, seen, key] = positionOf(body.next_cursor);
@@ -125,7 +121,7 @@ testEachDatabase('GET /v1/audit/events refuses made-up cursors and filters by na
 testEachDatabase(
   'GET /v1/audit/events shows nothing by a cursor whose audit_read is of another query or caller',
   async (t, app) => {
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     const other = await app.addClient({ permissions: ['audit'] });
     await appendLogouts(app.store, 5);
     const refuse = async (query: string, position: unknown, by = caller) => {
@@ -157,7 +153,7 @@ testEachDatabase(
 testEachDatabase(
   'GET /v1/audit/events tells a walk to begin again when its audit_read was purged or erased',
   async (t, app) => {
-    const caller = await auditor(app);
+    const caller = await app.auditor();
     await appendLogouts(app.store, 5);
     const orders = ['newest', 'oldest'].map((order) => `limit=2&order=${order}`);
     const begin = async (query: string) => {
@@ -197,7 +193,7 @@ testEachDatabase(
 
 // SQLite has one writer.
 testOn('postgres', 'a reader never sees an event before those that commit ahead of it', async (t, app) => {
-  const caller = await auditor(app);
+  const caller = await app.auditor();
   const held = new pg.Client({ connectionString: app.database.url });
   await held.connect();
   await held.query('begin');

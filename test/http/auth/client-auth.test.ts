@@ -9,7 +9,7 @@ import {
 } from '../../../src/domain/records/manage-clients.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import type { Reply, TestClient } from '../../helpers/requests.ts';
+import { likenessOf, type Reply, type TestClient } from '../../helpers/requests.ts';
 
 const failed = { error: 'invalid_client', error_description: 'client authentication failed' };
 const basicChallenge = 'Basic realm="revocation-server", charset="UTF-8"';
@@ -17,11 +17,6 @@ const anyToken = { token: 'nobody-registered-this' };
 
 function basic(text: string | Buffer): string {
   return `Basic ${Buffer.from(text).toString('base64')}`;
-}
-
-function likenessOf({ status, headers, text }: Reply): unknown {
-  const { date: _, 'x-request-id': _id, ...others } = headers;
-  return { status, text, headers: others };
 }
 
 testEachDatabase(

@@ -2,6 +2,7 @@
 import type { ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { api, TestApp } from '../../helpers/app.ts';
+import { canary } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
 import type { Reply, TestClient } from '../../helpers/requests.ts';
@@ -153,9 +154,6 @@ testEachDatabase('POST /introspect/batch answers JSON whatever form is asked for
   t.is(reply.headers['content-type'], 'application/json');
   t.is(reply.text, `{"results":[${inactive}]}`);
 });
-
-/** Stands in every value that must not come back. */
-const canary = 'canary-7f3a91d04c';
 
 testEachDatabase(
   'POST /introspect/batch refuses a wrong question by name, and answers none of it',

@@ -1,9 +1,9 @@
 // POST /revoke (RFC 7009): what is ended, what is answered, what is written down.
-import { digestOf } from '../../../src/domain/claims.ts';
 import type { TestApp } from '../../helpers/app.ts';
+import { refOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import { activity, logIn } from '../../helpers/logins.ts';
-import type { Reply, TestClient } from '../../helpers/requests.ts';
+import { activity, logIn, rotate } from '../../helpers/logins.ts';
+import { likenessOf, type Reply, type TestClient } from '../../helpers/requests.ts';
 
 const alreadyRevoked = { status: 'already_inactive', reason: 'token_already_revoked' };
 const expired = { status: 'already_inactive', reason: 'token_expired' };
@@ -56,12 +56,7 @@ testEachDatabase('POST /revoke stops at the border of the grant, session or no s
 testEachDatabase('POST /revoke of a superseded refresh token ends its live grant', async (t, app) => {
   const client = await app.addClient();
   const { refresh, access } = await logIn(app, client, { grant_id: 'g1', session_id: 's1' });
-  const successor = await app.register({
-    client_id: client.client_id,
-    token_use: 'refresh_token',
-    aud: undefined,
-    replaces: refresh,
-  });
+  const successor = await rotate(app, client, refresh);
   t.deepEqual((await app.form('/revoke', { token: refresh }, client)).body, revokedNow(app));
   t.deepEqual(await activity(app, [successor, access]), [false, false]);
   t.deepEqual((await app.form('/revoke', { token: refresh }, client)).body, alreadyRevoked);
@@ -107,7 +102,7 @@ testEachDatabase('POST /revoke of what nobody registered says token_not_found', 
     events.map(({ clientId, tokenRef }) => ({ clientId, tokenRef })),
     unknown.map((token, n) => ({
       clientId: client.client_id,
-      tokenRef: n === 0 ? digestOf(token).slice(0, 16) : null,
+      tokenRef: n === 0 ? refOf(token) : null,
     })),
   );
 });
@@ -133,7 +128,7 @@ testEachDatabase(
     const events = await app.events('revoke_foreign_token');
     t.deepEqual(
       events.map(({ actor, tokenRef }) => [actor.id, tokenRef]),
-      [refresh, access].map((token) => [caller.client_id, digestOf(token).slice(0, 16)]),
+      [refresh, access].map((token) => [caller.client_id, refOf(token)]),
     );
   },
 );
@@ -148,8 +143,7 @@ testEachDatabase(
     const foreign = await app.form('/revoke', { token: access, client_id });
     const unknown = await app.form('/revoke', { token: 'unknown', client_id });
     t.is(foreign.status, 200);
-    t.is(foreign.text, unknown.text);
-    t.deepEqual(Object.keys(foreign.headers), Object.keys(unknown.headers));
+    t.deepEqual(likenessOf(foreign), likenessOf(unknown));
     t.true(await app.isActive(access));
     t.is((await app.events('revoke_foreign_token')).length, 1);
   },
@@ -227,7 +221,7 @@ testEachDatabase('POST /revoke writes down who, from where, and by which request
     userId: 'u1',
     clientId: client.client_id,
     sessionId: 's1',
-    tokenRef: digestOf(token).slice(0, 16),
+    tokenRef: refOf(token),
     ip: '127.0.0.1',
     userAgent: 'tool/1.0 [removed]',
     requestId: 'req-1',

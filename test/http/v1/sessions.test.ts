@@ -77,7 +77,7 @@ testEachDatabase(
     const foreign = await app.get('/v1/sessions?user_id=u1&issuer=https%3A%2F%2Fother.example', client);
     t.is(foreign.body.code, 'issuer_not_allowed');
     t.is(foreign.body.detail, 'issuer, by default PUBLIC_URL, is not among those of the client');
-    const auditor = await app.addClient({ permissions: ['audit'] });
+    const auditor = await app.auditor();
     t.is((await app.get('/v1/sessions?user_id=u1&issuer=https%3A%2F%2Fother.example', auditor)).status, 200);
     t.is((await app.get('/v1/sessions?user_id=u1', await app.issuer())).status, 403);
   },
@@ -109,7 +109,7 @@ testEachDatabase(
       reason: 'user_logout',
       channel: 'api',
     });
-    const auditor = await app.addClient({ permissions: ['audit'] });
+    const auditor = await app.auditor();
     t.is((await app.delete('/v1/sessions/s-laptop', auditor)).status, 403);
   },
 );

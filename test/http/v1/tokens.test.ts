@@ -2,16 +2,14 @@
 // token-rotation.test.ts, malformed bodies in bad-registrations.test.ts.
 import { gzipSync } from 'node:zlib';
 import { calculateJwkThumbprint } from 'jose';
-import { digestOf } from '../../../src/domain/claims.ts';
 import { publicUrl, type TestApp } from '../../helpers/app.ts';
-import { wireDigestOf } from '../../helpers/claims.ts';
+import { refOf, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { forge, TestIssuer } from '../../helpers/issuer.ts';
 import { activity } from '../../helpers/logins.ts';
 import type { Reply } from '../../helpers/requests.ts';
 
 const path = '/v1/tokens';
-const refOf = (token: string) => digestOf(token).slice(0, 16);
 async function post(app: TestApp, members: Record<string, unknown>): Promise<Reply> {
   return app.json(path, app.registration({ client_id: 'c1', ...members }), await app.issuer());
 }

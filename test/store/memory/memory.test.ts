@@ -16,11 +16,11 @@ import { TestApp } from '../../helpers/app.ts';
 import { fileOf, migratedDatabase } from '../../helpers/databases.ts';
 import { testEachStore } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
+import { policy } from '../../helpers/policy.ts';
 import { byHand, dropTriggers } from '../../helpers/tamper.ts';
 
 const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
 const issuer = 'https://tokens.example';
-const policy = { lifetimeDaysMax: 400 };
 
 /** Ends what a user has until now. */
 function cut(store: Store, sub: string): Promise<unknown> {

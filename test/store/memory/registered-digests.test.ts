@@ -9,6 +9,7 @@ import { readHeads } from '../../../src/store/tables/heads.ts';
 import { TestApp } from '../../helpers/app.ts';
 import { testEachStore } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
+import { policy } from '../../helpers/policy.ts';
 
 const unknown = digestOf('nobody registered this');
 const eraseKey = 'a key of the operator of 32 bytes!!!';
@@ -25,7 +26,7 @@ testEachStore(
     const cause = { reason: 'admin', reasonText: null, origin: systemOrigin } as const;
     await app.store.write((_facts, now) => ({
       outcome: undefined,
-      effects: { revocations: [finalForName(grant, cause, now, { lifetimeDaysMax: 400 })] },
+      effects: { revocations: [finalForName(grant, cause, now, policy)] },
     }));
     const before = await readHeads(reader);
     t.is((await eraseSubject(app.store, systemOrigin, 'u1', eraseKey)).tokens, 1);
