@@ -48,6 +48,36 @@ testEachDatabase('private_key_jwt: a right assertion counts, and counts once', a
 });
 
 testEachDatabase(
+  'private_key_jwt: an assertion lasts ten minutes and has a jti of 255 characters at most',
+  async (t, app) => {
+    const { key, id } = await keyClient(app, { permissions: ['introspect'] });
+    const by = { iss: id, sub: id };
+    app.clock.now = (app.seconds + 1) * 1000;
+    const { seconds } = app;
+    for (const [claims, status] of [
+      [{ exp: seconds + 600 }, 200],
+      [{ exp: seconds + 601 }, 401],
+      [{ jti: 'j'.repeat(255) }, 200],
+      [{ jti: 'j'.repeat(256) }, 401],
+      [{ jti: '' }, 401],
+    ] as const) {
+      const jwt = await assertion(app, key, { ...by, ...claims });
+      t.is((await introspectWith(app, jwt)).status, status, JSON.stringify(claims));
+    }
+  },
+);
+
+testEachDatabase('private_key_jwt: a jti that one client has used is free for another', async (t, app) => {
+  for (const { key, id } of [
+    await keyClient(app, { permissions: ['introspect'] }),
+    await keyClient(app, { permissions: ['introspect'] }),
+  ]) {
+    const jwt = await assertion(app, key, { iss: id, sub: id, jti: 'a jti of both' });
+    t.is((await introspectWith(app, jwt)).status, 200);
+  }
+});
+
+testEachDatabase(
   'private_key_jwt: what is wrong with an assertion is not told, counted and throttled',
   async (t, app) => {
     const { key, id } = await keyClient(app, { permissions: ['introspect'] });
@@ -142,6 +172,7 @@ testEachDatabase(
       ['https://as.example/token', 200],
       [['https://as.example', 'https://as.example/token'], 200],
       [['https://as.example', 'https://elsewhere.example'], 401],
+      [[], 401],
     ] as const) {
       t.is(
         (await introspectWith(app, await assertion(app, key, { ...by, aud }))).status,

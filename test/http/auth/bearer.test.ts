@@ -173,16 +173,15 @@ testEachDatabase(
     const issuer = await TestIssuer.inline(app, scopes);
     const { raw } = new X509Certificate(certificates.selfSigned);
     const thumbprint = createHash('sha256').update(raw).digest('base64url');
-    const cnf = { 'x5t#S256': thumbprint };
-    const auth = `Bearer ${await issuer.sign({ aud: publicUrl, scope: 'inspect', cnf })}`;
-    const ask = async (pem: string) =>
-      (
-        await app.form('/introspect', { token: 'x' }, auth, {
-          headers: { 'Client-Cert': certificates.clientCert(pem) },
-        })
-      ).status;
-    t.is(await ask(certificates.selfSigned), 200);
-    t.is(await ask(certificates.client), 401);
+    const ask = async (pem: string, cnf: object) => {
+      const bearer = await issuer.sign({ aud: publicUrl, scope: 'inspect', cnf });
+      const headers = { 'Client-Cert': certificates.clientCert(pem) };
+      return (await app.form('/introspect', { token: 'x' }, `Bearer ${bearer}`, { headers })).status;
+    };
+    const bound = { 'x5t#S256': thumbprint };
+    t.is(await ask(certificates.selfSigned, bound), 200);
+    t.is(await ask(certificates.client, bound), 401);
+    t.is(await ask(certificates.selfSigned, { ...bound, jkt: 'x' }), 401, 'and to a key, which is not shown');
   },
   { CLIENT_CERT_PROXIES: '127.0.0.1/32,::1' },
 );

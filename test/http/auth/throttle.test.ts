@@ -18,6 +18,14 @@ test.serial('nobody is told to wait for longer than a minute, even if the clock 
   }
 });
 
+test.serial('a failure that cannot be counted is treated as one too many', async (t) => {
+  const { send } = process;
+  // The first process, which would count for this one, does not answer.
+  process.send = () => true;
+  t.teardown(() => Object.assign(process, { send }));
+  t.is(await new Throttle(5, true).fail('a', '192.0.2.1'), 1);
+});
+
 testEachDatabase(
   'POST /revoke throttles failures by client and address, and never a right secret',
   async (t, app) => {

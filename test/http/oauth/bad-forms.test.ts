@@ -108,6 +108,12 @@ for (const path of ['/revoke', '/introspect']) {
     }
   });
 
+  testEachDatabase(`POST ${path} reads a form of 64 parameters`, async (t, app) => {
+    const others = Array.from({ length: 63 }, (_, n) => `p${n}=x`);
+    const reply = await app.form(path, ['token=x', ...others].join('&'), await app.observer());
+    t.is(reply.status, 200);
+  });
+
   testEachDatabase(`POST ${path} takes no token and no credentials from the query string`, async (t, app) => {
     const caller = await app.observer();
     const inQuery = await app.form(`${path}?token=x`, {}, caller);

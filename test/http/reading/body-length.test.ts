@@ -24,6 +24,13 @@ testEachDatabase('POST of a body over the limit that does not say its length is 
   }
 });
 
+testEachDatabase('POST of a body at the limit is read, whether or not it says its length', async (t, app) => {
+  const caller = await app.issuer();
+  const body = 'token=x&'.padEnd(65_536, 'x');
+  t.is((await app.form('/revoke', body, caller)).status, 200);
+  t.is(await sendChunked(t, app, '/revoke', caller, formType, Buffer.from(body)), 200);
+});
+
 testEachDatabase(
   'who is refused for the length of a body reads why, and is cut off when they never stop',
   async (t, app) => {
