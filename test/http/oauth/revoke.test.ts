@@ -242,6 +242,7 @@ testEachDatabase(
       [`Basic ${id}:${token}`, token],
       [`DPoP ${token}`, token],
       [`Bearer\t${token}`, token],
+      ['Bearer abc', 'abc'],
       [`Bearer "${token}"`, token],
       [token, token],
     ];

@@ -189,6 +189,24 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'POST /v1/clients/{client_id}/rotate-secret: an older secret counts until its end, and not a millisecond longer',
+  async (t, app) => {
+    const { client_id, secret } = await app.addClient();
+    const path = `/v1/clients/${client_id}/rotate-secret`;
+    const { body } = await app.json(path, { overlap_seconds: 60 }, await admin(app));
+    app.secret(body.client_secret);
+    const statuses: number[] = [];
+    for (const early of [1, 0]) {
+      app.clock.now = Date.parse(body.previous_expires_at) - early;
+      // Twice, as a header that was proved is remembered.
+      for (const _ of [1, 2])
+        statuses.push((await app.form('/revoke', { token: 'x' }, [client_id, secret])).status);
+    }
+    t.deepEqual(statuses, [200, 200, 401, 401]);
+  },
+);
+
+testEachDatabase(
   'POST /v1/clients/{client_id}/rotate-secret is for clients that have secrets',
   async (t, app) => {
     const caller = await admin(app);
