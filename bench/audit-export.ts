@@ -1,13 +1,12 @@
 // Exports over HTTP: how fast, with how much memory, and what they cost those who introspect meanwhile.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { systemOrigin } from '../src/domain/audit.ts';
 import { createClient, plainClient } from '../src/domain/records/manage-clients.ts';
 import type { Store } from '../src/domain/store.ts';
-import { tokenOf } from './lib/fill.ts';
+import { spread, tokenOf } from './lib/fill.ts';
 import type { Effort } from './lib/interleave.ts';
-import { basic, formPost, type Measured, measure, median } from './lib/load.ts';
+import { basic, formPost, type Measured, measure, median, memoryOf } from './lib/load.ts';
 import { progress } from './lib/progress.ts';
 import type { Row } from './lib/report.ts';
 import { type RunningProcess, startOurs } from './lib/servers.ts';
@@ -41,10 +40,7 @@ export async function exporting(world: World, store: Store, trail: Trail, effort
 /** The memory of the server's process: before, and its maximum until the export has ended. */
 async function wholeExport(server: RunningProcess, store: Store, { work }: Trail): Promise<Row[]> {
   const head = await store.findEventHead();
-  const memory = (name: string) =>
-    Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))?.[1]) /
-    1024;
-  const before = memory('VmRSS');
+  const before = memoryOf(server.pid, 'VmRSS');
   const began = performance.now();
   let [bytes, lines] = [0, 0];
   for await (const chunk of (await beginExport(server)).response as AsyncIterable<Uint8Array>) {
@@ -55,7 +51,7 @@ async function wholeExport(server: RunningProcess, store: Store, { work }: Trail
   const seconds = (performance.now() - began) / 1000;
   if (lines < head) throw new Error(`the export has ${lines} lines`);
   const size = `${(bytes / 2 ** 20).toFixed(0)} MiB in ${seconds.toFixed(1)} s`;
-  const peak = memory('VmHWM');
+  const peak = memoryOf(server.pid, 'VmHWM');
   const row = (
     what: string,
     reference: string,
@@ -88,7 +84,7 @@ async function besideExports(
   { rounds, seconds }: Effort,
 ): Promise<Row[]> {
   const ask = (n: number) => ({
-    bytes: formPost('/introspect', world.api, { token: tokenOf((n * 7_919) % tokens) }),
+    bytes: formPost('/introspect', world.api, { token: tokenOf(spread(n, tokens)) }),
     expect: '"active":true',
   });
   const load = () => measure({ ...server, connections, seconds, ask });

@@ -1,6 +1,6 @@
 // Introspection with the full verdict, beside a Koa that reads the same form and answers a fixed JSON (K),
 // beside npm `oidc-provider`, and on Postgres beside our own server with one query for each request.
-import { tokenOf } from './lib/fill.ts';
+import { spread, tokenOf } from './lib/fill.ts';
 import { type Effort, interleave, type MediansOf, ratio, type Subject } from './lib/interleave.ts';
 import { type Ask, formPost } from './lib/load.ts';
 import { figuresOf, type Row } from './lib/report.ts';
@@ -52,11 +52,6 @@ export async function introspection(kind: DatabaseKind, size: WorkingSize, effor
     await Promise.all([ours.stop(), k.stop(), other.stop()]);
     await world.remove();
   }
-}
-
-/** Spreads consecutive numbers over a range, each time the same. */
-function spread(n: number, range: number): number {
-  return (n * 7_919) % range;
 }
 
 /** Asks for tokens of the first `range`; without one, for tokens that nobody knows. */

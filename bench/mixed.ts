@@ -3,7 +3,7 @@
 import { digestOf } from '../src/domain/claims.ts';
 import { type Dialect, dialectOf } from '../src/store/dialect.ts';
 import { insertTokens } from '../src/store/tables/tokens.ts';
-import { benchToken, tokenOf } from './lib/fill.ts';
+import { benchToken, spread, tokenOf } from './lib/fill.ts';
 import type { Effort } from './lib/interleave.ts';
 import { type Ask, formPost, type Measured, measure, median } from './lib/load.ts';
 import type { Row } from './lib/report.ts';
@@ -42,7 +42,7 @@ function loadsOf(world: World): Loads {
   let revoked = introspected;
   return {
     introspect: (n) => ({
-      bytes: formPost('/introspect', world.api, { token: tokenOf((n * 7_919) % introspected) }),
+      bytes: formPost('/introspect', world.api, { token: tokenOf(spread(n, introspected)) }),
       expect: '"active":true',
     }),
     revoke: () => ({

@@ -1,7 +1,7 @@
 // Overload: introspections that are due at twice the rate the server can do, over many connections, with a few
 // revocations among them. What is answered must be answered about as soon as at full load, what is refused
 // at once, and every revocation must succeed.
-import { tokenOf } from './lib/fill.ts';
+import { spread, tokenOf } from './lib/fill.ts';
 import type { Effort } from './lib/interleave.ts';
 import { type Ask, formPost, measure, median } from './lib/load.ts';
 import { measureOpen, type StreamMeasured } from './lib/open-load.ts';
@@ -91,7 +91,7 @@ class Load {
   }
 
   #introspect(n: number): Ask {
-    return this.#introspections[(n * 7_919) % revocable] as Ask;
+    return this.#introspections[spread(n, revocable)] as Ask;
   }
 
   #revoke(): Ask {

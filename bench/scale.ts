@@ -1,6 +1,6 @@
 // The same server with ten thousand and with ten million registered tokens, each with a million revocations
 // in the log: CPU, p99 and memory.
-import { tokenOf } from './lib/fill.ts';
+import { spread, tokenOf } from './lib/fill.ts';
 import { type Effort, interleave, ratio } from './lib/interleave.ts';
 import { type Ask, formPost, measure, memoryOf } from './lib/load.ts';
 import { say } from './lib/progress.ts';
@@ -73,7 +73,7 @@ async function started(size: { tokens: number; revocations: number }): Promise<S
 
 function asker({ api }: World, range: number): (n: number) => Ask {
   return (n) => ({
-    bytes: formPost('/introspect', api, { token: tokenOf((n * 7_919) % range) }),
+    bytes: formPost('/introspect', api, { token: tokenOf(spread(n, range)) }),
     expect: '"active":true',
   });
 }

@@ -2,13 +2,14 @@
 import { eventOf, type NewEvent, systemOrigin } from '../../src/domain/audit.ts';
 import { dialectOf } from '../../src/store/dialect.ts';
 import { appendEvents } from '../../src/store/tables/audit-events.ts';
+import { spread } from './fill.ts';
 import { progress } from './progress.ts';
 
 export const users = 20_000;
 const step = 10_000;
 
 function logoutOf(n: number): NewEvent {
-  const user = `user-${(n * 7_919) % users}`;
+  const user = `user-${spread(n, users)}`;
   const actor = { kind: 'user', id: user } as const;
   const origin = {
     ...systemOrigin,

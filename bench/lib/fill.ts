@@ -17,6 +17,11 @@ export function tokenOf(n: number): string {
   return `at_${digestOf(`bench token ${n}`).slice(0, 40)}`;
 }
 
+/** Spreads consecutive numbers over a range, each time the same. */
+export function spread(n: number, range: number): number {
+  return (n * 7_919) % range;
+}
+
 /** Inserts `count` tokens, from token 0 on, into a table that is empty. */
 export async function fillTokens(db: Knex, count: number, issuer: string, now: number): Promise<void> {
   if (count === 0) return;
