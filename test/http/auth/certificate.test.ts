@@ -64,10 +64,7 @@ testEachDatabase(
       certificateName: names[0],
       permissions: ['introspect'],
     });
-    const { client, intermediate, impostor, server, chained, other } = {
-      other: certificates.root,
-      ...certificates,
-    };
+    const { client, intermediate, impostor, server, chained, root: other } = certificates;
     t.is(await withCertificate(app, id, client), 401, 'without its chain');
     t.is(await withCertificate(app, id, impostor), 401, 'of an authority of the same name');
     t.is(await withCertificate(app, id, impostor, other), 401);
