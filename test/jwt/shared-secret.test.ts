@@ -1,7 +1,7 @@
 // JWT_SECRET: home-made HS256 tokens, trusted without any record of an issuer.
 import { SignJWT } from 'jose';
-import { digestOf } from '../../src/domain/claims.ts';
 import { api, publicUrl, type TestApp } from '../helpers/app.ts';
+import { wireDigestOf } from '../helpers/claims.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
 import { forge, newKey, TestIssuer } from '../helpers/issuer.ts';
 
@@ -106,7 +106,7 @@ testEachDatabase(
       t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
     };
     const byString = (token: string) => ({
-      token_digest: Buffer.from(digestOf(token), 'hex').toString('base64url'),
+      token_digest: wireDigestOf(token),
     });
     const end = (target: Record<string, unknown>) =>
       app.json('/v1/revocations', { target, reason: 'admin' }, registrar);

@@ -2,13 +2,11 @@
 // revoked of it, holds for all its spellings.
 import { randomBytes } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
-import { systemOrigin } from '../../../src/domain/audit.ts';
-import { digestOf } from '../../../src/domain/claims.ts';
-import { purge } from '../../../src/domain/purge/purge.ts';
-import { purgePolicyOf } from '../../../src/upkeep/schedule.ts';
 import type { TestApp } from '../../helpers/app.ts';
+import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { TestIssuer } from '../../helpers/issuer.ts';
+import { purgeNow } from '../../helpers/purging.ts';
 
 const hour = 3600;
 const day = 24 * hour;
@@ -124,17 +122,16 @@ testEachDatabase(
 
 testEachDatabase('a JWT is dead by whatever digest of it was revoked', async (t, app) => {
   const { issuer, client, register, revoke } = await trusted(app);
-  const digest = (text: string) => Buffer.from(digestOf(text), 'hex').toString('base64url');
   const sign = (n: number) => issuer.sign({ client_id: client.client_id, n });
   const [byString, bySigningInput, byToken] = [await sign(1), await sign(2), await sign(3)];
   const signingInput = bySigningInput.split('.').slice(0, 2).join('.');
-  t.is((await revoke({ kind: 'token', token_digest: digest(byString) })).status, 201);
+  t.is((await revoke({ kind: 'token', token_digest: wireDigestOf(byString) })).status, 201);
   t.false(await app.isActive(byString));
-  t.is((await revoke({ kind: 'token', token_digest: digest(signingInput) })).status, 201);
+  t.is((await revoke({ kind: 'token', token_digest: wireDigestOf(signingInput) })).status, 201);
   t.false(await app.isActive(bySigningInput));
   t.false(await app.isActive(app.secret(withSpareBits(bySigningInput))));
   // Registered by digest alone it contradicts its signature; when it is revoked, it is revoked as signed.
-  t.is((await register({ token_digest: digest(byToken) })).status, 201);
+  t.is((await register({ token_digest: wireDigestOf(byToken) })).status, 201);
   t.is((await revoke({ kind: 'token', token: byToken })).status, 201);
   t.false(await app.isActive(app.secret(withSpareBits(byToken))));
 });
@@ -150,14 +147,14 @@ testEachDatabase(
     ];
     const [iat, exp] = [app.seconds - 9000, app.seconds - 8000];
     for (const token of [revoked, loggedOut]) {
-      const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+      const token_digest = wireDigestOf(token);
       const item = app.registration({ client_id: 'c1', token_digest, iat, exp });
       t.is((await app.json('/v1/tokens', item, stranger)).status, 201);
       t.false(await app.isActive(token));
     }
     t.is((await app.form('/revoke', { token: revoked }, client)).body.status, 'revoked');
     t.is((await app.json('/logout', { refresh_token: loggedOut })).body.data.status, 'logged_out');
-    await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+    await purgeNow(app);
     const other = await app.another();
     for (const token of [revoked, loggedOut]) t.false(await other.isActive(token));
     t.is((await app.form('/revoke', { token: revoked }, client)).body.reason, 'token_already_revoked');
@@ -174,7 +171,7 @@ testEachDatabase('a JWT without iat that an operator revoked stays revoked to it
   });
   t.is((await revoke({ kind: 'token', token })).status, 201);
   app.advance(402 * day);
-  await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+  await purgeNow(app);
   app.advance(300 * day);
   t.false(await app.isActive(token));
 });
@@ -263,11 +260,10 @@ testEachDatabase(
     const { client_id } = client;
     const issuer = await TestIssuer.inline(app, { default_client: client_id });
     const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
-    const digest = (text: string) => Buffer.from(digestOf(text), 'hex').toString('base64url');
     const register = async (token: string, members: object) => {
       const digests = {
-        token_digest: digest(token),
-        signing_input_digest: digest(token.slice(0, token.lastIndexOf('.'))),
+        token_digest: wireDigestOf(token),
+        signing_input_digest: wireDigestOf(token.slice(0, token.lastIndexOf('.'))),
       };
       const { token: _, ...said } = app.registration({ client_id, sub: 'u1', iss: issuer.name, ...members });
       t.is((await app.json('/v1/tokens', { ...said, ...digests }, registrar)).status, 201);
@@ -343,7 +339,7 @@ testEachDatabase(
     const { client_id } = client;
     const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
     const token = await issuer.sign({ client_id, exp: app.seconds + day });
-    const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+    const token_digest = wireDigestOf(token);
     const registration = app.registration({ client_id, sub: 'u1', iss: issuer.name, token_digest });
     const { status, body } = await app.json('/v1/tokens', registration, registrar);
     t.is(status, 201);
@@ -359,7 +355,7 @@ testEachDatabase(
     const areActive = async () => [await trusting.isActive(token), await trusting.isActive(respelt)];
     t.deepEqual(await areActive(), [false, false]);
     app.advance(3 * hour);
-    await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+    await purgeNow(app);
     t.deepEqual(await areActive(), [false, false]);
     const why = await trusting.json('/v1/tokens/explain', { token: respelt }, client);
     t.is(why.body.cause, 'revoked');
@@ -375,7 +371,7 @@ for (const way of ['/revoke', '/logout'])
       const { client_id } = client;
       const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
       const token = await issuer.sign({ client_id, exp: app.seconds + day });
-      const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+      const token_digest = wireDigestOf(token);
       const registration = app.registration({ client_id, sub: 'u1', iss: issuer.name, token_digest });
       t.is((await app.json('/v1/tokens', registration, registrar)).status, 201);
       app.advance(hour);
@@ -389,7 +385,7 @@ for (const way of ['/revoke', '/logout'])
       const trusting = await app.another();
       t.false(await trusting.isActive(token));
       app.advance(2 * hour);
-      await purge(app.store, purgePolicyOf(app.config), systemOrigin);
+      await purgeNow(app);
       t.false(await trusting.isActive(token));
     },
   );

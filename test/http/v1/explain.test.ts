@@ -1,9 +1,8 @@
 // POST /v1/tokens/explain: why a token is dead or alive, for auditors.
 import { systemOrigin } from '../../../src/domain/audit.ts';
-import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import type { TestApp } from '../../helpers/app.ts';
-import { refOf } from '../../helpers/claims.ts';
+import { refOf, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 
 const auditor = (app: TestApp) => app.addClient({ permissions: ['audit', 'revoke:any'] });
@@ -87,7 +86,7 @@ testEachDatabase('POST /v1/tokens/explain tells each cause from the others', asy
   t.like(await explain(suspended), { cause: 'suspended', suspended: true });
   app.advance(3600);
   t.is((await explain(live)).cause, 'expired');
-  const digest = Buffer.from(digestOf(live), 'hex').toString('base64url');
+  const digest = wireDigestOf(live);
   t.is((await app.json('/v1/tokens/explain', { token_digest: digest }, client)).body.cause, 'expired');
 });
 

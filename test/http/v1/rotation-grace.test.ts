@@ -1,7 +1,7 @@
 // REFRESH_TOKEN_GRACE_SECONDS: how long a superseded refresh token may be rotated once more, and what that must not
 // revive. Without it a superseded one that comes back is reuse: token-rotation.test.ts.
-import { digestOf } from '../../../src/domain/claims.ts';
 import type { TestApp } from '../../helpers/app.ts';
+import { wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import type { Reply, TestClient } from '../../helpers/requests.ts';
 
@@ -95,7 +95,7 @@ const waysToEnd: Readonly<Record<string, (app: TestApp, token: string, by: TestC
   'POST /v1/revocations': (app, token, by) =>
     app.json('/v1/revocations', { target: { kind: 'token', token }, reason: 'admin' }, by),
   'POST /v1/revocations by its digest': (app, token, by) => {
-    const token_digest = Buffer.from(digestOf(token), 'hex').toString('base64url');
+    const token_digest = wireDigestOf(token);
     return app.json('/v1/revocations', { target: { kind: 'token', token_digest }, reason: 'admin' }, by);
   },
   'POST /logout': (app, token) => app.json('/logout', { refresh_token: token }),

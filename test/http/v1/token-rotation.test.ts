@@ -1,7 +1,6 @@
 // POST /v1/tokens with `replaces`: rotation of refresh tokens, and what becomes of one that comes back
 // (RFC 9700 §4.14.2). The interval of grace is in rotation-grace.test.ts.
 import { systemOrigin } from '../../../src/domain/audit.ts';
-import { digestOf } from '../../../src/domain/claims.ts';
 import { switchClient } from '../../../src/domain/records/manage-clients.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { refOf, wireDigestOf } from '../../helpers/claims.ts';
@@ -71,7 +70,7 @@ testEachDatabase(
   async (t, app) => {
     const client = await app.addClient({ clientId: 'c1' });
     const first = await app.register({ client_id: 'c1', token_use: 'refresh_token' });
-    const replaces_digest = Buffer.from(digestOf(first), 'hex').toString('base64url');
+    const replaces_digest = wireDigestOf(first);
     const second = await rotate(app, '', { replaces: undefined, replaces_digest });
     const third = await rotate(app, second.token);
     t.is(second.status, 201);
@@ -290,7 +289,6 @@ for (const type of ['application/json', 'application/x-ndjson']) {
           ...replaced,
         });
       const sign = (n: number) => issuer.sign({ token_use: 'refresh', client_id: 'c1', n });
-      const digest = (token: string) => Buffer.from(digestOf(token), 'hex').toString('base64url');
       const [first, second, third, fourth] = [await sign(1), await sign(2), await sign(3), app.newToken()];
       const [fifth, sixth] = [await sign(5), await sign(6)];
       // Verified before: it is waited for no more.
@@ -300,9 +298,9 @@ for (const type of ['application/json', 'application/x-ndjson']) {
         of(second, { replaces: first }),
         of(third, { replaces: second }),
         { client_id: 'c1', token: app.newToken() },
-        of(fourth, { replaces_digest: digest(third) }),
+        of(fourth, { replaces_digest: wireDigestOf(third) }),
         of(fifth, { replaces: fourth }),
-        of(sixth, { replaces_digest: digest(fifth) }),
+        of(sixth, { replaces_digest: wireDigestOf(fifth) }),
       ];
       const body =
         type === 'application/json'

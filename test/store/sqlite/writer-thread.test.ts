@@ -324,19 +324,16 @@ test('a process that has closed its store ends by itself, and leaves one file', 
 });
 
 test('no commit is told of a database file that was deleted or replaced', async (t) => {
-  const database = await migratedDatabase('sqlite');
-  t.teardown(database.drop);
-  const store = openStore(database.url);
-  t.teardown(() => store.close());
+  const { store, file } = await migratedStore(t);
   t.is(await store.write(login), 1);
-  await rename(fileOf(database), `${fileOf(database)}.backup`);
+  await rename(file, `${file}.backup`);
   await t.throwsAsync(store.write(login), { name: 'StoreUnavailable', message: /deleted or replaced/ });
   // The thread looks for itself, at every commit.
   const purging = store.upkeep.purgeEndedSessions({ before: 1, unexpiredSince: 0 }, 1);
   const refused = await t.throwsAsync(purging, { name: 'StoreUnavailable' });
   t.regex(String((refused?.cause as Error | undefined)?.message), /deleted or replaced/);
   t.deepEqual(await store.findFaults(), { database: 'replaced', migrations: 'unknown' });
-  await rename(`${fileOf(database)}.backup`, fileOf(database));
+  await rename(`${file}.backup`, file);
   t.is(await store.write(login), 1);
   t.deepEqual(await store.findFaults(), {});
 });
