@@ -37,3 +37,20 @@ export function rotate(app: TestApp, { client_id }: TestClient, replaces: string
 export async function activity(app: TestApp, tokens: readonly string[]): Promise<boolean[]> {
   return Promise.all(tokens.map((token) => app.isActive(token)));
 }
+
+/** What /logout answers when the login of u1 was ended, but for `data`. */
+export function loggedOut(app: TestApp, data: object = {}) {
+  return {
+    success: true,
+    message: 'Logged out successfully',
+    data: {
+      status: 'logged_out',
+      reason: 'user_initiated_logout',
+      scope: 'current',
+      user_id: 'u1',
+      revoked_at: new Date(app.clock.now).toISOString(),
+      sessions_ended: 1,
+      ...data,
+    },
+  };
+}
