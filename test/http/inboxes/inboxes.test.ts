@@ -3,10 +3,13 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { calculateJwkThumbprint } from 'jose';
+import { systemOrigin } from '../../../src/domain/audit.ts';
+import { switchIssuer } from '../../../src/domain/records/manage-issuers.ts';
 import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import {
   inboxKinds,
+  logoutEvents,
   logoutToken,
   sendLogoutToken,
   sessionRevoked,
@@ -68,6 +71,50 @@ for (const namespace of ['its issuer', '*']) {
     t.false(await app.isActive(victim));
   });
 }
+
+testEachDatabase('an inbox takes nothing of an issuer that is suspended', async (t, app) => {
+  const issuer = await trustWithInbox(app);
+  const victim = await issuer.sign({ client_id: 'web', sid: 's1', iat: app.seconds - 60 });
+  const message = await logoutToken(issuer, { sid: 's1' });
+  await switchIssuer(app.store, systemOrigin, issuer.name, false);
+  t.is((await sendLogoutToken(app, message)).status, 400);
+  t.like((await app.events('inbox_refused'))[0]?.metadata, { why: 'unknown_issuer' });
+  const enabled = await app.another();
+  await switchIssuer(app.store, systemOrigin, issuer.name, true);
+  t.true(await enabled.isActive(victim));
+  t.is((await sendLogoutToken(enabled, message)).status, 200);
+  t.false(await enabled.isActive(victim));
+});
+
+testEachDatabase(
+  'an inbox takes a message of an algorithm on record, before its exp, of 16 KiB at most',
+  async (t, app) => {
+    const [issuer, rsa] = [await TestIssuer.unknown(app, 'https://id.example'), await newKey('RS256', 'k2')];
+    const inbox = { kinds: inboxKinds, audience: 'web' };
+    await issuer.trust({ jwks: { keys: [issuer.key.jwk, rsa.jwk] }, algorithms: ['ES256'], inbox });
+    app.clock.now = (app.seconds + 1) * 1000;
+    const statusOf = async (claims: object, key = issuer.key) => {
+      const all = { aud: 'web', jti: app.newToken('jti'), events: logoutEvents, ...claims };
+      return (await sendLogoutToken(app, await issuer.signAs(all, { typ: 'logout+jwt' }, key))).status;
+    };
+    const statuses = {
+      'algorithm on record': await statusOf({}),
+      'another algorithm': await statusOf({}, rsa),
+      'before its exp': await statusOf({ exp: app.seconds + 1 }),
+      'at its exp': await statusOf({ exp: app.seconds }),
+      large: await statusOf({ more: 'x'.repeat(11_000) }),
+      'too large': await statusOf({ more: 'x'.repeat(13_000) }),
+    };
+    t.deepEqual(statuses, {
+      'algorithm on record': 200,
+      'another algorithm': 400,
+      'before its exp': 200,
+      'at its exp': 400,
+      large: 200,
+      'too large': 400,
+    });
+  },
+);
 
 testEachDatabase('an inbox answers 503 and remembers nothing while the store fails', async (t, app) => {
   const issuer = await trustWithInbox(app);
