@@ -1,7 +1,10 @@
 // POST /security-events: Security Event Tokens by push, and the events and subjects that they name.
+import type { TestApp } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { sessionRevoked, trustWithInbox, verification } from '../../helpers/inboxes.ts';
-import { newKey } from '../../helpers/issuer.ts';
+import { newKey, type TestIssuer } from '../../helpers/issuer.ts';
+import { purgeNow } from '../../helpers/purging.ts';
+import type { Reply } from '../../helpers/requests.ts';
 
 testEachDatabase(
   'POST /security-events takes session-revoked by push, once, and no newer login dies',
@@ -120,20 +123,49 @@ testEachDatabase(
     const issuer = await trustWithInbox(app);
     const iat = app.seconds - 3600;
     const [before, after] = [await issuer.sign({ iat: iat - 10 }), await issuer.sign({ iat: iat + 600 })];
-    const events = { [sessionRevoked]: { event_timestamp: iat * 1000 } };
-    const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
-    const claims = {
-      aud: 'web',
-      jti: app.newToken('jti'),
-      sub: undefined,
-      exp: undefined,
-      iat,
-      events,
-      sub_id,
-    };
-    const body = await issuer.sign(claims, { typ: 'secevent+jwt' });
-    const type = 'application/secevent+jwt';
-    t.is((await app.request('POST', '/security-events', { type, body })).status, 202);
+    const event = await revokedSessions(issuer, { event_timestamp: iat * 1000 }, { iat });
+    t.is((await push(app, event)).status, 202);
     t.deepEqual([await app.isActive(before), await app.isActive(after)], [false, true]);
   },
 );
+
+testEachDatabase(
+  'POST /security-events: an event token that is dated far ahead locks no user out for longer than clocks may differ',
+  async (t, app) => {
+    const issuer = await trustWithInbox(app);
+    const ahead = app.seconds + 10 * 365 * 86_400;
+    const now = await issuer.sign();
+    t.is((await push(app, await revokedSessions(issuer, {}, { iat: ahead }))).status, 202);
+    app.advance(61);
+    t.deepEqual([await app.isActive(now), await app.isActive(await issuer.sign())], [false, true]);
+  },
+);
+
+testEachDatabase('POST /security-events: an event token counts once in seven days', async (t, app) => {
+  const issuer = await trustWithInbox(app);
+  const event = await revokedSessions(issuer);
+  const revocations = async () => {
+    await purgeNow(app);
+    t.is((await push(app, event)).status, 202);
+    return (await app.events('bulk_revoke')).length;
+  };
+  t.is(await revocations(), 1);
+  app.advance(7 * 86_400 - 1);
+  t.is(await revocations(), 1);
+  app.advance(3_602);
+  t.is(await revocations(), 2);
+});
+
+/** An event token that says that the sessions of u1 were revoked. */
+function revokedSessions(issuer: TestIssuer, event: object = {}, claims: object = {}): Promise<string> {
+  const of = { aud: 'web', jti: issuer.app.newToken('jti'), sub: undefined, exp: undefined };
+  const sub_id = { format: 'iss_sub', iss: issuer.name, sub: 'u1' };
+  return issuer.sign(
+    { ...of, events: { [sessionRevoked]: event }, sub_id, ...claims },
+    { typ: 'secevent+jwt' },
+  );
+}
+
+function push(app: TestApp, body: string): Promise<Reply> {
+  return app.request('POST', '/security-events', { type: 'application/secevent+jwt', body });
+}
