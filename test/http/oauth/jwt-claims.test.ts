@@ -3,6 +3,7 @@
 import { api } from '../../helpers/app.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import { activity } from '../../helpers/logins.ts';
 import type { TestClient } from '../../helpers/requests.ts';
 
 const invalid = { status: 'already_inactive', reason: 'token_not_found' };
@@ -74,6 +75,47 @@ testEachDatabase('a registered JWT shows the end and the beginning that count', 
   t.is((await app.json('/v1/tokens', app.registration(members), registrar)).status, 201);
   t.like(await app.introspect(token), { active: true, exp: seconds + 600, nbf: seconds - 30 });
 });
+
+testEachDatabase(
+  'a registered JWT counts from the later beginning to the earlier end, and as issued at the earlier time',
+  async (t, app) => {
+    const issuer = await TestIssuer.inline(app);
+    const { client_id } = await app.addClient();
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const { seconds } = app;
+    const register = async (signed: object, registered: object) => {
+      const token = await issuer.sign({ client_id, ...signed });
+      const members = { token, client_id, iss: issuer.name, ...registered };
+      t.is((await app.json('/v1/tokens', app.registration(members), registrar)).status, 201);
+      return token;
+    };
+    const [early, late] = [
+      { nbf: seconds + 10, exp: seconds + 600 },
+      { nbf: seconds + 30, exp: seconds + 900 },
+    ];
+    const tokens = [await register(early, late), await register(late, early)];
+    const activeAt: boolean[][] = [];
+    for (const at of [29, 30, 599, 600]) {
+      app.clock.now = (seconds + at) * 1000;
+      activeAt.push(await activity(app, tokens));
+    }
+    t.deepEqual(activeAt, [
+      [false, false],
+      [true, true],
+      [true, true],
+      [false, false],
+    ]);
+
+    const [before, after] = [{ iat: seconds - 100 }, { iat: seconds - 10 }];
+    const dated = [await register(before, after), await register(after, before)];
+    const operator = await app.addClient({ permissions: ['revoke:any'] });
+    const target = { kind: 'subject', sub: 'u1', issuer: issuer.name };
+    const cutoff = new Date((seconds - 50) * 1000).toISOString();
+    const order = { target, reason: 'admin', cutoff };
+    t.is((await app.json('/v1/revocations', order, operator)).status, 201);
+    t.deepEqual(await activity(app, dated), [false, false]);
+  },
+);
 
 testEachDatabase('JWTs of other kinds, algorithms and audiences are no tokens', async (t, app) => {
   const issuer = await TestIssuer.inline(app, { audiences: [api] });

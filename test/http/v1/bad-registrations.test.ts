@@ -140,6 +140,7 @@ testEachDatabase('POST /v1/tokens refuses times that issuers get wrong', async (
     ['the longest life, begun ahead', { iat: seconds + 60, exp: seconds + 400 * day + 60 }, tooLong],
     ['a life that ended, too long', { iat: seconds - 500 * day, exp: seconds - 1 }, tooLong],
     ['the longest life', { exp: seconds + 400 * day }, undefined],
+    ['exp at iat', { exp: seconds }, undefined],
     ['exp in the past, for an import', { iat: seconds - 100, exp: seconds - 50 }, undefined],
   ];
   for (const [what, times, message] of tries) {

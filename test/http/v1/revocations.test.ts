@@ -189,6 +189,9 @@ testEachDatabase(
     t.false(await app.isActive(old));
     t.true(await app.isActive(young));
     t.is((await order(at(30))).status, 201, 'within the clock skew');
+    const ahead = (ms: number) => new Date(app.clock.now + ms).toISOString();
+    t.is((await order(ahead(60_000))).status, 201, 'at its end');
+    t.is((await order(ahead(60_001))).status, 400, 'beyond it');
     const future = await order(at(3600));
     t.is(future.status, 400);
     t.deepEqual(future.body.errors, [{ parameter: 'cutoff', message: 'cutoff lies in the future' }]);

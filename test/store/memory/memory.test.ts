@@ -266,6 +266,11 @@ testEachStore('a token that nobody registered is not looked up', async (t, datab
   await other.register({ client_id: 'c1', token: later });
   t.is((await find(later))?.clientId, 'c1', 'what another process registered is looked up until it is known');
   t.is((await decide(later))?.clientId, 'c1');
+
+  await rename(known, unknown);
+  await eventually(async () => ((await find(unknown)) ? undefined : true));
+  await byHand(database, (run) => run('update heads set token_seq = token_seq - 1'));
+  t.is((await find(unknown))?.clientId, 'c1', 'when the count of registrations went back, all are looked up');
   await app.stop();
 });
 
