@@ -65,10 +65,10 @@ export async function send(
   };
 }
 
-/** What a caller can tell answers apart by: all but the time and the id of the request. */
+/** What a caller can tell answers apart by: all but the time and the id of the request. Headers in their order. */
 export function likenessOf({ status, headers, text }: Reply): unknown {
   const { date: _, 'x-request-id': _id, ...others } = headers;
-  return { status, text, headers: others };
+  return { status, text, headers: Object.entries(others) };
 }
 
 export function authorization(auth: Auth): string {
