@@ -99,7 +99,10 @@ export class RegisteredDigests {
 
   /** Reads the digests of all tokens, in many pages. */
   async #fill(): Promise<void> {
+    const before = this.#filter;
     const { lastId, span } = await findExtentOfTokens(this.#reader);
+    // `forget` ran meanwhile: the ids may be those of another database.
+    if (before !== this.#filter) return;
     const filter = new DigestFilter(Math.ceil(Math.min(digestsMax, Math.max(capacityMin, growth * span))));
     this.forget();
     this.#filter = filter;

@@ -73,3 +73,29 @@ testEachStore(
     await app.stop();
   },
 );
+
+testEachStore(
+  'where the reading begins as another database takes the place of the one before, no token is overlooked',
+  async (t, database) => {
+    const app = await TestApp.start(database);
+    const reader = dialectOf(database.url).openReader();
+    const registered = new RegisteredDigests(reader);
+    const known = async () => {
+      const heads = await readHeads(reader);
+      await eventually(() => (registered.mayBe(unknown, heads) ? undefined : true));
+      return heads;
+    };
+    const empty = await readHeads(reader);
+    const { findRow } = reader.client;
+    // The one before had registered more.
+    reader.client.findRow = async () => ({ first: 1, last: 1_000 });
+    t.true(registered.mayBe(unknown, { ...empty, token_seq: 1_000 }));
+    reader.client.findRow = findRow;
+    registered.forget();
+    await known();
+    const token = await app.register({ client_id: 'c1' });
+    t.true(registered.mayBe(digestOf(token), await known()));
+    await reader.destroy();
+    await app.stop();
+  },
+);
