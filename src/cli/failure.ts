@@ -8,6 +8,9 @@ const untrusted =
   'The certificate of the database is signed by nobody whom this machine trusts. ' +
   "Name its authority's file in DATABASE_URL: &sslrootcert=FILE.";
 
+const noPem =
+  'What sslcert or sslkey in DATABASE_URL names is not a certificate, or not a key, in PEM. Correct them.';
+
 const pooler =
   'Something in front of Postgres shares its sessions, as PgBouncer does with pool_mode = transaction. Let it keep them ' +
   '(pool_mode = session), or let DATABASE_URL lead to Postgres itself.';
@@ -28,6 +31,11 @@ const remedies: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'The host in DATABASE_URL cannot be looked up now. Check DNS and the network, then repeat.',
   ENOENT:
     'There is no socket of Postgres where DATABASE_URL points. Start the database, or correct DATABASE_URL.',
+  EISDIR: 'A folder is named where a file is to be: look at sslrootcert, sslcert and sslkey in DATABASE_URL.',
+  ERR_OSSL_PEM_NO_START_LINE: noPem,
+  ERR_OSSL_UNSUPPORTED: noPem,
+  ERR_OSSL_X509_KEY_VALUES_MISMATCH:
+    'The key that sslkey in DATABASE_URL names is not that of the certificate in sslcert. Correct them.',
   ERR_TLS_CERT_ALTNAME_INVALID:
     'The certificate of the database is for another host than DATABASE_URL names. Name that host there.',
   ETIMEDOUT:

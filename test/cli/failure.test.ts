@@ -1,4 +1,5 @@
 // What an operator reads when a command fails: options instead of members of the API, and what to do about what.
+import { tmpdir } from 'node:os';
 import test from 'ava';
 import { describeFailure } from '../../src/cli/failure.ts';
 import { inOptions } from '../../src/cli/option-names.ts';
@@ -70,6 +71,22 @@ test('a TLS that the database does not offer, or cannot prove, is told with what
   const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
   for (const code of ['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT'])
     t.regex(failure(code), /&sslrootcert=FILE\.$/);
+  for (const code of ['ERR_OSSL_PEM_NO_START_LINE', 'ERR_OSSL_UNSUPPORTED'])
+    t.regex(failure(code), /^What sslcert or sslkey in DATABASE_URL names is not .* in PEM\./);
+  t.regex(
+    failure('ERR_OSSL_X509_KEY_VALUES_MISMATCH'),
+    /^The key that sslkey .* is not that of .* sslcert\./,
+  );
+});
+
+test('a folder in the place of a file of TLS is told with where to look', async (t) => {
+  const DATABASE_URL = `postgres://127.0.0.1/x?sslmode=verify-full&sslrootcert=${encodeURIComponent(tmpdir())}`;
+  const { code, stderr } = await cli(['migrate', 'status'], { DATABASE_URL });
+  t.is(code, 1);
+  t.regex(
+    stderr,
+    /^A folder is named where a file is to be: look at sslrootcert, sslcert and sslkey in DATABASE_URL\.\n$/,
+  );
 });
 
 test('a Postgres that lets nobody in, or nothing be written, is told with what to do', (t) => {
