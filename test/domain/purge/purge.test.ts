@@ -259,6 +259,20 @@ testEachDatabase(
   },
 );
 
+testEachDatabase(
+  'a session goes in the run that deletes the revocation by which it is found',
+  async (t, app) => {
+    const names = { client_id: 'c1', sub: 'u1', session_id: 's1' };
+    await app.json('/logout', {}, `Bearer ${await app.register(names)}`);
+    app.advance(400 * day);
+    await app.register({ ...names, exp: app.seconds + hour });
+    app.advance(1.5 * hour);
+    const due = await countPurgeable(app.store, policyOf(app));
+    t.like(due, { sessions: 0, ended_sessions: 1, revocations: 2 });
+    t.deepEqual(await run(app.store, policyOf(app)), due);
+  },
+);
+
 const waysToName: Readonly<Record<string, (token: string) => Record<string, string>>> = {
   string: (token) => ({ token }),
   'two digests': (token) => ({

@@ -115,6 +115,27 @@ for (const [by, aheadSeconds] of [
 }
 
 testEachDatabase(
+  'a purge whose clock is ahead brings no JWT back that is signed for longer than it is registered',
+  async (t, app) => {
+    const { client, issuer } = await trustForOneClient(app);
+    const { client_id } = client;
+    const registrar = await app.addClient({ permissions: ['register'], issuers: [issuer.name] });
+    const token = await issuer.sign({ exp: app.seconds + day });
+    const body = app.registration({ token, client_id, sub: 'u1', iss: issuer.name, exp: app.seconds + 600 });
+    t.is((await app.json('/v1/tokens', body, registrar)).status, 201);
+    app.advance(601);
+    t.false(await app.isActive(token));
+    const right = app.clock.now;
+    app.advance(402 * day);
+    t.like(await purgeNow(app), { jwts: 1, revocations: 0 });
+    app.clock.now = right;
+    for (const server of [app, await app.another()]) t.false(await server.isActive(token));
+    app.advance(hour / 4);
+    t.true(await app.isActive(await issuer.sign({ exp: app.seconds + day })), 'what was issued since lives');
+  },
+);
+
+testEachDatabase(
   'a purge whose clock is ahead brings no JWT back that is registered for longer than it is signed',
   async (t, app) => {
     const { issuer, client } = await trustForOneClient(app);
