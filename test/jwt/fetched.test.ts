@@ -18,3 +18,23 @@ test('who must be certain gets a value after the cool-down, though the clock lag
   const asked = performance.now() * 0.997;
   t.deepEqual(await Promise.all([fetched.certain(0, asked), fetched.certain(0, asked)]), [2, 2]);
 });
+
+test('who must be certain makes us fetch a second after the last fetch, and not before', async (t) => {
+  let [now, fetches] = [0, 0];
+  const fetched = new Fetched({
+    what: 'the keys',
+    fetch: async () => {
+      fetches += 1;
+      return fetches;
+    },
+    isGiven: false,
+    now: () => now,
+    onFailure: (problem) => t.fail(problem),
+  });
+  t.is(await fetched.current(), 1);
+  now = 999;
+  await t.throwsAsync(fetched.certain(0, 1), { name: 'KeysUnavailable' });
+  t.is(fetches, 1);
+  now = 1000;
+  t.is(await fetched.certain(0, 1), 2);
+});

@@ -9,7 +9,9 @@ import type { Facts, Store } from '../../../src/domain/store.ts';
 import { everyIssuer, type Target, targetKey } from '../../../src/domain/targets.ts';
 import type { Standing } from '../../../src/domain/verdict.ts';
 import { dialectOf } from '../../../src/store/dialect.ts';
+import { Memory } from '../../../src/store/memory/memory.ts';
 import { openStore } from '../../../src/store/open.ts';
+import { readHeads } from '../../../src/store/tables/heads.ts';
 import type { NumberedRevocation } from '../../../src/store/tables/revocation-rows.ts';
 import { appendRevocations } from '../../../src/store/tables/revocations.ts';
 import { TestApp } from '../../helpers/app.ts';
@@ -304,6 +306,29 @@ testEachStore(
     }
     await other.close();
     await app.stop();
+  },
+);
+
+testEachStore(
+  'what was written to a database that another one has replaced is not taken for what that one says',
+  async (t, database) => {
+    const reader = dialectOf(database.url).openReader();
+    t.teardown(() => reader.destroy());
+    const memory = new Memory(reader, 400);
+    const heads = await memory.catchUp(reader, readHeads);
+    const target: Target = { kind: 'subject', issuer, id: 'u1' };
+    const [seq, key] = [heads.revocation_seq + 1, targetKey(target)];
+    const { reason } = cause;
+    const revocation = { ...finalForName(target, cause, 0, policy), seq, key, reason, revokedAt: 0 };
+    const another = await memory.catchUp(reader, async () => ({ ...heads, incarnation: 'another' }));
+    memory.learn(heads, { tokens: [], revocations: [revocation] });
+    const other = targetKey({ ...target, id: 'u2' });
+    t.true(
+      memory.mayBeRevoked(other, { ...another, revocation_seq: seq }),
+      'its own row of that number is unread',
+    );
+    memory.learn(another, { tokens: [], revocations: [revocation] });
+    t.false(memory.mayBeRevoked(other, { ...another, revocation_seq: seq }));
   },
 );
 
