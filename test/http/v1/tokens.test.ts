@@ -61,6 +61,15 @@ testEachDatabase(
     t.is((await post(app, { token, signing_input_digest: wireDigestOf(signingInput) })).status, 200);
     const wrong = await post(app, { token, signing_input_digest: wireDigestOf('other') });
     t.is(wrong.body.errors[0].parameter, 'signing_input_digest');
+    const told = () => app.log.filter((line) => line.issuer === 'https://untrusted.example').length;
+    t.is(told(), 1, 'of the question whether it is active');
+    const other = await app.another();
+    await post(other, { token });
+    t.deepEqual(
+      other.log.filter((line) => line.issuer !== undefined),
+      [],
+      'a registrar may register what we do not trust',
+    );
   },
 );
 
