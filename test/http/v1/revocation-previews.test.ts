@@ -2,7 +2,7 @@
 import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
-import type { TestClient } from '../../helpers/requests.ts';
+import type { RequestParts, TestClient } from '../../helpers/requests.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
   app.addClient({ permissions: ['revoke:any', 'audit'] });
@@ -97,11 +97,12 @@ testEachDatabase(
     const ops = await operator(app);
     const other = await operator(app);
     const token = await app.register({ client_id: 'web', sub: 'u1' });
-    const ask = (confirm: string | undefined, more: object = {}, client = ops) =>
+    const ask = (confirm: string | undefined, more: object = {}, client = ops, parts?: RequestParts) =>
       app.json(
         '/v1/revocations',
         { target: { kind: 'client', client_id: 'web' }, reason: 'credential_compromise', confirm, ...more },
         client,
+        parts,
       );
     const missing = await ask(undefined);
     t.is(missing.status, 409);
@@ -122,6 +123,11 @@ testEachDatabase(
     t.true(done.body.notes.some((note: string) => /suspends nobody/.test(note)));
     t.false(await app.isActive(token));
     t.is((await ask('web')).status, 201, 'the id typed out');
+    const once = { headers: { 'Idempotency-Key': 'k1' } };
+    const { code: last } = (await ask(undefined)).body.preview.confirm;
+    const first = await ask(last, {}, ops, once);
+    app.advance(600);
+    t.deepEqual((await ask(last, {}, ops, once)).body, first.body, 'a repeated order is confirmed as it was');
   },
 );
 
