@@ -1,6 +1,6 @@
 // Bad queries at the endpoints that auditors and operators read: a problem that names the parameter, never its
 // value; and a cursor goes with the query that gave it out.
-import type { TestApp } from '../../helpers/app.ts';
+import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { canary } from '../../helpers/bad-input.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKeys, seal } from '../../helpers/trail.ts';
@@ -180,9 +180,16 @@ testEachDatabase('a cursor after ids of any length leads on', async (t, app) => 
 testEachDatabase('a cursor goes with no other list, filter, order or user', async (t, app) => {
   const auth = await reader(app);
   const keys = await newKeys(t);
+  const otherIssuer = 'https://other.example';
+  const registrar = await app.addClient({ permissions: ['register'], issuers: [publicUrl, otherIssuer] });
+  const register = (iss: string, members: object) => {
+    const body = app.registration({ token: app.newToken(), client_id: 'c1', iss, ...members });
+    return app.json('/v1/tokens', body, registrar);
+  };
   for (const sub of ['u1', 'u2']) {
     for (const device of ['phone', 'laptop'])
-      await app.register({ client_id: 'c1', sub, session_id: `${sub}-${device}` });
+      for (const iss of [publicUrl, otherIssuer])
+        await register(iss, { sub, session_id: `${sub}-${device} at ${iss}` });
     for (const kind of ['jti', 'grant'])
       await app.json(
         '/v1/revocations',
@@ -210,6 +217,7 @@ testEachDatabase('a cursor goes with no other list, filter, order or user', asyn
     '/v1/audit/seals?limit=1',
     '/v1/sessions?limit=1&user_id=u1',
     '/v1/sessions?limit=1&user_id=u2',
+    `/v1/sessions?limit=1&user_id=u1&issuer=${encodeURIComponent(otherIssuer)}`,
     '/v1/revocations?limit=1',
     '/v1/revocations?limit=1&kind=jti',
     '/v1/clients?limit=1',

@@ -92,6 +92,16 @@ testEachDatabase(
         [7, 400, 'invalid_request'],
       ],
     );
+    const longest = [65_536, 65_537].map((bytes) => line.padEnd(bytes));
+    const answers = await app.request('POST', path, {
+      auth: issuer,
+      type: 'application/x-ndjson',
+      body: longest.join('\n'),
+    });
+    t.deepEqual(
+      linesOf(answers.text).map(({ http_status }) => http_status),
+      [200, 413],
+    );
   },
 );
 

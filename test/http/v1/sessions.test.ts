@@ -99,7 +99,9 @@ testEachDatabase(
     t.deepEqual((await app.delete('/v1/sessions/nobody', client)).body, { status: 'not_found' });
     t.false(await app.isActive(await app.register({ client_id: 'web', sub: 'u1', session_id: 's/phone' })));
     const foreign = await app.addClient({ permissions: ['sessions'], issuers: ['https://other.example'] });
-    t.deepEqual((await app.delete('/v1/sessions/s-laptop', foreign)).body, { status: 'not_found' });
+    const audits = { permissions: ['sessions', 'audit'], issuers: ['https://other.example'] } as const;
+    for (const stranger of [foreign, await app.addClient(audits)])
+      t.deepEqual((await app.delete('/v1/sessions/s-laptop', stranger)).body, { status: 'not_found' });
     t.true(await app.isActive(laptop));
     const [event] = await app.events('session_end');
     t.like(event, {
