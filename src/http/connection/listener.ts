@@ -106,10 +106,7 @@ export class Listener {
       setImmediate(() => connection._httpMessage ?? connection.destroy()),
     );
     for (const event of ['request', 'checkContinue', 'checkExpectation'])
-      server.prependListener(event, ({ socket }: IncomingMessage, answer: ServerResponse) => {
-        socket.setTimeout(0);
-        makeLast(answer);
-      });
+      server.prependListener(event, (_request: IncomingMessage, answer: ServerResponse) => makeLast(answer));
     const cutOff = setTimeout(() => server.closeAllConnections(), graceMs);
     await closed;
     clearTimeout(cutOff);

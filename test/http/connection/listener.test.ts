@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { request as httpRequest, type RequestListener, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { Listener } from '../../../src/http/connection/listener.ts';
 import { eventually } from '../../helpers/eventually.ts';
@@ -55,6 +56,20 @@ test('a request that was on its way when the port closed is answered, and is the
   t.is(answered, 101);
   await t.throwsAsync(fetch(url));
 });
+
+for (const expected of ['100-continue', 'who knows what'])
+  test(`so is one whose sender expects ${expected}`, async (t) => {
+    const listener = await open((_request, response) => {
+      // Otherwise Node ends the connection, as it takes the body for unsent.
+      response.writeContinue();
+      response.end('yes');
+    });
+    const socket = await connectTo(t, listener);
+    const closed = listener.close(patienceMs);
+    socket.write(request.replace('\r\n\r\n', `\r\nExpect: ${expected}\r\n\r\n`));
+    t.regex(await text(socket), /HTTP\/1\.1 200 OK.*Connection: close.*yes/s);
+    await closed;
+  });
 
 test('an answer that had begun when the port closed ends, and one more request is answered', async (t) => {
   const answers: ServerResponse[] = [];
