@@ -1,6 +1,8 @@
 // Transactions in which nobody waits for what is only written: what fails of it fails them, and COMMIT says why.
+import test from 'ava';
 import type { Knex } from 'knex';
 import { dialectOf, writesOf } from '../../src/store/dialect.ts';
+import { freshDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 
 const uniqueness = { sqlite: 'SQLITE_CONSTRAINT_PRIMARYKEY', postgres: '23505' } as const;
@@ -85,4 +87,20 @@ testEachStore('a frequent transaction is written whole or not at all, and then o
   await t.throwsAsync(async () => over?.('things').insert({ id: 6 }), undefined, 'after a commit');
   t.deepEqual(await ids(), [4, 5]);
   await db.destroy();
+});
+
+test('a transaction in which a failure was passed over is not said to be written (postgres)', async (t) => {
+  const database = await freshDatabase('postgres');
+  t.teardown(database.drop);
+  const db = dialectOf(database.url).openWriter();
+  t.teardown(() => db.destroy());
+  await db.schema.createTable('things', (table) => table.integer('id').primary());
+  const written = db.transaction(async (tx) => {
+    await tx('things').insert({ id: 1 });
+    await tx('nowhere')
+      .insert({ id: 1 })
+      .catch(() => {});
+  });
+  await t.throwsAsync(written, { name: 'TransactionRolledBack' });
+  t.deepEqual(await db('things'), []);
 });
