@@ -30,11 +30,12 @@ export async function recordReading(
   await recordEvents(store, [event]);
 }
 
-const readingsAtOnce = 100;
+const eventsAtOnce = 100;
 
 /**
  * Records the reading of many pages once; each page shows by the event's number and its `walk` that it belongs to it.
- * Resolves to the number, found by `walk`, as nobody else writes this one.
+ * Resolves to the number, found by `walk`, as nobody else writes this one. Among all events since, which are few: a
+ * search by their action could go through the whole trail.
  */
 export async function recordWalk(
   store: Store,
@@ -44,9 +45,9 @@ export async function recordWalk(
 ): Promise<number> {
   let after = await store.findEventHead();
   await recordReading(store, origin, 'audit_read', filter, details);
-  const readings = { action: 'audit_read', through: Number.MAX_SAFE_INTEGER };
+  const all = { through: Number.MAX_SAFE_INTEGER };
   for (;;) {
-    const events = await store.listEventsAfter(readings, after, readingsAtOnce);
+    const events = await store.listEventsAfter(all, after, eventsAtOnce);
     const own = events.find((event) => isReadingOf(event, details.walk));
     if (own) return own.seq;
     const last = events.at(-1);

@@ -31,8 +31,9 @@ const columnOf = {
   requestId: 'request_id',
 } as const satisfies Partial<Record<keyof EventFilter, keyof EventRow>>;
 
+/** Whatever their numbers: `through` is left to the caller. */
 function matching(db: Knex, filter: EventFilter): Knex.QueryBuilder<EventRow> {
-  const query = db<EventRow>('audit_events').where('seq', '<=', filter.through);
+  const query = db<EventRow>('audit_events');
   for (const [name, column] of Object.entries(columnOf)) {
     const value = filter[name as keyof typeof columnOf];
     if (value !== undefined) query.andWhere(column, value);
@@ -49,11 +50,15 @@ export async function listEvents(
   before: number,
   limit: number,
 ): Promise<RecordedEvent[]> {
-  const query = matching(db, filter).andWhere('seq', '<', before).orderBy('seq', 'desc').limit(limit);
+  const end = Math.min(before, filter.through + 1);
+  const query = matching(db, filter).andWhere('seq', '<', end).orderBy('seq', 'desc').limit(limit);
   return ((await query) as EventRow[]).map(rowToEvent);
 }
 
-/** Oldest first, above `after`. */
+/**
+ * Oldest first, above `after`. Asked for what lies between two numbers, Postgres expects hardly any rows as long as it has
+ * no statistics, as after a restore, and would read and sort all that is left of the trail for each page.
+ */
 export async function listEventsAfter(
   db: Knex,
   filter: EventFilter,
@@ -61,7 +66,8 @@ export async function listEventsAfter(
   limit: number,
 ): Promise<RecordedEvent[]> {
   const query = matching(db, filter).andWhere('seq', '>', after).orderBy('seq').limit(limit);
-  return ((await query) as EventRow[]).map(rowToEvent);
+  const rows: EventRow[] = await query;
+  return rows.filter(({ seq }) => seq <= filter.through).map(rowToEvent);
 }
 
 export async function findEvent(db: Knex, seq: number): Promise<RecordedEvent | undefined> {
@@ -98,6 +104,7 @@ export async function countEvents(
 ): Promise<EventCount[]> {
   const rows: { bucket: number; action: string; reason: string | null; events: number; count: number }[] =
     await matching(db, filter)
+      .andWhere('seq', '<=', filter.through)
       .select(db.raw('at / cast(? as bigint) as bucket', [intervalMs]), 'action', 'reason')
       .count({ events: '*' })
       .sum({ count: 'count' })
