@@ -2,6 +2,7 @@
 // the first millisecond on. `npm run bench:read-your-writes`; `--pairs N` for another number than 100,000.
 import { parseArgs } from 'node:util';
 import { tokenOf } from './lib/fill.ts';
+import { progress } from './lib/progress.ts';
 import { startOurs } from './lib/servers.ts';
 import { makeWorld } from './lib/world.ts';
 
@@ -26,13 +27,14 @@ process.exitCode = stale === 0 ? 0 : 1;
 
 async function converse(): Promise<void> {
   while (next < pairs) {
-    const token = tokenOf(next++);
+    const n = next++;
+    const token = tokenOf(n);
     // The reader has seen it alive, so it had every chance to remember that.
     if (!(await ask(token))) throw new Error('a token was dead before it was revoked');
     const { status } = (await post(writer.port, '/revoke', world.app, token)) as { status: string };
     if (status !== 'revoked') throw new Error(`a revocation was answered ${status}`);
     if (await ask(token)) stale += 1;
-    if (next % 10_000 === 0) process.stderr.write(`\r${next} pairs, ${stale} stale   `);
+    progress(`${stale} stale answers to pairs`, n + 1, pairs);
   }
 }
 
