@@ -108,8 +108,9 @@ async function verifyExport(
 ): Promise<TrailReport> {
   if (sealsFile === undefined && kept.length === 0)
     throw new Refusal('invalid_request', 'An export proves nothing without seals. Give them with --seals.');
-  const seals = sealsFile === undefined ? kept : await readSealLines(sealsFile);
-  const last = await readSeal(seals.at(-1) ?? '');
+  const lines = sealsFile === undefined ? kept : await readSealLines(sealsFile);
+  const seals = lines.map((jws) => ({ jws }));
+  const last = await readSeal(lines.at(-1) ?? '');
   const progress = new Progress(process.stderr, 'verifying', 'last' in last ? last.last : 0);
   const onProgress = (checked: number) => progress.to(checked);
   const report = await verifyTrail({ events: exportedEvents(file), seals, kept, readSeal, onProgress });

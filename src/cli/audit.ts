@@ -71,7 +71,7 @@ function sealsCommand(process: NodeJS.Process): Command {
     .description('print every seal, one a line: keep them on another machine')
     .action(() =>
       withStore(process, async (store) => {
-        for (const jws of await storedSeals(store)) say(jws);
+        for (const { jws } of await storedSeals(store)) say(jws);
       }),
     );
 }

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Store } from '../domain/store.ts';
 import { eventFromRecord, UnreadableRecord } from '../domain/trail/audit-record.ts';
 import type { CheckedEvent } from '../domain/trail/verify-trail.ts';
+import type { StoredSeal } from '../domain/upkeep-store.ts';
 import { parseUnambiguous } from '../domain/values/json-values.ts';
 
 const pageSize = 1000;
@@ -17,11 +18,11 @@ export async function* storedEvents(store: Store): AsyncGenerator<CheckedEvent> 
   }
 }
 
-export async function storedSeals(store: Store): Promise<string[]> {
-  const seals: string[] = [];
+export async function storedSeals(store: Store): Promise<StoredSeal[]> {
+  const seals: StoredSeal[] = [];
   for (let after = 0; ; ) {
     const page = await store.upkeep.listSeals(after, pageSize);
-    seals.push(...page.map(({ jws }) => jws));
+    seals.push(...page);
     if (page.length < pageSize) return seals;
     after = page.at(-1)?.number ?? after;
   }

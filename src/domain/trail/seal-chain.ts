@@ -1,7 +1,11 @@
 // Puts seals in their chain: each signed, each following the one before, none replaced or left out. Seals kept
 // elsewhere are added to those beside the trail, so that a shortened trail still shows where it ended.
+import type { StoredSeal } from '../upkeep-store.ts';
 import { atSeal, type Finding } from './finding.ts';
 import { type ReadSeal, type Seal, sealHash } from './seals.ts';
+
+/** A seal and, where it comes from the database, the columns that stand beside it there. */
+export type CheckedSeal = Pick<StoredSeal, 'jws'> & Partial<StoredSeal>;
 
 export interface Chain {
   readonly chain: readonly Seal[];
@@ -13,33 +17,48 @@ export interface Chain {
 type Seals = Map<number, Seal>;
 
 export async function chainSeals(
-  seals: readonly string[],
+  seals: readonly CheckedSeal[],
   kept: readonly string[],
   readSeal: ReadSeal,
 ): Promise<Chain> {
   const byNumber: Seals = new Map();
+  const elsewhere = kept.map((jws) => ({ jws }));
   const finding =
-    (await addAll(byNumber, kept, readSeal, 'of the seals kept elsewhere: ', 'two were kept that differ')) ??
-    (await addAll(byNumber, seals, readSeal, '', 'it differs from the one kept elsewhere'));
-  return finding ? { chain: [], finding, removed: null } : link(byNumber, new Set(seals));
+    (await addAll(
+      byNumber,
+      elsewhere,
+      readSeal,
+      'of the seals kept elsewhere: ',
+      'two were kept that differ',
+    )) ?? (await addAll(byNumber, seals, readSeal, '', 'it differs from the one kept elsewhere'));
+  if (finding) return { chain: [], finding, removed: null };
+  return link(byNumber, new Set(seals.map(({ jws }) => jws)));
 }
 
-/** Adds the seals that these texts hold; resolves to what is wrong with one of them. */
+/** Adds these seals; resolves to what is wrong with one of them. */
 async function addAll(
   byNumber: Seals,
-  texts: readonly string[],
+  seals: readonly CheckedSeal[],
   readSeal: ReadSeal,
   ofThem: string,
   differs: string,
 ): Promise<Finding | null> {
-  for (const [n, jws] of texts.entries()) {
-    const seal = await readSeal(jws);
+  for (const [n, checked] of seals.entries()) {
+    const seal = await readSeal(checked.jws);
     if ('problem' in seal) return atSeal('seal_invalid', n + 1, `${ofThem}${seal.problem}`);
+    if (!agrees(seal, checked))
+      return atSeal('seal_invalid', seal.number, 'it differs from the columns that stand beside it');
     const other = byNumber.get(seal.number);
-    if (other && other.jws !== jws) return atSeal('seal_replaced', seal.number, differs);
+    if (other && other.jws !== seal.jws) return atSeal('seal_replaced', seal.number, differs);
     byNumber.set(seal.number, seal);
   }
   return null;
+}
+
+const columns = ['number', 'first', 'last', 'sealedAt'] as const;
+
+function agrees(seal: Seal, checked: CheckedSeal): boolean {
+  return columns.every((column) => checked[column] === undefined || checked[column] === seal[column]);
 }
 
 /** `standing`: the seals beside the trail. */

@@ -5,7 +5,7 @@ import { diagnoseContent, diagnosePlace } from './diagnosis.ts';
 import { atEvent, type Finding } from './finding.ts';
 import { LookAhead } from './look-ahead.ts';
 import { rootOf } from './merkle.ts';
-import { chainSeals } from './seal-chain.ts';
+import { type CheckedSeal, chainSeals } from './seal-chain.ts';
 import { markAt, markOf, type ReadSeal, type Seal } from './seals.ts';
 
 export interface TrailReport {
@@ -33,7 +33,7 @@ export interface TrailParts {
   /** In the order in which they stand. */
   readonly events: AsyncIterable<CheckedEvent>;
   /** The seals that stand beside the events, and those kept elsewhere. */
-  readonly seals: readonly string[];
+  readonly seals: readonly CheckedSeal[];
   readonly kept: readonly string[];
   readonly readSeal: ReadSeal;
   /** The last sequence number given out by now, where that is known. */

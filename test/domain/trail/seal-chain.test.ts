@@ -2,7 +2,7 @@
 // other stands in its place.
 import test, { type ExecutionContext } from 'ava';
 import { decodeJwt, SignJWT } from 'jose';
-import { chainSeals } from '../../../src/domain/trail/seal-chain.ts';
+import { type CheckedSeal, chainSeals } from '../../../src/domain/trail/seal-chain.ts';
 import { makeSeal, type Seal, sealReader } from '../../../src/domain/trail/seals.ts';
 import { issuer, newKeys } from '../../helpers/trail.ts';
 
@@ -17,9 +17,9 @@ async function sealing(t: ExecutionContext) {
       const leaves = [1, 2, 3].map(() => Buffer.alloc(leafBytes, byte));
       return makeSeal(before, leaves, issuer, keys.signingKey(), 0);
     },
-    chain: (seals: readonly Seal[], kept: readonly Seal[] = []) => {
-      const [standing, elsewhere] = [seals, kept].map((all) => all.map(({ jws }) => jws));
-      return chainSeals(standing ?? [], elsewhere ?? [], sealReader(keys.publicKeys()));
+    chain: (seals: readonly CheckedSeal[], kept: readonly Seal[] = []) => {
+      const elsewhere = kept.map(({ jws }) => jws);
+      return chainSeals(seals, elsewhere, sealReader(keys.publicKeys()));
     },
   };
 }

@@ -162,6 +162,14 @@ const tamperings: readonly Tampering[] = [
     run: (run) => run("update audit_seals set jws = replace(jws, '.', '.A') where number = 2"),
     ...{ kind: 'seal_invalid', event: null, seal: 2, detail: 'its signature or its form is wrong' },
   },
+  ...['number', 'first_seq', 'last_seq', 'sealed_at'].map((column) => ({
+    title: `names a seal beside which another ${column} stands than it says`,
+    run: (run: Run) => run(`update audit_seals set ${column} = ${column} + 100 where number = 2`),
+    kind: 'seal_invalid' as const,
+    event: null,
+    seal: 2,
+    detail: 'it differs from the columns that stand beside it',
+  })),
 ];
 
 for (const { title, run: tamper, ...expected } of tamperings) {
