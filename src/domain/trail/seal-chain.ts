@@ -22,15 +22,12 @@ export async function chainSeals(
   readSeal: ReadSeal,
 ): Promise<Chain> {
   const byNumber: Seals = new Map();
+  const add = (some: readonly CheckedSeal[], ofThem: string, differs: string) =>
+    addAll(byNumber, some, readSeal, ofThem, differs);
   const elsewhere = kept.map((jws) => ({ jws }));
   const finding =
-    (await addAll(
-      byNumber,
-      elsewhere,
-      readSeal,
-      'of the seals kept elsewhere: ',
-      'two were kept that differ',
-    )) ?? (await addAll(byNumber, seals, readSeal, '', 'it differs from the one kept elsewhere'));
+    (await add(elsewhere, 'of the seals kept elsewhere: ', 'two were kept that differ')) ??
+    (await add(seals, '', 'it differs from the one kept elsewhere'));
   if (finding) return { chain: [], finding, removed: null };
   return link(byNumber, new Set(seals.map(({ jws }) => jws)));
 }
