@@ -43,6 +43,10 @@ function matching(db: Knex, filter: EventFilter): Knex.QueryBuilder<EventRow> {
   return query;
 }
 
+function isSelective({ through: _, ...others }: EventFilter): boolean {
+  return Object.values(others).some((value) => value !== undefined);
+}
+
 /** Newest first, below `before`. */
 export async function listEvents(
   db: Knex,
@@ -56,8 +60,9 @@ export async function listEvents(
 }
 
 /**
- * Oldest first, above `after`. Asked for what lies between two numbers, Postgres expects hardly any rows as long as it has
- * no statistics, as after a restore, and would read and sort all that is left of the trail for each page.
+ * Oldest first, above `after`. Where few match, the search must end at `through`. Where all do, it ends with the page anyway:
+ * asked for what lies between two numbers, Postgres expects hardly any rows as long as it has no statistics, as after a
+ * restore, and would read and sort all that is left of the trail for each page.
  */
 export async function listEventsAfter(
   db: Knex,
@@ -66,6 +71,7 @@ export async function listEventsAfter(
   limit: number,
 ): Promise<RecordedEvent[]> {
   const query = matching(db, filter).andWhere('seq', '>', after).orderBy('seq').limit(limit);
+  if (isSelective(filter)) query.andWhere('seq', '<=', filter.through);
   const rows: EventRow[] = await query;
   return rows.filter(({ seq }) => seq <= filter.through).map(rowToEvent);
 }

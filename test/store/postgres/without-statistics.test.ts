@@ -44,6 +44,9 @@ test('pages of the audit trail read no more of it than they show (postgres)', as
     };
     t.is(await readBy(page), pageSize);
   }
+  const search = async (store: Store) =>
+    t.deepEqual(await store.listEventsAfter({ through: pageSize, action: 'login' }, 0, pageSize), []);
+  t.is(await readBy(search), pageSize, 'it ends where it is told to');
   t.true((await readBy((store) => recordWalk(store, systemOrigin, {}, { walk: 'a walk' }))) < 100);
 });
 
