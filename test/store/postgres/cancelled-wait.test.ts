@@ -2,7 +2,6 @@
 // there, until somebody cancels the wait.
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { registerCompletionHandler } from 'ava';
 import { testOn } from '../../helpers/each-database.ts';
 import { eventually } from '../../helpers/eventually.ts';
 import type { Reply } from '../../helpers/requests.ts';
@@ -12,8 +11,8 @@ type Starter = typeof import('../../helpers/start-postgres.mjs');
 // It is not compiled.
 const starter = pathToFileURL(resolve('test/helpers/start-postgres.mjs')).href;
 const { startPostgres }: Starter = await import(starter);
-const { url, stop } = await startPostgres();
-registerCompletionHandler(() => void stop());
+// It stops with this process: stopped here, it would end the connection that drops the template of databases.
+const { url } = await startPostgres();
 process.env.TEST_DATABASE_URL = url;
 
 testOn('postgres', 'nothing is said to be revoked that a synchronous standby may lack', async (t, app) => {
