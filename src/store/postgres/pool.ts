@@ -118,13 +118,20 @@ interface Prepared {
 }
 
 /**
+ * All that is read often has its index. Postgres would not use it for what it planned while the table was small, nor for a
+ * column that it has no statistics of: until it next gathers them, each batch would read the whole table. Where there is
+ * no index, the plan looks so dear that it would be compiled.
+ */
+const indexesAlways = 'set enable_seqscan = off; set jit = off';
+
+/**
  * Rejects at a standby, which may not know the latest revocations. To look once is enough: no server becomes a standby
  * without a restart, which ends its connections.
  */
 async function prepare(client: pg.Client, { statement }: Timeouts): Promise<Prepared> {
   // The lock on the heads puts decisions in order: a stricter level would only make them repeat. COMMIT may warn.
   const statements = `set synchronous_commit = on; set client_min_messages = warning;
-    set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement};
+    set default_transaction_isolation = 'read committed'; set statement_timeout = ${statement}; ${indexesAlways};
     set idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}; ${endlessSession};
     select pg_is_in_recovery() as is_standby, pg_postmaster_start_time()::text as started_at,
       current_setting('default_transaction_read_only') = 'on' as is_read_only`;

@@ -7,6 +7,8 @@ import { byHand } from '../../helpers/tamper.ts';
 const settings: readonly (readonly [name: string, theirs: string, ours: string, migrating?: string])[] = [
   ['synchronous_commit', 'off', 'on'],
   ['default_transaction_isolation', 'serializable', 'read committed'],
+  ['enable_seqscan', 'on', 'off'],
+  ['jit', 'on', 'off'],
   ['client_min_messages', 'error', 'warning'],
   ['statement_timeout', '1h', '10s', '0'],
   ['idle_in_transaction_session_timeout', '0', '10s'],
