@@ -1,5 +1,6 @@
 // Starts what is measured, each in a process of its own, all of them compiled: `tsc` comes first.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { basic } from './load.ts';
@@ -12,9 +13,17 @@ export interface RunningProcess {
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
+const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: { start: string } };
+/** With which `npm start` runs Node. */
+const ourFlags = scripts.start.split(' ').filter((word) => word.startsWith('--'));
+
 /** A server of bench/servers, by its file name; it prints `{"port":…}` once it listens. */
-export function startReference(name: string, env: Record<string, string> = {}): Promise<RunningProcess> {
-  const child = spawn('node', [`${root}dist/bench/servers/${name}.js`], {
+export function startReference(
+  name: string,
+  env: Record<string, string> = {},
+  flags: readonly string[] = [],
+): Promise<RunningProcess> {
+  const child = spawn('node', [...flags, `${root}dist/bench/servers/${name}.js`], {
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -34,7 +43,7 @@ export function startPeer(env: Record<string, string>): Promise<RunningProcess> 
 
 /** Our server as it is shipped. WORKERS may be given from outside. */
 export function startOurs(env: Record<string, string>): Promise<RunningProcess> {
-  const child = spawn('node', [`${root}dist/src/main.js`], {
+  const child = spawn('node', [...ourFlags, `${root}dist/src/main.js`], {
     env: ourEnv(env),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -47,7 +56,7 @@ export function startOurs(env: Record<string, string>): Promise<RunningProcess> 
 
 /** A server of bench/servers that is our own, changed in one respect. */
 export function startVariant(name: string, env: Record<string, string>): Promise<RunningProcess> {
-  return startReference(name, { NODE_ENV: '', ...ourEnv(env) });
+  return startReference(name, { NODE_ENV: '', ...ourEnv(env) }, ourFlags);
 }
 
 function ourEnv(env: Record<string, string>): Record<string, string> {

@@ -1,6 +1,5 @@
 // The process around the server: settings from the environment, signals, exit codes, and what a person
 // reads on the console. Shared by `node dist/src/main.js` and `revocation-server serve`.
-import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { type Config, ConfigError, readConfig } from '../config.ts';
 import { createLog } from '../log.ts';
@@ -10,13 +9,8 @@ import { startFleet } from '../workers/fleet.ts';
 import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
 import { welcome } from './first-start.ts';
+import { manageHeap } from './heap.ts';
 import { linesLost, type Output, writeTogether } from './write-together.ts';
-
-/**
- * How much the long-lived part of the heap may grow before it is collected; by default V8 lets it double. Measured with
- * the memory full of tokens that push each other out: a peak of 321 MiB instead of 377, at the same CPU.
- */
-const heapGrowth = '--heap-growing-percent=30';
 
 /** A process that serves, or one whose workers do. */
 interface Serving {
@@ -27,7 +21,7 @@ interface Serving {
 }
 
 export async function serve(process: NodeJS.Process): Promise<void> {
-  setFlagsFromString(heapGrowth);
+  manageHeap();
   const output = writeTogether(process, (lines) => log.warn({ lines }, linesLost));
   let config: Config;
   try {

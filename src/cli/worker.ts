@@ -7,6 +7,7 @@ import { createLog } from '../log.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import type { ToFirst, ToWorker } from '../workers/messages.ts';
 import { describeFailure } from './failure.ts';
+import { manageHeap } from './heap.ts';
 import { linesLost, type Output, writeTogether } from './write-together.ts';
 
 const channel = cluster.worker;
@@ -52,6 +53,7 @@ channel.on('message', (message: ToWorker) => {
 tell({ kind: 'ready' });
 
 async function start(config: Config): Promise<void> {
+  manageHeap();
   const { logLevel: level, logFormat: format } = config;
   const { pid, version: nodeVersion } = process;
   output = writeTogether(process, (lines) => log.warn({ lines }, linesLost));

@@ -202,7 +202,7 @@ test('an older Node than package.json names is told what it lacks', async (t) =>
   const [major, minor] = wanted.split('.').map(Number);
   const startOn = (version: string, main: string) => {
     const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`;
-    const args = ['--import', `data:text/javascript,${versions}`, main, '--version'];
+    const args = ['--import', `data:text/javascript,${versions}`, ...main.split(' '), '--version'];
     return run(process.execPath, args, {});
   };
   const told = (version: string) => ({
