@@ -8,9 +8,13 @@ import { setFlagsFromString } from 'node:v8';
  */
 const heapGrowth = '--heap-growing-percent=30';
 
-/** Has an effect on threads that are started from now on: each says by itself how much it needs. */
+/**
+ * V8 gives the size from its command line to every thread, even to one that is started with a limit of its own. 0 takes it
+ * back for those that start from now on; the main thread keeps what it has.
+ */
 const youngGenerationOfThreads = '--max-semi-space-size=0';
 
+/** For the whole process, before it starts a thread. */
 export function manageHeap(): void {
   setFlagsFromString(heapGrowth);
   setFlagsFromString(youngGenerationOfThreads);

@@ -1,3 +1,4 @@
+// What the command line of Node says of the heap is meant for the main thread alone.
 import test from 'ava';
 import { run } from '../helpers/run.ts';
 
