@@ -23,8 +23,11 @@ import type { Standing } from './verdict.ts';
  * they have waited in it for too long.
  */
 export interface Store extends Listings {
-  /** Answers from what is committed when it is asked; never from a replica or a cache. */
-  ask<T>(question: Question<T>, line?: WaitingLine): Promise<T>;
+  /**
+   * Answers from what is committed when it is asked; never from a replica or a cache. `tokens`: digests that it will ask
+   * `Facts.token` for, which saves a round trip.
+   */
+  ask<T>(question: Question<T>, line?: WaitingLine, tokens?: readonly Digest[]): Promise<T>;
   /**
    * Runs a decision as if alone, one after another across all processes, and resolves once its effects
    * are durable. A decision sees the effects of all before it.

@@ -72,6 +72,16 @@ export interface Reads extends Sql {
     keys: readonly Key[],
     condition?: string,
   ): Promise<Row[]>;
+  /**
+   * The same, and the row that `sql` finds, a fixed select of one row of numbers and texts: all as of one instant, in one
+   * round trip.
+   */
+  findRowAndRowsByKey<One, Row>(
+    sql: string,
+    table: Table<Row>,
+    column: keyof Row & string,
+    keys: readonly Key[],
+  ): Promise<{ one: One; rows: Row[] }>;
   /** SQL for `bytes`, which is SQL too, in hexadecimal. */
   hexOf(bytes: string): string;
   /** True also if this user may not read it. */

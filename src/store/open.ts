@@ -3,6 +3,7 @@
 // a query of its own, in tables/.
 import { setTimeout } from 'node:timers/promises';
 import type { Knex } from 'knex';
+import type { Digest } from '../domain/claims.ts';
 import type { LoggedRevocation } from '../domain/cutoffs.ts';
 import type {
   EventCount,
@@ -18,7 +19,7 @@ import type { Decide, Question, Store, WaitingLine } from '../domain/store.ts';
 import type { Target } from '../domain/targets.ts';
 import type { RecordedEvent } from '../domain/trail/audit-leaf.ts';
 import type { UpkeepStore } from '../domain/upkeep-store.ts';
-import { answerBatch } from './answer.ts';
+import { type Asked, answerBatch } from './answer.ts';
 import { BatchQueue } from './batch-queue.ts';
 import { Committer } from './committer.ts';
 import { dialectOf } from './dialect.ts';
@@ -68,7 +69,7 @@ export function isOnlyServer(databaseUrl: string): boolean {
 class KnexStore implements Store {
   readonly #database: OpenDatabase;
   readonly #reader: Knex;
-  readonly #questions: BatchQueue<Question>;
+  readonly #questions: BatchQueue<Asked>;
   readonly #decisions: BatchQueue<Decide>;
   readonly #committer: Committer;
   readonly upkeep: UpkeepStore;
@@ -86,8 +87,8 @@ class KnexStore implements Store {
     this.#decisions = new BatchQueue((entries) => this.#committer.commit(entries), inTurn);
   }
 
-  ask<T>(question: Question<T>, line: WaitingLine = 'vouched'): Promise<T> {
-    return this.#questions.add<T>(question, line);
+  ask<T>(question: Question<T>, line: WaitingLine = 'vouched', tokens: readonly Digest[] = []): Promise<T> {
+    return this.#questions.add<T>({ question, tokens }, line);
   }
 
   write<T>(decide: Decide<T>, line: WaitingLine = 'vouched'): Promise<T> {

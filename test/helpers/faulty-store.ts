@@ -2,6 +2,7 @@
 // rejecting with StoreUnavailable, or by having the database refuse an event, so that what a transaction
 // leaves behind is tested on the real one.
 import type { NewEvent } from '../../src/domain/audit.ts';
+import type { Digest } from '../../src/domain/claims.ts';
 import type { Decide, Question, Store, WaitingLine } from '../../src/domain/store.ts';
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
 import { BatchQueue, type QueueLimits } from '../../src/store/batch-queue.ts';
@@ -60,9 +61,9 @@ class Faults {
     this.#held = undefined;
   }
 
-  ask<T>(question: Question<T>, line: WaitingLine = 'vouched'): Promise<T> {
+  ask<T>(question: Question<T>, line: WaitingLine = 'vouched', tokens: readonly Digest[] = []): Promise<T> {
     this.asked.push(line);
-    const ask = () => this.reading(() => this.#store.ask(question, line));
+    const ask = () => this.reading(() => this.#store.ask(question, line, tokens));
     return this.#held?.questions.includes(line) ? this.#held.add(ask, line) : ask();
   }
 

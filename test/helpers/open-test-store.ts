@@ -39,9 +39,9 @@ function amongNeighbours(store: Store): Store {
   const ask = store.ask.bind(store);
   const write = store.write.bind(store);
   let decisions = 0;
-  store.ask = (question, line) =>
+  store.ask = (question, line, tokens) =>
     inTheMiddle(
-      () => ask(question, line),
+      () => ask(question, line, tokens),
       (n) => ask(n % 3 === 0 ? fail : lookUp),
     );
   store.write = (decide, line) => {

@@ -27,7 +27,7 @@ export async function introspectToken(
   presented: Presented | null,
 ): Promise<Introspection> {
   if (presented === null) return inactive;
-  return store.ask((facts, now) => judge(facts, now, caller, presented), 'bulk');
+  return store.ask((facts, now) => judge(facts, now, caller, presented), 'bulk', [presented.digest]);
 }
 
 /** Many tokens as of one instant, in one question, answered in order. */
@@ -40,6 +40,7 @@ export async function introspectTokens(
     (facts, now) =>
       facts.each(presented, (one) => (one === null ? inactive : judge(facts, now, caller, one))),
     'bulk',
+    presented.flatMap((one) => (one === null ? [] : [one.digest])),
   );
 }
 

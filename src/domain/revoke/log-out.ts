@@ -63,6 +63,7 @@ export async function logOut(store: Store, policy: Policy, request: LogoutReques
   const known = await store.ask(
     (facts) => facts.each(presented, (token) => findEndable(facts, token)),
     'unvouched',
+    presented.map(({ digest }) => digest),
   );
   const found = presented.flatMap((token, n) => (known[n] ? [{ presented: token, known: known[n] }] : []));
   const user = found[0]?.known;

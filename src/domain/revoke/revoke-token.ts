@@ -37,8 +37,9 @@ export interface RevokeRequest extends Cause {
  */
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
   // A public client has proved nothing (RFC 7009 §5).
+  const { presented } = request;
   const line = request.caller.authMethod === 'none' ? 'unvouched' : 'vouched';
-  const known = await store.ask((facts) => findEndable(facts, request.presented), line);
+  const known = await store.ask((facts) => findEndable(facts, presented), line, [presented.digest]);
   if (!known) return { status: 'already_inactive', reason: 'token_not_found' };
   if (!mayRevoke(request.caller, known)) return { status: 'foreign' };
   return store.write((facts, now) => decide(facts, now, policy, request, known), line);

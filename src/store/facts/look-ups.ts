@@ -38,6 +38,15 @@ export class LookUps {
     return this.#tokensAbsent() > before;
   }
 
+  /** Takes in tokens that were looked up as of these very heads. */
+  putTokens(digests: readonly Digest[], found: readonly RegisteredToken[]): void {
+    if (digests.length === 0) return;
+    this.shelf(factKinds.tokens).put(
+      digests,
+      found.map((token) => [token.digest, token]),
+    );
+  }
+
   #tokensAbsent(): number {
     const shelves = [factKinds.tokens, factKinds.jwts].map((kind) => this.#shelves.get(kind));
     return shelves.reduce((sum, shelf) => sum + (shelf?.absences ?? 0), 0);

@@ -8,7 +8,7 @@ export class NotLoaded extends Error {
 const notLoaded = new NotLoaded();
 
 /** Databases limit the parameters of a statement; a user's thousand sessions have tens of thousands of keys. */
-const keysPerQuery = 5_000;
+export const keysPerQuery = 5_000;
 
 /** How facts of one kind are found by their keys; `absent` is the value where `load` finds none. */
 export interface FactKind<Value> {
@@ -45,11 +45,15 @@ export class Shelf<Value> {
     this.#wanted.clear();
     for (let from = 0; from < keys.length; from += keysPerQuery) {
       const some = keys.slice(from, from + keysPerQuery);
-      const found = await this.#kind.load(db, some, now);
-      for (const key of some) this.#loaded.set(key, this.#kind.absent);
-      const present = new Map(found);
-      for (const [key, value] of present) this.#loaded.set(key, value);
-      this.#absences += some.length - present.size;
+      this.#absences += this.put(some, await this.#kind.load(db, some, now));
     }
+  }
+
+  /** Takes in what was found under these keys. Returns how many have nothing. */
+  put(keys: readonly string[], found: Iterable<readonly [string, Value]>): number {
+    for (const key of keys) this.#loaded.set(key, this.#kind.absent);
+    const present = new Map(found);
+    for (const [key, value] of present) this.#loaded.set(key, value);
+    return keys.length - present.size;
   }
 }

@@ -57,6 +57,11 @@ export class Memory {
     return this.#tokens.get(name);
   }
 
+  /** Is a look-up of this digest likely to be needed? As far as can be told before the heads are read. */
+  isWorthReading(digest: Digest): boolean {
+    return !this.#tokens.has(digest) && this.#registered.mayHold(digest);
+  }
+
   /**
    * Keeps what a batch with these heads has found under a name, if the name has come before: one that comes once is not
    * worth the room. A revoked token's always has, as one question looks it up twice.

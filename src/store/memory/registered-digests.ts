@@ -49,6 +49,11 @@ export class RegisteredDigests {
     return this.#announcedSeq > announced_seq || this.#filter.has(digest);
   }
 
+  /** The same as of the heads up to which the filter was read; true while it is being filled. */
+  mayHold(digest: Digest): boolean {
+    return this.#lastId === null || this.#filter.has(digest);
+  }
+
   /** Adds what this process has just registered when there were `seq` tokens. */
   learn(tokens: readonly RegisteredToken[], seq: number): void {
     for (const token of tokens) {

@@ -17,12 +17,9 @@ export class PostgresClient extends PipelinedClient implements Reads, Writes {
     return "concat_ws(' ', pg_postmaster_start_time(), tableoid)";
   }
 
-  findRow<Row>(sql: string, values: readonly unknown[] = []): Promise<Row> {
-    const query = { values: [...values], ...numbered(sql) };
-    return withConnection(
-      this,
-      async (client: pg.Client) => (await answered(client, client.query(query))).rows[0],
-    );
+  async findRow<Row>(sql: string, values: readonly unknown[] = []): Promise<Row> {
+    const [row] = await rowsOf<Row>(this, { values: [...values], ...numbered(sql) });
+    return row as Row;
   }
 
   /** One round trip for all keys, by a statement whose text never changes. */
@@ -35,11 +32,27 @@ export class PostgresClient extends PipelinedClient implements Reads, Writes {
     const statement = named(
       `select ${selectionOf(table, this.hexOf)} from "${table.name}" where "${column}" = any($1) and ${condition}`,
     );
-    return withConnection(
-      this,
-      async (client: pg.Client) =>
-        (await answered(client, client.query({ values: [keys], ...statement }))).rows,
+    return rowsOf(this, { values: [keys], ...statement });
+  }
+
+  /**
+   * The one row travels as JSON beside each of the others; where there are none of those, beside nothing. `offset 0` has it
+   * made once.
+   */
+  async findRowAndRowsByKey<One, Row>(
+    sql: string,
+    table: Table<Row>,
+    column: keyof Row & string,
+    keys: readonly Key[],
+  ): Promise<{ one: One; rows: Row[] }> {
+    const statement = named(
+      `select one, ${selectionOf(table, this.hexOf)}
+      from (select row_to_json(one)::text as one from (${sql}) one offset 0) beside
+        left join "${table.name}" on "${column}" = any($1)`,
     );
+    const rows = await rowsOf<Row & { one: string }>(this, { values: [keys], ...statement });
+    const one = JSON.parse((rows[0] as { one: string }).one);
+    return { one, rows: rows.filter((row) => row[column] !== null) };
   }
 
   hexOf(bytes: string): string {
@@ -79,6 +92,13 @@ export class PostgresClient extends PipelinedClient implements Reads, Writes {
   bytesOf(hex: string): string {
     return `decode(${hex}, 'hex')`;
   }
+}
+
+function rowsOf<Row>(of: PostgresClient, query: pg.QueryConfig): Promise<Row[]> {
+  return withConnection(
+    of,
+    async (client: pg.Client) => (await answered(client, client.query(query))).rows as Row[],
+  );
 }
 
 /** Bytes as Postgres writes them. */

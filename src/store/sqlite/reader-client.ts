@@ -46,18 +46,28 @@ export class ReaderClient extends InProcessClient implements Reads {
     keys: readonly Key[],
     condition = 'true',
   ): Promise<Row[]> {
-    const selection = selectionOf(table, (bytes) => `lower(${this.hexOf(bytes)})`);
-    const sql = `select ${selection} from "${table.name}" where "${column}" = ? and ${condition}`;
     return this.#read((statements) => {
-      const find = statements.of(sql).raw();
-      const findAll = () => keys.flatMap((key) => find.all(key) as unknown[][]);
-      const rows = keys.length === 1 ? findAll() : inOneTransaction(statements, findAll);
-      return rows.map((values) => toRow<Row>(table.columns, values));
+      const findAll = () => rowsByKey(statements, table, column, keys, condition);
+      return keys.length === 1 ? findAll() : inOneTransaction(statements, findAll);
     });
   }
 
+  findRowAndRowsByKey<One, Row>(
+    sql: string,
+    table: Table<Row>,
+    column: string,
+    keys: readonly Key[],
+  ): Promise<{ one: One; rows: Row[] }> {
+    return this.#read((statements) =>
+      inOneTransaction(statements, () => ({
+        one: statements.of(sql).get() as One,
+        rows: rowsByKey(statements, table, column, keys),
+      })),
+    );
+  }
+
   hexOf(bytes: string): string {
-    return `hex(${bytes})`;
+    return hexOf(bytes);
   }
 
   async hasTable(name: string): Promise<boolean> {
@@ -75,7 +85,26 @@ export class ReaderClient extends InProcessClient implements Reads {
   }
 }
 
-/** So that the file is locked once for all reads. */
+function hexOf(bytes: string): string {
+  return `hex(${bytes})`;
+}
+
+function rowsByKey<Row>(
+  statements: Statements,
+  table: Table<Row>,
+  column: string,
+  keys: readonly Key[],
+  condition = 'true',
+): Row[] {
+  const selection = selectionOf(table, (bytes) => `lower(${hexOf(bytes)})`);
+  const sql = `select ${selection} from "${table.name}" where "${column}" = ? and ${condition}`;
+  const find = statements.of(sql).raw();
+  return keys.flatMap((key) =>
+    (find.all(key) as unknown[][]).map((values) => toRow<Row>(table.columns, values)),
+  );
+}
+
+/** So that the file is locked once for all reads, and they are as of one instant. */
 function inOneTransaction<T>(statements: Statements, read: () => T): T {
   statements.of('begin').run();
   try {

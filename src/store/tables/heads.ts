@@ -36,11 +36,13 @@ export interface Clock {
 
 /** The heads as they are committed now, for questions. */
 export function readHeads(db: Knex): Promise<Heads> {
-  const reads = readsOf(db);
-  return reads.findRow<Heads>(
-    `select revocation_seq, suspension_seq as announced_seq, token_seq, stamped_at, ${reads.incarnation} as incarnation
-      from heads where id = 1`,
-  );
+  return readsOf(db).findRow<Heads>(selectHeads(db));
+}
+
+/** SQL for what `readHeads` reads. */
+export function selectHeads(db: Knex): string {
+  return `select revocation_seq, suspension_seq as announced_seq, token_seq, stamped_at,
+      ${readsOf(db).incarnation} as incarnation from heads where id = 1`;
 }
 
 /** An update that changes nothing: its row lock comes before any read of this transaction. */

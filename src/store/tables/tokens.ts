@@ -7,6 +7,7 @@ import type { Grant } from '../../domain/sessions.ts';
 import { everyIssuer, type Target } from '../../domain/targets.ts';
 import type { StoredToken } from '../../domain/upkeep-store.ts';
 import { readsOf, type Table, writesOf } from '../dialect.ts';
+import { type Heads, selectHeads } from './heads.ts';
 import { rowToToken, type TokenRow, tokenToRow } from './token-rows.ts';
 
 const table: Table<TokenRow> = {
@@ -37,6 +38,16 @@ const table: Table<TokenRow> = {
 export async function findTokens(db: Knex, digests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = digests.map((digest) => Buffer.from(digest, 'hex'));
   return (await readsOf(db).findRowsByKey(table, 'digest', keys)).map(rowToToken);
+}
+
+/** The same, with the heads as of which they were looked up. */
+export async function findTokensWithHeads(
+  db: Knex,
+  digests: readonly Digest[],
+): Promise<{ heads: Heads; tokens: RegisteredToken[] }> {
+  const [sql, keys] = [selectHeads(db), digests.map((digest) => Buffer.from(digest, 'hex'))];
+  const found = await readsOf(db).findRowAndRowsByKey<Heads, TokenRow>(sql, table, 'digest', keys);
+  return { heads: found.one, tokens: found.rows.map(rowToToken) };
 }
 
 /** JWTs by the digests of their signing inputs: the same token however its signature is written. */
