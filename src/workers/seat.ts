@@ -12,6 +12,9 @@ const minuteMs = 60_000;
 const refusingMs = 2_000;
 /** The time that ending may take beyond the grace period of open requests. */
 const endMs = 10_000;
+const notStarted =
+  'No process could be started to serve. Allow more processes (ulimit -u, or the pids of the container) and open files ' +
+  '(ulimit -n); where Node was replaced or moved, restart the server.';
 
 export interface SeatParts {
   /** What the worker is to be started with. */
@@ -49,10 +52,18 @@ export class Seat {
   start(): Promise<Listening> {
     const worker = cluster.fork();
     this.#worker = worker;
-    // Sending to a dying process fails here; only its end counts.
-    worker.on('error', () => {});
     return new Promise((resolve, reject) => {
       let failure: string | undefined;
+      const end = (how: number | string) => {
+        this.#end(worker, how);
+        reject(new WorkerFailed(failure ?? `A process that was to serve ended at its start, with ${how}.`));
+      };
+      worker.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
+        // Sending to a dying process fails here; only its end counts. But a process that never was has none.
+        if (pidOf(worker) !== undefined || this.#worker !== worker) return;
+        failure = `${notStarted} (${code})`;
+        end(code);
+      });
       worker.on('message', (message: ToFirst) => {
         if (message.kind === 'ready') this.#begin(worker);
         if (message.kind === 'failed') {
@@ -65,11 +76,7 @@ export class Seat {
         }
         this.#parts.onMessage(worker, message);
       });
-      worker.once('exit', (code, signal) => {
-        const how = signal ?? code;
-        this.#end(worker, how);
-        reject(new WorkerFailed(failure ?? `A process that was to serve ended at its start, with ${how}.`));
-      });
+      worker.once('exit', (code, signal) => end(signal ?? code));
     });
   }
 

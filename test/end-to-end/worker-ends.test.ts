@@ -1,6 +1,7 @@
 // How workers end: killed under load, killed again and again, told to stop, left alone by the first process;
 // and what is told when they cannot start.
 import { once } from 'node:events';
+import { copyFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -143,6 +144,21 @@ test.serial('a worker that ends again and again ends the server, with 1', async 
   t.is(await server.end(), 1);
   const [line] = server.log().filter(({ level }) => level === 60);
   t.regex(String(line?.msg), /the server gives up/);
+  t.is(server.log().at(-1)?.msg, 'stopped');
+});
+
+test.serial('a worker that cannot be started again ends the server, too, and the log says why', async (t) => {
+  const program = join(folderOf(t), 'node');
+  await copyFile(process.execPath, program);
+  const server = await launch(t, { DATABASE_URL: temporaryDatabase(t), ...settings }, program);
+  const [victim] = await workersOf(server);
+  await rm(program);
+  process.kill(victim as number, 'SIGKILL');
+  t.is(await server.end(), 1);
+  const lines = server.log().filter(({ failure }) => failure);
+  t.is(lines.length, 4);
+  for (const { failure } of lines) t.regex(String(failure), /^No process could be started .*\(ENOENT\)$/);
+  t.regex(String(lines.at(-1)?.msg), /the server gives up/);
   t.is(server.log().at(-1)?.msg, 'stopped');
 });
 

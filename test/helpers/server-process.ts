@@ -23,8 +23,8 @@ export interface ServerProcess {
   end(signal?: 'SIGHUP' | 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
 }
 
-async function startServerProcess(env: Env): Promise<ServerProcess> {
-  const child = start(process.execPath, ['dist/src/main.js'], { PORT: '0', LOG_FORMAT: 'json', ...env });
+async function startServerProcess(env: Env, program: string): Promise<ServerProcess> {
+  const child = start(program, ['dist/src/main.js'], { PORT: '0', LOG_FORMAT: 'json', ...env });
   let output = '';
   const read = (chunk: Buffer) => {
     output += chunk;
@@ -45,9 +45,13 @@ async function startServerProcess(env: Env): Promise<ServerProcess> {
   };
 }
 
-/** The same, ended with the test. */
-export async function launch(t: ExecutionContext, env: Env): Promise<ServerProcess> {
-  const server = await startServerProcess(env);
+/** The same, ended with the test; `program` is Node. */
+export async function launch(
+  t: ExecutionContext,
+  env: Env,
+  program = process.execPath,
+): Promise<ServerProcess> {
+  const server = await startServerProcess(env, program);
   t.teardown(() => server.end('SIGKILL'));
   return server;
 }
