@@ -6,7 +6,7 @@ import { type App, createApp } from './app.ts';
 import type { Config } from './config.ts';
 import { policyOf } from './domain/policy.ts';
 import type { Store } from './domain/store.ts';
-import { Listener } from './http/connection/listener.ts';
+import { connectionsMaxOf, Listener } from './http/connection/listener.ts';
 import type { Counts, OtherWorkers } from './http/ops/metrics.ts';
 import { fetchJson } from './jwt/fetch-json.ts';
 import { trustSharedSecret } from './jwt/shared-secret.ts';
@@ -41,6 +41,8 @@ export interface ServerOptions {
   readonly now?: () => number;
   /** When this process is one of several workers. */
   readonly otherWorkers?: OtherWorkers;
+  /** How many files this process may have open, if there is a limit. */
+  readonly openFilesMax?: number;
 }
 
 /** What is done once before any process serves: the schema, and in development the keys. */
@@ -102,7 +104,7 @@ export async function serveStore(
     exportTrail: (...of) => work.exportTrail(...of),
   });
   await store.warmUp(warmUpMsMax);
-  const listeners = await openListeners(app, config);
+  const listeners = await openListeners(app, config, log, options.openFilesMax);
   const stop = async (): Promise<void> => {
     isDraining = true;
     await listeners.close();
@@ -144,11 +146,17 @@ function destinationsOf({ sealFile, sealWebhookUrl }: Config): AppParts['trailSt
   return [...(sealFile ? (['file'] as const) : []), ...(sealWebhookUrl ? (['webhook'] as const) : [])];
 }
 
-async function openListeners(app: App, config: Config) {
+async function openListeners(app: App, config: Config, log: Logger, filesMax = Number.POSITIVE_INFINITY) {
   const { host, port, adminHost, adminPort, workers } = config;
-  const main = await Listener.open(app.main, { host, port, workers });
+  const openFilesMax = app.admin ? filesMax / 2 : filesMax;
+  if (connectionsMaxOf(workers, openFilesMax) < connectionsMaxOf(workers, Number.POSITIVE_INFINITY))
+    log.warn(
+      { open_files_max: filesMax, connections_max: connectionsMaxOf(workers, openFilesMax) },
+      'a process may have so few files open that it takes fewer connections; allow more (ulimit -n, LimitNOFILE)',
+    );
+  const main = await Listener.open(app.main, { host, port, workers, openFilesMax });
   const admin = app.admin
-    ? await Listener.open(app.admin, { host: adminHost, port: adminPort ?? 0, workers })
+    ? await Listener.open(app.admin, { host: adminHost, port: adminPort ?? 0, workers, openFilesMax })
     : null;
   const all = admin ? [main, admin] : [main];
   return {

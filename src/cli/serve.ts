@@ -10,6 +10,7 @@ import { WorkerFailed } from '../workers/seat.ts';
 import { describeFailure } from './failure.ts';
 import { welcome } from './first-start.ts';
 import { manageHeap } from './heap.ts';
+import { openFilesMax } from './open-files.ts';
 import { linesLost, type Output, writeTogether } from './write-together.ts';
 
 /** A process that serves, or one whose workers do. */
@@ -44,7 +45,7 @@ export async function serve(process: NodeJS.Process): Promise<void> {
     await prepareServer(config, log);
     const starting: Promise<Serving> = hasWorkers
       ? startFleet(config, log)
-      : startServer(config, log, { nodeVersion: process.version });
+      : startServer(config, log, { nodeVersion: process.version, openFilesMax: openFilesMax(process) });
     // Before the start is complete: the first of several workers serves earlier than the last.
     stopWhenTold(process, starting, log, output);
     const server = await starting;

@@ -8,6 +8,7 @@ import { type RunningServer, startServer } from '../server.ts';
 import type { ToFirst, ToWorker } from '../workers/messages.ts';
 import { describeFailure } from './failure.ts';
 import { manageHeap } from './heap.ts';
+import { openFilesMax } from './open-files.ts';
 import { linesLost, type Output, writeTogether } from './write-together.ts';
 
 const channel = cluster.worker;
@@ -58,7 +59,7 @@ async function start(config: Config): Promise<void> {
   const { pid, version: nodeVersion } = process;
   output = writeTogether(process, (lines) => log.warn({ lines }, linesLost));
   const log = createLog({ level, format, pid, write: output.write });
-  server = startServer(config, log, { nodeVersion, otherWorkers });
+  server = startServer(config, log, { nodeVersion, otherWorkers, openFilesMax: openFilesMax(process) });
   try {
     const { url, adminUrl } = await server;
     tell({ kind: 'listening', url, adminUrl });

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { copyFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { testEachStore } from '../helpers/each-database.ts';
@@ -24,13 +24,13 @@ const patienceMs = 120_000;
 const settings = { WORKERS: '3', LOG_LEVEL: 'debug', SEED_DEMO: 'no', SEAL_INTERVAL_SECONDS: '0' };
 
 /** The processes that serve, found by asking until as many as there should be have answered. */
-function workersOf(server: ServerProcess): Promise<number[]> {
+function workersOf(server: ServerProcess, count = 3): Promise<number[]> {
   return eventually(async () => {
     await (await fetch(`${server.url}/health/alive`, { headers: { connection: 'close' } })).text();
     const ended = server.log().map(({ worker, ended_with }) => (ended_with ? worker : undefined));
     const pids = server.log().flatMap(({ msg, pid }) => (msg === 'request' ? [pid as number] : []));
     const alive = [...new Set(pids)].filter((pid) => !ended.includes(pid));
-    return alive.length === 3 ? alive : undefined;
+    return alive.length === count ? alive : undefined;
   });
 }
 
@@ -160,6 +160,25 @@ test.serial('a worker that cannot be started again ends the server, too, and the
   for (const { failure } of lines) t.regex(String(failure), /^No process could be started .*\(ENOENT\)$/);
   t.regex(String(lines.at(-1)?.msg), /the server gives up/);
   t.is(server.log().at(-1)?.msg, 'stopped');
+});
+
+test.serial('more connections than files may be open make nobody wait once they have ended', async (t) => {
+  const args = ['-c', 'ulimit -n 200 && exec "$0" dist/src/main.js', process.execPath];
+  const env = { DATABASE_URL: temporaryDatabase(t), ...settings, WORKERS: '2' };
+  const server = await launch(t, env, '/bin/sh', args);
+  t.is(server.log().filter(({ open_files_max }) => open_files_max === 200).length, 2);
+  const { hostname, port } = new URL(server.url);
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 500; n++) {
+    const socket = connect(Number(port), hostname).on('error', () => {});
+    sockets.push(socket);
+    socket.write('GET /health/alive HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+  }
+  t.true(sockets.some(({ destroyed }) => destroyed));
+  for (const socket of sockets) socket.destroy();
+  t.is((await workersOf(server, 2)).length, 2);
+  t.is(await server.end('SIGTERM'), 0);
 });
 
 test.serial('workers do not outlive the first process', async (t) => {

@@ -23,8 +23,12 @@ export interface ServerProcess {
   end(signal?: 'SIGHUP' | 'SIGINT' | 'SIGTERM' | 'SIGKILL'): Promise<number | null>;
 }
 
-async function startServerProcess(env: Env, program: string): Promise<ServerProcess> {
-  const child = start(program, ['dist/src/main.js'], { PORT: '0', LOG_FORMAT: 'json', ...env });
+async function startServerProcess(
+  env: Env,
+  program: string,
+  args: readonly string[],
+): Promise<ServerProcess> {
+  const child = start(program, args, { PORT: '0', LOG_FORMAT: 'json', ...env });
   let output = '';
   const read = (chunk: Buffer) => {
     output += chunk;
@@ -45,13 +49,14 @@ async function startServerProcess(env: Env, program: string): Promise<ServerProc
   };
 }
 
-/** The same, ended with the test; `program` is Node. */
+/** The same, ended with the test; `program` is Node, or becomes it. */
 export async function launch(
   t: ExecutionContext,
   env: Env,
   program = process.execPath,
+  args: readonly string[] = ['dist/src/main.js'],
 ): Promise<ServerProcess> {
-  const server = await startServerProcess(env, program);
+  const server = await startServerProcess(env, program, args);
   t.teardown(() => server.end('SIGKILL'));
   return server;
 }

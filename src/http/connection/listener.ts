@@ -19,8 +19,27 @@ const checkingIntervalMs = 2_000;
 const keepAliveTimeoutMs = 65_000;
 /** For all workers together. */
 const connectionsMax = 10_000;
+/** So many open files are left to what is no connection: the database, keys that are fetched. */
+const otherFilesMax = 128;
 /** So long a kept connection may be silent while the server stops: a request may be on its way. */
 const silenceMs = 1_000;
+
+/**
+ * How many connections one of so many workers takes, when so many files may be open. Beyond the latter a worker would lose
+ * connections that the first process hands it, and be given none after that (`node:cluster` waits for an answer).
+ */
+export function connectionsMaxOf(workers: number, openFilesMax: number): number {
+  const left = openFilesMax - Math.min(otherFilesMax, openFilesMax / 2);
+  return Math.floor(Math.min(Math.ceil(connectionsMax / workers), left));
+}
+
+interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly workers: number;
+  /** How many files are for this port. */
+  readonly openFilesMax?: number;
+}
 
 export class Listener {
   readonly #server: Server;
@@ -29,9 +48,9 @@ export class Listener {
   /** Rejects with a system error of `listen` where the port or the host cannot be had. */
   static async open(
     handle: RequestListener,
-    { host, port, workers }: { readonly host: string; readonly port: number; readonly workers: number },
+    { host, port, workers, openFilesMax = Number.POSITIVE_INFINITY }: ListenerOptions,
   ): Promise<Listener> {
-    const listener = new Listener(handle, Math.ceil(connectionsMax / workers));
+    const listener = new Listener(handle, connectionsMaxOf(workers, openFilesMax));
     const server = listener.#server;
     server.listen(port, host);
     // A failed look-up of HOST counts as a failure to listen, too.
@@ -61,15 +80,12 @@ export class Listener {
     // One more than is accepted: that there were too many shows.
     server.maxHeadersCount = headerFieldsMax + 1;
     server.keepAliveTimeout = keepAliveTimeoutMs;
-    server.maxConnections = ownConnectionsMax;
-    Object.assign(server, {
-      // A full worker drops new connections instead of passing them round (from Node 22.12; older ones pass them).
-      dropMaxConnection: true,
-      // A client that has closed its own direction still waits for the answer.
-      httpAllowHalfOpen: true,
-    });
+    // A client that has closed its own direction still waits for the answer.
+    Object.assign(server, { httpAllowHalfOpen: true });
     server.on('clientError', answerUnreadable);
     server.on('connection', (connection) => {
+      // Not by `maxConnections`: full workers would pass new ones round and round (Node before 22.12).
+      if (this.#connections.size >= ownConnectionsMax) return connection.destroy();
       this.#connections.add(connection);
       connection.once('close', () => this.#connections.delete(connection));
     });

@@ -13,10 +13,11 @@ const patienceMs = 600_000;
 const soonMs = 30_000;
 const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
-function open(handle: RequestListener): Promise<Listener> {
+function open(handle: RequestListener, openFilesMax?: number): Promise<Listener> {
   const answer: RequestListener = (request, response) =>
     request.url === '/taken' ? response.end() : handle(request, response);
-  return Listener.open(answer, { host: '127.0.0.1', port: 0, workers: 1 });
+  const where = { host: '127.0.0.1', port: 0, workers: 1 };
+  return Listener.open(answer, openFilesMax === undefined ? where : { ...where, openFilesMax });
 }
 
 /** A connection that the listener has taken: it takes them in their order, and has answered on a later one. */
@@ -151,4 +152,30 @@ test('what is left after the grace period is cut off', async (t) => {
   const cut = once(sent, 'error');
   await listener.close(1);
   t.is((await cut)[0].code, 'ECONNRESET');
+});
+
+test('no more connections are taken than the limit of open files allows, and one that ends makes room', async (t) => {
+  const listener = await open((_request, response) => response.end('yes'), 20);
+  const { hostname, port } = new URL(listener.url);
+  const kept: Socket[] = [];
+  const connectOne = () => {
+    const socket = connect(Number(port), hostname);
+    t.teardown(() => socket.destroy());
+    return socket;
+  };
+  for (let n = 0; n < 10; n++) {
+    const socket = connectOne();
+    t.regex(await ask(socket), /^HTTP\/1\.1 200 /);
+    kept.push(socket);
+  }
+  for (let n = 0; n < 5; n++) {
+    const surplus = connectOne().on('error', () => {});
+    await once(surplus.resume(), 'close');
+    t.is(surplus.bytesRead, 0);
+  }
+  kept[0]?.destroy();
+  const next = await eventually(() => ask(connectOne()).catch(() => undefined));
+  t.regex(next, /^HTTP\/1\.1 200 /);
+  for (const socket of kept.slice(1)) t.regex(await ask(socket), /^HTTP\/1\.1 200 /);
+  await listener.close(patienceMs);
 });
