@@ -60,8 +60,7 @@ program.addCommand(issuerCommand(process));
 program.addCommand(keysCommand(process));
 program.addCommand(healthcheckCommand(process));
 program.addCommand(configCommand(process));
-// So that subcommands report mistakes in the same words.
-inheritSettings(program);
+prepare(program);
 
 const hasWords = process.argv.slice(2).some((word) => word !== '--');
 try {
@@ -72,10 +71,25 @@ try {
   process.exitCode = error instanceof ConfigError ? 78 : 1;
 }
 
-function inheritSettings(parent: Command): void {
+function prepare(parent: Command): void {
   for (const command of parent.commands) {
+    // So that subcommands report mistakes in the same words.
     command.copyInheritedSettings(parent);
-    inheritSettings(command);
+    refuseRepeats(command);
+    prepare(command);
+  }
+}
+
+/** Of two values commander takes the last: of two users who were to be logged out, one would go on unnoticed. */
+function refuseRepeats(command: Command): void {
+  for (const option of command.options) {
+    // `required`: takes a value.
+    if (!option.required || option.variadic) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven) command.error(`error: option '${option.flags}' is given twice`);
+      isGiven = true;
+    });
   }
 }
 

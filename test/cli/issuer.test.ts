@@ -6,8 +6,9 @@ import { cli, type Ran } from '../helpers/run.ts';
 const jwksUri = ['--jwks-uri', 'https://sso.example/jwks'];
 
 function add(app: TestApp, args: readonly string[]): Promise<Ran> {
+  const issuer = args.includes('--issuer') ? [] : ['--issuer', 'https://sso.example'];
   const env = { DATABASE_URL: app.database.url };
-  return cli(['issuer', 'add', '--json', '--issuer', 'https://sso.example', ...jwksUri, ...args], env);
+  return cli(['issuer', 'add', '--json', ...issuer, ...jwksUri, ...args], env);
 }
 
 testEachDatabase('issuer add names what an issuer may send to our inboxes', async (t, app) => {

@@ -139,6 +139,10 @@ testEachDatabase('revoke refuses orders that are not clear, naming the option', 
   for (const [args, message] of [
     [['--reason', 'admin'], /target must be named by exactly one option/],
     [['--subject', 'u1', '--jti', 'j1', '--reason', 'admin'], /target must be named by exactly one option/],
+    [
+      ['--subject', 'u1', '--subject', 'u2', '--reason', 'admin'],
+      /^error: option '--subject <sub>' is given twice\n/,
+    ],
     [['--subject', 'u1'], /required option '--reason/],
     [['--subject', 'u1', '--reason', 'reuse_detected'], /reason is one that only the server gives/],
     [['--subject', 'u1', '--reason', 'admin', '--cutoff', 'soon'], /cutoff must be an RFC 3339 time/],
