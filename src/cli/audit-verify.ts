@@ -1,5 +1,5 @@
 // `audit verify`: the database, an export or a single proof. Exit code 0 when all holds, 1 when not.
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { JSONWebKeySet } from 'jose';
 import { readConfig } from '../config.ts';
 import { UnreadableRecord } from '../domain/trail/audit-record.ts';
@@ -8,7 +8,7 @@ import { checkProof, type InclusionProof } from '../domain/trail/trail-proof.ts'
 import { type TrailReport, verifyTrail } from '../domain/trail/verify-trail.ts';
 import { isObject } from '../domain/values/json-values.ts';
 import { SealKeys, toPublic } from '../upkeep/seal-keys.ts';
-import { Refusal } from '../wire/refusal.ts';
+import { badParameter, Refusal } from '../wire/refusal.ts';
 import { readJsonFile } from './options.ts';
 import { Progress } from './progress.ts';
 import { exportedEvents, readSealLines, storedEvents, storedSeals } from './read-trail.ts';
@@ -30,7 +30,13 @@ export function verifyCommand(process: NodeJS.Process): Command {
     .option('--seals <file>', 'the seals beside the export, one a line')
     .option('--against <file>', 'seals that were kept elsewhere, one a line: shows a tail that was cut off')
     .option('--keys <file>', 'public keys as a JWK set (default: those in SEAL_KEY_FILE)')
-    .option('--proof <file>', 'check only this proof of one event')
+    .addOption(
+      new Option('--proof <file>', 'check only this proof of one event').conflicts([
+        'export',
+        'seals',
+        'against',
+      ]),
+    )
     .option('--json', 'print the report as JSON')
     .action(async (options: VerifyOptions) => {
       try {
@@ -45,6 +51,11 @@ export function verifyCommand(process: NodeJS.Process): Command {
 async function verify(process: NodeJS.Process, options: VerifyOptions): Promise<void> {
   const readSeal = sealReader(await readKeys(process, options.keys));
   if (options.proof !== undefined) return verifyProof(process, options.proof, readSeal);
+  if (options.seals !== undefined && options.export === undefined)
+    throw badParameter(
+      '--seals',
+      'goes with --export; what the database is to be compared with, with --against',
+    );
   const kept = options.against === undefined ? [] : await readSealLines(options.against);
   const report =
     options.export === undefined

@@ -75,14 +75,8 @@ testEachStore(
     t.is(readFileSync(file('seals.txt'), 'utf8'), readFileSync(file('sent.txt'), 'utf8'));
     writeFileSync(file('public.json'), (await run('audit', 'keys')).stdout);
     t.is((await run('audit', 'export', '--out', file('trail.ndjson'))).code, 0);
-    const offline = [
-      '--export',
-      file('trail.ndjson'),
-      '--seals',
-      file('seals.txt'),
-      '--keys',
-      file('public.json'),
-    ];
+    const exported = ['--export', file('trail.ndjson'), '--keys', file('public.json')];
+    const offline = [...exported, '--seals', file('seals.txt')];
     t.is((await run('audit', 'verify', ...offline)).code, 0);
     t.like(await run('audit', 'verify', '--export', file('trail.ndjson')), {
       code: 1,
@@ -97,7 +91,7 @@ testEachStore(
       stderr: `${file('page.json')} is not a list of seals, one a line: see line 1\n`,
     };
     t.deepEqual(await run('audit', 'verify', '--against', file('page.json')), notSeals);
-    t.deepEqual(await run('audit', 'verify', ...offline, '--seals', file('page.json')), notSeals);
+    t.deepEqual(await run('audit', 'verify', ...exported, '--seals', file('page.json')), notSeals);
     writeFileSync(file('empty.txt'), '\n');
     const noSeal = {
       code: 1,
@@ -105,7 +99,21 @@ testEachStore(
       stderr: `${file('empty.txt')} has no seal in it, so it proves nothing. Name another; or seal first: audit seal\n`,
     };
     t.deepEqual(await run('audit', 'verify', '--against', file('empty.txt')), noSeal);
-    t.deepEqual(await run('audit', 'verify', ...offline, '--seals', file('empty.txt')), noSeal);
+    t.deepEqual(await run('audit', 'verify', '--seals', file('seals.txt')), {
+      code: 1,
+      stdout: '',
+      stderr: '--seals goes with --export; what the database is to be compared with, with --against\n',
+    });
+    for (const [option, of] of [
+      ['--export', 'trail.ndjson'],
+      ['--against', 'seals.txt'],
+    ] as const)
+      t.like(await run('audit', 'verify', '--proof', file('proof.json'), option, file(of)), {
+        code: 1,
+        stdout: '',
+        stderr: `error: option '--proof <file>' cannot be used with option '${option} <file>'\n(see --help)\n`,
+      });
+    t.deepEqual(await run('audit', 'verify', ...exported, '--seals', file('empty.txt')), noSeal);
     writeFileSync(file('garbage'), 'AGE-SECRET-KEY');
     for (const option of ['--keys', '--proof']) {
       const stderr = `The file of ${option} is not JSON.\n`;
