@@ -1,12 +1,13 @@
 // `audit export`: the trail as NDJSON or CSV, into a file or to standard output, from the beginning or going on.
 import { once } from 'node:events';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import type { Origin } from '../domain/audit.ts';
 import type { Store } from '../domain/store.ts';
 import { csvHeader, type ExportFormat, exportEvents } from '../domain/trail/export-trail.ts';
 import { recordReading } from '../domain/trail/record-reading.ts';
 import { keepName } from '../durable-names.ts';
+import { isCutShort } from '../upkeep/send-seals.ts';
 import { badParameter, Refusal } from '../wire/refusal.ts';
 import { toEventId } from './options.ts';
 import { Progress } from './progress.ts';
@@ -78,6 +79,12 @@ function toFormat(text: string): ExportFormat {
 
 /** Opens a new file, or one to continue. Rejects before the export is recorded in the trail. */
 async function openFile(path: string, goesOn: boolean): Promise<FileHandle> {
+  const found = goesOn ? await stat(path).catch(() => null) : null;
+  if (found?.isFile() && isCutShort(path, found.size))
+    throw new Refusal(
+      'invalid_request',
+      'The last line of the file of --out is not whole. Take it out, then go on after the one before.',
+    );
   try {
     return await open(path, goesOn ? 'a' : 'wx', 0o600);
   } catch (error) {

@@ -75,8 +75,8 @@ function openToAppend(file: string): number {
   }
 }
 
-/** Does it end within a line, as after a crash? Then the next seal must not go on with it. It may be for writing only. */
-function isCutShort(file: string, size: number): boolean {
+/** Does it end within a line, as after a crash? Then the next line must not go on with it. It may be for writing only. */
+export function isCutShort(file: string, size: number): boolean {
   if (size === 0) return false;
   let descriptor: number;
   try {

@@ -137,6 +137,17 @@ testEachStore(
       code: 1,
       stderr: 'The file of --out is there already. Name another, or go on with it by --after.\n',
     });
+    writeFileSync(file('torn.ndjson'), '{"id":"1"}\n{"id":"2","ti');
+    const onTorn = () => run('audit', 'export', '--out', file('torn.ndjson'), '--after', '2');
+    t.like(await onTorn(), {
+      code: 1,
+      stderr:
+        'The last line of the file of --out is not whole. Take it out, then go on after the one before.\n',
+    });
+    t.is(readFileSync(file('torn.ndjson'), 'utf8'), '{"id":"1"}\n{"id":"2","ti');
+    writeFileSync(file('torn.ndjson'), '{"id":"1"}\n{"id":"2"}\n');
+    t.is((await onTorn()).code, 0);
+    t.regex(readFileSync(file('torn.ndjson'), 'utf8'), /^\{"id":"1"\}\n\{"id":"2"\}\n\{"id":"3",/);
     const onFullDisk = await run('audit', 'export', '--out', '/dev/full', '--after', '1');
     t.is(onFullDisk.code, 1);
     t.regex(onFullDisk.stderr, /^([^\n]*\r)?[^\n]*The disk is full\. Free room there, then repeat\.\n$/);
