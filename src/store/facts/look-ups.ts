@@ -131,10 +131,10 @@ export class LookUps {
     name: TokenName,
   ): RegisteredToken | undefined {
     if (!this.memory.mayBeRegistered(key, this.heads)) return undefined;
-    const known = this.memory.token(name);
+    const known = this.memory.token(name, this.now);
     if (known) return known;
     const found = this.shelf(kind).get(key);
-    this.memory.keep(name, found, this.heads);
+    this.memory.keep(name, found, this.heads, this.now);
     return found;
   }
 

@@ -1,5 +1,6 @@
-// What is remembered between batches, so that most need no look-up: claims, which never change; which tokens nobody
-// registered (registered-digests.ts); which keys were revoked (revoked-keys.ts); clients and issuers (records.ts).
+// What is remembered between batches, so that most need no look-up: claims, which never change while the token lives;
+// which tokens nobody registered (registered-digests.ts); which keys were revoked (revoked-keys.ts); clients and issuers
+// (records.ts).
 // Never a verdict.
 //
 // The heads are read anew for every batch. As decisions are taken one after another (commit.ts), sequence order is commit
@@ -52,9 +53,12 @@ export class Memory {
     this.records = new Records(forgetTokens, lifetimeDaysMax);
   }
 
-  /** Undefined when it is not remembered. */
-  token(name: TokenName): RegisteredToken | undefined {
-    return this.#tokens.get(name);
+  /** Undefined when it is not remembered, or has expired: since then it may have been purged and registered anew. */
+  token(name: TokenName, now: number): RegisteredToken | undefined {
+    const known = this.#tokens.get(name);
+    if (known === undefined || now < known.expiresAt) return known;
+    this.#tokens.delete(name);
+    return undefined;
   }
 
   /** Is a look-up of this digest likely to be needed? As far as can be told before the heads are read. */
@@ -66,8 +70,8 @@ export class Memory {
    * Keeps what a batch with these heads has found under a name, if the name has come before: one that comes once is not
    * worth the room. A revoked token's always has, as one question looks it up twice.
    */
-  keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads): void {
-    if (!found || !this.#comesAgain(name) || !this.isAsOf(heads)) return;
+  keep(name: TokenName, found: RegisteredToken | undefined, heads: Heads, now: number): void {
+    if (!found || found.expiresAt <= now || !this.#comesAgain(name) || !this.isAsOf(heads)) return;
     // Uses the token's own string if it is equal: a second copy would take twice the room.
     this.#tokens.set(name === found.digest ? found.digest : name, found);
     this.#revoked.keepPrints(found);

@@ -500,3 +500,23 @@ testEachDatabase('a token lives as long as the setting allowed when it was regis
   t.like(await purgeNow(app), { revocations: 1, cutoffs: 1 });
   t.false(await app.isActive(token));
 });
+
+testEachDatabase(
+  'a purged token that is registered again is what it says now, also where it is remembered',
+  async (t, app) => {
+    const other = await app.another();
+    const { client_id } = await app.addClient();
+    const token = await app.register({ client_id, sub: 'before' });
+    for (let n = 0; n < 3; n++) {
+      t.true(await app.isActive(token));
+      t.true(await other.isActive(token));
+    }
+    app.advance(3 * 3600);
+    t.false(await other.isActive(token));
+    t.like(await purgeNow(app), { tokens: 1 });
+
+    await app.register({ client_id, sub: 'now', token });
+    t.like(await app.introspect(token), { active: true, sub: 'now' });
+    t.like(await other.introspect(token), { active: true, sub: 'now' });
+  },
+);
