@@ -1,4 +1,5 @@
 // What is read for a batch of questions, and how often: each reading is a round trip.
+import type { ExecutionContext } from 'ava';
 import { type Digest, digestOf } from '../../src/domain/claims.ts';
 import type { Facts } from '../../src/domain/store.ts';
 import { StoreUnavailable } from '../../src/domain/store-errors.ts';
@@ -8,7 +9,6 @@ import { closeDatabase, type OpenDatabase, openDatabase } from '../../src/store/
 import { selectHeads } from '../../src/store/tables/heads.ts';
 import { eraseTokens } from '../../src/store/upkeep/erase.ts';
 import { TestApp } from '../helpers/app.ts';
-import type { TestDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
 import { eventually } from '../helpers/eventually.ts';
 
@@ -16,13 +16,6 @@ const nobodys = digestOf('nobody registered this');
 
 const userOf = (digest: Digest) => (facts: Facts) => facts.token(digest)?.subject;
 const about = (digest: Digest): Asked => ({ question: userOf(digest), tokens: [digest] });
-
-/** Announces nothing by itself any more: what is read with the heads does not count where they announce something new. */
-async function startedApp(place: TestDatabase): Promise<TestApp> {
-  const app = await TestApp.start(place);
-  await eventually(async () => (await app.store.upkeep.readNote('lifetime_days_max')) > 0 || undefined);
-  return app;
-}
 
 /** Notes from now on what is read of heads and of tokens. */
 function watch({ reader }: OpenDatabase): string[] {
@@ -55,14 +48,29 @@ async function answersOf(database: OpenDatabase, asked: readonly Asked[]): Promi
   return answers;
 }
 
-testEachStore(
-  'the tokens that questions are about are read together with the heads, until they are remembered',
-  async (t, place) => {
-    const app = await startedApp(place);
-    const one = digestOf(await app.register({ client_id: 'c1', sub: 'u1' }));
-    const other = digestOf(await app.register({ client_id: 'c1', sub: 'u2' }));
+/** A test of a database whose memory is up to date, beside a server on it. */
+function testBatches(
+  title: string,
+  run: (t: ExecutionContext, database: OpenDatabase, app: TestApp) => Promise<void>,
+): void {
+  testEachStore(title, async (t, place) => {
+    const app = await TestApp.start(place);
+    // What is read with the heads does not count where they announce something new: a client, or settings that are noted.
+    await app.issuer();
+    await eventually(async () => (await app.store.upkeep.readNote('lifetime_days_max')) > 0 || undefined);
     const database = openDatabase(dialectOf(place.url));
     await answersOf(database, []);
+    await run(t, database, app);
+    await closeDatabase(database);
+    await app.stop();
+  });
+}
+
+testBatches(
+  'the tokens that questions are about are read together with the heads, until they are remembered',
+  async (t, database, app) => {
+    const one = digestOf(await app.register({ client_id: 'c1', sub: 'u1' }));
+    const other = digestOf(await app.register({ client_id: 'c1', sub: 'u2' }));
     const readings = watch(database);
     const asked = [about(one), about(nobodys), about(other), about(one)];
 
@@ -72,20 +80,14 @@ testEachStore(
     t.deepEqual(readings.splice(0), ['heads and tokens']);
     t.deepEqual(await answersOf(database, [about(one), about(other)]), ['u1', 'u2']);
     t.deepEqual(readings.splice(0), ['heads'], 'a name that came before is remembered');
-
-    await closeDatabase(database);
-    await app.stop();
   },
 );
 
-testEachStore('a question may ask for other tokens than it said, or say none', async (t, place) => {
-  const app = await startedApp(place);
+testBatches('a question may ask for other tokens than it said, or say none', async (t, database, app) => {
   const [one, other] = [
     digestOf(await app.register({ client_id: 'c1', sub: 'u1' })),
     digestOf(await app.register({ client_id: 'c1', sub: 'u2' })),
   ];
-  const database = openDatabase(dialectOf(place.url));
-  await answersOf(database, []);
   const readings = watch(database);
 
   // First of all: later it may be known, without a look-up, that nobody registered this.
@@ -99,15 +101,9 @@ testEachStore('a question may ask for other tokens than it said, or say none', a
   t.deepEqual(readings.splice(0), ['heads and tokens', 'tokens']);
   t.deepEqual(await answersOf(database, [{ question: userOf(other), tokens: [] }]), ['u2']);
   t.deepEqual(readings.splice(0), ['heads', 'tokens']);
-
-  await closeDatabase(database);
-  await app.stop();
 });
 
-testEachStore('what was read with the heads is as of them', async (t, place) => {
-  const app = await startedApp(place);
-  const database = openDatabase(dialectOf(place.url));
-  await answersOf(database, []);
+testBatches('what was read with the heads is as of them', async (t, database, app) => {
   const { client } = database.reader;
   const read = client.findRowAndRowsByKey.bind(client);
   let late = '';
@@ -126,19 +122,13 @@ testEachStore('what was read with the heads is as of them', async (t, place) => 
   client.findRowAndRowsByKey = read;
   t.is(digestOf(late), digest);
   t.deepEqual(await answersOf(database, [about(digest)]), ['u1']);
-
-  await closeDatabase(database);
-  await app.stop();
 });
 
-testEachStore(
+testBatches(
   'a token that is erased before the records are read anew is not remembered',
-  async (t, place) => {
-    const app = await startedApp(place);
+  async (t, database, app) => {
     const one = digestOf(await app.register({ client_id: 'c1', sub: 'u1' }));
     const other = digestOf(await app.register({ client_id: 'c1', sub: 'u1' }));
-    const database = openDatabase(dialectOf(place.url));
-    await answersOf(database, []);
     t.deepEqual(await answersOf(database, [about(one)]), ['u1']);
     await eraseTokens(database.writer, [other]);
     const { client } = database.reader;
@@ -152,9 +142,6 @@ testEachStore(
     await answersOf(database, [about(one)]);
     client.findRowAndRowsByKey = read;
     t.deepEqual(await answersOf(database, [about(one)]), [undefined]);
-
-    await closeDatabase(database);
-    await app.stop();
   },
 );
 

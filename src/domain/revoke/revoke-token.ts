@@ -36,8 +36,8 @@ export interface RevokeRequest extends Cause {
  * so the caller of this function records them, within limits.
  */
 export async function revokeToken(store: Store, policy: Policy, request: RevokeRequest): Promise<Revoked> {
-  // A public client has proved nothing (RFC 7009 §5).
   const { presented } = request;
+  // A public client has proved nothing (RFC 7009 §5).
   const line = request.caller.authMethod === 'none' ? 'unvouched' : 'vouched';
   const known = await store.ask((facts) => findEndable(facts, presented), line, [presented.digest]);
   if (!known) return { status: 'already_inactive', reason: 'token_not_found' };
