@@ -17,7 +17,7 @@ export interface Dialect {
   openReader(): Knex;
   /** Opens a pool whose commits are durable when they return, and whose waits do not hold up the event loop. */
   openWriter(): Knex;
-  /** The same for migrations, whose statements take longer on larger tables. */
+  /** The same for migrations, whose statements take longer on larger tables; makes the database where that is a file. */
   openMigrator(): Knex;
   /**
    * One transaction, committed when `work` resolves and rolled back when it rejects; every statement of it is sent by

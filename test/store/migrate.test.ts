@@ -6,6 +6,7 @@ import Database from 'better-sqlite3';
 import pg from 'pg';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/open.ts';
+import { makeFile } from '../../src/store/sqlite/database-file.ts';
 import { TestApp } from '../helpers/app.ts';
 import { fileOf, freshDatabase, type TestDatabase } from '../helpers/databases.ts';
 import { dump } from '../helpers/dump.ts';
@@ -237,6 +238,7 @@ testEachStore(
 testEachStore(
   'a store on a database that was never migrated is not ready, and answers nothing',
   async (t, database) => {
+    if (database.kind === 'sqlite') makeFile(fileOf(database));
     const store = openStore(database.url);
     t.deepEqual(await store.findFaults(), { migrations: 'pending' });
     await t.throwsAsync(store.findEventHead(), { name: 'StoreUnavailable' });

@@ -76,10 +76,14 @@ function targetOf(path: string): string | undefined {
   }
 }
 
-/** Each name of a file has a log of its own, and who opens it by one overwrites what was written by the other. */
-export function demandOneName(path: string): void {
+/**
+ * To be called before it is opened. SQLite would make a file that is not there: an empty one, in the way of the one that
+ * was moved. And each name of a file has a log of its own: who opens it by one overwrites what was written by the other.
+ */
+export function demandFile(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat?.isFile() || stat.nlink <= 1) return;
+  if (!stat) throw Object.assign(new Error('the database file is not there'), { code: 'NO_DATABASE' });
+  if (!stat.isFile() || stat.nlink <= 1) return;
   throw Object.assign(new Error('the database file has several names'), { code: 'SEVERAL_NAMES' });
 }
 

@@ -21,7 +21,6 @@ export function sqliteDialect(path: string, pageCacheKiB?: number): Dialect {
   const realPath = realPathOf(path);
   let opened: DatabaseFile | undefined;
   const open = (client: typeof ReaderClient | typeof ThreadClient, own: object) => {
-    makeFile(realPath);
     const common = { log: silent, connection: { filename: path }, useNullAsDefault: true };
     return knexFactory({ ...common, client, pool: { min: 1, max: 1 }, ...own });
   };
@@ -36,7 +35,10 @@ export function sqliteDialect(path: string, pageCacheKiB?: number): Dialect {
       return open(ReaderClient, { pragmas: readerPragmas, onOpened });
     },
     openWriter,
-    openMigrator: openWriter,
+    openMigrator: () => {
+      makeFile(realPath);
+      return openWriter();
+    },
     inTransaction: (writer, work) => (writer.client as ThreadClient).inTransaction(work),
     readsBesideWriter: true,
     clockSql: null,

@@ -6,7 +6,7 @@ import type { Knex } from 'knex';
 import InProcessClient from 'knex/lib/dialects/better-sqlite3/index.js';
 import type { Key, Reads, Table } from '../dialect.ts';
 import { selectionOf, withConnection } from '../drivers.ts';
-import { demandOneName, incarnation } from './database-file.ts';
+import { demandFile, incarnation } from './database-file.ts';
 import { Statements } from './statements.ts';
 
 interface ReaderConfig extends Knex.Config {
@@ -24,7 +24,7 @@ export class ReaderClient extends InProcessClient implements Reads {
       pragmas,
       onOpened,
     } = this.config as ReaderConfig;
-    demandOneName(filename);
+    demandFile(filename);
     const connection: Database.Database = await super.acquireRawConnection();
     onOpened();
     for (const pragma of pragmas) connection.pragma(pragma);

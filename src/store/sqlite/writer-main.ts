@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { rowHasChanged } from '../drivers.ts';
 import { replaced } from '../unavailable.ts';
 import { Checkpoints } from './checkpoints.ts';
-import { DatabaseFile, demandOneName } from './database-file.ts';
+import { DatabaseFile, demandFile } from './database-file.ts';
 import type { WriterOpening, WriterReply, WriterRequest } from './protocol.ts';
 import { Statements } from './statements.ts';
 
@@ -21,7 +21,7 @@ class Writer {
   #failure: { readonly error: unknown } | null = null;
 
   constructor({ filename, pragmas }: WriterOpening) {
-    demandOneName(filename);
+    demandFile(filename);
     this.#connection = new Database(filename);
     this.#file = new DatabaseFile(filename);
     for (const pragma of pragmas) this.#connection.pragma(pragma);

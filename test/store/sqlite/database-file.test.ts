@@ -2,8 +2,10 @@
 import { link, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { StoreUnavailable } from '../../../src/domain/store-errors.ts';
 import { dialectOf } from '../../../src/store/dialect.ts';
 import { migrateUp } from '../../../src/store/migrate.ts';
+import { openStore } from '../../../src/store/open.ts';
 import { DatabaseFile } from '../../../src/store/sqlite/database-file.ts';
 import { folderOf } from '../../helpers/folders.ts';
 
@@ -82,6 +84,26 @@ test('through a symbolic link a database is made for its owner alone, and its lo
   t.is(((await stat(join(folder, 'file'))).mode & 0o777).toString(8), '600');
   t.true(dialectOf(`sqlite:${join(folder, 'link')}`).takeServerLock());
   t.false(dialectOf(`sqlite:${join(folder, 'file')}`).takeServerLock());
+});
+
+test('while the file is moved away nothing is made in its place, and it is used as soon as it is back', async (t) => {
+  const folder = folderOf(t);
+  const [path, elsewhere] = [join(folder, 'file'), join(folder, 'elsewhere')];
+  const url = `sqlite:${path}`;
+  await migrateUp(url);
+  await rename(path, elsewhere);
+  const store = openStore(url);
+  t.teardown(() => store.close());
+  const ask = () => store.ask(() => 'answered');
+  const write = () => store.write(() => ({ outcome: 'written', effects: {} }));
+  for (const work of [ask, write]) {
+    const error = await t.throwsAsync(work(), { instanceOf: StoreUnavailable });
+    t.like(error?.cause, { code: 'NO_DATABASE' });
+  }
+  t.deepEqual((await readdir(folder)).sort(), ['elsewhere', 'file-migrate']);
+  await rename(elsewhere, path);
+  t.is(await ask(), 'answered');
+  t.is(await write(), 'written');
 });
 
 test('a file with a second name is not opened, as each name would have a log of its own', async (t) => {

@@ -12,6 +12,7 @@ import { type Decision, recordEvents, type Store } from '../../../src/domain/sto
 import { dialectOf, writesOf } from '../../../src/store/dialect.ts';
 import { migrateUp } from '../../../src/store/migrate.ts';
 import { openStore } from '../../../src/store/open.ts';
+import { makeFile } from '../../../src/store/sqlite/database-file.ts';
 import { WriterThread } from '../../../src/store/sqlite/writer-thread.ts';
 import { fileOf, freshDatabase, migratedDatabase } from '../../helpers/databases.ts';
 import { run } from '../../helpers/run.ts';
@@ -20,7 +21,7 @@ import { launch } from '../../helpers/server-process.ts';
 async function freshFile(t: ExecutionContext): Promise<string> {
   const database = await freshDatabase('sqlite');
   t.teardown(database.drop);
-  return fileOf(database);
+  return makeFile(fileOf(database));
 }
 
 async function openWriter(t: ExecutionContext, file: string): Promise<Knex> {
