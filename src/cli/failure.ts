@@ -112,6 +112,8 @@ const remedies: Readonly<Record<string, string>> = {
     'The disk does not read or write the database file. See what the system says of it (dmesg), then repeat.',
   SQLITE_IOERR_GETTEMPPATH:
     'SQLite finds no folder for temporary files. Make /tmp writable, or name a folder in SQLITE_TMPDIR.',
+  // The -shm cannot grow, as a long -wal asks of it.
+  SQLITE_IOERR_SHMSIZE: diskFull,
   SQLITE_NOTADB: 'The file that DATABASE_URL names is not a database. Correct DATABASE_URL.',
   SQLITE_READONLY: 'This user may not write the database file or its folder. Give it the permission.',
 };

@@ -52,7 +52,8 @@ test('what is wrong with a path names the path, and what is wrong with a port th
 
 test('what a disk does to a database is told with what to do', (t) => {
   const failure = (code: string) => describeFailure(Object.assign(new Error('inner'), { code }));
-  for (const code of ['SQLITE_FULL', 'ENOSPC', '53100']) t.regex(failure(code), /^The disk is full\. /, code);
+  for (const code of ['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', '53100'])
+    t.regex(failure(code), /^The disk is full\. /, code);
   t.regex(failure('SQLITE_CORRUPT_INDEX'), /^The database file is damaged\. .* restore a backup/);
   t.regex(failure('SQLITE_IOERR_GETTEMPPATH'), /^SQLite finds no folder .* SQLITE_TMPDIR\.$/);
   t.regex(failure('SQLITE_IOERR_WRITE'), /^The disk does not read or write the database file\. /);
