@@ -1,5 +1,6 @@
 // The server as a thing that can be started and stopped: store, application, listeners, upkeep.
 import { randomBytes } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { trustedPeers } from './addresses.ts';
 import { type App, createApp } from './app.ts';
@@ -23,6 +24,8 @@ import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
 /** For a million revocations it takes about a second. */
 const warmUpMsMax = 5_000;
+/** What is under way in the database may take as long after the grace period. */
+const finishMs = 2_000;
 
 export interface RunningServer {
   readonly url: string;
@@ -31,7 +34,7 @@ export interface RunningServer {
   counts(): Promise<Counts>;
   /** Takes no new connections. */
   refuse(): void;
-  /** Stops taking work, lets open requests end, closes the store. */
+  /** Stops taking work, lets open requests end, closes the store. What a database that hangs keeps open, stays open. */
   stop(): Promise<void>;
 }
 
@@ -105,12 +108,21 @@ export async function serveStore(
   });
   await store.warmUp(warmUpMsMax);
   const listeners = await openListeners(app, config, log, options.openFilesMax);
-  const stop = async (): Promise<void> => {
-    isDraining = true;
-    await listeners.close();
+  const finish = async (): Promise<true> => {
     await upkeep.stop();
     await app.close().catch(() => log.warn('counts of refused requests could not be written before the end'));
     await store.close();
+    return true;
+  };
+  const stop = async (): Promise<void> => {
+    isDraining = true;
+    const graceEndsAt = performance.now() + config.shutdownGraceMs;
+    await listeners.close();
+    // Nobody waits for an answer any more. Of a database that hangs, every statement would take its time.
+    const msMax = Math.max(finishMs, graceEndsAt - performance.now());
+    const overdue = store.mayBeLeft ? [setTimeout(msMax, false, { ref: false })] : [];
+    if (!(await Promise.race([finish(), ...overdue])))
+      log.warn('the database did not answer to the end; what is under way there is left to it');
   };
   const { url, adminUrl, refuse } = listeners;
   return { url, adminUrl, store, counts: app.counts, refuse, stop };

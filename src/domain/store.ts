@@ -37,6 +37,8 @@ export interface Store extends Listings {
   touchSessions(issuer: string, sessionIds: readonly string[], at: number): Promise<void>;
   /** For sealing, verifying, purging and erasing. */
   readonly upkeep: UpkeepStore;
+  /** May the process end while something is under way? */
+  readonly mayBeLeft: boolean;
 
   /**
    * Fills the memory that spares most verdicts a query; returns when done, at the latest after `msMax`. Never

@@ -29,6 +29,8 @@ export interface Dialect {
    * notices if those have moved.
    */
   readonly readsBesideWriter: boolean;
+  /** Do statements run in threads of this process? It cannot end amid one: better-sqlite3 would abort it. */
+  readonly runsInProcess: boolean;
   /** SQL for the database's clock in milliseconds, if that stamps what is written; null: our clock does. */
   readonly clockSql: string | null;
   /** Another attempt at the same transaction may succeed. */

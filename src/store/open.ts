@@ -73,12 +73,14 @@ class KnexStore implements Store {
   readonly #decisions: BatchQueue<Decide>;
   readonly #committer: Committer;
   readonly upkeep: UpkeepStore;
+  readonly mayBeLeft: boolean;
 
   constructor(database: OpenDatabase, options: StoreOptions) {
     this.#database = database;
     this.#reader = database.reader;
     this.#committer = new Committer(database);
     this.upkeep = new KnexUpkeep(database);
+    this.mayBeLeft = !database.dialect.runsInProcess;
     const batchMax = options.batchMax ?? batchMaxDefault;
     const lanes = options.lanes ?? lanesDefault;
     const limits = { batchMax, waitingMax, waitMsMax: options.waitMsMax ?? waitMsMaxDefault };

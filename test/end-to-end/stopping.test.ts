@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
+import pg from 'pg';
 import { migratedDatabase } from '../helpers/databases.ts';
 import { testEachStore } from '../helpers/each-database.ts';
+import { eventually } from '../helpers/eventually.ts';
 import { authorization, encodeForm, type TestClient } from '../helpers/requests.ts';
 import { addClients, call, launch } from '../helpers/server-process.ts';
 
@@ -91,6 +93,26 @@ for (const WORKERS of ['1', '3'])
       t.is(await ended, 0);
     },
   );
+
+for (const WORKERS of ['1', '2'])
+  test(`a stop does not wait for a database that hangs, with WORKERS=${WORKERS}`, async (t) => {
+    t.timeout(patienceMs);
+    const database = await migratedDatabase('postgres');
+    t.teardown(database.drop);
+    const { api } = await addClients(database.url, { api: ['introspect:any'] });
+    const env = { ...settings, DATABASE_URL: database.url, SHUTDOWN_GRACE_SECONDS: '1', WORKERS };
+    const server = await launch(t, env);
+    const other = new pg.Client({ connectionString: database.url });
+    await other.connect();
+    t.teardown(() => other.end());
+    await other.query('begin; lock table heads in access exclusive mode');
+    const cutOff = t.throwsAsync(callerOf(t, server.url, api).post('/introspect', 'a-token-of-the-test'));
+    const waiting = `select from pg_locks where relation = 'heads'::regclass and not granted`;
+    await eventually(async () => (await other.query(waiting)).rows[0]);
+    t.is(await server.end('SIGTERM'), 0);
+    await cutOff;
+    t.true(server.log().some(({ msg }) => /^the database did not answer to the end/.test(String(msg))));
+  });
 
 test('of two servers on one Postgres, one is stopped and started while tokens are revoked at both: no call fails, none comes back', async (t) => {
   t.timeout(patienceMs);

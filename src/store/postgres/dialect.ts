@@ -15,6 +15,7 @@ export function postgresDialect(url: string): Dialect {
     openMigrator: () => openMigrator(url),
     inTransaction: (writer, work) => writer.transaction(work),
     readsBesideWriter: false,
+    runsInProcess: false,
     clockSql: '(extract(epoch from clock_timestamp()) * 1000)::bigint',
     isTransient: (error) => ['40001', '40P01', '55P03'].includes(codeOf(error)),
     isRefusal: (error) => /^(22|23)/.test(codeOf(error)),

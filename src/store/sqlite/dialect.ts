@@ -41,6 +41,7 @@ export function sqliteDialect(path: string, pageCacheKiB?: number): Dialect {
     },
     inTransaction: (writer, work) => (writer.client as ThreadClient).inTransaction(work),
     readsBesideWriter: true,
+    runsInProcess: true,
     clockSql: null,
     isTransient: (error) => codeOf(error) === rowHasChanged || /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
