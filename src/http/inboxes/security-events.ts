@@ -38,8 +38,11 @@ export function handleSecurityEvents(parts: InboxParts) {
     // The verification event, or events that we do not act on.
     if (!isObject(event)) return answerReceived(ctx, await receiver.act(ctx, read, []));
     const at = event.event_timestamp;
+    // CAEP 1.0 §2. Taken for absent, it would end logins that are newer than the event.
+    if (at !== undefined && typeof at !== 'number')
+      return refuse('malformed', 'invalid_request', 'event_timestamp must be of type number');
     // It would end nothing, and its sender would take it for done.
-    if (typeof at === 'number' && at < 0)
+    if (at !== undefined && at < 0)
       return refuse('malformed', 'invalid_request', 'event_timestamp is before 1970');
     const subject = sub_id ?? event.subject;
     const named = nameSubject(read.inbox, subject);
@@ -48,7 +51,7 @@ export function handleSecurityEvents(parts: InboxParts) {
       return refuse(named.status, err, 'the subject is not accepted');
     }
     // What a message tells of happened before it was issued. Some senders count milliseconds.
-    const happenedAt = typeof at === 'number' ? Math.min(at * 1000, read.issuedAt) : read.issuedAt;
+    const happenedAt = at !== undefined ? Math.min(at * 1000, read.issuedAt) : read.issuedAt;
     const targets = isOpaque(subject) ? named.targets.flatMap(withSession) : named.targets;
     answerReceived(ctx, await receiver.act(ctx, read, targets, { happenedAt }));
   };

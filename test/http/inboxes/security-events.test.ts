@@ -130,6 +130,21 @@ testEachDatabase(
 );
 
 testEachDatabase(
+  'POST /security-events refuses an event whose time is no number, and ends nothing',
+  async (t, app) => {
+    const issuer = await trustWithInbox(app);
+    const newer = await issuer.sign({ iat: app.seconds - 10 });
+    for (const event_timestamp of [String(app.seconds - 3600), '', null, true, [app.seconds - 3600], {}]) {
+      const reply = await push(app, await revokedSessions(issuer, { event_timestamp }, { iat: app.seconds }));
+      const refusal = { err: 'invalid_request', description: 'event_timestamp must be of type number' };
+      t.deepEqual([reply.status, reply.body], [400, refusal], JSON.stringify(event_timestamp));
+      t.is((await app.events('inbox_refused')).at(-1)?.metadata.why, 'malformed');
+    }
+    t.true(await app.isActive(newer));
+  },
+);
+
+testEachDatabase(
   'POST /security-events: an event token that is dated far ahead locks no user out for longer than clocks may differ',
   async (t, app) => {
     const issuer = await trustWithInbox(app);
