@@ -5,7 +5,8 @@ import type { BlockList } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf } from '../addresses.ts';
 import { Refusal, render } from '../wire/refusal.ts';
-import type { Context, Next } from './context.ts';
+import { insufficientScopeChallenge } from './auth/challenges.ts';
+import { bearerOf, type Context, type Next } from './context.ts';
 import type { Failures } from './failures.ts';
 import type { FloodRecorder } from './flood-recorder.ts';
 import type { Metrics } from './ops/metrics.ts';
@@ -82,6 +83,7 @@ function answerError(ctx: Context, failures: Failures, error: unknown): void {
   const refusal = failures.refusalOf(error, ctx);
   const { status, contentType, headers, body } = render(refusal, ctx.state.family);
   ctx.set({ ...headers, ...refusal.headers });
+  if (status === 403 && bearerOf(ctx) !== undefined) ctx.set(insufficientScopeChallenge);
   if (status === 503 && !refusal.headers['Retry-After']) ctx.set('Retry-After', retryAfterSeconds);
   respond(ctx, status, body, contentType);
   discardRest(ctx.req);

@@ -8,6 +8,7 @@ export const basicChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UT
 export const eitherChallenge = { 'WWW-Authenticate': `Basic ${realm}, charset="UTF-8", Bearer ${realm}` };
 export const bearerChallenge = { 'WWW-Authenticate': `Bearer ${realm}` };
 export const invalidTokenChallenge = { 'WWW-Authenticate': `Bearer ${realm}, error="invalid_token"` };
+/** Of every 403 to a bearer: its token gives no access to that (RFC 6750 §3). */
 export const insufficientScopeChallenge = {
   'WWW-Authenticate': `Bearer ${realm}, error="insufficient_scope"`,
 };

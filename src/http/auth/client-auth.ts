@@ -13,7 +13,7 @@ import { type AssertionParts, misfitOf, provesAssertion, readAssertion } from '.
 import { type AuthFailureParts, AuthFailures } from './auth-failures.ts';
 import { type BearerParts, findBearer } from './bearer.ts';
 import { type CertificateParts, provesByAuthority, provesByOwnKey, readCertificate } from './certificate.ts';
-import { eitherChallenge, insufficientScopeChallenge } from './challenges.ts';
+import { eitherChallenge } from './challenges.ts';
 import type { ClientDirectory } from './client-directory.ts';
 import { type Credentials, type PresentedCertificate, twoMethods } from './credentials.ts';
 import { credentialNames } from './json-credentials.ts';
@@ -91,9 +91,7 @@ export class ClientAuth {
   async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
     const caller = await this.#permit(ctx, permissions);
     if (caller.onlyIssuer !== null)
-      throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only", {
-        headers: insufficientScopeChallenge,
-      });
+      throw new Refusal('insufficient_permission', "this bearer reaches its own issuer's data only");
     demandNoTag(ctx);
     return caller;
   }
@@ -192,8 +190,5 @@ function digestOfHeader(ctx: Context, form: Form): Digest | undefined {
 /** Refuses a caller that holds none of these permissions. */
 export function demandPermission(caller: Caller, ...permissions: readonly Permission[]): Caller {
   if (permissions.some((permission) => holds(caller, permission))) return caller;
-  const headers = caller.isBearer ? insufficientScopeChallenge : {};
-  throw new Refusal('insufficient_permission', `this needs the permission ${permissions.join(' or ')}`, {
-    headers,
-  });
+  throw new Refusal('insufficient_permission', `this needs the permission ${permissions.join(' or ')}`);
 }

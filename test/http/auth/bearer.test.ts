@@ -5,6 +5,7 @@ import { publicUrl } from '../../helpers/app.ts';
 import * as certificates from '../../helpers/certificates.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
 import { newKey, TestIssuer } from '../../helpers/issuer.ts';
+import type { Auth } from '../../helpers/requests.ts';
 
 const scopes = {
   scope_permissions: { inspect: ['introspect:any'], audit: ['audit'], reg: ['register'], adm: ['admin'] },
@@ -40,6 +41,35 @@ testEachDatabase(
     ] as const) {
       const reply = await app.get(path, await login(scope));
       t.is(reply.body.code, 'insufficient_permission', `${path} concerns all issuers`);
+    }
+  },
+);
+
+testEachDatabase(
+  'a bearer is told by each 403 that its token gives no access to that, a client is not',
+  async (t, app) => {
+    const permissions = ['revoke:session', 'revoke:client', 'register'] as const;
+    const scope_permissions = { some: [...permissions] };
+    const issuer = await TestIssuer.inline(app, { scope_permissions });
+    const bearer = `Bearer ${await issuer.sign({ sub: 'operator', aud: publicUrl, scope: 'some' })}`;
+    const client = await app.addClient({ permissions, issuers: [issuer.name] });
+    const order = (target: object, auth: Auth) =>
+      app.json('/v1/revocations', { target, reason: 'admin', dry_run: true }, auth);
+    const register = (iss: string, auth: Auth) =>
+      app.json('/v1/tokens', app.registration({ token: app.newToken(), client_id: 'c', iss }), auth);
+    for (const [what, refused] of Object.entries({
+      'another kind': (auth: Auth) => order({ kind: 'subject', issuer: issuer.name, sub: 'u' }, auth),
+      'a key': (auth: Auth) => order({ kind: 'key', issuer: issuer.name, kid: 'k' }, auth),
+      'every issuer': (auth: Auth) => order({ kind: 'session', issuer: '*', session_id: 's' }, auth),
+      'another issuer': (auth: Auth) =>
+        order({ kind: 'session', issuer: 'https://x.example', session_id: 's' }, auth),
+      'a token of another issuer': (auth: Auth) => register('https://x.example', auth),
+      'no permission at all': (auth: Auth) => app.get('/v1/clients', auth),
+    })) {
+      const [toBearer, toClient] = [await refused(bearer), await refused(client)];
+      t.deepEqual([toBearer.status, toClient.status], [403, 403], what);
+      t.regex(toBearer.headers['www-authenticate'] ?? '', /^Bearer .*error="insufficient_scope"$/, what);
+      t.is(toClient.headers['www-authenticate'], undefined, what);
     }
   },
 );
