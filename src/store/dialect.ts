@@ -65,8 +65,8 @@ export interface Sql {
 
 export interface Reads extends Sql {
   /**
-   * The rows of `table` whose indexed `column` is one of `keys`, and that meet `condition`, which is fixed SQL. For
-   * queries that run very often.
+   * The rows of `table` whose indexed `column` is one of `keys`, and that meet `condition`: fixed SQL, which may go on with
+   * an order of the rows of each key. For queries that run very often.
    */
   findRowsByKey<Row>(
     table: Table<Row>,

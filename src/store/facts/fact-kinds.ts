@@ -28,13 +28,8 @@ export const tokens: FactKind<RegisteredToken | undefined> = {
 
 /** By digest of the signing input. */
 export const jwts: FactKind<RegisteredToken | undefined> = {
-  // If a JWT was registered by several strings, the first registration counts.
-  load: async (db, signingInputDigests) => {
-    const newestFirst = (await findJwts(db, signingInputDigests)).sort(
-      (one, other) => other.registeredAt - one.registeredAt,
-    );
-    return byKey(newestFirst, (token) => token.targetDigest);
-  },
+  // If a JWT was registered by several strings, the first registration counts: it comes last.
+  load: async (db, digests) => byKey(await findJwts(db, digests), (token) => token.targetDigest),
   absent: undefined,
 };
 

@@ -50,11 +50,14 @@ export async function findTokensWithHeads(
   return { heads: found.one, tokens: found.rows.map(rowToToken) };
 }
 
-/** JWTs by the digests of their signing inputs: the same token however its signature is written. */
+/**
+ * JWTs by the digests of their signing inputs: the same token however its signature is written. Of several registrations
+ * of one the first comes last.
+ */
 export async function findJwts(db: Knex, signingInputDigests: readonly Digest[]): Promise<RegisteredToken[]> {
   const keys = signingInputDigests.map((digest) => Buffer.from(digest, 'hex'));
-  const rows = readsOf(db).findRowsByKey(table, 'token_digest', keys, 'token_digest <> digest');
-  return (await rows).map(rowToToken);
+  const newestFirst = 'token_digest <> digest order by id desc';
+  return (await readsOf(db).findRowsByKey(table, 'token_digest', keys, newestFirst)).map(rowToToken);
 }
 
 /** Unexpired tokens of a grant or session, the newest `limit`. */

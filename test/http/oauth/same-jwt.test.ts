@@ -45,6 +45,27 @@ async function trusted(app: TestApp, fields: Record<string, unknown> = {}) {
   return { issuer, client, register, revoke };
 }
 
+testEachDatabase(
+  'of registrations of one JWT by several strings the first counts, also of the same instant',
+  async (t, app) => {
+    const { issuer } = await trusted(app);
+    const token = await issuer.sign({ client_id: 'c', token_use: 'refresh' });
+    const permissions = ['register', 'introspect'] as const;
+    const sees: unknown[] = [];
+    for (const spelling of [
+      token,
+      app.secret(withSpareBits(token)),
+      app.secret(withSecondSignature(token)),
+    ]) {
+      const registrar = await app.addClient({ permissions, issuers: [issuer.name] });
+      const members = { token: spelling, client_id: 'c', iss: issuer.name, token_use: 'refresh_token' };
+      t.true((await app.json('/v1/tokens', app.registration(members), registrar)).body.active);
+      sees.push((await app.form('/introspect', { token }, registrar)).body.active);
+    }
+    t.deepEqual(sees, [true, false, false]);
+  },
+);
+
 for (const [how, respell] of Object.entries(spellings)) {
   testEachDatabase(
     `a registered JWT keeps what was registered of it, written with ${how}`,
