@@ -22,8 +22,9 @@ export interface Listings {
   listRevocations(filter: RevocationFilter, before: number, limit: number): Promise<LoggedRevocation[]>;
   findRevocation(seq: number): Promise<LoggedRevocation | undefined>;
   /**
-   * Unexpired registered tokens that bear a target, for a count: a page may be empty though more follow.
-   * `after` is the `next` of the page before, or empty.
+   * Unexpired registered tokens that bear a target, for a count. `after` is the `next` of the page before, or empty.
+   * `limit` bounds pages of grants, sessions, users and tokens. For the other kinds, which no index finds, a page covers a
+   * stretch of registrations: it may hold thousands, or be empty though more follow.
    */
   listTokensUnder(target: Target, after: readonly number[], limit: number): Promise<TokenPage>;
   /** Unexpired sessions of a user, newest first, at most `limit`, starting after the session `after`. */

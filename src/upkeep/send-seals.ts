@@ -51,6 +51,14 @@ async function sendAll(store: Store, sentName: SentName, send: Send, signal: Abo
 
 function append(file: string, seals: readonly StoredSeal[]): void {
   const descriptor = openToAppend(file);
+  try {
+    appendTo(descriptor, file, seals);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function appendTo(descriptor: number, file: string, seals: readonly StoredSeal[]): void {
   const before = fstatSync(descriptor);
   const beginning = before.isFile() && isCutShort(file, before.size) ? '\n' : '';
   try {
@@ -61,8 +69,6 @@ function append(file: string, seals: readonly StoredSeal[]): void {
     // A part of a line, from when the disk was full, would begin the next line.
     if (before.isFile()) ftruncateSync(descriptor, before.size);
     throw error;
-  } finally {
-    closeSync(descriptor);
   }
 }
 

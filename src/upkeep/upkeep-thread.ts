@@ -76,8 +76,8 @@ export class UpkeepThread implements TrailWork {
   async *#call(call: ThreadCall): AsyncGenerator<Uint8Array, void> {
     const { port1: ours, port2: theirs } = new MessageChannel();
     const ask = askerOn(ours);
-    this.#running().postMessage({ kind: 'call', call, port: theirs } satisfies ThreadMessage, [theirs]);
     try {
+      this.#running().postMessage({ kind: 'call', call, port: theirs } satisfies ThreadMessage, [theirs]);
       for (let next = ask(); ; ) {
         const answer = await next;
         if (answer.kind === 'done') return;

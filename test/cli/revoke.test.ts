@@ -109,6 +109,18 @@ testEachDatabase('revoke says when no token of its namespace bears the name, and
   t.false(await app.isActive(token));
 });
 
+testEachDatabase('revoke says so of a client, too, which it looks for among all tokens', async (t, app) => {
+  const tokens = Array.from({ length: 6 * 1000 }, () =>
+    app.registration({ token: app.newToken(), client_id: 'web' }),
+  );
+  for (let from = 0; from < tokens.length; from += 1000)
+    t.is((await app.json('/v1/tokens', tokens.slice(from, from + 1000), await app.issuer())).status, 200);
+  const dryRun = (client: string) =>
+    run(app, ['--client', client, '--reason', 'admin', '--dry-run', '--json']);
+  t.regex((await dryRun('wed')).stderr, /^No token of https:\/\/tokens\.example is known under this name/);
+  t.is((await dryRun('web')).stderr, '');
+});
+
 testEachDatabase(
   'a preview on the command line has no code that no later call would know',
   async (t, app) => {

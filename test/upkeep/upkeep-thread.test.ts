@@ -96,6 +96,17 @@ testEachStore('an upkeep thread that dies is logged, counted and replaced', asyn
   t.like(await verify(app.store, keys), { finding: null, unsealed: 0 });
 });
 
+testEachStore('an upkeep thread that cannot start leaves nothing open', async (t, database) => {
+  const log = createLog({ level: 'fatal', format: 'json', write: () => {} });
+  const thread = new UpkeepThread(settingsOn(database, await newKeys(t)), log, () => {
+    throw new Error('no thread');
+  });
+  const portsOpen = () => process.getActiveResourcesInfo().filter((what) => what === 'MessagePort').length;
+  const before = portsOpen();
+  for (let n = 0; n < 5; n++) await t.throwsAsync(thread.seal(), { message: 'no thread' });
+  t.true(await eventually(() => portsOpen() <= before || undefined, portsOpen));
+});
+
 testEachStore('an upkeep thread that dies while it seals leaves whole seals', async (t, database) => {
   const keys = await newKeys(t);
   const { thread, started } = threadOn(t, database, keys);

@@ -127,8 +127,9 @@ function isForClients(certificate: X509Certificate): boolean {
   return usages === undefined || usages.includes(clientAuthUsage);
 }
 
+/** RFC 5280 §4.1.2.5: to the end of its last second. */
 function isInForce(certificate: X509Certificate, now: number): boolean {
-  return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
+  return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo) + 1000;
 }
 
 /** Undefined for a kind of key that no JWK describes, so that no client can have registered it. */

@@ -91,7 +91,11 @@ testEachDatabase(
       401,
       'a subject with fewer names',
     );
-    app.clock.now = Date.UTC(2130, 0);
+    const endOf = (pem: string) => Date.parse(new X509Certificate(pem).validTo);
+    const lastSecond = Math.min(endOf(client), endOf(intermediate));
+    app.clock.now = lastSecond + 999;
+    t.is(await withCertificate(app, id, client, intermediate), 200, 'in its last second');
+    app.clock.now = lastSecond + 1000;
     t.is(await withCertificate(app, id, client, intermediate), 401, 'expired');
   },
   behindProxy,
