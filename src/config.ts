@@ -1,5 +1,5 @@
-// Settings, read from the environment; config/ has their names. Reading them is pure, and every
-// problem is collected, so that an operator sees all that is missing at once, each with its remedy.
+// Settings, read from the environment and from files that it names; config/ has their names. Reading them changes nothing,
+// and every problem is collected, so that an operator sees all that is missing at once, each with its remedy.
 import { dirname, join } from 'node:path';
 import { isCidr } from './addresses.ts';
 import { sqlitePathOf } from './config/database-url.ts';

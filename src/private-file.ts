@@ -1,5 +1,5 @@
-// Files that hold private keys: only their owner can read them, and each is there whole or not at all. When a call has
-// resolved it is durable: what a key has signed must not outlive it.
+// Files that hold private keys: they are made so that only their owner can read them, and each is there whole or not at
+// all. When a call has resolved it is durable: what a key has signed must not outlive it.
 import { randomUUID } from 'node:crypto';
 import { link, open, rename, rm, writeFile } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
@@ -23,6 +23,11 @@ export async function createPrivateFile(path: string, value: object): Promise<bo
   } finally {
     await rm(temporary, { force: true });
   }
+}
+
+/** Why a file of this mode is not used. A mounted secret may well be readable by a group that is ours alone. */
+export function problemOfMode(path: string, mode: number): string | undefined {
+  return (mode & 0o007) === 0 ? undefined : `${path} can be read by others. Run: chmod 600 ${path}`;
 }
 
 /** A new key pair for such a file, named by its RFC 7638 thumbprint. */

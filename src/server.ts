@@ -15,7 +15,7 @@ import { SigningKeys } from './jwt/signing-keys.ts';
 import { Upstream } from './jwt/upstream.ts';
 import type { AppParts } from './services.ts';
 import { demandSchema, haveMadeSchema, migrateUp } from './store/migrate.ts';
-import { isOnlyServer, openStore } from './store/open.ts';
+import { openStore, takeServerPlace } from './store/open.ts';
 import { startUpkeep } from './upkeep/schedule.ts';
 import { SealKeys } from './upkeep/seal-keys.ts';
 import type { ThreadSettings } from './upkeep/thread-calls.ts';
@@ -24,7 +24,7 @@ import { UpkeepThread } from './upkeep/upkeep-thread.ts';
 
 /** For a million revocations it takes about a second. */
 const warmUpMsMax = 5_000;
-/** What is under way in the database may take as long after the grace period. */
+/** What is under way in the database may take this much longer than the grace period. */
 const finishMs = 2_000;
 
 export interface RunningServer {
@@ -61,7 +61,7 @@ export async function prepareServer(config: Config, log: Logger): Promise<void> 
     // Before the server says that it listens, and before upkeep fails for lack of tables.
     await demandSchema(config.databaseUrl);
   }
-  if (!isOnlyServer(config.databaseUrl))
+  if (!takeServerPlace(config.databaseUrl))
     log.warn(
       'another server works on this database already, which is made for one: stop one of them; for more processes set WORKERS, for more servers see DATABASE_URL in docs/settings.md',
     );

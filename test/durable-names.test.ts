@@ -7,7 +7,7 @@ import test from 'ava';
 import { exportCommand } from '../src/cli/audit-export.ts';
 import { createKeyFile, rotateKeyFile } from '../src/jwt/signing-keys.ts';
 import { migrateUp } from '../src/store/migrate.ts';
-import { isOnlyServer, openStore } from '../src/store/open.ts';
+import { openStore, takeServerPlace } from '../src/store/open.ts';
 import { SealKeys } from '../src/upkeep/seal-keys.ts';
 import { sealAndSend } from '../src/upkeep/trail-work.ts';
 import { folderOf } from './helpers/folders.ts';
@@ -26,7 +26,7 @@ test.serial('a log that was deleted does not come back under a server that start
   const url = `sqlite:${join(folder, 'new.sqlite')}`;
   await migrateUp(url);
   const { synced } = watchFolders(t);
-  t.true(isOnlyServer(url));
+  t.true(takeServerPlace(url));
   t.deepEqual(synced, [folder]);
 });
 

@@ -35,9 +35,9 @@ function sealCommand(process: NodeJS.Process): Command {
     .action(() =>
       withStore(process, async (store, config) => {
         const head = await store.findEventHead();
-        const first = (await store.upkeep.findLastSeal())?.last ?? 0;
-        const progress = new Progress(process.stderr, 'sealing', head - first);
-        const onProgress = (sealed: number): void => progress.to(sealed - first);
+        const sealedBefore = (await store.upkeep.findLastSeal())?.last ?? 0;
+        const progress = new Progress(process.stderr, 'sealing', head - sealedBefore);
+        const onProgress = (sealed: number): void => progress.to(sealed - sealedBefore);
         const made = await sealAndSend(store, config, { now: Date.now, onProgress });
         if (!made) throw new Refusal('temporarily_unavailable', 'Another process is sealing. Try again.');
         progress.end();

@@ -24,14 +24,19 @@ export function keysCommand(process: NodeJS.Process): Command {
         for (const key of await new SigningKeys(path, { mayCreate: false }).listed())
           say(JSON.stringify(key));
       });
-  add('create', 'make the file, with a current and a next key of each algorithm', 'where', create);
+  add('create', 'make the file, with a current and a next key of each algorithm', 'the file to make', create);
   add(
     'rotate',
     'the next key comes into use and a new next one is published; servers notice within seconds',
-    'which',
+    'the file with the keys',
     rotateKeyFile,
   );
-  add('list', 'the public keys that /jwks shows, each with its role', 'which', async () => {});
+  add(
+    'list',
+    'the public keys that /jwks shows, each with its role',
+    'the file with the keys',
+    async () => {},
+  );
   return command;
 }
 

@@ -35,7 +35,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'WORKERS',
     default: '1',
-    means: 'processes, at most 64, that share the ports; see Operating it',
+    means: 'processes, at most 64, that share the ports; see docs/operating.md',
     value: ({ workers }) => workers,
   },
   {
@@ -172,7 +172,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'TOKEN_LIFETIME_DAYS_MAX',
     default: '400',
-    means: 'longest life of a token that may be registered',
+    means: 'longest life of a token: no longer registrations are taken, and JWTs end then',
     value: ({ tokenLifetimeDaysMax }) => tokenLifetimeDaysMax,
   },
   {

@@ -27,6 +27,6 @@ export class StoreOverloaded extends StoreUnavailable {
   }
 
   static late(line: WaitingLine, waitMsMax: number): StoreOverloaded {
-    return new StoreOverloaded(line, `it waited for over ${waitMsMax / 1000} seconds`);
+    return new StoreOverloaded(line, `the request waited for over ${waitMsMax / 1000} seconds`);
   }
 }

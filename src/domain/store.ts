@@ -24,8 +24,8 @@ import type { Standing } from './verdict.ts';
  */
 export interface Store extends Listings {
   /**
-   * Answers from what is committed when it is asked; never from a replica or a cache. `tokens`: digests that it will ask
-   * `Facts.token` for, which saves a round trip.
+   * Answers as of what is committed when it is asked: never from a replica, and from memory only where that is level with
+   * the heads of the database. `tokens`: digests that it will ask `Facts.token` for, which saves a round trip.
    */
   ask<T>(question: Question<T>, line?: WaitingLine, tokens?: readonly Digest[]): Promise<T>;
   /**

@@ -9,6 +9,7 @@ export interface StoredSeal {
   readonly last: number;
   /** Time of its last event, milliseconds. */
   readonly lastAt: number;
+  /** Seconds, as in the seal itself. */
   readonly sealedAt: number;
   readonly jws: string;
 }

@@ -13,8 +13,8 @@ import { SummedLine } from './summed-line.ts';
 
 /**
  * Refusals written in one turn of the event loop, a quarter of what may be answered in it. Who is refused often asks
- * again at once: with 1,000, less than half as many were answered, and written as they come, refusals took nearly all of
- * the time, and accepted work, revocations included, waited for seconds.
+ * again at once. Measured: with 1,000 a turn less than half as many requests were answered; with refusals written as they
+ * came, accepted work, revocations included, waited for seconds.
  */
 const refusalsATurn = 200;
 

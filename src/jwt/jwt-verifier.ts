@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { type Claims, type Digest, digestOf } from '../domain/claims.ts';
 import type { Policy } from '../domain/policy.ts';
 import type { Issuer, JwtReading } from '../domain/records/issuers.ts';
+import { type JwtRefusal, readJwtClaims } from '../domain/tokens/jwt-claims.ts';
 import { isCompact, parseJwt, type UntrustedJwt } from '../domain/tokens/jwt-shape.ts';
 import { verifiedAs } from '../domain/tokens/known-token.ts';
 import { couldBeToken } from '../domain/tokens/presented-token.ts';
@@ -16,7 +17,6 @@ import {
   type Verification,
   type Verified,
 } from '../domain/tokens/token-verifier.ts';
-import { type JwtRefusal, readVerifiedJwt } from '../domain/tokens/verified-jwt.ts';
 import type { IssuerDirectory } from './issuer-directory.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { SharedSecretTrust } from './shared-secret.ts';
@@ -108,7 +108,7 @@ export class JwtVerifier implements TokenVerifier {
     const { iss = policy.publicUrl } = jwt.payload;
     if (jwt.header.alg !== 'HS256' || typeof iss !== 'string' || hasBadMembers(jwt.header)) return opaque;
     const unproven = { digest, issuer: iss, keyThumbprint: null, ...jwt };
-    const read = readVerifiedJwt(unproven, sharedSecret.reading, policy);
+    const read = readJwtClaims(unproven, sharedSecret.reading, policy);
     return read.ok
       ? { kind: 'opaque', said: this.#verified(read.claims, sharedSecret.reading, null) }
       : opaque;
@@ -128,7 +128,7 @@ export class JwtVerifier implements TokenVerifier {
     const key = await findSigner(presentedToken, jwt, alg, this.#parts.keyRing, issuer, sureness);
     if (!key) return this.#refuse('bad_signature', issuer.issuer);
     const signed = { digest, issuer: issuer.issuer, keyThumbprint: key.thumbprint, ...jwt };
-    const read = readVerifiedJwt(signed, issuer, this.#parts.policy);
+    const read = readJwtClaims(signed, issuer, this.#parts.policy);
     if (!read.ok) return this.#refuse(read.why, issuer.issuer);
     const verified = this.#verified(read.claims, issuer, issuer.createdAt);
     this.#remembered.set(digest, { verified, issuer });
@@ -147,7 +147,7 @@ export class JwtVerifier implements TokenVerifier {
     for (const { secret, thumbprint } of sharedSecret.keys) {
       if (!(await isSignedWith(presentedToken, secret))) continue;
       const signed = { digest, issuer, keyThumbprint: thumbprint, ...jwt };
-      const read = readVerifiedJwt(signed, sharedSecret.reading, policy);
+      const read = readJwtClaims(signed, sharedSecret.reading, policy);
       return read.ok
         ? this.#verified(read.claims, sharedSecret.reading, null)
         : this.#refuse(read.why, issuer);

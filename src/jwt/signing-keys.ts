@@ -1,10 +1,10 @@
-// Our own signing keys, in one file that only its owner can read: for each algorithm the key in use, its successor
+// Our own signing keys, in one file that no stranger can read: for each algorithm the key in use, its successor
 // (published before it is used), and its predecessor (published until the next rotation). The file is read again when
 // it has changed.
 import { readFile, stat } from 'node:fs/promises';
 import type { JWK } from 'jose';
 import { type SigningAlgorithm, signingAlgorithms } from '../domain/records/clients.ts';
-import { changePrivateFile, createPrivateFile, newPrivateKey } from '../private-file.ts';
+import { changePrivateFile, createPrivateFile, newPrivateKey, problemOfMode } from '../private-file.ts';
 
 type Role = 'previous' | 'current' | 'next';
 
@@ -108,9 +108,8 @@ async function readKeyFile(path: string): Promise<StoredKey[]> {
   });
   const keys = parseKeys(text);
   if (!keys) throw new SigningKeysUnusable(`${path} is not a file that \`keys create\` made`);
-  // A mounted secret may well be readable by a group that is ours alone.
-  if (((await stat(path)).mode & 0o007) !== 0)
-    throw new SigningKeysUnusable(`${path} can be read by others. Run: chmod 600 ${path}`);
+  const problem = problemOfMode(path, (await stat(path)).mode);
+  if (problem) throw new SigningKeysUnusable(problem);
   return keys;
 }
 

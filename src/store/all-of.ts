@@ -2,8 +2,8 @@
 import { codeOf, transactionHasFailed } from './drivers.ts';
 
 /**
- * Resolves when all have. Rejects with the failure that caused the others, but only when the last has ended or, if it
- * is not awaited, has been sent: one sent after the end of its transaction would be committed by itself.
+ * Waits until all have settled, so that none is sent after its transaction has ended: it would be committed by itself.
+ * Rejects with the failure that caused the others.
  */
 export async function allOf(statements: readonly Promise<unknown>[]): Promise<void> {
   const settled = await Promise.allSettled(statements);

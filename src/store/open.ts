@@ -46,7 +46,7 @@ export interface StoreOptions extends DatabaseOptions {
   readonly waitMsMax?: number;
 }
 
-/** Queue lengths: about one second of work for `vouched`, and for `unvouched`. */
+/** Queue lengths: about one second of work each; `unvouched` gets a small share of it. */
 const waitingMax = { vouched: 5_000, bulk: 10_000, unvouched: 1_000 };
 /** As long as one statement may take, so that items do not wait for several statements behind one that hangs. */
 const waitMsMaxDefault = 10_000;
@@ -61,8 +61,11 @@ export function openStore(databaseUrl: string, options: StoreOptions = {}): Stor
   return new KnexStore(database, options);
 }
 
-/** Notes for as long as this process lives that it serves; false if another does who should be the only one. */
-export function isOnlyServer(databaseUrl: string): boolean {
+/**
+ * Takes the place of a server on this database until the process ends. False where there is one place only, as with
+ * SQLite, and another process has it.
+ */
+export function takeServerPlace(databaseUrl: string): boolean {
   return dialectOf(databaseUrl).takeServerLock();
 }
 

@@ -4,7 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { JSONWebKeySet, JWK } from 'jose';
 import { digestOf } from '../domain/claims.ts';
-import { changePrivateFile, createPrivateFile, newPrivateKey } from '../private-file.ts';
+import { changePrivateFile, createPrivateFile, newPrivateKey, problemOfMode } from '../private-file.ts';
 
 class UnusableSealKey extends Error {
   override readonly name = 'UnusableSealKey';
@@ -62,8 +62,8 @@ export class SealKeys {
       const set = JSON.parse(readFileSync(this.path, 'utf8')) as JSONWebKeySet;
       if (!Array.isArray(set.keys))
         throw new UnusableSealKey(`SEAL_KEY_FILE (${this.path}) is not a JWK set`);
-      if ((mode & 0o077) !== 0)
-        throw new UnusableSealKey(`${this.path} can be read by others. Run: chmod 600 ${this.path}`);
+      const problem = problemOfMode(this.path, mode);
+      if (problem) throw new UnusableSealKey(problem);
       return set;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;

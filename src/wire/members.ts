@@ -61,7 +61,7 @@ export const sha256 = z
 /** RFC 6749 appendix A.12. With a stray line end it would be another token, and an order to end it end nothing. */
 export const token = z.string().min(1).max(tokenBytesMax).regex(tokenSyntax);
 
-/** Answered as hex. */
+/** The same, made hex, as the rules have it. */
 export const digest = sha256.transform((text) => Buffer.from(text, 'base64url').toString('hex'));
 
 /** A zone (RFC 4007 §11) may be any text, and means nothing here. */

@@ -98,9 +98,7 @@ export class Seat {
     });
   }
 
-  /**
-   * Lets the worker drain and end, when `allRefuse` as it does itself by then. Resolves to whether it did so, and well.
-   */
+  /** Waits for `allRefuse`, then lets the worker drain and end. Resolves to whether it ended by itself, with code 0. */
   async stop(allRefuse: Promise<unknown>): Promise<boolean> {
     const worker = this.#worker;
     if (!worker) return true;

@@ -299,7 +299,7 @@ test('what has waited for too long is refused when its turn comes, and what came
   t.is(await first, 1);
   await t.throwsAsync(late, {
     name: 'StoreOverloaded',
-    message: 'it waited for over 1 seconds; try again',
+    message: 'the request waited for over 1 seconds; try again',
   });
   await turn();
   release();

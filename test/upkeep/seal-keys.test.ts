@@ -1,6 +1,6 @@
 // The file of the keys that sign seals: made once, however many processes find that it is not there; and no key that
 // ever signed is lost from it.
-import { readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { openStore } from '../../src/store/open.ts';
@@ -51,4 +51,17 @@ test('of rotations at once none loses the key of another; the rest are refused, 
   rmSync(`${path}.next`);
   await new SealKeys(path).rotate();
   t.is(new SealKeys(path).publicKeys().keys.length, kept.length + 1);
+});
+
+test('a file of keys that strangers can read is not used; its group may, as of mounted secrets', async (t) => {
+  const path = join(folderOf(t), 'keys.json');
+  await new SealKeys(path).rotate();
+  chmodSync(path, 0o440);
+  t.is(new SealKeys(path).publicKeys().keys.length, 1);
+  for (const mode of [0o604, 0o444, 0o602]) {
+    chmodSync(path, mode);
+    t.throws(() => new SealKeys(path).publicKeys(), {
+      message: `${path} can be read by others. Run: chmod 600 ${path}`,
+    });
+  }
 });

@@ -20,7 +20,7 @@ export function nameSubject(inbox: Inbox, id: unknown): SubjectNamed {
 }
 
 /**
- * All members must match (RFC 9493 §3.3): if the session or its user names an issuer, no session of another issuer is
+ * All members must match (OpenID Shared Signals 1.0, complex subjects): if the session or its user names an issuer, no session of another issuer is
  * ended.
  */
 function nameSession({ governs }: Inbox, { id, iss }: Identifier, user: Identifier): SubjectNamed {

@@ -5,7 +5,7 @@ import { forever } from '../cutoffs.ts';
 import type { LifetimePolicy } from '../policy.ts';
 import type { Facts } from '../store.ts';
 import { issuedFrom, openEnd } from '../token-life.ts';
-import type { IssuerDefaults, Opaque, Presented, Verification, Verified } from './token-verifier.ts';
+import type { IssuerDefaults, Opaque, Presented, ReadJwt, Verification, Verified } from './token-verifier.ts';
 
 export interface KnownToken extends Claims {
   /** The client that registered it; null for a JWT that nobody did. */
@@ -80,11 +80,11 @@ function asRegistered(registered: RegisteredToken, { said }: Opaque): KnownToken
   return { ...registered, judgedBefore: { as: asSigned(registered, said) ?? said.token, until: forever } };
 }
 
-function asSigned(registered: RegisteredToken, verified: Verified): KnownToken | undefined {
-  const { claims, defaults } = verified;
+function asSigned(registered: RegisteredToken, read: ReadJwt): KnownToken | undefined {
+  const { claims, defaults } = read;
   if (!agrees(registered, claims)) return undefined;
   const token: Omit<KnownToken, 'isHomeMade'> = {
-    judgedBefore: judgementBefore(registered, verified),
+    judgedBefore: judgementBefore(registered, read),
     registrar: registered.registrar,
     registeredUntil: registered.expiresAt,
     signed: claims,
@@ -98,7 +98,7 @@ function asSigned(registered: RegisteredToken, verified: Verified): KnownToken |
  * servers, which notice the record later, a moment longer. One that was registered after that was judged by its signature
  * alone until it was registered.
  */
-function judgementBefore(registered: RegisteredToken, { token, defaults }: Verified): EarlierJudgement {
+function judgementBefore(registered: RegisteredToken, { token, defaults }: ReadJwt): EarlierJudgement {
   const { registeredAt } = registered;
   return registeredAt <= defaults.trustedSince
     ? { as: registered, until: forever }

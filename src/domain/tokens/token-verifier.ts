@@ -16,7 +16,7 @@ export interface TokenVerifier {
 export interface Sureness {
   /**
    * For calls where 'unknown' will be treated as 'dead': a missing key counts as unknown only if the set was fetched
-   * after the call began. Otherwise a set from the last 30 seconds will do.
+   * after the call began. Otherwise a set from the last 10 seconds will do.
    */
   readonly mustBeSure?: boolean;
   /** The token may well be of an issuer that nobody trusts, which is then no sign of a misconfiguration. */
@@ -46,20 +46,24 @@ export interface Opaque {
    * What a JWT of HS256 says, for which no secret is set now. One that was set before, or will be, may have signed it: so
    * this counts, but against the token only, and only if this very string is registered.
    */
-  readonly said?: Verified;
+  readonly said?: ReadJwt;
 }
 
 export const opaque: Opaque = { kind: 'opaque' };
 
-/** A JWT whose signature holds. */
-export interface Verified {
-  readonly kind: 'verified';
+/** What a JWT says, read by the rules for its issuer. That it is true its signature must tell. */
+export interface ReadJwt {
   readonly claims: Claims;
   /** The token, if nobody registered it. */
   readonly token: KnownToken;
   /** Milliseconds; the earliest instant at which the token can have been issued. */
   readonly issuedFrom: number;
   readonly defaults: IssuerDefaults;
+}
+
+/** A JWT whose signature holds. */
+export interface Verified extends ReadJwt {
+  readonly kind: 'verified';
 }
 
 /** What holds for all JWTs of an issuer, or of the shared secret. */

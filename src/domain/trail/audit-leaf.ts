@@ -69,7 +69,7 @@ export function personalFieldsOf(event: AuditEvent): PersonalField[] {
   );
 }
 
-/** Whether it says only of personal members that it does not have that they were erased: no leaf shows this. */
+/** True if each member that it lists as erased is a personal one, and is indeed absent: the leaf alone shows neither. */
 export function lacksWhatWasErased(event: RecordedEvent): boolean {
   const isLacking = (field: string) =>
     personalFields.some((known) => known === field) &&

@@ -86,7 +86,7 @@ export class ClientAuth {
 
   /**
    * The caller, which must hold one of `permissions`, of a request that concerns all issuers. Bearers confined to one
-   * issuer are refused.
+   * issuer are refused, and so is If-Match: nothing here has a tag.
    */
   async permit(ctx: Context, ...permissions: readonly Permission[]): Promise<Caller> {
     const caller = await this.#permit(ctx, permissions);

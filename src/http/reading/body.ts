@@ -7,8 +7,8 @@ import { inviteBody } from './body-flow.ts';
 export const bodyBytesMax = 65_536;
 
 /**
- * A body of at most `bytesMax` bytes, of any type. Whoever understands it says which secrets it holds: until then its
- * sender's names count for little (`ChosenNames`).
+ * A body of at most `bytesMax` bytes, of any type. Who parses it tells `names.understood` which secrets it holds: until
+ * then its sender's request id and User-Agent are not trusted (`ChosenNames`).
  */
 export function readBody(ctx: Context, bytesMax: number = bodyBytesMax): Promise<Buffer> {
   const { req: request } = ctx;

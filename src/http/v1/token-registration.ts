@@ -5,10 +5,10 @@ import { forever } from '../../domain/cutoffs.ts';
 import type { Policy } from '../../domain/policy.ts';
 import { type Client, issuersOf } from '../../domain/records/clients.ts';
 import type { Registration } from '../../domain/register/registration.ts';
+import { claimedEndOf } from '../../domain/tokens/jwt-claims.ts';
 import { parseJwt, type UntrustedJwt } from '../../domain/tokens/jwt-shape.ts';
 import { areAuthorizationDetails, isConfirmation, isScope } from '../../domain/tokens/shown-members.ts';
 import { opaque } from '../../domain/tokens/token-verifier.ts';
-import { claimedEndOf } from '../../domain/tokens/verified-jwt.ts';
 import { plainText, userAgentMax } from '../../domain/values/plain-text.ts';
 import { check } from '../../wire/check.ts';
 import {

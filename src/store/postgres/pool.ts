@@ -24,8 +24,8 @@ const usual: Timeouts = { statement: statementTimeoutMs, silence: silenceTimeout
 const unlimited: Timeouts = { statement: 0, silence: 0 };
 
 /**
- * The open connections of several pools to one Postgres. When another one answers under its name, those to the one before
- * end, even if that is still there: it does not hear what is revoked from now on.
+ * The open connections of several pools to one Postgres. When another server answers under its name, as after a failover,
+ * those to the former one are closed, even if it is still there: it no longer hears what is revoked.
  */
 export class Connections {
   readonly #open = new Set<pg.Client>();

@@ -43,6 +43,7 @@ export function sqliteDialect(path: string, pageCacheKiB?: number): Dialect {
     readsBesideWriter: true,
     runsInProcess: true,
     clockSql: null,
+    // Not SQLITE_BUSY itself: SQLite has waited for the other process already, as long as `busy_timeout` says.
     isTransient: (error) => codeOf(error) === rowHasChanged || /^SQLITE_(BUSY_|LOCKED)/.test(codeOf(error)),
     isRefusal: (error) => /^SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/.test(codeOf(error)),
     takeServerLock: () => takeServerLock(realPath),

@@ -23,8 +23,8 @@ const held: Database.Database[] = [];
 
 /** False when another process that serves has the lock. To be called when the database was opened and closed once. */
 export function takeServerLock(path: string): boolean {
-  // That has played and deleted the log that a killed process left. It must not come back with the power: where a sync of
-  // it had failed, the disk has an older one, which would be played over what is said from now on.
+  // That has replayed and deleted the log that a killed process left. Its deletion is made durable: after a power cut an
+  // older, half-synced log could come back, and be replayed over what is committed from now on.
   keepName(path);
   const lock = new Database(makeFile(`${path}-serve`), { timeout: 0 });
   held.push(lock);

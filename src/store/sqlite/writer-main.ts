@@ -55,8 +55,8 @@ class Writer {
   }
 
   /**
-   * Immediate: a transaction that read first and then found another process writing could only fail. One fails for the
-   * disk that failed after the last, so that somebody hears of it.
+   * Immediate: a transaction that read first and then found another process writing could only fail. Where the disk failed
+   * a checkpoint since the last one, this one fails for it, so that somebody hears of it.
    */
   #begin(): null {
     const failure = this.#checkpoints.takeFailure();

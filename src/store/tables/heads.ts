@@ -24,7 +24,7 @@ export interface Heads {
 /** Heads from which decisions are taken. */
 export interface DecisionHeads extends Heads {
   readonly event_seq: number;
-  /** The time of the decisions to be taken, later than that of all before. */
+  /** The time of the decisions to be taken: by `timeAfter` never earlier than that of those before. */
   readonly now: number;
 }
 

@@ -1,5 +1,5 @@
-// Turns the payload of a JWT whose signature holds into claims, or says why it is no token of the kinds we judge.
-// A payload is trusted only to be signed by its issuer: any member may be of any type.
+// Turns the payload of a JWT into claims, or says why it is no token of the kinds we judge. Whether its signature holds is
+// not decided here; and where it does, that says who signed the payload, no more: any member may be of any type.
 import { beforeAllTime, type Claims, type Digest, isId, issuedAtOf, type TokenUse } from '../claims.ts';
 import { forever } from '../cutoffs.ts';
 import type { LifetimePolicy, Policy } from '../policy.ts';
@@ -32,7 +32,7 @@ export interface SignedJwt extends UntrustedJwt {
 class Malformed extends Error {}
 
 /** Reads a JWT whose signature holds; or what one says, if nothing proves it. Never throws, whatever the payload holds. */
-export function readVerifiedJwt(jwt: SignedJwt, reading: JwtReading, policy: Policy): JwtRead {
+export function readJwtClaims(jwt: SignedJwt, reading: JwtReading, policy: Policy): JwtRead {
   const { header, payload } = jwt;
   const type = typeOf(header);
   if (type === undefined || foreignTypes.has(type) || !(type === '' || reading.types.includes(type)))
