@@ -198,8 +198,8 @@ test('production refuses insecure defaults, all at once and each with its remedy
 
 test('an older Node than package.json names is told what it lacks', async (t) => {
   const { engines, scripts, bin } = JSON.parse(readPackageFile('package.json'));
-  const wanted = engines.node.replace('>=', '');
-  const [major, minor] = wanted.split('.').map(Number);
+  const [, wanted = ''] = /^>=(\S+)/.exec(engines.node) ?? [];
+  const [major = 0, minor = 0] = wanted.split('.').map(Number);
   const startOn = (version: string, main: string) => {
     const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`;
     const args = ['--import', `data:text/javascript,${versions}`, ...main.split(' '), '--version'];
