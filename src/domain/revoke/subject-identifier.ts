@@ -20,8 +20,8 @@ export function nameSubject(inbox: Inbox, id: unknown): SubjectNamed {
 }
 
 /**
- * All members must match (OpenID Shared Signals 1.0, complex subjects): if the session or its user names an issuer, no session of another issuer is
- * ended.
+ * All members must match (OpenID Shared Signals Framework 1.0, complex subjects): if the session or its user names an
+ * issuer, no session of another issuer is ended.
  */
 function nameSession({ governs }: Inbox, { id, iss }: Identifier, user: Identifier): SubjectNamed {
   if (!isId(id)) return { status: 'malformed' };
