@@ -1,7 +1,7 @@
 // The real process: what survives kill -9, how it stops, what it refuses to start with, and what a newcomer
 // and an operator see.
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { Agent, createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
@@ -210,7 +210,7 @@ test('an older Node than package.json names is told what it lacks', async (t) =>
     stdout: '',
     stderr: `Node ${version} is too old for this server: run it on ${wanted} or newer.\n`,
   });
-  const started = [scripts.start, scripts.cli].map((script) => script.replace('exec node ', ''));
+  const started = [scripts.start, scripts.cli].map((script) => /exec node (.*?\.js)/.exec(script)?.[1]);
   for (const main of new Set<string>([...started, bin['revocation-server']])) {
     for (const old of [`${major - 2}.99.0`, `${major}.${minor - 1}.9`])
       t.deepEqual(await startOn(old, main), told(old));
@@ -241,6 +241,18 @@ test('npm start before npm ci says what is missing', async (t) => {
     t.is(code, 1);
     t.is(stderr, 'Nothing is built yet, nor can be. Run: npm ci\n');
   }
+});
+
+test('npm run cli passes on its words, and without any asks for help', async (t) => {
+  const folder = folderOf(t);
+  await writeFile(join(folder, 'package.json'), readPackageFile('package.json'));
+  await mkdir(join(folder, 'dist/src'), { recursive: true });
+  await writeFile(join(folder, 'dist/src/main.js'), 'console.log(JSON.stringify(process.argv.slice(2)))');
+  const wordsOf = async (...words: string[]) =>
+    JSON.parse((await run('npm', ['--prefix', folder, 'run', '-s', 'cli', ...words], {})).stdout);
+  t.deepEqual(await wordsOf(), ['--help']);
+  const words = ['client', 'show', '--id', `a "b" 'c' $d`];
+  t.deepEqual(await wordsOf('--', ...words), words);
 });
 
 test('a port that is taken is told to the operator with its remedy', async (t) => {

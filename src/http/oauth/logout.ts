@@ -155,6 +155,9 @@ async function logOutByToken(parts: LogoutParts, request: LogoutRequest & Proofs
   return outcome;
 }
 
+const tokenMissing = 'a refresh_token or a bearer access token is missing';
+const orClientMissing = 'a user_id alone is for clients that authenticate and may revoke:any';
+
 /** Without a token: a client that may revoke anything logs a user out by id. */
 async function logOutByClient(
   parts: LogoutParts,
@@ -168,9 +171,8 @@ async function logOutByClient(
   const provesNoClient = /^(?!basic\b)\S/i.test(ctx.get('authorization'));
   const caller = provesNoClient ? undefined : await parts.auth.authenticate(ctx, credentialsOf(body));
   if (!caller || caller.authMethod === 'none') {
-    throw new Refusal('invalid_token', 'a refresh_token or a bearer access token is missing', {
-      headers: bearerChallenge,
-    });
+    const message = userId === null ? tokenMissing : `${tokenMissing}; ${orClientMissing}`;
+    throw new Refusal('invalid_token', message, { headers: bearerChallenge });
   }
   demandPermission(caller, 'revoke:any');
   if (userId === null) throw missingParameter('user_id');

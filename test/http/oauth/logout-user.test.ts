@@ -81,7 +81,7 @@ testEachDatabase(
         'public',
         await app.json('/logout', { user_id: 'u1', client_id: open.client_id }),
         401,
-        'a refresh_token or a bearer access token is missing',
+        'a refresh_token or a bearer access token is missing; a user_id alone is for clients that authenticate and may revoke:any',
         'Bearer realm="revocation-server"',
       ],
     ];

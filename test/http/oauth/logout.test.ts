@@ -205,7 +205,8 @@ testEachDatabase('POST /logout never logs out a user whom no token proves', asyn
     t.is(reply.headers['www-authenticate'], 'Bearer realm="revocation-server"');
     t.deepEqual(reply.body, {
       success: false,
-      message: 'a refresh_token or a bearer access token is missing',
+      message:
+        'a refresh_token or a bearer access token is missing; a user_id alone is for clients that authenticate and may revoke:any',
       data: null,
       errors: [],
     });
