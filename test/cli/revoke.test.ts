@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { publicUrl, type TestApp } from '../helpers/app.ts';
 import { wireDigestOf } from '../helpers/claims.ts';
 import { testEachDatabase } from '../helpers/each-database.ts';
+import { numberTokensFrom } from '../helpers/purging.ts';
 import { cli, type Ran, start } from '../helpers/run.ts';
 
 function run(app: TestApp, args: readonly string[], input?: string): Promise<Ran> {
@@ -119,6 +120,13 @@ testEachDatabase('revoke says so of a client, too, which it looks for among all 
     run(app, ['--client', client, '--reason', 'admin', '--dry-run', '--json']);
   t.regex((await dryRun('wed')).stderr, /^No token of https:\/\/tokens\.example is known under this name/);
   t.is((await dryRun('web')).stderr, '');
+});
+
+testEachDatabase('revoke says so on a database that has purged its first tokens, too', async (t, app) => {
+  await numberTokensFrom(app.database, 2_000_000);
+  await app.register({ client_id: 'web' });
+  const { stderr } = await run(app, ['--client', 'wed', '--reason', 'admin', '--dry-run', '--json']);
+  t.regex(stderr, /^No token of https:\/\/tokens\.example is known under this name/);
 });
 
 testEachDatabase(

@@ -105,10 +105,12 @@ export class RegisteredDigests {
   /** Reads the digests of all tokens, in many pages. */
   async #fill(): Promise<void> {
     const before = this.#filter;
-    const { lastId, span } = await findExtentOfTokens(this.#reader);
+    const { firstId, lastId } = await findExtentOfTokens(this.#reader);
     // `forget` ran meanwhile: the ids may be those of another database.
     if (before !== this.#filter) return;
-    const filter = new DigestFilter(Math.ceil(Math.min(digestsMax, Math.max(capacityMin, growth * span))));
+    const tokensMax = lastId - firstId + 1;
+    const capacity = Math.min(digestsMax, Math.max(capacityMin, growth * tokensMax));
+    const filter = new DigestFilter(Math.ceil(capacity));
     this.forget();
     this.#filter = filter;
     for (const column of ['digest', 'token_digest'] as const) {

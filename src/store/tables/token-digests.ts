@@ -76,13 +76,11 @@ function beginningOf(db: Knex, column: string, bytes: number): string {
   return readsOf(db).hexOf(`substr(${column}, 1, ${bytes})`);
 }
 
-/** The last id that was given out, and an upper bound for the number of tokens. */
-export async function findExtentOfTokens(db: Knex): Promise<{ lastId: number; span: number }> {
+/** The ids of the oldest and the newest token; 1 and 0 when there are none. */
+export async function findExtentOfTokens(db: Knex): Promise<{ firstId: number; lastId: number }> {
   const row = await readsOf(db).findRow<{ first: number | null; last: number | null }>(
     // In one select, the database would walk through the whole index to find both.
     'select (select min(id) from tokens) as first, (select max(id) from tokens) as last',
   );
-  return row.first === null
-    ? { lastId: 0, span: 0 }
-    : { lastId: Number(row.last), span: Number(row.last) - Number(row.first) + 1 };
+  return { firstId: Number(row.first ?? 1), lastId: Number(row.last ?? 0) };
 }

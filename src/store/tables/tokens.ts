@@ -8,6 +8,7 @@ import { everyIssuer, type Target } from '../../domain/targets.ts';
 import type { StoredToken } from '../../domain/upkeep-store.ts';
 import { readsOf, type Table, writesOf } from '../dialect.ts';
 import { type Heads, selectHeads } from './heads.ts';
+import { findExtentOfTokens } from './token-digests.ts';
 import { rowToToken, type TokenRow, tokenToRow } from './token-rows.ts';
 
 const table: Table<TokenRow> = {
@@ -146,11 +147,16 @@ async function pageByExpiry(query: Query, after: readonly number[], limit: numbe
   return { tokens: rows.map(rowToToken), next: last ? [last.expires_at, last.id as number] : null };
 }
 
-/** No index finds them, so a page covers a stretch of ids, the newest first, at constant cost. */
+/**
+ * No index finds them, so a page covers a stretch of ids, the newest first, at constant cost. The last is the one with the
+ * oldest token: the ids below it may be many millions, and were purged.
+ */
 async function pageById(db: Knex, query: Query, after: readonly number[]): Promise<TokenPage> {
-  const upper = after[0] ?? Number((await db('tokens').max({ id: 'id' }).first())?.id ?? 0);
+  const { firstId, lastId } = await findExtentOfTokens(db);
+  const upper = after[0] ?? lastId;
   const rows: TokenRow[] = await query.whereBetween('id', [upper - idsPerPage + 1, upper]);
-  return { tokens: rows.map(rowToToken), next: upper > idsPerPage ? [upper - idsPerPage] : null };
+  const nextUpper = upper - idsPerPage;
+  return { tokens: rows.map(rowToToken), next: nextUpper >= firstId ? [nextUpper] : null };
 }
 
 /** The issuers of the last `idsPerPage` tokens that were registered. */

@@ -2,6 +2,7 @@
 import { publicUrl, type TestApp } from '../../helpers/app.ts';
 import { unsignedJwt, wireDigestOf } from '../../helpers/claims.ts';
 import { testEachDatabase } from '../../helpers/each-database.ts';
+import { numberTokensFrom } from '../../helpers/purging.ts';
 import type { RequestParts, TestClient } from '../../helpers/requests.ts';
 
 const operator = (app: TestApp): Promise<TestClient> =>
@@ -90,6 +91,20 @@ testEachDatabase(
     t.is((await app.get('/v1/revocations', ops)).body.items.length, 1);
   },
 );
+
+testEachDatabase('a preview is complete however many registrations were purged before', async (t, app) => {
+  const ops = await operator(app);
+  await numberTokensFrom(app.database, 2_000_000);
+  await app.register({ client_id: 'web' });
+  for (const [client_id, tokens] of [
+    ['web', 1],
+    ['tv', 0],
+  ]) {
+    const order = { target: { kind: 'client', client_id }, reason: 'admin', dry_run: true };
+    const { body } = await app.json('/v1/revocations', order, ops);
+    t.like(body.would_end, { tokens, complete: true }, String(client_id));
+  }
+});
 
 testEachDatabase(
   'POST /v1/revocations of a client wants a confirmation, by code or by its id',
