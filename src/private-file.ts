@@ -1,7 +1,7 @@
 // Files that hold private keys: they are made so that only their owner can read them, and each is there whole or not at
 // all. When a call has resolved it is durable: what a key has signed must not outlive it.
 import { randomUUID } from 'node:crypto';
-import { link, open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import { keepName, makeFolderOf } from './durable-names.ts';
 
@@ -53,6 +53,7 @@ export async function changePrivateFile(path: string, change: () => Promise<obje
   });
   try {
     await file.writeFile(toText(await change()));
+    await keepReaders(file, path);
     await file.sync();
     await rename(next, path);
   } catch (error) {
@@ -64,6 +65,23 @@ export async function changePrivateFile(path: string, change: () => Promise<obje
   }
   keepName(path);
 }
+
+/**
+ * Lets those read `next` who may read the file at `path`: a server may run as another user than who rotates its keys. Not
+ * its group where this user cannot give `next` to that one: another group would read it then.
+ */
+async function keepReaders(next: FileHandle, path: string): Promise<void> {
+  const { uid, gid, mode } = await stat(path);
+  const give = (owner: number) =>
+    next.chown(owner, gid).then(
+      () => true,
+      () => false,
+    );
+  if ((await give(uid)) || (await give(unchanged))) await next.chmod(mode & 0o770);
+}
+
+/** As an owner (chown(2)). */
+const unchanged = -1;
 
 function toText(value: object): string {
   return `${JSON.stringify(value, null, 2)}\n`;

@@ -1,8 +1,9 @@
 // The file of the keys that sign seals: made once, however many processes find that it is not there; and no key that
 // ever signed is lost from it.
-import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { createKeyFile, rotateKeyFile } from '../../src/jwt/signing-keys.ts';
 import { openStore } from '../../src/store/open.ts';
 import { SealKeys } from '../../src/upkeep/seal-keys.ts';
 import { sealAndSend } from '../../src/upkeep/trail-work.ts';
@@ -63,5 +64,25 @@ test('a file of keys that strangers can read is not used; its group may, as of m
     t.throws(() => new SealKeys(path).publicKeys(), {
       message: `${path} can be read by others. Run: chmod 600 ${path}`,
     });
+  }
+});
+
+test('a rotation leaves a file of keys to those who could read it', async (t) => {
+  const folder = folderOf(t);
+  const [sealing, signing] = [join(folder, 'seal.json'), join(folder, 'sign.json')];
+  await new SealKeys(sealing).rotate();
+  await createKeyFile(signing);
+  // Only root may give a file to another user, or to a group that is not its own.
+  const [own, groups] = [statSync(sealing), process.getgroups?.() ?? []];
+  const [uid, gid] = own.uid === 0 ? [1, 1] : [own.uid, groups.find((id) => id !== own.gid) ?? own.gid];
+  for (const path of [sealing, signing]) {
+    chownSync(path, uid, gid);
+    chmodSync(path, 0o640);
+  }
+  await new SealKeys(sealing).rotate();
+  await rotateKeyFile(signing);
+  for (const path of [sealing, signing]) {
+    const { mode, ...stat } = statSync(path);
+    t.deepEqual([mode & 0o777, stat.uid, stat.gid], [0o640, uid, gid]);
   }
 });
