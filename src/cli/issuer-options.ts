@@ -52,12 +52,12 @@ function toMarker(text: string): object {
 }
 
 function toScopePermissions(pairs: readonly string[]): object {
-  const map: Record<string, string[]> = {};
+  const permissions = new Map<string, string[]>();
   for (const pair of pairs) {
     const [scope, permission] = splitPair(pair, '--scope-permission', 'scope=permission');
-    map[scope] = [...(map[scope] ?? []), permission];
+    permissions.set(scope, [...(permissions.get(scope) ?? []), permission]);
   }
-  return map;
+  return Object.fromEntries(permissions);
 }
 
 /** Splits at the last `=`: scopes may contain one, permissions do not. */

@@ -48,8 +48,8 @@ export function inOptions(message: string): string {
 function optionOf(word: string): string | undefined {
   const parts = word.split('.');
   for (let length = parts.length; length > 0; length--) {
-    const option = options[parts.slice(0, length).join('.')];
-    if (option !== undefined) return option;
+    const name = parts.slice(0, length).join('.');
+    if (Object.hasOwn(options, name)) return options[name];
   }
   return undefined;
 }

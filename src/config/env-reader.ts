@@ -22,6 +22,15 @@ export class ConfigError extends Error {
   }
 }
 
+const flags: Readonly<Record<string, boolean>> = {
+  yes: true,
+  true: true,
+  '1': true,
+  no: false,
+  false: false,
+  '0': false,
+};
+
 export class EnvReader {
   readonly problems: ConfigProblem[] = [];
   readonly warnings: string[] = [];
@@ -102,10 +111,10 @@ export class EnvReader {
   }
 
   flag(name: string, otherwise: boolean): boolean {
-    const words = { yes: true, true: true, '1': true, no: false, false: false, '0': false };
     const text = this.text(name);
     if (text === undefined) return otherwise;
-    const value = words[text.toLowerCase() as keyof typeof words];
+    const word = text.toLowerCase();
+    const value = Object.hasOwn(flags, word) ? flags[word] : undefined;
     if (value === undefined) this.report(name, 'is neither yes nor no', 'Give `yes` or `no`.');
     return value ?? otherwise;
   }

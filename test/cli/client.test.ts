@@ -116,6 +116,7 @@ testEachDatabase('client commands name the option that is wrong, and do nothing'
     [['rotate-secret', 'one', '--overlap', '9999999'], '', /^--overlap is over/],
     [['update', 'one', '--origin', 'foo'], '', /^--origin must be an origin/],
     [['update', 'one', '--unset', 'secrets'], '', /^secrets is no member that can be changed/],
+    [['update', 'one', '--unset', 'constructor'], '', /^constructor is no member that can be changed/],
     [['update', 'one'], '', /^Nothing to change is named/],
     [['update', 'two', '--name', 'x'], '', /^There is no client with this id/],
   ] as const) {

@@ -44,6 +44,7 @@ testEachDatabase('issuer add names the option that is wrong, and adds nothing', 
     [['--alg', 'HS256'], '--alg'],
     [['--issuer', '*'], '--issuer'],
     [['--reach', 'everywhere'], '--reach'],
+    [['--scope-permission', 'constructor=everything'], '--scope-permission'],
   ] as const) {
     const { code, stderr } = await add(app, args);
     t.is(code, 1, args.join(' '));

@@ -135,6 +135,7 @@ test('every setting is refused for what is wrong with it', (t) => {
     [{ LOGOUT_ALIASES: 'api/logout' }, 'LOGOUT_ALIASES has an entry of the wrong form'],
     [{ LOGOUT_ALIASES: '/v1/logout' }, 'LOGOUT_ALIASES has an entry of the wrong form'],
     [{ MIGRATE_ON_START: 'maybe' }, 'MIGRATE_ON_START is neither yes nor no'],
+    [{ SEED_DEMO: 'constructor' }, 'SEED_DEMO is neither yes nor no'],
     [{ CLOCK_SKEW_SECONDS: '-1' }, 'CLOCK_SKEW_SECONDS is not a whole number in range'],
     [{ TOKEN_LIFETIME_DAYS_MAX: '0' }, 'TOKEN_LIFETIME_DAYS_MAX is not a whole number in range'],
   ];
