@@ -303,7 +303,7 @@ test('openapi.yaml has what every request can meet: 400 for its header, 405 for 
   };
   for (const [path, item] of Object.entries(paths))
     for (const [method, { responses }] of Object.entries(item).filter(([name]) =>
-      /^(get|post|delete)$/.test(name),
+      /^(get|post|patch|delete)$/.test(name),
     ))
       t.true(responses?.['400'] !== undefined && responses['405'] !== undefined, `${method} ${path}`);
 });
