@@ -85,7 +85,7 @@ export function digestOf(text: string): Digest {
   return hash('sha256', text, 'hex');
 }
 
-/** How logs, answers and the audit trail name a token: the first 16 hex digits of its digest. */
+/** How logs, answers and the audit trail name a token: the first 16 hex digits of its `targetDigest`. */
 export function tokenRef({ targetDigest }: Pick<Claims, 'targetDigest'>): string {
   return targetDigest.slice(0, 16);
 }
