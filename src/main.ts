@@ -2,7 +2,8 @@
 // The process of the server; what it does stands in cli/serve.ts. With arguments it is the command line, so that
 // `npm start -- --help` helps.
 
-// As package.json has it. Looked at before anything is imported: an older Node stops at an import, and does not say why.
+// The lowest that package.json allows. Looked at before anything is imported: an older Node stops at an import, and does
+// not say why. The gap in the range of package.json is left to npm: in it, only better-sqlite3 fails.
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
   process.stderr.write(

@@ -229,7 +229,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'SEAL_KEY_FILE',
     default: 'beside the SQLite database, else in ./data',
-    means: 'JWK set of the keys that sign seals, mode 0600; without it production seals nothing',
+    means: 'JWK set of the keys that sign seals, mode 0600 or 0640; without it production seals nothing',
     value: ({ sealKeyFile }) => sealKeyFile,
   },
   {

@@ -57,7 +57,7 @@ const quickCurves: ReadonlySet<string | undefined> = new Set(['P-256', 'Ed25519'
 const quickBitsMax = 4096;
 
 /**
- * Takes it less than 0.1 ms? To have another thread do it costs up to 40 µs of CPU, and others wait longer for their
+ * Does verifying with this key take less than 0.1 ms? To have another thread do it costs up to 40 µs of CPU, and others wait longer for their
  * answers. P-384, P-521 and 8192 bits take up to 1.2 ms.
  */
 function isQuick({ kty, crv, key }: VerifyingKey): boolean {

@@ -149,9 +149,7 @@ function accept(
   };
 }
 
-/**
- * For a JWT the signature counts, too: if it contradicts the registration or does not hold, the token is not active.
- */
+/** `known`: undefined for a JWT whose signature does not hold, or contradicts its registration; it is not active. */
 function isActive(facts: Facts, now: number, known: Claims | undefined): boolean {
   return known !== undefined && verdict(known, facts.standing(known), now).active;
 }

@@ -22,7 +22,6 @@ export interface Seal {
   /** Hash of the seal before; null for the first. */
   readonly previous: string | null;
   /** Time of sealing, seconds. */
-  /** Seconds. */
   readonly sealedAt: number;
   readonly marks: Buffer;
   /** The signed form: this, and nothing else, is what proves. */
