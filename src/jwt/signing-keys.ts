@@ -19,9 +19,11 @@ export class SigningKeysUnusable extends Error {
   override readonly name = 'SigningKeysUnusable';
 }
 
-function unreadable(path: string): SigningKeysUnusable {
+function unreadable(path: string, { code }: NodeJS.ErrnoException): SigningKeysUnusable {
   return new SigningKeysUnusable(
-    `the signing keys in ${path} cannot be read; make some with \`keys create\``,
+    code === 'ENOENT'
+      ? `the signing keys in ${path} are not there; make some with \`keys create\``
+      : `the signing keys in ${path} cannot be read (${code}); check its path and permissions`,
   );
 }
 
@@ -61,8 +63,8 @@ export class SigningKeys {
   async #load(): Promise<readonly StoredKey[]> {
     if (this.#keys && performance.now() - this.#checkedAt < recheckMs) return this.#keys;
     if (this.#mayCreate) await createKeyFile(this.#path);
-    const { mtimeMs, size } = await stat(this.#path).catch(() => {
-      throw unreadable(this.#path);
+    const { mtimeMs, size } = await stat(this.#path).catch((error) => {
+      throw unreadable(this.#path, error);
     });
     const version = `${mtimeMs} ${size}`;
     if (version !== this.#version || !this.#keys) {
@@ -103,8 +105,8 @@ async function newKey(alg: SigningAlgorithm, role: Role): Promise<StoredKey> {
 }
 
 async function readKeyFile(path: string): Promise<StoredKey[]> {
-  const text = await readFile(path, 'utf8').catch(() => {
-    throw unreadable(path);
+  const text = await readFile(path, 'utf8').catch((error) => {
+    throw unreadable(path, error);
   });
   const keys = parseKeys(text);
   if (!keys) throw new SigningKeysUnusable(`${path} is not a file that \`keys create\` made`);

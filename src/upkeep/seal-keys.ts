@@ -66,11 +66,14 @@ export class SealKeys {
       if (problem) throw new UnusableSealKey(problem);
       return set;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return undefined;
       if (error instanceof UnusableSealKey) throw error;
-      throw new UnusableSealKey(
-        `SEAL_KEY_FILE (${this.path}) cannot be read as a JWK set. Check its path and content.`,
-      );
+      const problem =
+        code === undefined
+          ? 'is not a JWK set. Check its path and content.'
+          : `cannot be read (${code}). Check its path and permissions.`;
+      throw new UnusableSealKey(`SEAL_KEY_FILE (${this.path}) ${problem}`);
     }
   }
 }

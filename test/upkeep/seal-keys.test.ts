@@ -3,7 +3,7 @@
 import { chmodSync, chownSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { createKeyFile, rotateKeyFile } from '../../src/jwt/signing-keys.ts';
+import { createKeyFile, rotateKeyFile, SigningKeys } from '../../src/jwt/signing-keys.ts';
 import { openStore } from '../../src/store/open.ts';
 import { SealKeys } from '../../src/upkeep/seal-keys.ts';
 import { sealAndSend } from '../../src/upkeep/trail-work.ts';
@@ -85,4 +85,22 @@ test('a rotation leaves a file of keys to those who could read it', async (t) =>
     const { mode, ...stat } = statSync(path);
     t.deepEqual([mode & 0o777, stat.uid, stat.gid], [0o640, uid, gid]);
   }
+});
+
+test('a file of keys that cannot be read is told apart from one that is not there, or holds something else', async (t) => {
+  const folder = folderOf(t);
+  const signing = new SigningKeys(folder, { mayCreate: false });
+  await t.throwsAsync(signing.published(), {
+    message: `the signing keys in ${folder} cannot be read (EISDIR); check its path and permissions`,
+  });
+  const none = new SigningKeys(join(folder, 'none'), { mayCreate: false });
+  await t.throwsAsync(none.published(), { message: /are not there; make some with `keys create`$/ });
+  t.throws(() => new SealKeys(folder).signingKey(), {
+    message: `SEAL_KEY_FILE (${folder}) cannot be read (EISDIR). Check its path and permissions.`,
+  });
+  const other = join(folder, 'other');
+  writeFileSync(other, 'no JSON', { mode: 0o600 });
+  t.throws(() => new SealKeys(other).signingKey(), {
+    message: /is not a JWK set\. Check its path and content\.$/,
+  });
 });
