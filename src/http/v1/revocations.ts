@@ -116,13 +116,16 @@ function answer(ctx: Context, outcome: TargetRevoked | Repeated, kind: TargetKin
 }
 
 function readFilter(query: Query, policy: Policy, caller: Caller): RevocationFilter {
-  const issuer = readId(query, 'issuer', uriLengthMax) ?? caller.onlyIssuer ?? undefined;
+  const givenIssuer = readId(query, 'issuer', uriLengthMax);
+  const issuer = givenIssuer ?? caller.onlyIssuer ?? undefined;
   const id = readId(query, 'id', uriLengthMax);
   const [kind, reason] = [query.get('kind'), query.get('reason')];
   if (kind !== undefined && !isWordOf(targetKinds, kind))
     throw badParameter('kind', `must be one of: ${targetKinds.join(', ')}`);
   if (reason !== undefined && !isReason(reason)) throw badParameter('reason', 'is not a reason code');
   if (id !== undefined && kind === undefined) throw badParameter('id', 'goes with kind');
+  if (givenIssuer !== undefined && kind === 'token')
+    throw badParameter('issuer', 'does not go with the kind token: a token is named by its digest alone');
   if (issuer !== undefined && !reaches(caller, issuer))
     throw new Refusal('issuer_not_allowed', "this bearer reaches its own issuer's data only");
   const of = issuer ?? policy.publicUrl;

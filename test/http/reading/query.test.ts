@@ -98,6 +98,7 @@ const queries: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'kind=jti&id=': 'id is empty',
     'issuer=a%00b': 'issuer has control characters',
     'issuer=': 'issuer is empty',
+    'kind=token&issuer=x': 'issuer does not go with the kind token: a token is named by its digest alone',
     'reason=because': 'reason is not a reason code',
   },
   '/v1/revocations/1': { 'kind=jti': 'kind is not known here' },
